@@ -1,0 +1,88 @@
+/**
+ * Azure Storage: Azurite as a child process, over HTTPS, taking bearer tokens (it checks their issuer, audience and
+ * times, not their signature). Reached under production names, which carry the account's name.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface AzuriteOptions {
+  folder: string;
+  accountName: string;
+  ports: { blob: number; queue: number; table: number };
+  tls: { certificateFile: string; privateKeyFile: string };
+}
+
+export interface Azurite {
+  accountName: string;
+  /** Base64. Made at each start of the stack; only the stack itself uses it, to make containers and tables. */
+  accountKey: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const startTimeoutMs = 20_000;
+
+export function createAzurite({ folder, accountName, ports, tls }: AzuriteOptions): Azurite {
+  const accountKey = randomBytes(64).toString("base64");
+  let child: ChildProcess | undefined;
+  return {
+    accountName,
+    accountKey,
+    async start() {
+      await mkdir(folder, { recursive: true });
+      const args = [
+        ...["--blobHost", "127.0.0.1", "--blobPort", `${ports.blob}`],
+        ...["--queueHost", "127.0.0.1", "--queuePort", `${ports.queue}`],
+        ...["--tableHost", "127.0.0.1", "--tablePort", `${ports.table}`],
+        ...["--location", folder, "--cert", tls.certificateFile, "--key", tls.privateKeyFile, "--oauth", "basic"],
+        ...["--silent", "--skipApiVersionCheck", "--disableTelemetry"],
+      ];
+      const main = join(createRequire(import.meta.url).resolve("azurite/package.json"), "../dist/src/azurite.js");
+      const env = { ...process.env, AZURITE_ACCOUNTS: `${accountName}:${accountKey}` };
+      const started = spawn(process.execPath, [main, ...args], { env, stdio: ["ignore", "ignore", "pipe"] });
+      child = started;
+      let problem = "";
+      started.stderr.on("data", (chunk) => {
+        problem += chunk;
+      });
+      const ended = once(started, "exit").then(() => {
+        throw new Error(`Azurite ended while starting. ${problem.slice(0, 500)}`);
+      });
+      await Promise.race([Promise.all([ports.blob, ports.table].map(waitForPort)), ended]);
+      ended.catch(() => undefined);
+    },
+    async stop() {
+      const running = child;
+      child = undefined;
+      if (!running || running.exitCode !== null || running.signalCode !== null) return;
+      const exited = once(running, "exit");
+      running.kill("SIGTERM");
+      await exited;
+    },
+  };
+}
+
+async function waitForPort(port: number): Promise<void> {
+  const deadline = Date.now() + startTimeoutMs;
+  while (!(await canConnect(port))) {
+    if (Date.now() > deadline) throw new Error(`Azurite does not listen on port ${port}`);
+    await sleep(50);
+  }
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}

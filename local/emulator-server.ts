@@ -1,0 +1,131 @@
+/**
+ * What all emulators share: a loopback server (TLS where the real service has it), injected latency and faults,
+ * and a stop that also cuts open connections, as the loss of the service would.
+ */
+import {
+  createServer as createHttpServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TlsIdentity } from "./certificate-authority.ts";
+
+export interface EmulatorRequest {
+  method: string;
+  url: URL;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  remoteAddress: string;
+}
+
+export interface EmulatorResponse {
+  status: number;
+  headers?: Record<string, string>;
+  /** An object is sent as JSON, a string or buffer as it is. */
+  body?: unknown;
+}
+
+export type Handler = (request: EmulatorRequest) => EmulatorResponse | Promise<EmulatorResponse>;
+
+/** One injected fault. The first match is used; `times` counts down and a fault at 0 is removed. */
+export interface Fault {
+  /** Only for this operation, for example `KeySign` or `token`. Absent: for every operation. */
+  operation?: string;
+  /** How often it strikes. Absent: until the faults are cleared. */
+  times?: number;
+  /** Added to the configured latency, milliseconds. */
+  delayMs?: number;
+  /** `true`: the connection is cut without an answer. */
+  drop?: boolean;
+  /** With a status the emulator answers this and does nothing else. Without one the request goes on after the delay. */
+  status?: number;
+  headers?: Record<string, string>;
+  body?: unknown;
+}
+
+export interface Behaviour {
+  /** Before every answer, milliseconds. */
+  latencyMs: number;
+  faults: Fault[];
+}
+
+/** Thrown by `applyBehaviour` to cut the connection without an answer. */
+export class DroppedConnection extends Error {}
+
+/** Waits out the latency; returns the answer of a fault, or undefined when the operation is to be carried out. */
+export async function applyBehaviour(behaviour: Behaviour, operation: string): Promise<EmulatorResponse | undefined> {
+  const fault = behaviour.faults.find((f) => f.operation === undefined || f.operation === operation);
+  if (fault?.times !== undefined) {
+    fault.times -= 1;
+    if (fault.times <= 0) behaviour.faults.splice(behaviour.faults.indexOf(fault), 1);
+  }
+  const delayMs = behaviour.latencyMs + (fault?.delayMs ?? 0);
+  if (delayMs > 0) await sleep(delayMs);
+  if (fault?.drop) throw new DroppedConnection();
+  if (fault?.status === undefined) return undefined;
+  return { status: fault.status, headers: fault.headers ?? {}, body: fault.body };
+}
+
+/** A running emulator that can be taken down and brought back on the same port. */
+export interface Emulator {
+  /** Bound on 127.0.0.1; stays the same over stop and start. */
+  port: number;
+  start(): Promise<void>;
+  /** Closes the listener and cuts every open connection. State is kept for the next start. */
+  stop(): Promise<void>;
+}
+
+/** Binds `port` (0: any free one) on 127.0.0.1. Rejects with the system's error where the port is taken. */
+export async function createEmulator(options: {
+  port: number;
+  tls?: TlsIdentity;
+  handler: Handler;
+}): Promise<Emulator> {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    answer(options.handler, request, response).catch(() => request.socket.destroy());
+  };
+  const server = options.tls
+    ? createHttpsServer({ cert: options.tls.certificate, key: options.tls.privateKey }, listener)
+    : createHttpServer(listener);
+  server.keepAliveTimeout = 60_000;
+  const emulator: Emulator = {
+    port: options.port,
+    start: () =>
+      new Promise((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(emulator.port, "127.0.0.1", () => {
+          server.removeListener("error", reject);
+          emulator.port = (server.address() as AddressInfo).port;
+          resolve();
+        });
+      }),
+    stop: () =>
+      new Promise((resolve) => {
+        if (!server.listening) return resolve();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  await emulator.start();
+  return emulator;
+}
+
+async function answer(handler: Handler, request: IncomingMessage, response: ServerResponse) {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const { status, headers, body } = await handler({
+    method: request.method ?? "GET",
+    url: new URL(request.url ?? "/", `https://${request.headers.host ?? "localhost"}`),
+    headers: request.headers,
+    body: Buffer.concat(chunks),
+    remoteAddress: request.socket.remoteAddress ?? "127.0.0.1",
+  });
+  const isRaw = typeof body === "string" || Buffer.isBuffer(body);
+  const payload = body === undefined ? undefined : isRaw ? body : JSON.stringify(body);
+  const contentType = body === undefined || isRaw ? {} : { "content-type": "application/json; charset=utf-8" };
+  response.writeHead(status, { ...contentType, ...headers });
+  response.end(payload);
+}

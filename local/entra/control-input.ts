@@ -1,0 +1,49 @@
+/** What the control routes take. An unknown field is an error, so that a misspelt one does not pass unnoticed. */
+import { z } from "zod";
+import { isGuid } from "./tenants.ts";
+
+const guid = z.string().refine(isGuid, "must be a GUID");
+const milliseconds = z.number().min(0);
+export const behaviourBody = z.strictObject({
+  latencyMs: milliseconds.default(0),
+  faults: z
+    .array(
+      z.strictObject({
+        operation: z.enum(["token", "discovery", "keys", "managedIdentity"]).exactOptional(),
+        times: z.int().positive().exactOptional(),
+        delayMs: milliseconds.exactOptional(),
+        drop: z.boolean().exactOptional(),
+        status: z.int().min(200).max(599).exactOptional(),
+        headers: z.record(z.string(), z.string()).exactOptional(),
+        body: z.unknown().exactOptional(),
+      }),
+    )
+    .default([]),
+});
+export const applicationBody = z.strictObject({ clientId: guid, name: z.string(), objectId: guid.optional() });
+export const certificateBody = z.strictObject({ clientId: guid, certificatePem: z.string() });
+export const certificateQuery = z.strictObject({ clientId: guid, x5tS256: z.string() });
+export const consentBody = z.strictObject({
+  tenantId: guid,
+  clientId: guid,
+  granted: z.boolean(),
+  roles: z.record(z.string(), z.array(z.string())).optional(),
+});
+export const tenantQuery = z.strictObject({ tenantId: guid });
+export const forcedErrorBody = z.strictObject({
+  tenantId: guid,
+  clientId: guid.optional(),
+  code: z.int().positive().nullable(),
+});
+export const keysQuery = z.strictObject({ tenantId: guid.optional() });
+export const keysBody = z.discriminatedUnion("action", [
+  z.strictObject({ action: z.enum(["announce", "replace"]), tenantId: guid.optional() }),
+  z.strictObject({ action: z.enum(["activate", "retire"]), kid: z.string(), tenantId: guid.optional() }),
+]);
+export const clockBody = z.strictObject({ offsetSeconds: z.number() });
+export const tokenBody = z.strictObject({
+  claims: z.record(z.string(), z.unknown()),
+  tenantId: guid.optional(),
+  expiresInSeconds: z.int().optional(),
+});
+export const callerTokenQuery = z.strictObject({ clientId: guid, audience: z.string().min(1) });

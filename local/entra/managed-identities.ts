@@ -1,0 +1,41 @@
+/** The managed identities of the home tenant, found by any of the ids that a token request may name. */
+export interface ManagedIdentity {
+  clientId: string;
+  objectId: string;
+  name: string;
+  /** App roles assigned to the identity, by the audience GUID of the API. */
+  appRoles?: Record<string, string[]> | undefined;
+  /** Azure resource id of a user-assigned identity, for requests with `mi_res_id`. */
+  resourceId?: string | undefined;
+  /** The one that answers requests naming no identity. */
+  systemAssigned?: boolean | undefined;
+}
+
+export class ManagedIdentities {
+  #byId = new Map<string, ManagedIdentity>();
+  #systemAssigned: ManagedIdentity | undefined;
+
+  register(identity: ManagedIdentity): void {
+    this.#byId.set(key("client_id", identity.clientId), identity);
+    this.#byId.set(key("principal_id", identity.objectId), identity);
+    if (identity.resourceId !== undefined) this.#byId.set(key("mi_res_id", identity.resourceId), identity);
+    if (identity.systemAssigned) this.#systemAssigned = identity;
+  }
+
+  byClientId(clientId: string): ManagedIdentity | undefined {
+    return this.#byId.get(key("client_id", clientId));
+  }
+
+  /** By the request's parameters; without any of the id parameters the system-assigned identity. */
+  select(query: URLSearchParams): ManagedIdentity | undefined {
+    for (const parameter of ["client_id", "principal_id", "mi_res_id"]) {
+      const id = query.get(parameter);
+      if (id !== null) return this.#byId.get(key(parameter, id));
+    }
+    return this.#systemAssigned;
+  }
+}
+
+function key(kind: string, id: string): string {
+  return `${kind} ${id.toLowerCase()}`;
+}

@@ -1,0 +1,38 @@
+/**
+ * The hooks of an app: running them in the order of their registration, and the log hooks, which see every record on
+ * its way to the output. A hook that throws stops what it hooks into, except a log hook.
+ */
+import type { App } from "./core-api.ts";
+import { writeLog } from "./log.ts";
+import type { LogCategory, LogLevel } from "./rpc-types.ts";
+
+export const hookNames = ["appStart", "appTerminate", "preInvocation", "postInvocation", "log"] as const;
+export type HookName = (typeof hookNames)[number];
+export type HookCallback = (context: object) => unknown;
+
+export async function runHooks(app: App, name: HookName, context: object): Promise<void> {
+  for (const hook of app.hooks[name]) await hook(context);
+}
+
+export interface LogRecord {
+  level: LogLevel;
+  category: LogCategory;
+  message: string;
+  function?: string;
+  invocationId?: string;
+}
+
+/** Writes a log record; hooks may first change what the app itself logged, never what the system logged. */
+export function logThroughHooks(app: App, record: LogRecord, hookData: object = {}, invocationContext?: unknown): void {
+  if (app.hooks.log.length > 0) {
+    const { level, category, message } = record;
+    const context = { level, category, message, hookData, appHookData: app.appHookData, invocationContext };
+    try {
+      for (const hook of app.hooks.log) hook(context);
+      if (category === "user") record = { ...record, level: context.level, message: context.message };
+    } catch {
+      // A failing hook must not swallow the record.
+    }
+  }
+  if (record.level !== "none") writeLog(process.stdout, record);
+}

@@ -1,0 +1,104 @@
+/**
+ * What the operations of the data plane do once the caller is known and allowed. The emulator knows neither deletion
+ * and recovery, import, rotation policies, encryption nor key release to attested environments.
+ */
+import { randomBytes } from "node:crypto";
+import type { RequestTrace } from "./audit-log.ts";
+import { badParameter, forbiddenObject, objectNotFound } from "./error-answers.ts";
+import type { KeyStore, KeyVersion } from "./key-store.ts";
+import { keyBundle, keyItem, secretBundle } from "./object-answers.ts";
+import { parseKeyCreate, parseKeyUpdate, parseSign } from "./request-bodies.ts";
+import { signatureAlgorithms, signDigest } from "./rsa-digest-signature.ts";
+
+export interface Call {
+  name: string | undefined;
+  version: string | undefined;
+  body: Buffer;
+  trace: RequestTrace;
+}
+
+export function listKeys(store: KeyStore) {
+  const newestOfEach = new Map(store.versions().map((key) => [key.name.toLowerCase(), key]));
+  return { value: [...newestOfEach.values()].map((key) => keyItem(key, false)), nextLink: null };
+}
+
+export function listVersions(store: KeyStore, { name }: Call) {
+  return { value: store.versions(name).map((key) => keyItem(key, true)), nextLink: null };
+}
+
+export async function createKey(store: KeyStore, call: Call) {
+  const made = await store.create({ name: call.name ?? "", ...parseKeyCreate(call.body) });
+  call.trace.objectId = made.id;
+  return keyBundle(made);
+}
+
+export function getKey(store: KeyStore, call: Call) {
+  return keyBundle(findKey(store, call));
+}
+
+export function updateKey(store: KeyStore, call: Call) {
+  const changes = parseKeyUpdate(call.body);
+  const key = findKey(store, call);
+  Object.assign(key, changes, { updated: new Date() });
+  return keyBundle(key);
+}
+
+export function sign(store: KeyStore, call: Call) {
+  const { alg, value } = parseSign(call.body);
+  const algorithm = signatureAlgorithms.get(alg);
+  if (algorithm) call.trace.algorithm = alg;
+  const key = findKey(store, call);
+  assertUsable(key, "sign");
+  if (!algorithm) throw badParameter(`Key and signing algorithm are incompatible. Key type: ${key.kty}.`);
+  if (value.length !== algorithm.digestBytes) {
+    const length = `Invalid length of 'value': ${value.length} bytes.`;
+    throw badParameter(`${length} ${alg} requires ${algorithm.digestBytes} bytes, encoded with base64url.`);
+  }
+  return { kid: key.id, value: signDigest(key.privateKey, algorithm, value).toString("base64url") };
+}
+
+/** The real blob is the key under a key of the vault's region; the emulator cannot restore, so random bytes do. */
+export function backupKey(store: KeyStore, call: Call) {
+  findKey(store, call);
+  return { value: randomBytes(1024).toString("base64url") };
+}
+
+export function refuseRelease(store: KeyStore, call: Call): object {
+  const key = findKey(store, call);
+  if (!key.exportable) throw forbiddenObject("The key is not exportable.", "KeyNotExportable");
+  throw badParameter("The key has no release policy.");
+}
+
+export function getSecret(store: KeyStore, call: Call) {
+  const key = store.find(call.name ?? "", call.version);
+  if (!key?.certificate) throw objectNotFound("Secret", namedIn(call));
+  call.trace.objectId = key.id.replace("/keys/", "/secrets/");
+  if (!key.enabled) throw forbiddenObject("Operation get is not allowed on a disabled secret.", "SecretDisabled");
+  return secretBundle(key);
+}
+
+function findKey(store: KeyStore, call: Call): KeyVersion {
+  const key = store.find(call.name ?? "", call.version);
+  if (!key) throw objectNotFound("Key", namedIn(call));
+  call.trace.objectId = key.id;
+  return key;
+}
+
+function namedIn({ name, version }: Call): string {
+  return version === undefined ? `${name}` : `${name}/${version}`;
+}
+
+/** The checks that make disabling a key version a kill switch on the server's side. */
+function assertUsable(key: KeyVersion, operation: string): void {
+  if (!key.enabled) throw forbiddenObject(`Operation ${operation} is not allowed on a disabled key.`, "KeyDisabled");
+  if (!key.keyOps.includes(operation)) {
+    throw forbiddenObject(`Operation ${operation} is not permitted on this key.`, "KeyOperationForbidden");
+  }
+  const now = Date.now();
+  if (key.notBefore && now < key.notBefore.getTime()) {
+    throw forbiddenObject(`Operation ${operation} is not allowed on a key that is not yet valid.`, "KeyNotYetValid");
+  }
+  if (key.expires && now >= key.expires.getTime()) {
+    throw forbiddenObject(`Operation ${operation} is not allowed on an expired key.`, "KeyExpired");
+  }
+}

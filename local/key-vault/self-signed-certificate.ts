@@ -1,0 +1,71 @@
+/**
+ * A self-signed certificate around a new RSA key, as Key Vault's issuer "Self" makes it. It does not ask any
+ * certificate authority and does not renew.
+ */
+import "reflect-metadata";
+import { webcrypto } from "node:crypto";
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectKeyIdentifierExtension,
+  X509CertificateGenerator,
+} from "@peculiar/x509";
+
+export interface CertificateOptions {
+  subject: string;
+  notAfter?: Date;
+}
+
+export interface IssuedCertificate {
+  pem: string;
+  x5tS256: string;
+  notBefore: Date;
+  notAfter: Date;
+}
+
+export type KeySize = 2048 | 3072 | 4096;
+
+const signing = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" } as const;
+const publicExponent = new Uint8Array([1, 0, 1]);
+const dayMs = 24 * 60 * 60 * 1000;
+/** Key Vault dates its certificates back so that clocks that run behind accept them. */
+const backdatedMs = 10 * 60 * 1000;
+
+/** Runs in the thread pool: a 4096-bit key takes seconds. */
+export function generateRsaKey(keySize: KeySize): Promise<webcrypto.CryptoKeyPair> {
+  const algorithm = { ...signing, modulusLength: keySize, publicExponent };
+  return webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<webcrypto.CryptoKeyPair>;
+}
+
+export async function selfSign(keys: webcrypto.CryptoKeyPair, options: CertificateOptions): Promise<IssuedCertificate> {
+  const notAfter = wholeSeconds(options.notAfter?.getTime() ?? Date.now() + 365 * dayMs);
+  const notBefore = wholeSeconds(Math.min(Date.now() - backdatedMs, notAfter.getTime() - dayMs));
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    name: options.subject,
+    keys,
+    notBefore,
+    notAfter,
+    signingAlgorithm: signing,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  const thumbprint = await certificate.getThumbprint("SHA-256");
+  return {
+    pem: certificate.toString("pem"),
+    x5tS256: Buffer.from(thumbprint).toString("base64url"),
+    notBefore,
+    notAfter,
+  };
+}
+
+/** Certificates and key attributes carry no fractions of a second. */
+function wholeSeconds(milliseconds: number): Date {
+  return new Date(Math.floor(milliseconds / 1000) * 1000);
+}

@@ -1,0 +1,65 @@
+/** Ports of the local stack. All on loopback; each can be overridden, and a taken one is named together with its option. */
+import { createServer } from "node:net";
+
+export const portOptions = {
+  https: { preset: 7443, variable: "LOCAL_HTTPS_PORT", what: "Keyhold over HTTPS" },
+  http: { preset: 7071, variable: "LOCAL_HTTP_PORT", what: "Keyhold over HTTP, as Core Tools serves it" },
+  control: { preset: 7100, variable: "LOCAL_CONTROL_PORT", what: "the control interface" },
+  keyVault: { preset: 7101, variable: "LOCAL_KEY_VAULT_PORT", what: "the Key Vault emulator" },
+  entra: { preset: 7102, variable: "LOCAL_ENTRA_PORT", what: "the Entra emulator" },
+  managedIdentity: { preset: 7103, variable: "LOCAL_MANAGED_IDENTITY_PORT", what: "the managed identity endpoint" },
+  blob: { preset: 10000, variable: "LOCAL_BLOB_PORT", what: "Azurite's blobs" },
+  queue: { preset: 10001, variable: "LOCAL_QUEUE_PORT", what: "Azurite's queues" },
+  table: { preset: 10002, variable: "LOCAL_TABLE_PORT", what: "Azurite's tables" },
+} as const;
+
+export type PortName = keyof typeof portOptions;
+export type Ports = Record<PortName, number>;
+
+const names = Object.keys(portOptions) as PortName[];
+
+/** The ports by the environment; reports all that are not usable at once. */
+export async function readPorts(env: Readonly<Record<string, string | undefined>>): Promise<Ports> {
+  const problems: string[] = [];
+  const ports = {} as Ports;
+  for (const name of names) {
+    const { preset, variable, what } = portOptions[name];
+    const port = Number(env[variable] ?? preset);
+    ports[name] = port;
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) problems.push(`${variable} must be a port, 1 to 65535`);
+    else if (!(await isFree(port))) {
+      problems.push(`port ${port} (${what}) is taken: stop what uses it, or set ${variable} to another`);
+    }
+  }
+  if (problems.length > 0)
+    throw new Error(`The local stack does not start:\n${problems.map((p) => `  - ${p}`).join("\n")}`);
+  return ports;
+}
+
+/** Free ports for a test's own stack. */
+export async function freePorts(): Promise<Ports> {
+  const servers = await Promise.all(names.map(() => bind(0)));
+  const ports = names.map((name, i) => [name, servers[i]?.port ?? 0] as const);
+  await Promise.all(servers.map((server) => server?.close()));
+  return Object.fromEntries(ports) as Ports;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const bound = await bind(port);
+  await bound?.close();
+  return bound !== undefined;
+}
+
+function bind(port: number): Promise<{ port: number; close(): Promise<void> } | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(undefined));
+    server.listen(port, "127.0.0.1", () => {
+      const address = server.address();
+      resolve({
+        port: typeof address === "object" && address ? address.port : port,
+        close: () => new Promise((closed) => server.close(() => closed())),
+      });
+    });
+  });
+}

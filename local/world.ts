@@ -1,0 +1,78 @@
+/** The company that the local stack plays: fixed ids, so that commands and tests can name them. Nothing here is real. */
+
+export const homeTenantId = "10000000-0000-4000-8000-000000000001";
+
+/** Keyhold's own app registration in the home tenant: the audience of callers' tokens. */
+export const keyholdAudience = "20000000-0000-4000-8000-000000000001";
+export const callerRole = "Tokens.Issue";
+
+export const vaultHost = "keyhold-local.vault.azure.net";
+export const storageAccount = "keyholdlocal";
+export const ledgerTable = "keyholdledger";
+export const policyContainer = "keyhold";
+
+/** The multi-tenant application that acts in customer tenants. Its key is made in the vault at each start. */
+export const client = { name: "orders-app", clientId: "30000000-0000-4000-8000-000000000001", keyName: "orders-app" };
+
+export const tenants = {
+  contoso: { tenantId: "40000000-0000-4000-8000-000000000001", state: "active", hasConsented: true },
+  fabrikam: { tenantId: "40000000-0000-4000-8000-000000000002", state: "active", hasConsented: false },
+  adatum: { tenantId: "40000000-0000-4000-8000-000000000003", state: "suspended", hasConsented: true },
+} as const;
+
+export const scopes = { graph: "https://graph.microsoft.com/.default", orders: "https://orders.example/.default" };
+
+/** Managed identities. `callers` are internal workloads; the other two are Keyhold's own. */
+export const identities = {
+  signing: identity(1, "keyhold-signing"),
+  storage: identity(2, "keyhold-storage"),
+};
+
+export const callers = {
+  billing: identity(11, "billing-service"),
+  sync: identity(12, "sync-service"),
+  /** Holds the app role, but no grant. */
+  visitor: identity(13, "visitor-service"),
+};
+
+function identity(number: number, name: string) {
+  const tail = String(number).padStart(12, "0");
+  return { name, clientId: `50000000-0000-4000-8000-${tail}`, objectId: `60000000-0000-4000-8000-${tail}` };
+}
+
+/** The policy that `npm start` writes: one caller for all tenants, one that may have assertions in one of them. */
+export function policyOf(certificate: { keyId: string; certificatePem: string }) {
+  return {
+    clients: [
+      {
+        name: client.name,
+        clientId: client.clientId,
+        certificates: [{ keyId: certificate.keyId, certificate: certificate.certificatePem, state: "active" }],
+      },
+    ],
+    tenants: Object.entries(tenants).map(([name, { tenantId, state }]) => ({
+      name,
+      tenantId: tenantId as string,
+      state: state as string,
+    })),
+    callers: Object.values(callers).map(({ name, objectId }) => ({ name, tenantId: homeTenantId, objectId })),
+    grants: [
+      {
+        caller: callers.billing.name,
+        client: client.name,
+        tenants: "all-active",
+        scopes: Object.values(scopes),
+        issues: ["token"],
+      },
+      {
+        caller: callers.sync.name,
+        client: client.name,
+        tenants: ["contoso"],
+        scopes: [scopes.orders],
+        issues: ["token", "assertion"],
+      },
+    ] as { caller: string; client: string; tenants: string | string[]; scopes: string[]; issues: string[] }[],
+  };
+}
+
+export type Policy = ReturnType<typeof policyOf>;

@@ -1,0 +1,69 @@
+import { errors, type JWTVerifyGetKey, jwtVerify } from "jose";
+import { type Cloud, issuerOf } from "../domain/cloud.ts";
+import { Fault } from "../domain/fault.ts";
+import type { Guid } from "../domain/guid.ts";
+import { type CallerVerifier, validateCallerClaims } from "../domain/issuing/caller.ts";
+import { refuse } from "../domain/result.ts";
+import type { SigningKeySource } from "./entra-signing-keys.ts";
+
+/** A caller's token is about 2 KiB; with many roles some more. Checked before anything is decoded. */
+const maxTokenBytes = 16_384;
+/** Seconds that clocks may differ. */
+const leewaySeconds = 60;
+const tokenTypes: ReadonlySet<unknown> = new Set([undefined, "JWT", "at+jwt"]);
+
+export interface CallerExpectation {
+  cloud: Cloud;
+  homeTenantId: Guid;
+  /** Client id of Keyhold's own app registration: the `aud` of v2 tokens. */
+  audience: Guid;
+  /** The app role that lets a workload call us. */
+  role: string;
+}
+
+/**
+ * Verifies callers' tokens: RS256 only, keys only from our own source (a `jwk`, `jku` or `x5u` header is never looked
+ * at), exact issuer and audience. The claims are then checked in the domain.
+ */
+export function createCallerVerifier(expected: CallerExpectation, keys: SigningKeySource): CallerVerifier {
+  const issuer = issuerOf(expected.cloud, expected.homeTenantId);
+  return {
+    async verify(callerToken, nowMs) {
+      if (callerToken.length > maxTokenBytes) return reject("too large");
+      const keyOf: JWTVerifyGetKey = async ({ kid }) => {
+        const key = typeof kid === "string" ? await keys.find(kid, nowMs) : undefined;
+        if (!key) throw new errors.JWKSNoMatchingKey();
+        return key;
+      };
+      try {
+        const { payload, protectedHeader } = await jwtVerify(callerToken, keyOf, {
+          algorithms: ["RS256"],
+          issuer,
+          audience: expected.audience,
+          clockTolerance: leewaySeconds,
+          currentDate: new Date(nowMs),
+          requiredClaims: ["iat", "nbf", "exp"],
+        });
+        if (!tokenTypes.has(protectedHeader.typ)) return reject("typ is neither JWT nor at+jwt");
+        // `aud` may be an array in a JWT, but Entra sends one string: a token for several is not ours alone.
+        if (typeof payload.aud !== "string") return reject("aud is not one string");
+        return validateCallerClaims(payload, expected);
+      } catch (error) {
+        if (error instanceof Fault) throw error;
+        return reject(because(error));
+      }
+    },
+  };
+}
+
+/** The library's stable code and the claim's name; never its message, which may quote the token. */
+function because(error: unknown): string {
+  if (error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired) {
+    return `${error.code} ${error.claim}`;
+  }
+  return error instanceof errors.JOSEError ? error.code : "not readable";
+}
+
+function reject(reason: string) {
+  return refuse({ reason: "caller_token_rejected" as const, because: reason });
+}

@@ -1,0 +1,115 @@
+import { decodeJwt } from "jose";
+import * as oauth from "oauth4webapi";
+import { type Cloud, issuerOf, tokenEndpointOf } from "../domain/cloud.ts";
+import { Fault } from "../domain/fault.ts";
+import { type Guid, parseGuid } from "../domain/guid.ts";
+import { clientAssertionType } from "../domain/issuing/client-assertion.ts";
+import type { EntraAnswer, TokenEndpoint } from "../domain/issuing/ports.ts";
+import { errorClass } from "./error-class.ts";
+
+/** Milliseconds for one exchange. */
+const requestTimeoutMs = 10_000;
+
+/**
+ * Trades a client assertion at Entra (RFC 6749 §4.4, RFC 7523 §2.2). oauth4webapi does the protocol, does not follow
+ * redirects and lets us put in an assertion that it did not sign.
+ */
+export function createEntraTokenEndpoint(cloud: Cloud): TokenEndpoint {
+  return {
+    async requestToken({ tenantId, clientId, scope, clientAssertion, ledgerId, signal }) {
+      const server = { issuer: issuerOf(cloud, tenantId), token_endpoint: tokenEndpointOf(cloud, tenantId) };
+      const client = { client_id: clientId };
+      let response: Response;
+      try {
+        response = await oauth.clientCredentialsGrantRequest(
+          server,
+          client,
+          vaultSignedAssertion(clientAssertion),
+          { scope },
+          {
+            headers: { "client-request-id": ledgerId, "return-client-request-id": "true" },
+            signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
+          },
+        );
+        if (response.status !== 200) return await processRejection(response);
+      } catch (error) {
+        throw new Fault("token_endpoint_unavailable", { because: errorClass(error) });
+      }
+      return processToken(response, server, client, { tenantId, clientId });
+    },
+  };
+}
+
+function vaultSignedAssertion(clientAssertion: string): oauth.ClientAuth {
+  return (_server, client, body) => {
+    body.set("client_id", client.client_id);
+    body.set("client_assertion_type", clientAssertionType);
+    body.set("client_assertion", clientAssertion);
+  };
+}
+
+async function processToken(
+  response: Response,
+  server: oauth.AuthorizationServer,
+  client: oauth.Client,
+  asked: { tenantId: Guid; clientId: Guid },
+): Promise<EntraAnswer> {
+  const requestId = requestIdOf(response);
+  let token: oauth.TokenEndpointResponse;
+  try {
+    token = await oauth.processClientCredentialsResponse(server, client, response);
+  } catch {
+    throw new Fault("token_not_as_asked");
+  }
+  const expiresInSeconds = Math.floor(token.expires_in ?? 0);
+  if (token.token_type !== "bearer" || expiresInSeconds <= 0 || !isFor(token.access_token, asked)) {
+    throw new Fault("token_not_as_asked");
+  }
+  return { issued: true, accessToken: token.access_token, expiresInSeconds, ...requestId };
+}
+
+/**
+ * A token that names another tenant or application is not given out (T12). Only a defence in depth: access tokens are
+ * opaque to all but their resource, so one that cannot be read passes.
+ */
+function isFor(accessToken: string, { tenantId, clientId }: { tenantId: Guid; clientId: Guid }): boolean {
+  let claims: Record<string, unknown>;
+  try {
+    claims = decodeJwt(accessToken);
+  } catch {
+    return true;
+  }
+  const application = claims.appid ?? claims.azp;
+  if (claims.tid !== undefined && parseGuid(claims.tid) !== tenantId) return false;
+  return application === undefined || parseGuid(application) === clientId;
+}
+
+async function processRejection(response: Response): Promise<EntraAnswer> {
+  const body = await readJson(response);
+  const errorCodes = Array.isArray(body.error_codes)
+    ? body.error_codes.filter((code): code is number => Number.isSafeInteger(code))
+    : [];
+  const retryAfterSeconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+  const serverTimeMs = Date.parse(response.headers.get("date") ?? "");
+  return {
+    issued: false,
+    rejection: { status: response.status, error: typeof body.error === "string" ? body.error : "", errorCodes },
+    ...requestIdOf(response),
+    ...(retryAfterSeconds >= 0 ? { retryAfterSeconds } : {}),
+    ...(Number.isNaN(serverTimeMs) ? {} : { serverTimeMs }),
+  };
+}
+
+async function readJson(response: Response): Promise<Record<string, unknown>> {
+  try {
+    const value: unknown = await response.json();
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function requestIdOf(response: Response): { requestId?: string } {
+  const requestId = parseGuid(response.headers.get("x-ms-request-id"));
+  return requestId === undefined ? {} : { requestId };
+}

@@ -1,0 +1,56 @@
+import { Fault, type FaultCode, type FaultDetail } from "../domain/fault.ts";
+import { errorClass } from "./error-class.ts";
+
+/** Errors of a socket that was never connected: nothing was sent, so nothing was signed. */
+const neverSent: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
+
+/** What is kept of an HTTP answer of the vault. */
+export interface VaultAnswer {
+  status: number;
+  requestId: string;
+  retryAfter: string | undefined;
+  body: string;
+}
+
+/**
+ * Turns whatever the SDK throws into a `Fault`. Fails closed: the text of an SDK error holds the key's URL, so nothing
+ * of it but numbers and known codes gets through, and a new kind of error cannot start to leak.
+ */
+export function keyVaultFault(error: unknown, answer: VaultAnswer | undefined): Fault {
+  if (!answer)
+    return new Fault("signer_unavailable", { maybeSigned: mayHaveBeenSent(error), because: errorClass(error) });
+  const { status, requestId, retryAfter, body } = answer;
+  const detail: FaultDetail = { codes: [status] };
+  if (requestId) detail.vaultRequestId = requestId;
+  if (Number(retryAfter) >= 0) detail.retryAfterSeconds = Number(retryAfter);
+  if (status >= 500 || status < 400) detail.maybeSigned = true;
+  return new Fault(codeOf(status, body), detail);
+}
+
+/** Source: Key Vault REST API, "Authentication, requests and responses"; inner codes as seen in public reports. */
+function codeOf(status: number, body: string): FaultCode {
+  if (status === 401) return "signer_forbidden";
+  if (status === 403) return body.includes('"KeyDisabled"') ? "signer_key_disabled" : "signer_forbidden";
+  if (status === 404) return "signer_key_not_found";
+  if (status === 408) return "signer_unavailable";
+  if (status === 429) return "signer_throttled";
+  if (status >= 500) return "signer_unavailable";
+  return "signer_rejected";
+}
+
+/** A request that never got a token or a connection was not sent; of any other the vault may have signed. */
+function mayHaveBeenSent(error: unknown): boolean {
+  if (!(error instanceof Error)) return true;
+  if (/^(Authentication|CredentialUnavailable|AggregateAuthentication)/.test(error.name)) return false;
+  return !neverSent.has((error as { code?: unknown }).code) && !neverSent.has(codeOfCause(error));
+}
+
+function codeOfCause(error: Error): unknown {
+  return error.cause instanceof Error ? (error.cause as { code?: unknown }).code : undefined;
+}

@@ -1,0 +1,95 @@
+import type { TokenCredential } from "@azure/identity";
+import { CryptographyClient, type KeyVaultKey } from "@azure/keyvault-keys";
+import type { AssertionSigner, VaultSignature } from "../domain/issuing/ports.ts";
+import { keyVaultFault, type VaultAnswer } from "./key-vault-fault.ts";
+
+/** Milliseconds for one request to the vault. A warm signature takes some tens. */
+const requestTimeoutMs = 5_000;
+
+/**
+ * Signs in Key Vault. One client per key version for the life of the process: each client begins with a challenge
+ * (401) before its first signature. It is built from a key object, so the SDK never reads the key (no `KeyGet`), and
+ * its own retries are off: a second signature needs a second intent in the ledger.
+ */
+export function createKeyVaultSigner(credential: TokenCredential): AssertionSigner {
+  const keys = new Map<string, VaultKey>();
+  return {
+    async sign({ keyId, digest, signal }) {
+      let key = keys.get(keyId);
+      if (!key) {
+        key = { client: createClient(keyId, credential), isChallenged: false };
+        keys.set(keyId, key);
+      }
+      const within = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
+      return afterChallenge(key, (client) => requestSignature(client, digest, within));
+    },
+  };
+}
+
+interface VaultKey {
+  client: CryptographyClient;
+  /** Whether the client knows the vault's challenge. */
+  isChallenged: boolean;
+  first?: Promise<VaultSignature>;
+}
+
+/**
+ * Lets a client's first request go alone. The SDK's challenge policy keeps one state per client: of several first
+ * requests at once, one may be sent without its body once another has finished the challenge (seen in
+ * @azure/keyvault-common 2.1).
+ */
+async function afterChallenge(
+  key: VaultKey,
+  request: (client: CryptographyClient) => Promise<VaultSignature>,
+): Promise<VaultSignature> {
+  while (!key.isChallenged && key.first) await key.first.catch(() => undefined);
+  if (key.isChallenged) return request(key.client);
+  const first = request(key.client);
+  key.first = first;
+  try {
+    const signature = await first;
+    key.isChallenged = true;
+    return signature;
+  } finally {
+    delete key.first;
+  }
+}
+
+function createClient(keyId: string, credential: TokenCredential): CryptographyClient {
+  const [, , name = "", version = ""] = new URL(keyId).pathname.split("/");
+  const key: KeyVaultKey = {
+    id: keyId,
+    name,
+    keyType: "RSA-HSM",
+    keyOperations: ["sign"],
+    key: { kid: keyId, kty: "RSA-HSM", keyOps: ["sign"] },
+    properties: { id: keyId, name, version, vaultUrl: new URL(keyId).origin },
+  };
+  return new CryptographyClient(key, credential, { retryOptions: { maxRetries: 0 } });
+}
+
+async function requestSignature(
+  client: CryptographyClient,
+  digest: Uint8Array,
+  abortSignal: AbortSignal,
+): Promise<VaultSignature> {
+  let answer: VaultAnswer | undefined;
+  try {
+    const { result } = await client.sign("PS256", digest, {
+      abortSignal,
+      onResponse({ status, headers, bodyAsText }) {
+        const requestId = headers.get("x-ms-request-id") ?? "";
+        answer = { status, requestId, retryAfter: headers.get("retry-after"), body: bodyAsText ?? "" };
+      },
+    });
+    return { signature: result, keyId: keyIdOf(answer?.body ?? ""), requestId: answer?.requestId ?? "" };
+  } catch (error) {
+    throw keyVaultFault(error, answer);
+  }
+}
+
+/** The SDK reports the key that was asked for; which key signed stands in the answer itself. */
+function keyIdOf(body: string): string {
+  const { kid } = JSON.parse(body) as { kid?: unknown };
+  return typeof kid === "string" ? kid : "";
+}

@@ -1,0 +1,107 @@
+import { z } from "zod";
+import type { PolicyProblem } from "../domain/issuing/compile-policy.ts";
+import type { PolicyDocument } from "../domain/issuing/policy-document.ts";
+
+/**
+ * The shape of the policy file. Strict: an unknown key is an error, for a misspelt one would silently grant or deny.
+ * policy.schema.json is generated from here (`npm run generate`), so that editors know it too.
+ */
+const guid = z
+  .string()
+  .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, "must be a GUID")
+  .describe("A GUID.");
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/, "must be 1 to 64 letters, digits, spaces, dots, hyphens or underscores")
+  .describe("How the other parts of the policy, the ledger and the logs call it.");
+const state = z
+  .enum(["active", "suspended"])
+  .default("active")
+  .describe("`suspended` is refused everywhere within 60 s.");
+
+const certificate = z.strictObject({
+  keyId: z.string().describe("Key URL with its version: https://<vault>.vault.azure.net/keys/<name>/<version>."),
+  certificate: z.string().describe("The public certificate registered at the application, PEM."),
+  state: z
+    .enum(["staged", "active", "retiring"])
+    .describe("Exactly one certificate of a client is `active`: the one that signs."),
+});
+
+export const policySchema = z
+  .strictObject({
+    $schema: z.string().optional().describe("For editors."),
+    clients: z
+      .array(z.strictObject({ name, clientId: guid, state, certificates: z.array(certificate).min(1) }))
+      .describe("Our app registrations, each with its own key."),
+    tenants: z
+      .array(z.strictObject({ name, tenantId: guid, state: z.enum(["active", "suspended"]).describe("No default.") }))
+      .describe("Customer tenants. One that is not listed gets nothing."),
+    callers: z
+      .array(
+        z.strictObject({
+          name,
+          tenantId: guid.describe("The home tenant."),
+          objectId: guid.describe("Object id of the workload's service principal (claim `oid`)."),
+          azp: guid
+            .optional()
+            .describe("Client id of the workload's identity (claim `azp`), if it is to be checked too."),
+          state,
+        }),
+      )
+      .describe("Internal workloads, by their managed identities."),
+    grants: z
+      .array(
+        z.strictObject({
+          caller: name,
+          client: name,
+          tenants: z
+            .union([z.array(name).min(1), z.literal("all-active")])
+            .describe("Names of tenants, or `all-active`: every active one but the home tenant."),
+          scopes: z.array(z.string()).default([]).describe("`<resource>/.default`, compared to the letter."),
+          issues: z
+            .array(z.enum(["token", "assertion"]))
+            .min(1)
+            .default(["token"]),
+        }),
+      )
+      .describe("Who may act as which client in which tenants for which scopes. Nothing else is granted."),
+  })
+  .describe("Keyhold policy: who may get what. Deny by default, exact match only.");
+
+/** Checks the shape; reports all problems at once, by path, and never the value. */
+export function parsePolicyDocument(text: string): PolicyDocument | PolicyProblem[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return [{ path: "(file)", rule: "must be JSON" }];
+  }
+  const parsed = policySchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  return parsed.error.issues.map((issue) => ({ path: pathOf(issue.path), rule: ruleOf(issue) }));
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  const text = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`)).join("");
+  return text === "" ? "(file)" : text.replace(/^\./, "");
+}
+
+/** Own words for what zod would tell with the value in it. */
+function ruleOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `must be of type ${issue.expected}, and present`;
+    case "unrecognized_keys":
+      return `must not have the unknown key ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}; see policy.schema.json`;
+    case "invalid_value":
+      return `must be one of ${issue.values.join(", ")}`;
+    case "invalid_union":
+      return 'must be a list of names or "all-active"';
+    case "too_small":
+      return "must not be empty";
+    case "invalid_format":
+      return issue.message;
+    default:
+      return "is not as policy.schema.json says";
+  }
+}

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ManagedIdentityCredential } from "@azure/identity";
+import { createCallerVerifier } from "./adapters/caller-verifier.ts";
+import { createEntraSigningKeys } from "./adapters/entra-signing-keys.ts";
+import { createEntraTokenEndpoint } from "./adapters/entra-token-endpoint.ts";
+import { createEventLog } from "./adapters/event-log.ts";
+import { createKeyVaultSigner } from "./adapters/key-vault-signer.ts";
+import { policyBlob } from "./adapters/policy-blob.ts";
+import { policyFile } from "./adapters/policy-file.ts";
+import { createPolicySource } from "./adapters/policy-source.ts";
+import { createTableLedger } from "./adapters/table-ledger.ts";
+import { ConfigurationError, readConfig } from "./config.ts";
+import { createCurrentPolicy } from "./domain/issuing/current-policy.ts";
+import { createFailureCache } from "./domain/issuing/failure-cache.ts";
+import type { IssuingContext } from "./domain/issuing/issue-token.ts";
+import { createMintBudget } from "./domain/issuing/mint-budget.ts";
+import { createTokenCache } from "./domain/issuing/token-cache.ts";
+
+/** The whole app on one screen: settings -> adapters -> what the functions use. Throws at load if anything is bad. */
+const config = readConfig();
+const { cloud, homeTenantId } = config;
+const clock = Date.now;
+const record = createEventLog(clock, console.log);
+
+const signingIdentity = new ManagedIdentityCredential({ clientId: config.signingIdentityClientId });
+const storageIdentity = new ManagedIdentityCredential({ clientId: config.storageIdentityClientId });
+
+const callerKeys = createEntraSigningKeys(cloud, homeTenantId, record);
+const tokenCache = createTokenCache(config.tokenCache);
+const failureCache = createFailureCache(config.tokenCache.maxTokens);
+const readPolicyText =
+  "file" in config.policy ? policyFile(config.policy.file) : policyBlob(config.policy.blobUrl, storageIdentity);
+const currentPolicy = createCurrentPolicy(
+  createPolicySource(readPolicyText, { cloud, homeTenantId }),
+  record,
+  (policy) => {
+    tokenCache.retain((clientId, tenantId) =>
+      Boolean(policy.clients.get(clientId)?.isActive && policy.tenants.get(tenantId)?.isActive),
+    );
+    failureCache.clear();
+  },
+);
+const ledger = createTableLedger(config.ledgerTableUrl, storageIdentity, record);
+
+const issuing: IssuingContext = {
+  cloud,
+  instance: config.instance,
+  callerVerifier: createCallerVerifier({ ...config, role: config.callerRole }, callerKeys),
+  currentPolicy,
+  tokenCache,
+  failureCache,
+  budget: createMintBudget(config.mints),
+  flights: new Map(),
+  signer: createKeyVaultSigner(signingIdentity),
+  tokenEndpoint: createEntraTokenEndpoint(cloud),
+  ledger,
+  clock,
+  sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+  random: Math.random,
+  record,
+};
+
+// A policy that is broken stops the start; one that cannot be read now does not, since it may be readable in a moment.
+const problems = await currentPolicy.load(clock());
+if (problems.length > 0) throw new ConfigurationError(problems.map(({ path, rule }) => `policy ${path} ${rule}`));
+
+export const keyhold = {
+  issuing,
+  discovery: { publicUrl: config.publicUrl, cloud, clock },
+  readiness: { callerKeys, currentPolicy, clock },
+  /** Before the process ends: every outcome is written. */
+  drain: () => ledger.drain(),
+};

@@ -1,0 +1,166 @@
+import { type Cloud, type CloudName, clouds } from "./domain/cloud.ts";
+import { type Guid, parseGuid } from "./domain/guid.ts";
+
+/**
+ * The settings: the only place that reads the environment. Everything that is wrong is reported at once, each with the
+ * variable, the rule and the remedy, and never the value. docs/configuration.md has the same list.
+ */
+export interface Config {
+  cloud: Cloud;
+  /** Our own tenant: the only one that callers come from. */
+  homeTenantId: Guid;
+  /** Client id of Keyhold's own app registration: the audience of callers' tokens. */
+  audience: Guid;
+  /** App role that a caller's identity must hold. */
+  callerRole: string;
+  /** Origin under which callers reach us. */
+  publicUrl: string;
+  policy: { file: string } | { blobUrl: string };
+  /** The ledger's table. */
+  ledgerTableUrl: string;
+  /** Client id of the managed identity that may sign, and do nothing else. */
+  signingIdentityClientId: Guid;
+  /** Client id of the managed identity for storage. */
+  storageIdentityClientId: Guid;
+  mints: { perMinute: number; perMinutePerCaller: number };
+  tokenCache: { maxTokens: number; maxBytes: number };
+  /** Names this process in the ledger. */
+  instance: string;
+}
+
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `Keyhold does not start, its configuration is not valid:\n${problems.map((text) => `  - ${text}`).join("\n")}`,
+    );
+    this.problems = problems;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Every setting of ours; WEBSITE_HOSTNAME and WEBSITE_INSTANCE_ID come from the platform. */
+export const settingNames = [
+  "KEYHOLD_CLOUD",
+  "KEYHOLD_HOME_TENANT_ID",
+  "KEYHOLD_AUDIENCE",
+  "KEYHOLD_CALLER_ROLE",
+  "KEYHOLD_PUBLIC_URL",
+  "KEYHOLD_POLICY_FILE",
+  "KEYHOLD_POLICY_BLOB_URL",
+  "KEYHOLD_LEDGER_TABLE_URL",
+  "KEYHOLD_SIGNING_IDENTITY_CLIENT_ID",
+  "KEYHOLD_STORAGE_IDENTITY_CLIENT_ID",
+  "KEYHOLD_MINTS_PER_MINUTE",
+  "KEYHOLD_MINTS_PER_MINUTE_PER_CALLER",
+  "KEYHOLD_CACHE_MAX_TOKENS",
+  "KEYHOLD_CACHE_MAX_BYTES",
+] as const;
+
+type SettingName = (typeof settingNames)[number];
+
+/** Reads and checks the settings; throws one `ConfigurationError` with all problems. */
+export function readConfig(env: Environment = process.env): Config {
+  const problems: string[] = [];
+  const settings = createReader(env, problems);
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED === "0") {
+    problems.push("NODE_TLS_REJECT_UNAUTHORIZED must not be 0: it accepts any server as Entra. Remove it");
+  }
+  for (const name of Object.keys(env)) {
+    if (name.startsWith("KEYHOLD_") && !settingNames.includes(name as SettingName)) {
+      problems.push(`${name} is not a setting: correct its name or remove it`);
+    }
+  }
+  const cloud = readCloud(settings.text("KEYHOLD_CLOUD", "public"), problems);
+  const config: Config = {
+    cloud,
+    homeTenantId: settings.guid("KEYHOLD_HOME_TENANT_ID", "the tenant that callers and Keyhold itself live in"),
+    audience: settings.guid("KEYHOLD_AUDIENCE", "the client id of Keyhold's own app registration"),
+    callerRole: settings.text("KEYHOLD_CALLER_ROLE", "Tokens.Issue"),
+    publicUrl: readPublicUrl(env, settings),
+    policy: readPolicyPlace(env, settings, cloud, problems),
+    ledgerTableUrl: settings.storageUrl("KEYHOLD_LEDGER_TABLE_URL", cloud, "table", /^\/[A-Za-z][A-Za-z0-9]{2,62}$/),
+    signingIdentityClientId: settings.guid("KEYHOLD_SIGNING_IDENTITY_CLIENT_ID", "the identity that may sign"),
+    storageIdentityClientId: settings.guid("KEYHOLD_STORAGE_IDENTITY_CLIENT_ID", "the identity for storage"),
+    mints: {
+      perMinute: settings.count("KEYHOLD_MINTS_PER_MINUTE", 1_200, 1, 60_000),
+      perMinutePerCaller: settings.count("KEYHOLD_MINTS_PER_MINUTE_PER_CALLER", 300, 1, 60_000),
+    },
+    tokenCache: {
+      maxTokens: settings.count("KEYHOLD_CACHE_MAX_TOKENS", 20_000, 1, 1_000_000),
+      maxBytes: settings.count("KEYHOLD_CACHE_MAX_BYTES", 134_217_728, 1_048_576, 1_073_741_824),
+    },
+    instance: env.WEBSITE_INSTANCE_ID?.slice(0, 16) ?? `process-${process.pid}`,
+  };
+  if (config.signingIdentityClientId === config.storageIdentityClientId && config.signingIdentityClientId !== "") {
+    problems.push(
+      "KEYHOLD_STORAGE_IDENTITY_CLIENT_ID must not be the identity that signs: give storage its own, so that no token for storage can sign",
+    );
+  }
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return Object.freeze(config);
+}
+
+function createReader(env: Environment, problems: string[]) {
+  const placeholder = "" as Guid;
+  return {
+    text: (name: SettingName, preset: string): string => env[name]?.trim() || preset,
+    guid(name: SettingName, meaning: string): Guid {
+      const id = parseGuid(env[name]?.trim());
+      if (id === undefined) problems.push(`${name} must be a GUID: set it to ${meaning}`);
+      return id ?? placeholder;
+    },
+    count(name: SettingName, preset: number, least: number, most: number): number {
+      const text = env[name]?.trim();
+      if (!text) return preset;
+      const value = /^[0-9]{1,12}$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= least && value <= most) return value;
+      problems.push(`${name} must be a whole number from ${least} to ${most}: correct it, or remove it for ${preset}`);
+      return preset;
+    },
+    origin(name: SettingName, text: string | undefined, remedy: string): string {
+      const url = text && URL.canParse(text) ? new URL(text) : undefined;
+      if (url && url.protocol === "https:" && url.href === `${url.origin}/`) return url.origin;
+      problems.push(`${name} must be an https origin without a path: ${remedy}`);
+      return "";
+    },
+    storageUrl(name: SettingName, cloud: Cloud, service: "blob" | "table", path: RegExp): string {
+      const text = env[name]?.trim() ?? "";
+      const url = URL.canParse(text) ? new URL(text) : undefined;
+      const suffix = `.${service}${cloud.storageHostSuffix}`;
+      const isOurs = url?.origin === `https://${url?.hostname}` && url.hostname.endsWith(suffix) && url.href === text;
+      if (url && isOurs && path.test(url.pathname)) return text;
+      const example = service === "table" ? "<table>" : "<container>/<blob>";
+      problems.push(`${name} must be a storage URL of this cloud: set it to https://<account>${suffix}/${example}`);
+      return "";
+    },
+  };
+}
+
+type Reader = ReturnType<typeof createReader>;
+
+function readCloud(name: string, problems: string[]): Cloud {
+  if (Object.hasOwn(clouds, name)) return clouds[name as CloudName];
+  problems.push(`KEYHOLD_CLOUD must be one of ${Object.keys(clouds).join(", ")}: correct it, or remove it for public`);
+  return clouds.public;
+}
+
+/** Where there is no custom domain, the platform's own name of the app is it. */
+function readPublicUrl(env: Environment, settings: Reader): string {
+  const byPlatform = env.WEBSITE_HOSTNAME === undefined ? undefined : `https://${env.WEBSITE_HOSTNAME}`;
+  const text = env.KEYHOLD_PUBLIC_URL?.trim() || byPlatform;
+  return settings.origin("KEYHOLD_PUBLIC_URL", text, "set it to the address that callers use");
+}
+
+function readPolicyPlace(env: Environment, settings: Reader, cloud: Cloud, problems: string[]): Config["policy"] {
+  const file = env.KEYHOLD_POLICY_FILE?.trim();
+  const hasBlob = Boolean(env.KEYHOLD_POLICY_BLOB_URL?.trim());
+  if (Boolean(file) === hasBlob) {
+    problems.push("KEYHOLD_POLICY_BLOB_URL or KEYHOLD_POLICY_FILE must be set, and not both: remove or add one");
+  }
+  if (file || !hasBlob) return { file: file ?? "" };
+  return { blobUrl: settings.storageUrl("KEYHOLD_POLICY_BLOB_URL", cloud, "blob", /^\/[a-z0-9-]{3,63}\/.{1,256}$/) };
+}

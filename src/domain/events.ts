@@ -1,0 +1,48 @@
+import type { FaultCode } from "./fault.ts";
+import type { Guid } from "./guid.ts";
+import type { Refusal } from "./issuing/refusal.ts";
+
+/**
+ * What happened, for operators. A closed list of names and fields: what is not here cannot be logged, so no token,
+ * assertion or key URL can be either (T5, invariant I6).
+ */
+export type KeyholdEvent =
+  | {
+      event: "request_answered";
+      operation: "token" | "assertion";
+      correlationId: string;
+      outcome: "issued" | "refused" | "fault";
+      tenantId?: Guid;
+      clientId?: Guid;
+      scope?: string;
+      callerObjectId?: Guid;
+      callerName?: string;
+      cached?: boolean;
+      /** Full detail of the refusal, which the caller does not get. */
+      refusal?: Refusal;
+      fault?: FaultReport;
+      durationMs: number;
+    }
+  | {
+      event: "token_renewal_failed";
+      tenantId: Guid;
+      clientId: Guid;
+      scope: string;
+      reason: string;
+      codes?: readonly number[];
+    }
+  | { event: "policy_applied"; etag: string; grants: number }
+  | { event: "policy_rejected"; etag: string; problems: readonly { path: string; rule: string }[] }
+  | { event: "policy_not_readable"; ageSeconds: number | undefined; because: string }
+  | { event: "ledger_outcome_lost"; ledgerId: Guid; outcome: string; because: string }
+  | { event: "caller_keys_refreshed"; kids: readonly string[] }
+  | { event: "caller_keys_not_refreshed"; because: string };
+
+export interface FaultReport {
+  /** `unexpected` for what is no `Fault`: a bug, of which only the error's class is told. */
+  code: FaultCode | "unexpected";
+  codes?: readonly number[];
+  because?: string;
+}
+
+export type RecordEvent = (event: KeyholdEvent) => void;

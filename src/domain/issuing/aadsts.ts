@@ -1,0 +1,59 @@
+/**
+ * Entra's error numbers, by what they mean for us. Classified by the numbers in `error_codes`, never by text: the
+ * documentation warns that texts and numbers change, so an unknown number is treated by HTTP status and OAuth error.
+ * Source: Microsoft identity platform, "Microsoft Entra authentication and authorization error codes".
+ */
+export type EntraErrorClass =
+  | "credential_rejected"
+  | "clock_skewed"
+  | "not_consented"
+  | "blocked"
+  | "tenant_not_found"
+  | "resource_not_available"
+  | "throttled"
+  | "unavailable"
+  | "loop_detected"
+  | "unexpected";
+
+const numbersByClass: Partial<Record<EntraErrorClass, readonly number[]>> = {
+  credential_rejected: [
+    700027, 7000274, 50012, 50013, 700030, 7000214, 7000277, 1000502, 50048, 50027, 700021, 700023, 700025, 7000218,
+    7000215, 7000222,
+  ],
+  clock_skewed: [700024],
+  not_consented: [700016, 700011, 65001, 650056, 90094, 90099],
+  blocked: [53003, 530032, 50105, 500021, 500022, 500212, 500213, 70001, 7000112],
+  tenant_not_found: [90002, 50059, 50128, 90038, 900382, 900432, 9001023],
+  resource_not_available: [500011, 50001, 70011, 28002, 700022, 650052, 650054, 650057, 901002],
+  throttled: [90055],
+  unavailable: [90024, 90006, 90012, 90033, 50033, 50000],
+  loop_detected: [50196],
+};
+
+const classByNumber = new Map<number, EntraErrorClass>(
+  Object.entries(numbersByClass).flatMap(([name, numbers]) =>
+    numbers.map((number): [number, EntraErrorClass] => [number, name as EntraErrorClass]),
+  ),
+);
+
+export interface EntraRejection {
+  /** HTTP status of the token endpoint's answer. */
+  status: number;
+  /** OAuth error (RFC 6749 §5.2), as sent. */
+  error: string;
+  /** AADSTS numbers, as sent. */
+  errorCodes: readonly number[];
+}
+
+/** The class of the first number that we know; otherwise by HTTP status; otherwise by OAuth error. Never throws. */
+export function classifyEntraError({ status, error, errorCodes }: EntraRejection): EntraErrorClass {
+  for (const number of errorCodes) {
+    const known = classByNumber.get(number);
+    if (known) return known;
+  }
+  if (status === 429) return "throttled";
+  if (status >= 500) return "unavailable";
+  if (error === "invalid_client") return "credential_rejected";
+  if (error === "temporarily_unavailable") return "unavailable";
+  return "unexpected";
+}

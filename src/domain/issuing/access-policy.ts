@@ -1,0 +1,103 @@
+import type { Guid } from "../guid.ts";
+import { ok, type Result, refuse } from "../result.ts";
+import type { Caller } from "./caller.ts";
+import type { GrantRefusal } from "./refusal.ts";
+import { isDirectoryGraph, type Scope } from "./scope.ts";
+import type { SigningCertificate } from "./signing-certificate.ts";
+
+/**
+ * The compiled policy: who may get what. Only maps with exact keys: no pattern, no prefix, no order, so that what is
+ * not written is not granted, and a request costs the same whatever the number of grants.
+ */
+export interface AccessPolicy {
+  homeTenantId: Guid;
+  clients: ReadonlyMap<Guid, ClientRule>;
+  tenants: ReadonlyMap<Guid, TenantRule>;
+  callers: ReadonlyMap<Guid, CallerRule>;
+  /** By `grantKey`; for `all-active` under the tenant `*`. */
+  grants: ReadonlyMap<string, GrantRule>;
+}
+
+export interface ClientRule {
+  name: string;
+  clientId: Guid;
+  isActive: boolean;
+  /** The one certificate in state `active`. */
+  certificate: SigningCertificate;
+}
+
+export interface TenantRule {
+  name: string;
+  tenantId: Guid;
+  isActive: boolean;
+}
+
+export interface CallerRule {
+  name: string;
+  objectId: Guid;
+  azp?: Guid;
+  isActive: boolean;
+}
+
+export interface GrantRule {
+  tokenScopes: ReadonlySet<string>;
+  issuesAssertion: boolean;
+}
+
+/** What is asked: a token for a scope, or an assertion, which no scope can narrow. */
+export type Ask = { issues: "token"; scope: Scope } | { issues: "assertion" };
+
+export interface Authorization {
+  caller: CallerRule;
+  client: ClientRule;
+  tenant: TenantRule;
+}
+
+/** The tenant part of the key of a grant that says `"tenants": "all-active"`. */
+export const allActiveTenants = "*";
+
+export function grantKey(callerObjectId: Guid, clientId: Guid, tenantId: Guid | typeof allActiveTenants): string {
+  return `${callerObjectId} ${clientId} ${tenantId}`;
+}
+
+/**
+ * Decides whether `caller` may act as the client in the tenant. Deny by default; a state other than active denies.
+ * Pure: no I/O (invariant I2). The reason inside the refusal is for the operator; the caller sees one answer for all.
+ */
+export function authorize(
+  policy: AccessPolicy,
+  caller: Caller,
+  request: { clientId: Guid; tenantId: Guid } & Ask,
+): Result<Authorization, GrantRefusal> {
+  const deny = (because: GrantRefusal["because"]) =>
+    refuse({ reason: "not_granted" as const, callerObjectId: caller.objectId, because });
+  const callerRule = policy.callers.get(caller.objectId);
+  if (!callerRule) return deny("caller_unknown");
+  if (!callerRule.isActive) return deny("caller_suspended");
+  if (callerRule.azp !== undefined && callerRule.azp !== caller.azp) return deny("caller_azp_mismatch");
+  const client = policy.clients.get(request.clientId);
+  if (!client) return deny("client_unknown");
+  if (!client.isActive) return deny("client_suspended");
+  const tenant = policy.tenants.get(request.tenantId);
+  if (!tenant) return deny("tenant_unknown");
+  if (!tenant.isActive) return deny("tenant_suspended");
+  const isHomeTenant = tenant.tenantId === policy.homeTenantId;
+  if (isHomeTenant && reachesHomeGraph(request)) return deny("home_tenant_graph");
+  const named = policy.grants.get(grantKey(callerRule.objectId, client.clientId, tenant.tenantId));
+  // `all-active` never means the home tenant: a token for the company's own directory is written out or not granted.
+  const general = isHomeTenant
+    ? undefined
+    : policy.grants.get(grantKey(callerRule.objectId, client.clientId, allActiveTenants));
+  if (!allows(named, request) && !allows(general, request)) return deny("no_grant");
+  return ok({ caller: callerRule, client, tenant });
+}
+
+/** An assertion can be redeemed for any scope, Graph included. */
+function reachesHomeGraph(ask: Ask): boolean {
+  return ask.issues === "assertion" || isDirectoryGraph(ask.scope);
+}
+
+function allows(grant: GrantRule | undefined, ask: Ask): boolean {
+  if (!grant) return false;
+  return ask.issues === "assertion" ? grant.issuesAssertion : grant.tokenScopes.has(ask.scope);
+}

@@ -1,0 +1,21 @@
+import type { Guid } from "../guid.ts";
+import { ok, type Result } from "../result.ts";
+import { type Ask, type Authorization, authorize } from "./access-policy.ts";
+import type { CallerVerifier } from "./caller.ts";
+import type { CurrentPolicy } from "./current-policy.ts";
+import type { CallerRefusal, GrantRefusal } from "./refusal.ts";
+
+/** A request that is well formed; who sent it and whether they may is not known yet. */
+export type CallerRequest = { tenantId: Guid; clientId: Guid; callerToken: string } & Ask;
+
+/** Who is asking, and may they? The only door to every signature. No I/O to the vault, Entra or storage (I2). */
+export async function admit(
+  request: CallerRequest,
+  ports: { callerVerifier: CallerVerifier; currentPolicy: CurrentPolicy; clock: () => number },
+): Promise<Result<Authorization, CallerRefusal | GrantRefusal>> {
+  const caller = await ports.callerVerifier.verify(request.callerToken, ports.clock());
+  if (!caller.ok) return caller;
+  const policy = await ports.currentPolicy.at(ports.clock());
+  const authorization = authorize(policy, caller.value, request);
+  return authorization.ok ? ok(authorization.value) : authorization;
+}

@@ -1,0 +1,51 @@
+import { type Guid, parseGuid } from "../guid.ts";
+import { ok, type Result, refuse } from "../result.ts";
+import type { CallerRefusal } from "./refusal.ts";
+
+/** The internal workload that calls us. Never to be mixed up with `client`, our app registration. */
+export interface Caller {
+  tenantId: Guid;
+  objectId: Guid;
+  /** Client id of the workload's identity (`azp`). */
+  azp: Guid | undefined;
+}
+
+/** Verifies a caller's own token. Throws `caller_keys_unavailable` when there is no key to verify with. */
+export interface CallerVerifier {
+  verify(callerToken: string, nowMs: number): Promise<Result<Caller, CallerRefusal>>;
+}
+
+/**
+ * Checks the claims of a token whose signature, issuer, audience and times are already verified: a v2 token, of the
+ * home tenant, of a workload and not of a user, with the app role that lets it call us. Entra issues app-only tokens
+ * for any audience that does not require assignment, so a token alone proves nothing: the role does.
+ * Source: Microsoft identity platform, "Secure applications and APIs by validating claims".
+ */
+export function validateCallerClaims(
+  claims: Readonly<Record<string, unknown>>,
+  expected: { homeTenantId: Guid; role: string },
+): Result<Caller, CallerRefusal> {
+  const objectId = parseGuid(claims.oid);
+  const azp = parseGuid(claims.azp);
+  if (claims.ver !== "2.0") return reject("ver is not 2.0");
+  if (parseGuid(claims.tid) !== expected.homeTenantId) return reject("tid is not the home tenant");
+  if (objectId === undefined) return reject("oid is not a GUID");
+  if (claims.azp !== undefined && azp === undefined) return reject("azp is not a GUID");
+  if (claims.scp !== undefined) return reject("scp is present: the token of a user");
+  if (!isAppOnly(claims, objectId)) return reject("neither idtyp is app nor sub equals oid: the token of a user");
+  if (!Array.isArray(claims.roles) || !claims.roles.includes(expected.role)) return reject("the app role is missing");
+  return ok({ tenantId: expected.homeTenantId, objectId, azp });
+}
+
+/**
+ * `idtyp` is an optional claim that must be switched on; where it is missing, `sub` equals `oid` only in app-only
+ * tokens. An ID token of a user has our client id as its audience and no `scp`: this is the check that stops it.
+ */
+function isAppOnly(claims: Readonly<Record<string, unknown>>, objectId: Guid): boolean {
+  if (claims.idtyp !== undefined) return claims.idtyp === "app";
+  return parseGuid(claims.sub) === objectId;
+}
+
+function reject(because: string): { ok: false; refusal: CallerRefusal } {
+  return refuse({ reason: "caller_token_rejected", because });
+}

@@ -1,0 +1,173 @@
+import type { Cloud } from "../cloud.ts";
+import { type Guid, parseGuid } from "../guid.ts";
+import {
+  type AccessPolicy,
+  allActiveTenants,
+  type CallerRule,
+  type ClientRule,
+  type GrantRule,
+  grantKey,
+  type TenantRule,
+} from "./access-policy.ts";
+import type { ClientDocument, GrantDocument, PolicyDocument } from "./policy-document.ts";
+import { isDirectoryGraph, parseScope } from "./scope.ts";
+import { parseSigningCertificate, type SigningCertificate } from "./signing-certificate.ts";
+
+/** One thing that is wrong with a policy: where, and the rule with its remedy. Never the value. */
+export interface PolicyProblem {
+  path: string;
+  rule: string;
+}
+
+export interface PolicyContext {
+  cloud: Cloud;
+  homeTenantId: Guid;
+}
+
+/**
+ * Compiles a document whose shape is already checked. Everything that points somewhere must arrive, and nothing may
+ * be said twice; all problems are reported at once, and one is enough to refuse the whole policy.
+ */
+export function compilePolicy(document: PolicyDocument, context: PolicyContext): AccessPolicy | PolicyProblem[] {
+  const problems: PolicyProblem[] = [];
+  const report = (path: string, rule: string) => problems.push({ path, rule });
+  const clients = index(document.clients, "clients", "clientId", report, (client, id, path) =>
+    compileClient(client, id, path, context, report),
+  );
+  const tenants = index(document.tenants, "tenants", "tenantId", report, (tenant, tenantId): TenantRule => {
+    return { name: tenant.name, tenantId, isActive: tenant.state === "active" };
+  });
+  const callers = index(document.callers, "callers", "objectId", report, (caller, objectId, path): CallerRule => {
+    if (parseGuid(caller.tenantId) !== context.homeTenantId) {
+      report(`${path}.tenantId`, "must be the home tenant: only internal services may call");
+    }
+    const azp = caller.azp === undefined ? undefined : parseGuid(caller.azp);
+    if (caller.azp !== undefined && azp === undefined) report(`${path}.azp`, "must be a GUID");
+    return { name: caller.name, objectId, isActive: caller.state === "active", ...(azp === undefined ? {} : { azp }) };
+  });
+  const grants = new Map<string, GrantRule>();
+  document.grants.forEach((grant, i) => {
+    addGrant(grants, grant, `grants[${i}]`, { clients, tenants, callers, homeTenantId: context.homeTenantId }, report);
+  });
+  if (problems.length > 0) return problems;
+  return {
+    homeTenantId: context.homeTenantId,
+    clients: byId(clients, (client) => client.clientId),
+    tenants: byId(tenants, (tenant) => tenant.tenantId),
+    callers: byId(callers, (caller) => caller.objectId),
+    grants,
+  };
+}
+
+type Report = (path: string, rule: string) => void;
+
+/** Rules by name, with names and ids unique. */
+function index<D extends { name: string }, K extends keyof D & string, R>(
+  documents: readonly D[],
+  list: string,
+  idKey: K,
+  report: Report,
+  compile: (document: D, id: Guid, path: string) => R | undefined,
+): Map<string, R> {
+  const rules = new Map<string, R>();
+  const ids = new Set<string>();
+  for (const [i, document] of documents.entries()) {
+    const path = `${list}[${i}]`;
+    const id = parseGuid(document[idKey]);
+    if (id === undefined) {
+      report(`${path}.${idKey}`, "must be a GUID");
+      continue;
+    }
+    if (rules.has(document.name)) report(`${path}.name`, `must be unique among ${list}`);
+    if (ids.has(id)) report(`${path}.${idKey}`, `must be unique among ${list}`);
+    ids.add(id);
+    const rule = compile(document, id, path);
+    if (rule !== undefined) rules.set(document.name, rule);
+  }
+  return rules;
+}
+
+function compileClient(
+  client: ClientDocument,
+  clientId: Guid,
+  path: string,
+  context: PolicyContext,
+  report: Report,
+): ClientRule | undefined {
+  const active: SigningCertificate[] = [];
+  client.certificates.forEach((document, i) => {
+    const certificate = parseSigningCertificate(document.keyId, document.certificate, context.cloud);
+    if (Array.isArray(certificate)) {
+      for (const rule of certificate) report(`${path}.certificates[${i}]`, rule);
+    } else if (document.state === "active") active.push(certificate);
+  });
+  const count = client.certificates.filter((certificate) => certificate.state === "active").length;
+  if (count !== 1)
+    report(`${path}.certificates`, `must have exactly one certificate with state "active", has ${count}`);
+  const certificate = active[0];
+  if (!certificate) return undefined;
+  return { name: client.name, clientId, isActive: client.state === "active", certificate };
+}
+
+function addGrant(
+  grants: Map<string, GrantRule>,
+  grant: GrantDocument,
+  path: string,
+  rules: {
+    clients: Map<string, ClientRule>;
+    tenants: Map<string, TenantRule>;
+    callers: Map<string, CallerRule>;
+    homeTenantId: Guid;
+  },
+  report: Report,
+): void {
+  const caller = rules.callers.get(grant.caller);
+  if (!caller) report(`${path}.caller`, "must be the name of an entry of callers that is itself valid");
+  const client = rules.clients.get(grant.client);
+  if (!client) report(`${path}.client`, "must be the name of an entry of clients that is itself valid");
+  const issuesToken = grant.issues.includes("token");
+  const issuesAssertion = grant.issues.includes("assertion");
+  if (issuesToken && grant.scopes.length === 0)
+    report(`${path}.scopes`, "must name at least one scope to issue tokens");
+  if (!issuesToken && grant.scopes.length > 0) {
+    report(`${path}.scopes`, 'must be empty for "assertion" alone: an assertion cannot be bound to a scope');
+  }
+  const scopes = grant.scopes.flatMap((text, i) => {
+    const scope = parseScope(text);
+    if (scope === undefined) report(`${path}.scopes[${i}]`, "must be <resource>/.default");
+    return scope === undefined ? [] : [scope];
+  });
+  for (const tenantId of tenantIdsOf(grant, path, rules.tenants, report)) {
+    if (tenantId === rules.homeTenantId && (issuesAssertion || scopes.some(isDirectoryGraph))) {
+      report(
+        path,
+        "must not reach Microsoft Graph in the home tenant: whoever does can add a credential to the client",
+      );
+    }
+    if (!caller || !client) continue;
+    const key = grantKey(caller.objectId, client.clientId, tenantId);
+    const before = grants.get(key);
+    grants.set(key, {
+      tokenScopes: new Set([...(before?.tokenScopes ?? []), ...(issuesToken ? scopes : [])]),
+      issuesAssertion: issuesAssertion || (before?.issuesAssertion ?? false),
+    });
+  }
+}
+
+function tenantIdsOf(
+  grant: GrantDocument,
+  path: string,
+  tenants: Map<string, TenantRule>,
+  report: Report,
+): (Guid | typeof allActiveTenants)[] {
+  if (grant.tenants === "all-active") return [allActiveTenants];
+  return grant.tenants.flatMap((name, i) => {
+    const tenant = tenants.get(name);
+    if (!tenant) report(`${path}.tenants[${i}]`, "must be the name of an entry of tenants that is itself valid");
+    return tenant ? [tenant.tenantId] : [];
+  });
+}
+
+function byId<R>(rules: Map<string, R>, idOf: (rule: R) => Guid): Map<Guid, R> {
+  return new Map([...rules.values()].map((rule) => [idOf(rule), rule]));
+}

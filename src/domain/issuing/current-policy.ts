@@ -1,0 +1,101 @@
+import type { RecordEvent } from "../events.ts";
+import { Fault } from "../fault.ts";
+import type { AccessPolicy } from "./access-policy.ts";
+import type { PolicyProblem } from "./compile-policy.ts";
+
+/** Where the policy lies. Throws when it cannot be read; a policy that is not there cannot be read either. */
+export interface PolicySource {
+  /** `etag` is of the reading before, if any: an unchanged policy is not sent again. */
+  read(etag: string | undefined): Promise<PolicyReading>;
+}
+
+export type PolicyReading =
+  | { changed: false }
+  | { changed: true; etag: string; policy: AccessPolicy }
+  | { changed: true; etag: string; problems: readonly PolicyProblem[] };
+
+/** The policy in force, re-read while requests come. */
+export interface CurrentPolicy {
+  /** Throws `policy_unavailable` where there is none, or none that was re-read within the last hour. */
+  at(nowMs: number): Promise<AccessPolicy>;
+  /** First reading. Returns the problems of a bad policy: the caller refuses to start. Unreadable is not bad. */
+  load(nowMs: number): Promise<readonly PolicyProblem[]>;
+  /** Milliseconds since the last reading; undefined before the first. For the readiness probe. */
+  ageMs(nowMs: number): number | undefined;
+}
+
+/** A suspension must be refused everywhere within 60 s: from 30 s on it is re-read, from 50 s on a request waits. */
+const freshMs = 30_000;
+const waitMs = 50_000;
+const retryMs = 5_000;
+/** Without a reading for so long, a suspension may have been missed for too long: nothing is issued any more. */
+export const maxPolicyAgeMs = 3_600_000;
+
+/**
+ * Read on request rather than by a timer: an idle instance costs nothing, and one that was frozen cannot answer from a
+ * policy of before. A policy that is broken never replaces one that is not.
+ */
+export function createCurrentPolicy(
+  source: PolicySource,
+  record: RecordEvent,
+  onApplied: (policy: AccessPolicy) => void,
+): CurrentPolicy {
+  let policy: AccessPolicy | undefined;
+  let etag: string | undefined;
+  let readAtMs: number | undefined;
+  let triedAtMs = Number.NEGATIVE_INFINITY;
+  let failedAtMs = Number.NEGATIVE_INFINITY;
+  let reading: Promise<readonly PolicyProblem[]> | undefined;
+
+  const ageMs = (nowMs: number) => (readAtMs === undefined ? undefined : nowMs - readAtMs);
+
+  async function read(nowMs: number): Promise<readonly PolicyProblem[]> {
+    triedAtMs = nowMs;
+    let result: PolicyReading;
+    try {
+      result = await source.read(etag);
+    } catch (error) {
+      failedAtMs = nowMs;
+      const age = ageMs(nowMs);
+      const ageSeconds = age === undefined ? undefined : Math.round(age / 1000);
+      record({ event: "policy_not_readable", ageSeconds, because: error instanceof Error ? error.name : "unknown" });
+      return [];
+    }
+    readAtMs = nowMs;
+    if (!result.changed) return [];
+    etag = result.etag;
+    if ("problems" in result) {
+      record({ event: "policy_rejected", etag, problems: result.problems });
+      return result.problems;
+    }
+    policy = result.policy;
+    record({ event: "policy_applied", etag, grants: policy.grants.size });
+    onApplied(policy);
+    return [];
+  }
+
+  function readOnce(nowMs: number): Promise<readonly PolicyProblem[]> {
+    reading ??= read(nowMs).finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  }
+
+  return {
+    load: readOnce,
+    ageMs,
+    async at(nowMs) {
+      const age = ageMs(nowMs) ?? Number.POSITIVE_INFINITY;
+      const isDue = age >= freshMs && nowMs - triedAtMs >= retryMs;
+      // While storage is known to be down, waiting for it would tell nothing: requests go on, tries go on beside them.
+      const isKnownDown = policy !== undefined && nowMs - failedAtMs < waitMs;
+      if (isDue || (reading && age >= waitMs)) {
+        const done = readOnce(nowMs);
+        if (age >= waitMs && !isKnownDown) await done;
+      }
+      const ageNow = ageMs(nowMs) ?? Number.POSITIVE_INFINITY;
+      if (!policy || ageNow >= maxPolicyAgeMs) throw new Fault("policy_unavailable");
+      return policy;
+    },
+  };
+}

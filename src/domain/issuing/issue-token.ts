@@ -1,0 +1,165 @@
+import type { Cloud } from "../cloud.ts";
+import type { RecordEvent } from "../events.ts";
+import { Fault } from "../fault.ts";
+import type { Guid } from "../guid.ts";
+import { ok, type Result } from "../result.ts";
+import type { Authorization } from "./access-policy.ts";
+import { admit } from "./admit.ts";
+import type { CallerVerifier } from "./caller.ts";
+import type { CurrentPolicy } from "./current-policy.ts";
+import type { FailureCache } from "./failure-cache.ts";
+import { mint, type TokenOrder } from "./mint.ts";
+import type { MintBudget } from "./mint-budget.ts";
+import type { IssuingPorts } from "./ports.ts";
+import type { Refusal } from "./refusal.ts";
+import type { Scope } from "./scope.ts";
+import { type CachedToken, type TokenCache, tokenCacheKey } from "./token-cache.ts";
+
+export interface TokenRequest {
+  tenantId: Guid;
+  clientId: Guid;
+  scope: Scope;
+  callerToken: string;
+}
+
+export interface IssuedToken {
+  accessToken: string;
+  /** Counts down for a cached token. */
+  expiresInSeconds: number;
+  cached: boolean;
+  authorization: Authorization;
+}
+
+/** All that issuing needs: ports to the outside, and the state that one process keeps. */
+export interface IssuingContext extends IssuingPorts {
+  cloud: Cloud;
+  instance: string;
+  callerVerifier: CallerVerifier;
+  currentPolicy: CurrentPolicy;
+  tokenCache: TokenCache;
+  failureCache: FailureCache;
+  budget: MintBudget;
+  /** Mints under way, by cache key. */
+  flights: Map<string, Promise<Result<CachedToken, Refusal>>>;
+  record: RecordEvent;
+}
+
+/** A token with less left than this is no help to a caller: a new one is minted first, if that can be done. */
+const minRemainingSeconds = 120;
+/** Renewal starts at 75 to 85 % of the lifetime, so that tokens minted together are not renewed together. */
+const renewAt = 0.75;
+const renewJitter = 0.1;
+/** Seconds from one try of a renewal to the next. */
+const renewRetrySeconds = 30;
+
+/**
+ * The way of a token: verify caller -> authorize -> cached? -> mint (once for all who wait) -> answer.
+ * Authorization comes before the cache on every request, so a suspension takes effect on cached tokens too.
+ */
+export async function issueToken(
+  request: TokenRequest,
+  context: IssuingContext,
+): Promise<Result<IssuedToken, Refusal>> {
+  const admitted = await admit({ ...request, issues: "token" }, context);
+  if (!admitted.ok) return admitted;
+  const order: TokenOrder = {
+    purpose: "token",
+    authorization: admitted.value,
+    scope: request.scope,
+    cloud: context.cloud,
+    instance: context.instance,
+  };
+  const key = tokenCacheKey({ cloud: context.cloud.name, ...request });
+  const nowSeconds = secondsOf(context);
+  const cached = context.tokenCache.get(key, nowSeconds);
+  if (cached && cached.expiresAt - nowSeconds >= minRemainingSeconds) {
+    if (nowSeconds >= cached.refreshAt) renewInBackground(key, cached, order, context);
+    return ok(issued(cached, true, order, nowSeconds));
+  }
+  // What is still valid is served to the end, whatever is down (I3).
+  const leftover = () => context.tokenCache.get(key, secondsOf(context));
+  try {
+    const minted = await mintOnce(key, order, context);
+    if (minted.ok) return ok(issued(minted.value, false, order, secondsOf(context)));
+    const token = leftover();
+    return token ? ok(issued(token, true, order, secondsOf(context))) : minted;
+  } catch (error) {
+    const token = leftover();
+    if (!token) throw error;
+    return ok(issued(token, true, order, secondsOf(context)));
+  }
+}
+
+/** One mint at a time for one key, whoever asks (I1): the first pays from its budget, the others wait with it. */
+async function mintOnce(
+  key: string,
+  order: TokenOrder,
+  context: IssuingContext,
+): Promise<Result<CachedToken, Refusal>> {
+  const flight = context.flights.get(key);
+  if (flight) return flight;
+  const nowMs = context.clock();
+  const failure = context.failureCache.get(key, nowMs);
+  if (failure) return failure;
+  const budget = context.budget.take(order.authorization.caller.objectId, nowMs);
+  if (!budget.ok) return budget;
+  const started = mintAndCache(key, order, context).finally(() => context.flights.delete(key));
+  context.flights.set(key, started);
+  return started;
+}
+
+async function mintAndCache(
+  key: string,
+  order: TokenOrder,
+  context: IssuingContext,
+): Promise<Result<CachedToken, Refusal>> {
+  try {
+    const minted = await mint(order, context);
+    if (!minted.ok) {
+      context.failureCache.rememberRefusal(key, minted.refusal, context.clock());
+      return minted;
+    }
+    const { accessToken, expiresAt, lifetimeSeconds } = minted.value;
+    const remaining = 1 - renewAt - renewJitter * (context.random() - 0.5);
+    const token = { accessToken, expiresAt, refreshAt: Math.floor(expiresAt - lifetimeSeconds * remaining) };
+    context.tokenCache.set(key, token);
+    return ok(token);
+  } catch (error) {
+    if (error instanceof Fault) context.failureCache.rememberFault(key, error, context.clock());
+    throw error;
+  }
+}
+
+/** Nobody waits for it and its failure hurts nobody: the old token is served to its end, and tried again meanwhile. */
+function renewInBackground(key: string, cached: CachedToken, order: TokenOrder, context: IssuingContext): void {
+  cached.refreshAt = secondsOf(context) + renewRetrySeconds;
+  const { tenant, client } = order.authorization;
+  const failed = (reason: string, codes?: readonly number[]) =>
+    context.record({
+      event: "token_renewal_failed",
+      tenantId: tenant.tenantId,
+      clientId: client.clientId,
+      scope: order.scope,
+      reason,
+      ...(codes === undefined ? {} : { codes }),
+    });
+  mintOnce(key, order, context).then(
+    (minted) => {
+      if (!minted.ok) failed(minted.refusal.reason);
+    },
+    (error) => (error instanceof Fault ? failed(error.code, error.detail.codes) : failed("unexpected")),
+  );
+}
+
+function issued(token: CachedToken, cached: boolean, order: TokenOrder, nowSeconds: number): IssuedToken {
+  return {
+    accessToken: token.accessToken,
+    expiresInSeconds: Math.max(0, token.expiresAt - nowSeconds),
+    cached,
+    authorization: order.authorization,
+  };
+}
+
+function secondsOf(context: IssuingContext): number {
+  return Math.floor(context.clock() / 1000);
+}

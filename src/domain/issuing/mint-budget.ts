@@ -1,0 +1,64 @@
+import { LRUCache } from "lru-cache";
+import type { Guid } from "../guid.ts";
+import { ok, type Result, refuse } from "../result.ts";
+import type { BudgetRefusal } from "./refusal.ts";
+
+/**
+ * How many signatures may be asked for per minute, by one caller and by all (T13, invariant I9). It counts for one
+ * instance: with n instances the vault may see n times as much, which the sign-rate baseline watches over.
+ */
+export interface MintBudget {
+  /** Takes one, or says how long to wait. Taking is synchronous: concurrent requests cannot overdraw. */
+  take(callerObjectId: Guid, nowMs: number): Result<undefined, BudgetRefusal>;
+}
+
+export interface MintLimits {
+  perMinute: number;
+  perMinutePerCaller: number;
+}
+
+/** A token bucket: starts full, refills evenly. */
+interface Bucket {
+  tokens: number;
+  updatedMs: number;
+}
+
+const minuteMs = 60_000;
+/** Callers are known from the policy before they get here, so this only bounds what removed callers leave behind. */
+const maxCallers = 10_000;
+
+export function createMintBudget(limits: MintLimits): MintBudget {
+  const total: Bucket = { tokens: limits.perMinute, updatedMs: 0 };
+  const callers = new LRUCache<Guid, Bucket>({ max: maxCallers });
+  return {
+    take(callerObjectId, nowMs) {
+      const caller = callers.get(callerObjectId) ?? { tokens: limits.perMinutePerCaller, updatedMs: nowMs };
+      callers.set(callerObjectId, caller);
+      refill(caller, limits.perMinutePerCaller, nowMs);
+      refill(total, limits.perMinute, nowMs);
+      const exceeded = (budget: "caller" | "total", bucket: Bucket, perMinute: number) =>
+        refuse({
+          reason: "mint_budget_exceeded" as const,
+          callerObjectId,
+          budget,
+          retryAfterSeconds: secondsUntilOne(bucket, perMinute),
+        });
+      if (caller.tokens < 1) return exceeded("caller", caller, limits.perMinutePerCaller);
+      if (total.tokens < 1) return exceeded("total", total, limits.perMinute);
+      caller.tokens -= 1;
+      total.tokens -= 1;
+      return ok(undefined);
+    },
+  };
+}
+
+function refill(bucket: Bucket, perMinute: number, nowMs: number): void {
+  const elapsedMs = Math.max(0, nowMs - bucket.updatedMs);
+  bucket.tokens = Math.min(perMinute, bucket.tokens + (elapsedMs * perMinute) / minuteMs);
+  bucket.updatedMs = nowMs;
+}
+
+function secondsUntilOne(bucket: Bucket, perMinute: number): number {
+  const waitMs = ((1 - bucket.tokens) * minuteMs) / perMinute;
+  return Math.max(1, Math.ceil(waitMs / 1000));
+}

@@ -1,0 +1,55 @@
+import type { Guid } from "../guid.ts";
+
+/**
+ * Refusals: every "no" that we expect to give. A value, never an exception (faults are, see fault.ts). Each carries
+ * what the operator needs; what the caller sees of it is decided in one place, http/oauth-response.ts.
+ */
+export type RequestRefusal =
+  | { reason: "tenant_not_a_guid" }
+  | { reason: "content_type_not_supported" }
+  | { reason: "body_too_large"; maxBytes: number }
+  | { reason: "body_not_readable" }
+  | { reason: "parameter_missing"; parameter: string }
+  | { reason: "parameter_repeated"; parameter: string }
+  | { reason: "parameter_invalid"; parameter: string; rule: string }
+  | { reason: "parameter_in_query"; parameter: string }
+  | { reason: "parameter_not_supported"; parameter: string; remedy: string }
+  | { reason: "grant_type_not_supported" }
+  | { reason: "target_not_supported"; parameter: string }
+  | { reason: "scope_not_default" }
+  | { reason: "caller_token_missing" }
+  | { reason: "caller_token_ambiguous"; presented: readonly string[] };
+
+/** `because` is for the operator alone: whoever probes with stolen tokens gets one text for all of them (T10). */
+export type CallerRefusal = { reason: "caller_token_rejected"; because: string };
+
+export type GrantRefusal = {
+  reason: "not_granted";
+  callerObjectId: Guid;
+  because:
+    | "caller_unknown"
+    | "caller_suspended"
+    | "caller_azp_mismatch"
+    | "client_unknown"
+    | "client_suspended"
+    | "tenant_unknown"
+    | "tenant_suspended"
+    | "no_grant"
+    | "home_tenant_graph";
+};
+
+export type BudgetRefusal = {
+  reason: "mint_budget_exceeded";
+  callerObjectId: Guid;
+  budget: "caller" | "total";
+  retryAfterSeconds: number;
+};
+
+/** What Entra answered about the customer's tenant: nobody can mint until somebody there acts. */
+export type TenantRefusal =
+  | { reason: "tenant_not_consented"; codes: readonly number[]; adminConsentUrl: string }
+  | { reason: "tenant_blocked"; codes: readonly number[] }
+  | { reason: "tenant_not_found"; codes: readonly number[] }
+  | { reason: "resource_not_available"; codes: readonly number[] };
+
+export type Refusal = RequestRefusal | CallerRefusal | GrantRefusal | BudgetRefusal | TenantRefusal;

@@ -1,0 +1,39 @@
+import { Fault } from "../fault.ts";
+import type { IssuingPorts } from "./ports.ts";
+
+/** Key Vault's and Entra's throttling guidance: wait 1, 2, 4 seconds where the answer does not say how long. */
+const delaysSeconds = [1, 2, 4];
+const jitter = 0.2;
+
+/**
+ * Tries again after a retryable fault: only throttling, 5xx and the network. `Retry-After` is honoured; where it
+ * reaches past the deadline the fault goes to the caller, who then knows how long to wait.
+ */
+export async function withRetry<T>(
+  attempt: () => Promise<T>,
+  ports: Pick<IssuingPorts, "clock" | "sleep" | "random">,
+  deadline: Deadline,
+): Promise<T> {
+  for (const delaySeconds of delaysSeconds) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof Fault) || !error.isRetryable) throw error;
+      const waitMs = 1000 * (error.detail.retryAfterSeconds ?? delaySeconds) * (1 + jitter * ports.random());
+      if (ports.clock() + waitMs >= deadline.atMs) throw error;
+      await ports.sleep(waitMs, deadline.signal);
+    }
+  }
+  return attempt();
+}
+
+/** One time limit for all that a request may wait for. */
+export interface Deadline {
+  /** Milliseconds since 1970. */
+  atMs: number;
+  signal: AbortSignal;
+}
+
+export function createDeadline(nowMs: number, withinMs: number): Deadline {
+  return { atMs: nowMs + withinMs, signal: AbortSignal.timeout(withinMs) };
+}

@@ -1,0 +1,68 @@
+import { createHash, type KeyObject, X509Certificate } from "node:crypto";
+import type { Cloud } from "../cloud.ts";
+
+/** A key version in the vault together with the public certificate that Entra knows it by. */
+export interface SigningCertificate {
+  /** Versioned key URL. Not public: it names the vault. */
+  keyId: string;
+  keyName: string;
+  keyVersion: string;
+  /** base64url(SHA-256(DER certificate)), the JOSE header `x5t#S256` (RFC 7515 §4.1.8). */
+  x5tS256: string;
+  publicKey: KeyObject;
+  /** Milliseconds since 1970. */
+  notBeforeMs: number;
+  notAfterMs: number;
+}
+
+const minModulusBits = 2048;
+const keyPath = /^\/keys\/([0-9A-Za-z-]{1,127})\/([0-9a-f]{32})$/;
+
+/** The certificate, or the rule that it breaks. Never repeats the value: a key URL belongs in no message (I6). */
+export function parseSigningCertificate(keyId: string, pem: string, cloud: Cloud): SigningCertificate | string[] {
+  const problems: string[] = [];
+  const key = parseKeyId(keyId, cloud);
+  if (key === undefined) {
+    problems.push(
+      `keyId must be a versioned key URL of this cloud, https://<vault>${cloud.vaultHostSuffix}/keys/<name>/<32 hexadecimal digits>`,
+    );
+  }
+  const certificate = parseCertificate(pem);
+  if (typeof certificate === "string") problems.push(certificate);
+  if (key === undefined || typeof certificate === "string") return problems;
+  return {
+    keyId,
+    ...key,
+    x5tS256: createHash("sha256").update(certificate.raw).digest("base64url"),
+    publicKey: certificate.publicKey,
+    notBeforeMs: certificate.validFromDate.getTime(),
+    notAfterMs: certificate.validToDate.getTime(),
+  };
+}
+
+/** A host that is not a vault of this cloud would receive our access token for the vault: refused (I8). */
+function parseKeyId(keyId: string, cloud: Cloud): { keyName: string; keyVersion: string } | undefined {
+  if (!URL.canParse(keyId)) return undefined;
+  const url = new URL(keyId);
+  const vaultName = url.hostname.slice(0, -cloud.vaultHostSuffix.length);
+  const isVault = url.hostname.endsWith(cloud.vaultHostSuffix) && /^[0-9a-z-]{3,24}$/.test(vaultName);
+  const path = keyPath.exec(url.pathname);
+  if (!isVault || url.href !== keyId || url.origin !== `https://${url.hostname}` || !path?.[1] || !path[2])
+    return undefined;
+  return { keyName: path[1], keyVersion: path[2] };
+}
+
+function parseCertificate(pem: string): X509Certificate | string {
+  if (pem.includes("PRIVATE KEY")) return "certificate must be public: remove the private key, and rotate it";
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(pem);
+  } catch {
+    return "certificate must be one X.509 certificate as PEM (-----BEGIN CERTIFICATE-----, line breaks as \\n)";
+  }
+  const { asymmetricKeyType, asymmetricKeyDetails } = certificate.publicKey;
+  if (asymmetricKeyType !== "rsa" || (asymmetricKeyDetails?.modulusLength ?? 0) < minModulusBits) {
+    return `certificate must hold an RSA key of at least ${minModulusBits} bits: Entra takes no other for applications`;
+  }
+  return certificate;
+}

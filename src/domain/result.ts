@@ -1,0 +1,10 @@
+/** A refusal is a value, a fault is an exception: `Result` carries the refusals, `Fault` is thrown. */
+export type Result<T, R> = { ok: true; value: T } | { ok: false; refusal: R };
+
+export function ok<T>(value: T): { ok: true; value: T } {
+  return { ok: true, value };
+}
+
+export function refuse<R>(refusal: R): { ok: false; refusal: R } {
+  return { ok: false, refusal };
+}

@@ -1,0 +1,58 @@
+import type { FaultCode } from "../fault.ts";
+import type { Guid } from "../guid.ts";
+
+/** What a signature is for. */
+export type SignPurpose = "token" | "assertion";
+
+/** Written before the vault is asked (invariant I4): a signature without an intent was made behind our back. */
+export interface SignIntent {
+  id: Guid;
+  /** Milliseconds since 1970. */
+  timeMs: number;
+  purpose: SignPurpose;
+  /** The caller's object id in the home tenant, and its name in the policy. */
+  callerObjectId: Guid;
+  callerName: string;
+  clientId: Guid;
+  tenantId: Guid;
+  /** Absent for assertions: an assertion is not bound to a scope. */
+  scope?: string;
+  /** Key name and version; never the key's URL (I6). */
+  keyName: string;
+  keyVersion: string;
+  /** Which process of ours. */
+  instance: string;
+}
+
+/**
+ * Written after. An intent that stays without outcome (a crash) covers at most one signature in its time window.
+ * - `issued`: Entra gave a token. `handed_out`: the assertion was given to its caller.
+ * - `rejected`: signed, Entra said no. `exchange_failed`: signed, Entra did not answer.
+ * - `not_signed`: the vault answered that it did not sign. `maybe_signed`: it did not answer, so it may have.
+ */
+export type SignOutcome =
+  | {
+      outcome: "issued";
+      vaultRequestId: string;
+      entraRequestId?: string;
+      tokenSha256: string;
+      /** Seconds since 1970. */
+      tokenExpiresAt: number;
+    }
+  | { outcome: "handed_out"; vaultRequestId: string; assertionSha256: string; assertionExpiresAt: number }
+  | { outcome: "rejected"; vaultRequestId: string; entraRequestId?: string; codes: readonly number[] }
+  | { outcome: "exchange_failed"; vaultRequestId: string; fault: FaultCode }
+  | { outcome: "signature_discarded"; vaultRequestId: string; fault: FaultCode }
+  | { outcome: "not_signed"; vaultRequestId?: string; fault: FaultCode }
+  | { outcome: "maybe_signed"; vaultRequestId?: string; fault: FaultCode };
+
+/** The write-ahead ledger of all signatures. */
+export interface Ledger {
+  /** Resolves when the intent is stored. Throws `ledger_unavailable`: then nothing may be signed. */
+  recordIntent(intent: SignIntent): Promise<void>;
+  /**
+   * Does not wait, so that no caller does: stored in the background, with retries. Where that fails for good the
+   * intent stays open, which reconciliation sees.
+   */
+  recordOutcome(id: Guid, outcome: SignOutcome): void;
+}

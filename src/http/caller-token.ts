@@ -1,0 +1,60 @@
+import type { HttpRequest } from "@azure/functions";
+import { clientAssertionType } from "../domain/issuing/client-assertion.ts";
+import type { RequestRefusal } from "../domain/issuing/refusal.ts";
+import { ok, type Result, refuse } from "../domain/result.ts";
+import type { Parameters } from "./read-parameters.ts";
+
+/** How a caller may present its own Entra token. */
+export type Presentation = "authorization" | "client_assertion" | "subject_token";
+
+export interface PresentedToken {
+  presentation: Presentation;
+  callerToken: string;
+}
+
+/** RFC 8693 §3. */
+export const accessTokenType = "urn:ietf:params:oauth:token-type:access_token";
+const jwtType = "urn:ietf:params:oauth:token-type:jwt";
+
+/** Finds the caller's token: in exactly one place, or it is not clear who is asking. It is not looked into here. */
+export function presentedCallerToken(
+  request: HttpRequest,
+  parameters: Parameters,
+): Result<PresentedToken, RequestRefusal> {
+  const authorization = request.headers.get("authorization");
+  const found: PresentedToken[] = [];
+  if (authorization) {
+    const [scheme, token, ...rest] = authorization.split(" ");
+    if (scheme?.toLowerCase() !== "bearer" || !token || rest.length > 0) {
+      return notSupported("Authorization header", "send Authorization: Bearer with the caller's own Entra token");
+    }
+    found.push({ presentation: "authorization", callerToken: token });
+  }
+  for (const presentation of ["client_assertion", "subject_token"] as const) {
+    const callerToken = parameters.get(presentation);
+    if (callerToken) found.push({ presentation, callerToken });
+  }
+  const [only, ...others] = found;
+  if (!only) return refuse({ reason: "caller_token_missing" });
+  if (others.length > 0) {
+    return refuse({ reason: "caller_token_ambiguous", presented: found.map(({ presentation }) => presentation) });
+  }
+  const typed = checkType(only.presentation, parameters);
+  return typed.ok ? ok(only) : typed;
+}
+
+function checkType(presentation: Presentation, parameters: Parameters): Result<undefined, RequestRefusal> {
+  if (presentation === "client_assertion" && parameters.get("client_assertion_type") !== clientAssertionType) {
+    return refuse({ reason: "parameter_invalid", parameter: "client_assertion_type", rule: clientAssertionType });
+  }
+  const subjectTokenType = parameters.get("subject_token_type");
+  if (presentation === "subject_token" && subjectTokenType !== accessTokenType && subjectTokenType !== jwtType) {
+    const rule = `${accessTokenType} or ${jwtType}`;
+    return refuse({ reason: "parameter_invalid", parameter: "subject_token_type", rule });
+  }
+  return ok(undefined);
+}
+
+export function notSupported(parameter: string, remedy: string): { ok: false; refusal: RequestRefusal } {
+  return refuse({ reason: "parameter_not_supported", parameter, remedy });
+}

@@ -1,0 +1,102 @@
+import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
+import type { FaultReport, KeyholdEvent } from "../domain/events.ts";
+import { Fault } from "../domain/fault.ts";
+import type { Guid } from "../domain/guid.ts";
+import type { Authorization } from "../domain/issuing/access-policy.ts";
+import { clientAssertionType } from "../domain/issuing/client-assertion.ts";
+import { issueAssertion } from "../domain/issuing/issue-assertion.ts";
+import { type IssuingContext, issueToken } from "../domain/issuing/issue-token.ts";
+import type { Refusal } from "../domain/issuing/refusal.ts";
+import type { Result } from "../domain/result.ts";
+import { accessTokenType } from "./caller-token.ts";
+import { faultResponse, noStore, refusalResponse } from "./oauth-response.ts";
+import { parseAssertionRequest, parseTokenRequest } from "./parse-token-request.ts";
+
+type AnsweredEvent = Extract<KeyholdEvent, { event: "request_answered" }>;
+type Facts = Partial<AnsweredEvent>;
+
+/** `POST /{tenantId}/oauth2/v2.0/token`. */
+export function tokenHandler(context: IssuingContext): HttpHandler {
+  return handler("token", context, async (request, facts) => {
+    const parsed = await parseTokenRequest(request);
+    if (!parsed.ok) return parsed;
+    noteRequest(facts, parsed.value);
+    const issued = await issueToken(parsed.value, context);
+    if (!issued.ok) return issued;
+    noteAuthorization(facts, issued.value.authorization);
+    facts.cached = issued.value.cached;
+    const body = {
+      token_type: "Bearer",
+      expires_in: issued.value.expiresInSeconds,
+      access_token: issued.value.accessToken,
+      ...(parsed.value.isTokenExchange ? { issued_token_type: accessTokenType } : {}),
+    };
+    return { ok: true, value: { status: 200, jsonBody: body, headers: noStore } };
+  });
+}
+
+/** `POST /{tenantId}/assertion`. */
+export function assertionHandler(context: IssuingContext): HttpHandler {
+  return handler("assertion", context, async (request, facts) => {
+    const parsed = await parseAssertionRequest(request);
+    if (!parsed.ok) return parsed;
+    noteRequest(facts, parsed.value);
+    const issued = await issueAssertion(parsed.value, context);
+    if (!issued.ok) return issued;
+    noteAuthorization(facts, issued.value.authorization);
+    const body = {
+      client_assertion: issued.value.clientAssertion,
+      client_assertion_type: clientAssertionType,
+      expires_in: issued.value.expiresInSeconds,
+    };
+    return { ok: true, value: { status: 200, jsonBody: body, headers: noStore } };
+  });
+}
+
+/** What both have in common: every request gets an answer and leaves exactly one event, whatever happens. */
+function handler(
+  operation: "token" | "assertion",
+  context: IssuingContext,
+  answer: (request: HttpRequest, facts: Facts) => Promise<Result<HttpResponseInit, Refusal>>,
+): HttpHandler {
+  return async (request: HttpRequest, invocation: InvocationContext) => {
+    const startedMs = context.clock();
+    const correlationId = invocation.invocationId;
+    const facts: Facts = {};
+    const answered = (outcome: AnsweredEvent["outcome"]) => {
+      const durationMs = context.clock() - startedMs;
+      context.record({ event: "request_answered", operation, correlationId, outcome, ...facts, durationMs });
+      return { correlationId, nowMs: context.clock() };
+    };
+    try {
+      const result = await answer(request, facts);
+      if (result.ok) {
+        answered("issued");
+        return result.value;
+      }
+      facts.refusal = result.refusal;
+      return refusalResponse(result.refusal, answered("refused"));
+    } catch (error) {
+      facts.fault = reportOf(error);
+      return faultResponse(error, answered("fault"));
+    }
+  };
+}
+
+/** Of an unexpected error only the class is told: its message could hold anything. */
+function reportOf(error: unknown): FaultReport {
+  if (!(error instanceof Fault)) return { code: "unexpected", because: error instanceof Error ? error.name : "none" };
+  const { codes, because } = error.detail;
+  return { code: error.code, ...(codes ? { codes } : {}), ...(because ? { because } : {}) };
+}
+
+function noteRequest(facts: Facts, request: { tenantId: Guid; clientId: Guid; scope?: string }): void {
+  facts.tenantId = request.tenantId;
+  facts.clientId = request.clientId;
+  if (request.scope !== undefined) facts.scope = request.scope;
+}
+
+function noteAuthorization(facts: Facts, { caller }: Authorization): void {
+  facts.callerObjectId = caller.objectId;
+  facts.callerName = caller.name;
+}

@@ -1,0 +1,172 @@
+import type { HttpResponseInit } from "@azure/functions";
+import { Fault } from "../domain/fault.ts";
+import { retryAfterSecondsOf } from "../domain/issuing/failure-cache.ts";
+import type { Refusal } from "../domain/issuing/refusal.ts";
+
+/** Ties an answer to what is written in our log. */
+export interface Correlation {
+  correlationId: string;
+  nowMs: number;
+}
+
+interface OAuthError {
+  status: number;
+  error: string;
+  description: string;
+  codes?: readonly number[];
+  retryAfterSeconds?: number;
+  headers?: Record<string, string>;
+  members?: Record<string, string>;
+}
+
+/** RFC 6749 §5.1: a token is not to be stored by anything on the way. */
+export const noStore = { "Cache-Control": "no-store", Pragma: "no-cache" };
+
+export function jsonResponse(
+  status: number,
+  jsonBody: unknown,
+  headers: Record<string, string> = {},
+): HttpResponseInit {
+  return { status, jsonBody, headers: { ...noStore, ...headers } };
+}
+
+/**
+ * The one place where a refusal becomes an answer (RFC 6749 §5.2, RFC 6750 §3, RFC 8693 §2.2.2; ADR 0001).
+ * It says little on purpose: the reason goes to the log, the category to the wire. What concerns the caller's token
+ * has one text, so has what is not granted: whoever probes learns nothing from the difference.
+ */
+export function refusalResponse(refusal: Refusal, correlation: Correlation): HttpResponseInit {
+  return errorResponse(refusalError(refusal), correlation);
+}
+
+function refusalError(refusal: Refusal): OAuthError {
+  switch (refusal.reason) {
+    case "tenant_not_a_guid":
+      return invalidRequest("the tenant in the path must be a GUID; names and `common` are not accepted");
+    case "content_type_not_supported":
+      return invalidRequest("Content-Type must be application/x-www-form-urlencoded or application/json");
+    case "body_too_large":
+      return { ...invalidRequest(`the body must not be larger than ${refusal.maxBytes} bytes`), status: 413 };
+    case "body_not_readable":
+      return invalidRequest("the body must be one JSON object whose members are strings");
+    case "parameter_missing":
+      return invalidRequest(`${refusal.parameter} is required`);
+    case "parameter_repeated":
+      return invalidRequest(`${refusal.parameter} must be given once`);
+    case "parameter_invalid":
+      return invalidRequest(`${refusal.parameter} must be ${refusal.rule}`);
+    case "parameter_in_query":
+      return invalidRequest(`${refusal.parameter} belongs in the body: a URL is written to logs`);
+    case "parameter_not_supported":
+      return invalidRequest(`${refusal.parameter} is not supported: ${refusal.remedy}`);
+    case "caller_token_ambiguous":
+      return invalidRequest(`the caller's token must be presented once, not as ${refusal.presented.join(" and ")}`);
+    case "grant_type_not_supported":
+      return error(
+        400,
+        "unsupported_grant_type",
+        "grant_type must be client_credentials or the RFC 8693 token exchange",
+      );
+    case "target_not_supported":
+      return error(400, "invalid_target", `${refusal.parameter} is not supported: name the resource in scope`);
+    case "scope_not_default":
+      return error(400, "invalid_scope", "scope must be exactly one <resource>/.default");
+    case "caller_token_missing":
+    case "caller_token_rejected":
+      return {
+        ...error(401, "invalid_token", "the caller's token was not accepted"),
+        headers: { "WWW-Authenticate": 'Bearer error="invalid_token"' },
+      };
+    case "not_granted":
+      return error(403, "access_denied", "no grant for this caller, client, tenant and scope");
+    case "mint_budget_exceeded":
+      return {
+        ...error(429, "temporarily_unavailable", "too many new tokens were asked for; try again later"),
+        retryAfterSeconds: refusal.retryAfterSeconds,
+      };
+    case "tenant_not_consented":
+      return {
+        ...tenantNotReady(`an administrator of the tenant must consent first: ${refusal.adminConsentUrl}`, refusal),
+        members: { admin_consent_url: refusal.adminConsentUrl },
+      };
+    case "tenant_blocked":
+      return tenantNotReady("the tenant's own policy or settings do not let the application in", refusal);
+    case "tenant_not_found":
+      return tenantNotReady("Entra does not know the tenant in this cloud", refusal);
+    case "resource_not_available":
+      return {
+        ...error(400, "invalid_target", "Entra does not offer this resource to the application in the tenant"),
+        codes: refusal.codes,
+      };
+    default:
+      return refusal satisfies never; // a new reason does not compile until it has an answer
+  }
+}
+
+/** Faults: ours, never the caller's. 503 where waiting helps, 502 where our credential must be mended, else 500. */
+export function faultResponse(fault: unknown, correlation: Correlation): HttpResponseInit {
+  return errorResponse(faultError(fault), correlation);
+}
+
+function faultError(fault: unknown): OAuthError {
+  if (!(fault instanceof Fault)) return error(500, "server_error", "an unexpected error; it is in our log");
+  const retryAfterSeconds = retryAfterSecondsOf(fault);
+  switch (fault.code) {
+    case "signer_throttled":
+    case "signer_unavailable":
+    case "token_endpoint_throttled":
+    case "token_endpoint_unavailable":
+    case "ledger_unavailable":
+    case "policy_unavailable":
+    case "caller_keys_unavailable":
+      return {
+        ...error(503, "temporarily_unavailable", "a service that is needed does not answer"),
+        retryAfterSeconds,
+      };
+    case "signer_forbidden":
+    case "signer_key_disabled":
+    case "signer_key_not_found":
+    case "signer_rejected":
+    case "signature_not_ours":
+    case "certificate_not_valid":
+      return { ...ourCredential(), retryAfterSeconds };
+    case "credential_rejected":
+    case "clock_skewed":
+    case "token_endpoint_rejected":
+      return { ...ourCredential(), retryAfterSeconds, ...(fault.detail.codes ? { codes: fault.detail.codes } : {}) };
+    case "token_not_as_asked":
+      return { ...error(502, "server_error", "Entra's answer was not what was asked for"), retryAfterSeconds };
+    default:
+      return fault.code satisfies never;
+  }
+}
+
+function ourCredential(): OAuthError {
+  return error(502, "server_error", "Keyhold could not authenticate itself; its operators must act, the caller cannot");
+}
+
+function invalidRequest(description: string): OAuthError {
+  return error(400, "invalid_request", description);
+}
+
+/** 424: the request was right, but what it depends on in the customer's tenant is not there. */
+function tenantNotReady(description: string, { codes }: { codes: readonly number[] }): OAuthError {
+  return { ...error(424, "tenant_not_ready", description), codes };
+}
+
+function error(status: number, name: string, description: string): OAuthError {
+  return { status, error: name, description };
+}
+
+function errorResponse(answer: OAuthError, { correlationId, nowMs }: Correlation): HttpResponseInit {
+  const body = {
+    error: answer.error,
+    error_description: answer.description,
+    ...(answer.codes && answer.codes.length > 0 ? { error_codes: answer.codes } : {}),
+    ...answer.members,
+    correlation_id: correlationId,
+    timestamp: new Date(nowMs).toISOString(),
+  };
+  const retryAfter = answer.retryAfterSeconds === undefined ? {} : { "Retry-After": String(answer.retryAfterSeconds) };
+  return { status: answer.status, jsonBody: body, headers: { ...noStore, ...answer.headers, ...retryAfter } };
+}

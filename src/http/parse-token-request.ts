@@ -1,0 +1,131 @@
+import type { HttpRequest } from "@azure/functions";
+import { type Guid, parseGuid } from "../domain/guid.ts";
+import type { AssertionRequest } from "../domain/issuing/issue-assertion.ts";
+import type { TokenRequest } from "../domain/issuing/issue-token.ts";
+import type { RequestRefusal } from "../domain/issuing/refusal.ts";
+import { parseScope } from "../domain/issuing/scope.ts";
+import { ok, type Result, refuse } from "../domain/result.ts";
+import { accessTokenType, notSupported, type Presentation, presentedCallerToken } from "./caller-token.ts";
+import { type Parameters, readParameters } from "./read-parameters.ts";
+
+export interface ParsedTokenRequest extends TokenRequest {
+  /** RFC 8693: the answer then names the type of the token that was issued. */
+  isTokenExchange: boolean;
+}
+
+/** RFC 8693 §2.1. */
+const tokenExchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/** `POST /{tenantId}/oauth2/v2.0/token`: untrusted request to typed request. */
+export async function parseTokenRequest(request: HttpRequest): Promise<Result<ParsedTokenRequest, RequestRefusal>> {
+  const common = await parseCommon(request);
+  if (!common.ok) return common;
+  const { parameters, tenantId } = common.value;
+  const grantType = parameters.get("grant_type");
+  if (grantType === undefined) return missing("grant_type");
+  const isTokenExchange = grantType === tokenExchangeGrant;
+  if (!isTokenExchange && grantType !== "client_credentials") return refuse({ reason: "grant_type_not_supported" });
+  const presented = presentedCallerToken(request, parameters);
+  if (!presented.ok) return presented;
+  const mismatch = presentationMismatch(isTokenExchange, presented.value.presentation);
+  if (mismatch) return mismatch;
+  const clientId = parseClientId(parameters);
+  if (!clientId.ok) return clientId;
+  const scopeText = parameters.get("scope");
+  if (scopeText === undefined) return missing("scope");
+  const scope = parseScope(scopeText);
+  if (scope === undefined) return refuse({ reason: "scope_not_default" });
+  const { callerToken } = presented.value;
+  return ok({ tenantId, clientId: clientId.value, scope, callerToken, isTokenExchange });
+}
+
+/** `POST /{tenantId}/assertion`: the same caller token in the same three ways, but no grant type and no scope. */
+export async function parseAssertionRequest(request: HttpRequest): Promise<Result<AssertionRequest, RequestRefusal>> {
+  const common = await parseCommon(request);
+  if (!common.ok) return common;
+  const { parameters, tenantId } = common.value;
+  if (parameters.has("scope")) return notSupported("scope", "leave it out: an assertion cannot be bound to a scope");
+  const presented = presentedCallerToken(request, parameters);
+  if (!presented.ok) return presented;
+  const clientId = parseClientId(parameters);
+  if (!clientId.ok) return clientId;
+  return ok({ tenantId, clientId: clientId.value, callerToken: presented.value.callerToken });
+}
+
+async function parseCommon(
+  request: HttpRequest,
+): Promise<Result<{ tenantId: Guid; parameters: Parameters }, RequestRefusal>> {
+  const tenantId = parseGuid(request.params.tenantId);
+  if (tenantId === undefined) return refuse({ reason: "tenant_not_a_guid" });
+  const parameters = await readParameters(request);
+  if (!parameters.ok) return parameters;
+  const unsupported = unsupportedParameter(parameters.value);
+  return unsupported ?? ok({ tenantId, parameters: parameters.value });
+}
+
+/** Parameters that would change what is asked for: to ignore them would answer another question than the caller's. */
+function unsupportedParameter(parameters: Parameters): { ok: false; refusal: RequestRefusal } | undefined {
+  for (const parameter of ["resource", "audience"] as const) {
+    if (parameters.has(parameter)) return refuse({ reason: "target_not_supported", parameter });
+  }
+  if (parameters.has("client_secret")) {
+    return notSupported("client_secret", "callers prove themselves with their own Entra token; rotate that secret");
+  }
+  for (const parameter of ["actor_token", "actor_token_type"] as const) {
+    if (parameters.has(parameter)) return notSupported(parameter, "leave it out: there is no delegation");
+  }
+  const requested = parameters.get("requested_token_type");
+  if (requested !== undefined && requested !== accessTokenType) {
+    return refuse({ reason: "parameter_invalid", parameter: "requested_token_type", rule: accessTokenType });
+  }
+  const claims = parameters.get("claims");
+  if (claims !== undefined && !announcesCapabilitiesOnly(claims)) {
+    return notSupported("claims", "claims challenges cannot be met for application tokens; send none but xms_cc");
+  }
+  return undefined;
+}
+
+/**
+ * MSAL announces with `access_token.xms_cc` that it understands challenges, and adds wishes for an ID token, which is
+ * never issued here. Neither asks for another access token; everything else under `access_token` does.
+ */
+function announcesCapabilitiesOnly(claims: string): boolean {
+  try {
+    const value = JSON.parse(claims) as { access_token?: unknown };
+    return hasOnly(value, ["access_token", "id_token"]) && hasOnly(value.access_token ?? {}, ["xms_cc"]);
+  } catch {
+    return false;
+  }
+}
+
+function hasOnly(value: unknown, members: readonly string[]): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).every((name) => members.includes(name));
+}
+
+function presentationMismatch(
+  isTokenExchange: boolean,
+  presentation: Presentation,
+): { ok: false; refusal: RequestRefusal } | undefined {
+  if (isTokenExchange && presentation !== "subject_token") return missing("subject_token");
+  if (!isTokenExchange && presentation === "subject_token") {
+    return refuse({
+      reason: "parameter_invalid",
+      parameter: "grant_type",
+      rule: `${tokenExchangeGrant} with subject_token`,
+    });
+  }
+  return undefined;
+}
+
+function parseClientId(parameters: Parameters): Result<Guid, RequestRefusal> {
+  const text = parameters.get("client_id");
+  if (text === undefined) return missing("client_id");
+  const clientId = parseGuid(text);
+  return clientId === undefined
+    ? refuse({ reason: "parameter_invalid", parameter: "client_id", rule: "the GUID of the application to act as" })
+    : ok(clientId);
+}
+
+function missing(parameter: string): { ok: false; refusal: RequestRefusal } {
+  return refuse({ reason: "parameter_missing", parameter });
+}

@@ -1,0 +1,77 @@
+import type { HttpRequest } from "@azure/functions";
+import type { RequestRefusal } from "../domain/issuing/refusal.ts";
+import { ok, type Result, refuse } from "../domain/result.ts";
+
+/** Every parameter that means something to us. Others are ignored (RFC 6749 §3.2) and never echoed. */
+export const parameterNames = [
+  "grant_type",
+  "client_id",
+  "scope",
+  "client_assertion",
+  "client_assertion_type",
+  "subject_token",
+  "subject_token_type",
+  "requested_token_type",
+  "claims",
+  "client_secret",
+  "actor_token",
+  "actor_token_type",
+  "resource",
+  "audience",
+] as const;
+
+export type ParameterName = (typeof parameterNames)[number];
+export type Parameters = ReadonlyMap<ParameterName, string>;
+
+/** A caller's token of a few KiB and some short fields; what is larger is an attack or a mistake. */
+export const maxBodyBytes = 65_536;
+
+/** Reads the parameters of the body: a form (RFC 6749 §4.4.2), or a JSON object with the same names. */
+export async function readParameters(request: HttpRequest): Promise<Result<Parameters, RequestRefusal>> {
+  for (const name of parameterNames) {
+    // A token in a URL would be written down by every proxy on the way (RFC 6750 §5.3).
+    if (request.query.has(name)) return refuse({ reason: "parameter_in_query", parameter: name });
+  }
+  const mediaType = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  const isForm = mediaType === "application/x-www-form-urlencoded";
+  if (!isForm && mediaType !== "application/json") return refuse({ reason: "content_type_not_supported" });
+  const isTooLarge = Number(request.headers.get("content-length") ?? 0) > maxBodyBytes;
+  const body = isTooLarge ? "" : await request.text();
+  if (isTooLarge || Buffer.byteLength(body) > maxBodyBytes) {
+    return refuse({ reason: "body_too_large", maxBytes: maxBodyBytes });
+  }
+  return isForm ? readForm(body) : readJson(body);
+}
+
+/** RFC 6749 §3.2: a parameter given twice is refused, one without a value is treated as omitted. */
+function readForm(body: string): Result<Parameters, RequestRefusal> {
+  const form = new URLSearchParams(body);
+  const parameters = new Map<ParameterName, string>();
+  for (const name of parameterNames) {
+    const values = form.getAll(name);
+    if (values.length > 1) return refuse({ reason: "parameter_repeated", parameter: name });
+    if (values[0]) parameters.set(name, values[0]);
+  }
+  return ok(parameters);
+}
+
+/** Of two equal members the last counts, as everywhere in JavaScript: nobody else reads this body. */
+function readJson(body: string): Result<Parameters, RequestRefusal> {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return refuse({ reason: "body_not_readable" });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return refuse({ reason: "body_not_readable" });
+  }
+  const members = new Map<string, unknown>(Object.entries(value));
+  const parameters = new Map<ParameterName, string>();
+  for (const name of parameterNames) {
+    const member = members.get(name) ?? "";
+    if (typeof member !== "string") return refuse({ reason: "parameter_invalid", parameter: name, rule: "a string" });
+    if (member !== "") parameters.set(name, member);
+  }
+  return ok(parameters);
+}

@@ -1,0 +1,10 @@
+/** The entry that package.json `main` names, bundled to dist/index.js: every function file, in this order. */
+import { app } from "@azure/functions";
+import { keyhold } from "./composition.ts";
+import "./functions/token.ts";
+import "./functions/assertion.ts";
+import "./functions/openid-configuration.ts";
+import "./functions/health-live.ts";
+import "./functions/health-ready.ts";
+
+app.hook.appTerminate(() => keyhold.drain());

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after } from "node:test";
+import { AzureNamedKeyCredential, TableClient } from "@azure/data-tables";
+import { freePorts } from "../../local/ports.ts";
+import { type Stack, type StackOptions, startStack } from "../../local/stack.ts";
+import * as world from "../../local/world.ts";
+
+/** A stack of a test file's own: free ports, a temporary folder, stopped at the end. */
+export async function testStack(options: Partial<StackOptions> = {}): Promise<Stack> {
+  const folder = await mkdtemp(join(tmpdir(), "keyhold-"));
+  const stack = await startStack({ folder, ports: await freePorts(), ...options });
+  after(async () => {
+    await stack.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return stack;
+}
+
+export interface TokenAnswer {
+  status: number;
+  headers: Headers;
+  body: Record<string, unknown>;
+}
+
+/** Asks for a token as `billing-service`, unless told otherwise. */
+export async function askToken(
+  stack: Stack,
+  tenantId: string,
+  options: { callerToken?: string; scope?: string; url?: string; form?: Record<string, string> } = {},
+): Promise<TokenAnswer> {
+  const callerToken = options.callerToken ?? (await stack.callerToken("billing"));
+  const response = await fetch(`${options.url ?? stack.functions.httpsUrl}/${tenantId}/oauth2/v2.0/token`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${callerToken}` },
+    body: new URLSearchParams({
+      grant_type: "client_credentials",
+      client_id: world.client.clientId,
+      scope: options.scope ?? world.scopes.graph,
+      ...options.form,
+    }),
+  });
+  return { status: response.status, headers: response.headers, body: (await response.json()) as TokenAnswer["body"] };
+}
+
+/** How often the vault carried out an operation with success. */
+export function countOperations(stack: Stack, operation: string): number {
+  return stack.keyVault.audit.filter((row) => row.OperationName === operation).length;
+}
+
+/** The rows of the ledger, as they lie in the table. */
+export async function ledgerRows(stack: Stack): Promise<Record<string, unknown>[]> {
+  const credential = new AzureNamedKeyCredential(world.storageAccount, stack.storage.accountKey);
+  const url = `https://127.0.0.1:${stack.ports.table}/${world.storageAccount}`;
+  const rows: Record<string, unknown>[] = [];
+  for await (const row of new TableClient(url, world.ledgerTable, credential).listEntities()) rows.push(row);
+  return rows;
+}
+
+/** Outcomes are written behind the answers: waits until no row is open, at most `tries` short rounds. */
+export async function settledLedgerRows(stack: Stack, tries = 50): Promise<Record<string, unknown>[]> {
+  for (let i = 0; i < tries; i++) {
+    const rows = await ledgerRows(stack);
+    if (rows.every((row) => row.outcome !== undefined)) return rows;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.fail("a ledger row stayed open");
+}
