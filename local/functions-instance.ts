@@ -5,6 +5,8 @@ import { createWriteStream } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export interface InstanceOptions {
+  /** The folder that is deployed: host.json, package.json and dist. Default: this repository. */
+  root?: string;
   /** App settings, and what the platform itself would set. */
   settings: Record<string, string>;
   httpPort: number;
@@ -29,13 +31,20 @@ export interface FunctionsInstance {
   kill(): Promise<void>;
 }
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const repository = fileURLToPath(new URL("..", import.meta.url));
 const redirect = fileURLToPath(new URL("network/redirect.ts", import.meta.url));
 const main = fileURLToPath(new URL("functions-host/main.ts", import.meta.url));
 
 /** Starts one; rejects with what the app said if it does not start. */
 export async function startInstance(options: InstanceOptions): Promise<FunctionsInstance> {
-  const args = ["--root", root, "--http", `${options.httpPort}`, "--https", `${options.httpsPort}`];
+  const args = [
+    "--root",
+    options.root ?? repository,
+    "--http",
+    `${options.httpPort}`,
+    "--https",
+    `${options.httpsPort}`,
+  ];
   args.push("--cert", options.tls.certificateFile, "--key", options.tls.privateKeyFile);
   const child = fork(main, args, {
     execArgv: ["--import", redirect],

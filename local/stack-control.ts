@@ -1,4 +1,4 @@
-/** The stack's own control routes: what runs, taking a part down and bringing it back, and callers' tokens. */
+/** The stack's own control routes: what runs, taking a part down and bringing it back, callers' tokens, and the ledger. */
 import { ControlError, type ControlRoute } from "./control-route.ts";
 import { callers } from "./world.ts";
 
@@ -13,6 +13,7 @@ type CallerName = keyof typeof callers;
 export function stackControl(
   services: Record<string, Service>,
   callerToken: (caller: CallerName) => Promise<string>,
+  ledgerRows: () => Promise<object[]>,
 ): ControlRoute[] {
   const running = new Map(Object.keys(services).map((name) => [name, true]));
   return [
@@ -31,6 +32,7 @@ export function stackControl(
         return Object.fromEntries(running);
       },
     },
+    { method: "GET", path: "/ledger", handle: ledgerRows },
     {
       method: "GET",
       path: "/caller-token",

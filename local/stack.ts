@@ -2,7 +2,7 @@
  * The whole stack on one machine: local CA, Azurite, emulators of Key Vault and Entra, the control interface, and
  * instances of the functions host. Used by `npm start`, by tests and by benchmarks alike.
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { AzureNamedKeyCredential, TableClient } from "@azure/data-tables";
@@ -38,6 +38,8 @@ export interface Stack {
   storage: Service & { accountKey: string };
   /** The key that the policy names. */
   key: { keyId: string; version: string; certificatePem: string };
+  /** The rows of the ledger, as they lie in the table. */
+  ledgerRows(): Promise<Record<string, unknown>[]>;
   policyFile: string;
   controlUrl: string;
   /** The first instance. */
@@ -45,7 +47,11 @@ export interface Stack {
   /** Settings of an instance, as an operator would set them in Azure. */
   settings(httpsPort: number): Record<string, string>;
   /** One more instance beside the first. */
-  addInstance(ports: { http: number; https: number }, settings?: Record<string, string>): Promise<FunctionsInstance>;
+  addInstance(
+    ports: { http: number; https: number },
+    settings?: Record<string, string>,
+    root?: string,
+  ): Promise<FunctionsInstance>;
   writePolicy(policy: world.Policy): Promise<void>;
   /** A caller's own token, as its managed identity would get it. */
   callerToken(caller: keyof typeof world.callers): Promise<string>;
@@ -70,15 +76,18 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const tls = await issueServerCertificate(authority, folder);
 
     progress("storage (Azurite)");
+    const storageFolder = join(folder, "storage");
+    // The vault begins with new keys and an empty log, so the ledger begins empty too.
+    await rm(storageFolder, { recursive: true, force: true });
     const azurite = createAzurite({
-      folder: join(folder, "storage"),
+      folder: storageFolder,
       accountName: world.storageAccount,
       ports,
       tls: tls.files,
     });
     stopping.push(() => azurite.stop());
     await azurite.start();
-    await createStorage(azurite, ports);
+    const ledger = await createStorage(azurite, ports);
 
     progress("Entra and Key Vault (emulators)");
     const entra = await startEntra({
@@ -118,16 +127,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       "managed-identity": entra.managedIdentity,
       storage,
     };
+    const ledgerRows = () => readLedger(ledger);
     const callerToken = (caller: keyof typeof world.callers) => issueCallerToken(entra, world.callers[caller]);
     const control: Emulator = await startControlServer(ports.control, {
-      stack: stackControl(services, callerToken),
+      stack: stackControl(services, callerToken, ledgerRows),
       "key-vault": keyVault.control,
       entra: entra.control,
     });
     stopping.push(() => control.stop());
 
     const settings = (httpsPort: number) => settingsOf(entra, policyFile, httpsPort);
-    const addInstance: Stack["addInstance"] = async ({ http, https }, overrides = {}) => {
+    const addInstance: Stack["addInstance"] = async ({ http, https }, overrides = {}, root) => {
       const instance = await startInstance({
         settings: { ...settings(https), ...overrides },
         httpPort: http,
@@ -136,13 +146,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         caFile: authority.certificateFile,
         routes: routesOf(ports),
         logFile: join(folder, "functions.log"),
+        ...(root === undefined ? {} : { root }),
       });
       stopping.push(() => instance.stop());
       return instance;
     };
     const stack: Omit<Stack, "functions"> = {
       ...{ folder, ports, authority, keyVault, entra, storage, key, policyFile, settings, addInstance, writePolicy },
-      ...{ callerToken, stop, controlUrl: `http://127.0.0.1:${ports.control}` },
+      ...{ callerToken, ledgerRows, stop, controlUrl: `http://127.0.0.1:${ports.control}` },
     };
     if (options.startFunctions === false) return stack as Stack;
     progress("Keyhold (functions host)");
@@ -164,13 +175,21 @@ async function issueServerCertificate(authority: CertificateAuthority, folder: s
 }
 
 /** What the deployment makes in Azure: the ledger's table and the container of the policy. */
-async function createStorage({ accountName, accountKey }: Azurite, ports: Ports): Promise<void> {
+async function createStorage({ accountName, accountKey }: Azurite, ports: Ports): Promise<TableClient> {
   const tables = `https://127.0.0.1:${ports.table}/${accountName}`;
   const blobs = `https://127.0.0.1:${ports.blob}/${accountName}`;
   const credential = new AzureNamedKeyCredential(accountName, accountKey);
-  await new TableClient(tables, world.ledgerTable, credential).createTable();
+  const ledger = new TableClient(tables, world.ledgerTable, credential);
+  await ledger.createTable();
   const service = new BlobServiceClient(blobs, new StorageSharedKeyCredential(accountName, accountKey));
   await service.getContainerClient(world.policyContainer).createIfNotExists();
+  return ledger;
+}
+
+async function readLedger(ledger: TableClient): Promise<Record<string, unknown>[]> {
+  const rows: Record<string, unknown>[] = [];
+  for await (const row of ledger.listEntities()) rows.push(row);
+  return rows;
 }
 
 function populate(entra: EntraEmulator, certificatePem: string): void {

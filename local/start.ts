@@ -6,7 +6,7 @@ import { readPorts } from "./ports.ts";
 import { type Stack, startStack } from "./stack.ts";
 import { callers, client, homeTenantId, keyholdAudience, scopes, tenants } from "./world.ts";
 
-const folder = fileURLToPath(new URL("../.local", import.meta.url));
+const folder = process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../.local", import.meta.url));
 
 try {
   const startedMs = performance.now();

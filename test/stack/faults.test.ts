@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { faultAnswers } from "../../local/key-vault/emulator.ts";
 import * as world from "../../local/world.ts";
-import { askToken, countOperations, ledgerRows, settledLedgerRows, testStack } from "./test-stack.ts";
+import { askToken, countOperations, settledLedgerRows, testStack } from "./test-stack.ts";
 
 /** Many tenants, so that every case meets one for which nothing is cached and nothing has failed yet. */
 const tenantCount = 100;
@@ -130,7 +130,7 @@ test("a slow vault is given up before the caller is, and the intent says that it
   const answer = await askToken(stack, tenantId, { callerToken });
   stack.keyVault.behaviour.faults = [];
   assert.equal(answer.status, 503);
-  const rows = (await ledgerRows(stack)).filter((row) => row.tenantId === tenantId);
+  const rows = (await stack.ledgerRows()).filter((row) => row.tenantId === tenantId);
   assert.ok(rows.length >= 1);
   for (const row of rows) assert.equal(row.outcome, "maybe_signed");
 });

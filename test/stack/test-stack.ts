@@ -3,7 +3,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
-import { AzureNamedKeyCredential, TableClient } from "@azure/data-tables";
 import { freePorts } from "../../local/ports.ts";
 import { type Stack, type StackOptions, startStack } from "../../local/stack.ts";
 import * as world from "../../local/world.ts";
@@ -50,19 +49,10 @@ export function countOperations(stack: Stack, operation: string): number {
   return stack.keyVault.audit.filter((row) => row.OperationName === operation).length;
 }
 
-/** The rows of the ledger, as they lie in the table. */
-export async function ledgerRows(stack: Stack): Promise<Record<string, unknown>[]> {
-  const credential = new AzureNamedKeyCredential(world.storageAccount, stack.storage.accountKey);
-  const url = `https://127.0.0.1:${stack.ports.table}/${world.storageAccount}`;
-  const rows: Record<string, unknown>[] = [];
-  for await (const row of new TableClient(url, world.ledgerTable, credential).listEntities()) rows.push(row);
-  return rows;
-}
-
 /** Outcomes are written behind the answers: waits until no row is open, at most `tries` short rounds. */
 export async function settledLedgerRows(stack: Stack, tries = 50): Promise<Record<string, unknown>[]> {
   for (let i = 0; i < tries; i++) {
-    const rows = await ledgerRows(stack);
+    const rows = await stack.ledgerRows();
     if (rows.every((row) => row.outcome !== undefined)) return rows;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { builtinModules } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { buildBundle } from "../../build.ts";
+import { freePorts } from "../../local/ports.ts";
+import * as world from "../../local/world.ts";
+import { askToken, testStack } from "./test-stack.ts";
+
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+const folder = await mkdtemp(join(tmpdir(), "keyhold-bundle-"));
+after(() => rm(folder, { recursive: true, force: true }));
+
+const read = (...path: string[]) => readFile(join(folder, ...path), "utf8");
+
+const metafile = await buildBundle(join(folder, "app/dist"));
+await buildBundle(join(folder, "again"));
+
+test("two builds of one source are the same to the byte", async () => {
+  const hashes = await Promise.all(
+    [read("app/dist/index.js"), read("again/index.js")].map(async (text) =>
+      createHash("sha256")
+        .update(await text)
+        .digest("hex"),
+    ),
+  );
+  assert.equal(hashes[0], hashes[1]);
+});
+
+test("the bundle holds every package but the one that the worker itself serves", async () => {
+  const imported = Object.values(metafile.outputs).flatMap((output) => output.imports.map(({ path }) => path));
+  const outside = new Set(imported.filter((path) => !builtinModules.includes(path.replace(/^node:/, ""))));
+  assert.deepEqual([...outside], ["@azure/functions-core"]);
+});
+
+test("nothing of the local stack and no path of the machine is in the bundle", async () => {
+  const text = await read("app/dist/index.js");
+  assert.ok(!text.includes(repository));
+  assert.doesNotMatch(text, /emulator|LOCAL_ROUTES|keyhold-local/);
+});
+
+test("package.json names the bundle as the entry, and host.json puts the routes at the root", async () => {
+  const packageJson = JSON.parse(await readFile(join(repository, "package.json"), "utf8"));
+  const hostJson = JSON.parse(await readFile(join(repository, "host.json"), "utf8"));
+  assert.equal(packageJson.main, "dist/index.js");
+  assert.equal(packageJson.type, "module");
+  assert.equal(hostJson.extensions.http.routePrefix, "");
+});
+
+test("from a folder without node_modules the worker's rules load it, and it lists exactly the five functions", async () => {
+  await mkdir(join(folder, "app"), { recursive: true });
+  for (const file of ["package.json", "host.json"]) await cp(join(repository, file), join(folder, "app", file));
+  const stack = await testStack({ startFunctions: false });
+  const ports = await freePorts();
+  const instance = await stack.addInstance(ports, {}, join(folder, "app"));
+  assert.deepEqual(
+    instance.functions.sort((a, b) => a.name.localeCompare(b.name)),
+    [
+      { name: "assertion", trigger: "httpTrigger", route: "/{tenantId}/assertion", methods: ["POST"] },
+      { name: "health-live", trigger: "httpTrigger", route: "/health/live", methods: ["GET"] },
+      { name: "health-ready", trigger: "httpTrigger", route: "/health/ready", methods: ["GET"] },
+      {
+        name: "openid-configuration",
+        trigger: "httpTrigger",
+        route: "/{tenantId}/v2.0/.well-known/openid-configuration",
+        methods: ["GET"],
+      },
+      { name: "token", trigger: "httpTrigger", route: "/{tenantId}/oauth2/v2.0/token", methods: ["POST"] },
+    ],
+  );
+  const answer = await askToken(stack, world.tenants.contoso.tenantId, { url: instance.httpsUrl });
+  assert.equal(answer.status, 200);
+});

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { freePorts, type Ports, portOptions } from "../../local/ports.ts";
+
+/** What `npm start` runs, as a newcomer sees it. */
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+const folder = await mkdtemp(join(tmpdir(), "keyhold-start-"));
+after(() => rm(folder, { recursive: true, force: true }));
+
+function environment(ports: Ports): NodeJS.ProcessEnv {
+  const variables = Object.entries(portOptions).map(([name, { variable }]) => [
+    variable,
+    `${ports[name as keyof Ports]}`,
+  ]);
+  return { ...process.env, LOCAL_FOLDER: folder, ...Object.fromEntries(variables) };
+}
+
+function start(ports: Ports): { child: ChildProcess; output: () => string } {
+  const child = spawn(process.execPath, ["local/start.ts"], { cwd: repository, env: environment(ports) });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (chunk) => {
+      text += chunk;
+    });
+  }
+  return { child, output: () => text };
+}
+
+async function until(condition: () => boolean, child: ChildProcess): Promise<void> {
+  while (!condition()) {
+    assert.equal(child.exitCode, null, "it runs");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+test("npm start prints a command that returns a token and one that is refused, and Ctrl-C stops everything", async () => {
+  const { child, output } = start(await freePorts());
+  await until(() => output().includes("Ctrl-C stops everything."), child);
+  const commands = output().match(/^ {2}curl [\s\S]*?\.default$/gm) ?? [];
+  assert.equal(commands.length, 2);
+  const [issued, refused] = await Promise.all(
+    commands.map(async (command) => {
+      const { stdout } = await promisify(execFile)("sh", ["-c", command], { cwd: repository });
+      return JSON.parse(stdout) as Record<string, unknown>;
+    }),
+  );
+  assert.equal(issued?.token_type, "Bearer");
+  assert.equal(refused?.error, "access_denied");
+  const stack = JSON.parse(await readFile(join(folder, "stack.json"), "utf8"));
+  const audit = (await (await fetch(stack.keyVault.audit)).json()) as { OperationName: string }[];
+  assert.deepEqual(
+    audit.map((row) => row.OperationName),
+    ["Authentication", "KeySign"],
+  );
+  child.kill("SIGINT");
+  const [exitCode] = await once(child, "exit");
+  assert.equal(exitCode, 0);
+  await assert.rejects(fetch(stack.keyVault.audit));
+});
+
+test("a taken port is named, with what it is for and how to choose another", async () => {
+  const ports = await freePorts();
+  const squatter = createServer().listen(ports.keyVault, "127.0.0.1");
+  await once(squatter, "listening");
+  const { child, output } = start(ports);
+  const [exitCode] = await once(child, "close");
+  squatter.close();
+  assert.equal(exitCode, 1);
+  assert.match(
+    output(),
+    new RegExp(`port ${ports.keyVault} \\(the Key Vault emulator\\) is taken.*LOCAL_KEY_VAULT_PORT`),
+  );
+});
