@@ -69,6 +69,9 @@ export function readConfig(env: Environment = process.env): Config {
   if (env.NODE_TLS_REJECT_UNAUTHORIZED === "0") {
     problems.push("NODE_TLS_REJECT_UNAUTHORIZED must not be 0: it accepts any server as Entra. Remove it");
   }
+  for (const name of ["AZURE_LOG_LEVEL", "NODE_DEBUG"]) {
+    if (env[name]) problems.push(`${name} must not be set: it prints requests, with key URLs and tokens. Remove it`);
+  }
   for (const name of Object.keys(env)) {
     if (name.startsWith("KEYHOLD_") && !settingNames.includes(name as SettingName)) {
       problems.push(`${name} is not a setting: correct its name or remove it`);

@@ -34,7 +34,9 @@ export function compilePolicy(document: PolicyDocument, context: PolicyContext):
   const clients = index(document.clients, "clients", "clientId", report, (client, id, path) =>
     compileClient(client, id, path, context, report),
   );
-  const tenants = index(document.tenants, "tenants", "tenantId", report, (tenant, tenantId): TenantRule => {
+  const tenants = index(document.tenants, "tenants", "tenantId", report, (tenant, tenantId, path): TenantRule => {
+    if (tenant.name === "all-active")
+      report(`${path}.name`, 'must not be "all-active": grants use it for every tenant');
     return { name: tenant.name, tenantId, isActive: tenant.state === "active" };
   });
   const callers = index(document.callers, "callers", "objectId", report, (caller, objectId, path): CallerRule => {

@@ -35,7 +35,8 @@ const transientCodes: ReadonlySet<FaultCode> = new Set([
 /** How long a caller should wait after this fault, seconds: what `Retry-After` says. */
 export function retryAfterSecondsOf(fault: Fault): number {
   if (!transientCodes.has(fault.code)) return fault.detail.retryAfterSeconds ?? credentialSeconds;
-  return Math.min(fault.detail.retryAfterSeconds ?? transientSeconds, maxTransientSeconds);
+  const seconds = Math.ceil(fault.detail.retryAfterSeconds ?? transientSeconds);
+  return Math.min(Math.max(seconds, 1), maxTransientSeconds);
 }
 
 type Failure = { untilMs: number; refusal: TenantRefusal } | { untilMs: number; fault: Fault };

@@ -4,8 +4,12 @@ declare const brand: unique symbol;
 export type Scope = string & { readonly [brand]: "Scope" };
 
 const maxScopeLength = 512;
-/** RFC 6749 §3.3 scope-token characters: printable ASCII without space, quote and backslash. */
-const scopePattern = /^[\x21\x23-\x5b\x5d-\x7e]+\/\.default$/;
+/**
+ * A resource is a URI or the GUID of an application, in the scope-token characters of RFC 6749 §3.3 (printable ASCII
+ * without space, quote and backslash). Anything else, such as a token in the wrong field, does not reach a log as scope.
+ */
+const scopePattern =
+  /^([A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x5b\x5d-\x7e]+|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\/\.default$/;
 
 /**
  * Entra gives application permissions for one resource at a time, as `<resource>/.default`. The resource is not

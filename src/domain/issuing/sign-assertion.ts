@@ -83,7 +83,9 @@ async function signAndCheck(
     recordUnsigned(id, error, ports);
     throw error;
   }
-  if (signed.keyId !== certificate.keyId || !isSignedBy(certificate, signingInput, signed.signature)) {
+  // The vault does not tell names that differ in case only apart.
+  const isAskedKey = signed.keyId.toLowerCase() === certificate.keyId.toLowerCase();
+  if (!isAskedKey || !isSignedBy(certificate, signingInput, signed.signature)) {
     const fault = "signature_not_ours";
     ports.ledger.recordOutcome(id, { outcome: "signature_discarded", vaultRequestId: signed.requestId, fault });
     throw new Fault(fault, { vaultRequestId: signed.requestId });
