@@ -19,8 +19,12 @@ import {
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
+  type X509CertificateCreateSelfSignedParams,
   X509CertificateGenerator,
 } from "@peculiar/x509";
+
+/** The library's own type: a dependency brings browser types, under which `CryptoKey` names another. */
+type KeyPair = X509CertificateCreateSelfSignedParams["keys"];
 
 /** A server's certificate chain and private key, both PEM. */
 export interface TlsIdentity {
@@ -55,7 +59,7 @@ export async function openCertificateAuthority(folder: string): Promise<Certific
 
 interface Root {
   certificate: X509Certificate;
-  privateKey: webcrypto.CryptoKey;
+  privateKey: KeyPair["privateKey"];
 }
 
 async function load(certificateFile: string, keyFile: string): Promise<Root | undefined> {
@@ -68,7 +72,8 @@ async function load(certificateFile: string, keyFile: string): Promise<Root | un
   const certificate = new X509Certificate(pems[0]);
   if (certificate.notAfter.getTime() < Date.now() + leafLifetimeDays * dayMs) return undefined;
   const pkcs8 = PemConverter.decodeFirst(pems[1]);
-  const privateKey = await webcrypto.subtle.importKey("pkcs8", pkcs8, keyAlgorithm, true, ["sign"]);
+  const imported = await webcrypto.subtle.importKey("pkcs8", pkcs8, keyAlgorithm, true, ["sign"]);
+  const privateKey = imported as KeyPair["privateKey"];
   return { certificate, privateKey };
 }
 
@@ -107,7 +112,7 @@ async function issue(root: Root, hostNames: readonly string[]): Promise<TlsIdent
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
       new SubjectAlternativeNameExtension(
-        hostNames.map((name) => (isIP(name) ? { type: "ip", value: name } : { type: "dns", value: name })),
+        hostNames.map((value) => ({ type: isIP(value) ? ("ip" as const) : ("dns" as const), value })),
       ),
       await AuthorityKeyIdentifierExtension.create(root.certificate),
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
@@ -116,10 +121,10 @@ async function issue(root: Root, hostNames: readonly string[]): Promise<TlsIdent
   return { certificate: certificate.toString("pem"), privateKey: await pemOf(keys.privateKey) };
 }
 
-function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(keyAlgorithm, true, ["sign", "verify"]) as Promise<webcrypto.CryptoKeyPair>;
+function generateKeys(): Promise<KeyPair> {
+  return webcrypto.subtle.generateKey(keyAlgorithm, true, ["sign", "verify"]) as Promise<KeyPair>;
 }
 
-async function pemOf(privateKey: webcrypto.CryptoKey): Promise<string> {
+async function pemOf(privateKey: KeyPair["privateKey"]): Promise<string> {
   return PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", privateKey), "PRIVATE KEY");
 }

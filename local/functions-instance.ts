@@ -19,10 +19,19 @@ export interface InstanceOptions {
   logFile: string;
 }
 
+/** As the functions host lists it. */
+export interface ListedFunction {
+  name: string;
+  trigger: string;
+  route?: string;
+  methods?: string[];
+  schedule?: string;
+}
+
 export interface FunctionsInstance {
   httpUrl: string;
   httpsUrl: string;
-  functions: { name: string }[];
+  functions: ListedFunction[];
   /** Everything that the process has written so far. */
   output(): string;
   /** As the platform stops an instance: SIGTERM, and it finishes what it has begun. */
@@ -87,7 +96,7 @@ export async function startInstance(options: InstanceOptions): Promise<Functions
 interface ReadyMessage {
   httpPort: number;
   httpsPort: number;
-  functions: { name: string }[];
+  functions: ListedFunction[];
 }
 
 async function end(child: ChildProcess, exited: Promise<unknown>, signal: "SIGTERM" | "SIGKILL"): Promise<void> {

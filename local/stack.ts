@@ -2,12 +2,9 @@
  * The whole stack on one machine: local CA, Azurite, emulators of Key Vault and Entra, the control interface, and
  * instances of the functions host. Used by `npm start`, by tests and by benchmarks alike.
  */
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import { AzureNamedKeyCredential, TableClient } from "@azure/data-tables";
-import { BlobServiceClient, StorageSharedKeyCredential } from "@azure/storage-blob";
-import { type Azurite, createAzurite } from "./azurite.ts";
 import { type CertificateAuthority, openCertificateAuthority } from "./certificate-authority.ts";
 import { startControlServer } from "./control-server.ts";
 import type { Emulator } from "./emulator-server.ts";
@@ -16,6 +13,7 @@ import { type FunctionsInstance, startInstance } from "./functions-instance.ts";
 import { type KeyVaultEmulator, startKeyVault } from "./key-vault/emulator.ts";
 import type { Ports } from "./ports.ts";
 import { type Service, stackControl } from "./stack-control.ts";
+import { type Storage, startStorage } from "./storage.ts";
 import * as world from "./world.ts";
 
 export interface StackOptions {
@@ -35,11 +33,10 @@ export interface Stack {
   authority: CertificateAuthority;
   keyVault: KeyVaultEmulator;
   entra: EntraEmulator;
-  storage: Service & { accountKey: string };
-  /** The key that the policy names. */
+  storage: Storage;
+  /** The keys that the policy names: the client's, and the publisher's. */
   key: { keyId: string; version: string; certificatePem: string };
-  /** The rows of the ledger, as they lie in the table. */
-  ledgerRows(): Promise<Record<string, unknown>[]>;
+  publisher: { keyId: string; version: string; certificatePem: string };
   policyFile: string;
   controlUrl: string;
   /** The first instance. */
@@ -76,18 +73,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const tls = await issueServerCertificate(authority, folder);
 
     progress("storage (Azurite)");
-    const storageFolder = join(folder, "storage");
-    // The vault begins with new keys and an empty log, so the ledger begins empty too.
-    await rm(storageFolder, { recursive: true, force: true });
-    const azurite = createAzurite({
-      folder: storageFolder,
-      accountName: world.storageAccount,
-      ports,
-      tls: tls.files,
-    });
-    stopping.push(() => azurite.stop());
-    await azurite.start();
-    const ledger = await createStorage(azurite, ports);
+    const storage = await startStorage({ folder: join(folder, "storage"), ports, tls: tls.files });
+    stopping.push(() => storage.stop());
 
     progress("Entra and Key Vault (emulators)");
     const entra = await startEntra({
@@ -106,37 +93,34 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       vaultHost: world.vaultHost,
       tenantId: world.homeTenantId,
       jwks: () => entra.jwks(world.homeTenantId),
-      assignments: [{ objectId: world.identities.signing.objectId, keyName: world.client.keyName, actions: ["sign"] }],
+      assignments: [world.client.keyName, world.publisher.keyName].map((keyName) => {
+        return { objectId: world.identities.signing.objectId, keyName, actions: ["sign" as const] };
+      }),
     });
     stopping.push(() => keyVault.stop());
     const key = await keyVault.createKey(world.client.keyName, { subject: `CN=${world.client.name}` });
+    const publisher = await keyVault.createKey(world.publisher.keyName, { subject: "CN=Keyhold publisher" });
     populate(entra, key.certificatePem);
 
     const policyFile = join(folder, "policy.json");
     const writePolicy = (policy: world.Policy) => writeFile(policyFile, `${JSON.stringify(policy, undefined, 2)}\n`);
-    await writePolicy(world.policyOf(key));
+    await writePolicy(world.policyOf(key, publisher));
 
-    const storage = {
-      accountKey: azurite.accountKey,
-      stop: () => azurite.stop(),
-      start: () => azurite.start(),
-    };
     const services: Record<string, Service> = {
       "key-vault": keyVault,
       entra,
       "managed-identity": entra.managedIdentity,
       storage,
     };
-    const ledgerRows = () => readLedger(ledger);
     const callerToken = (caller: keyof typeof world.callers) => issueCallerToken(entra, world.callers[caller]);
     const control: Emulator = await startControlServer(ports.control, {
-      stack: stackControl(services, callerToken, ledgerRows),
+      stack: stackControl(services, callerToken, storage.ledgerRows),
       "key-vault": keyVault.control,
       entra: entra.control,
     });
     stopping.push(() => control.stop());
 
-    const settings = (httpsPort: number) => settingsOf(entra, policyFile, httpsPort);
+    const settings = (httpsPort: number) => settingsOf(entra, policyFile, authority.certificateFile, httpsPort);
     const addInstance: Stack["addInstance"] = async ({ http, https }, overrides = {}, root) => {
       const instance = await startInstance({
         settings: { ...settings(https), ...overrides },
@@ -152,8 +136,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return instance;
     };
     const stack: Omit<Stack, "functions"> = {
-      ...{ folder, ports, authority, keyVault, entra, storage, key, policyFile, settings, addInstance, writePolicy },
-      ...{ callerToken, ledgerRows, stop, controlUrl: `http://127.0.0.1:${ports.control}` },
+      ...{
+        folder,
+        ports,
+        authority,
+        keyVault,
+        entra,
+        storage,
+        key,
+        publisher,
+        policyFile,
+        settings,
+        addInstance,
+        writePolicy,
+      },
+      ...{ callerToken, stop, controlUrl: `http://127.0.0.1:${ports.control}` },
     };
     if (options.startFunctions === false) return stack as Stack;
     progress("Keyhold (functions host)");
@@ -174,24 +171,6 @@ async function issueServerCertificate(authority: CertificateAuthority, folder: s
   return { identity, files };
 }
 
-/** What the deployment makes in Azure: the ledger's table and the container of the policy. */
-async function createStorage({ accountName, accountKey }: Azurite, ports: Ports): Promise<TableClient> {
-  const tables = `https://127.0.0.1:${ports.table}/${accountName}`;
-  const blobs = `https://127.0.0.1:${ports.blob}/${accountName}`;
-  const credential = new AzureNamedKeyCredential(accountName, accountKey);
-  const ledger = new TableClient(tables, world.ledgerTable, credential);
-  await ledger.createTable();
-  const service = new BlobServiceClient(blobs, new StorageSharedKeyCredential(accountName, accountKey));
-  await service.getContainerClient(world.policyContainer).createIfNotExists();
-  return ledger;
-}
-
-async function readLedger(ledger: TableClient): Promise<Record<string, unknown>[]> {
-  const rows: Record<string, unknown>[] = [];
-  for await (const row of ledger.listEntities()) rows.push(row);
-  return rows;
-}
-
 function populate(entra: EntraEmulator, certificatePem: string): void {
   const { clientId, name } = world.client;
   entra.registerApplication({ clientId, name });
@@ -204,13 +183,20 @@ function populate(entra: EntraEmulator, certificatePem: string): void {
   for (const caller of Object.values(world.callers)) entra.registerManagedIdentity({ ...caller, appRoles });
 }
 
-function settingsOf(entra: EntraEmulator, policyFile: string, httpsPort: number): Record<string, string> {
+function settingsOf(
+  entra: EntraEmulator,
+  policyFile: string,
+  caFile: string,
+  httpsPort: number,
+): Record<string, string> {
   return {
     KEYHOLD_HOME_TENANT_ID: world.homeTenantId,
     KEYHOLD_AUDIENCE: world.keyholdAudience,
     KEYHOLD_PUBLIC_URL: `https://localhost:${httpsPort}`,
     KEYHOLD_POLICY_FILE: policyFile,
     KEYHOLD_LEDGER_TABLE_URL: `https://${world.storageAccount}.table.core.windows.net/${world.ledgerTable}`,
+    KEYHOLD_METADATA_CONTAINER_URL: `https://${world.storageAccount}.blob.core.windows.net/${world.metadataContainer}`,
+    KEYHOLD_METADATA_ROOTS_FILE: caFile,
     KEYHOLD_SIGNING_IDENTITY_CLIENT_ID: world.identities.signing.clientId,
     KEYHOLD_STORAGE_IDENTITY_CLIENT_ID: world.identities.storage.clientId,
     IDENTITY_ENDPOINT: entra.identityEndpoint,

@@ -10,6 +10,9 @@ export const vaultHost = "keyhold-local.vault.azure.net";
 export const storageAccount = "keyholdlocal";
 export const ledgerTable = "keyholdledger";
 export const policyContainer = "keyhold";
+export const metadataContainer = "metadata";
+/** The key that re-signs metadata for relying parties. */
+export const publisher = { keyName: "publisher" };
 
 /** The multi-tenant application that acts in customer tenants. Its key is made in the vault at each start. */
 export const client = { name: "orders-app", clientId: "30000000-0000-4000-8000-000000000001", keyName: "orders-app" };
@@ -41,7 +44,7 @@ function identity(number: number, name: string) {
 }
 
 /** The policy that `npm start` writes: one caller for all tenants, one that may have assertions in one of them. */
-export function policyOf(certificate: { keyId: string; certificatePem: string }) {
+export function policyOf(certificate: VaultCertificate, publisherCertificate: VaultCertificate) {
   return {
     clients: [
       {
@@ -71,8 +74,27 @@ export function policyOf(certificate: { keyId: string; certificatePem: string })
         scopes: [scopes.orders],
         issues: ["token", "assertion"],
       },
-    ] as { caller: string; client: string; tenants: string | string[]; scopes: string[]; issues: string[] }[],
+    ] as GrantOfPolicy[],
+    metadata: [{ tenant: homeTenantId }, { tenant: tenants.contoso.tenantId }, { tenant: "common" }] as {
+      tenant: string;
+      appId?: string;
+      onDiscontinuity?: string;
+    }[],
+    publisher: { keyId: publisherCertificate.keyId, certificate: publisherCertificate.certificatePem },
   };
+}
+
+interface VaultCertificate {
+  keyId: string;
+  certificatePem: string;
+}
+
+interface GrantOfPolicy {
+  caller: string;
+  client: string;
+  tenants: string | string[];
+  scopes: string[];
+  issues: string[];
 }
 
 export type Policy = ReturnType<typeof policyOf>;

@@ -1,31 +1,50 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
 import { createCallerVerifier } from "./adapters/caller-verifier.ts";
-import { createEntraSigningKeys } from "./adapters/entra-signing-keys.ts";
 import { createEntraTokenEndpoint } from "./adapters/entra-token-endpoint.ts";
 import { createEventLog } from "./adapters/event-log.ts";
+import { verifyFederationMetadata } from "./adapters/federation-metadata-xml.ts";
 import { createKeyVaultSigner } from "./adapters/key-vault-signer.ts";
+import { createMetadataStore } from "./adapters/metadata-store.ts";
+import { createMetadataTransport } from "./adapters/metadata-transport.ts";
 import { policyBlob } from "./adapters/policy-blob.ts";
 import { policyFile } from "./adapters/policy-file.ts";
 import { createPolicySource } from "./adapters/policy-source.ts";
 import { createTableLedger } from "./adapters/table-ledger.ts";
+import { signXml } from "./adapters/xml-publisher.ts";
 import { ConfigurationError, readConfig } from "./config.ts";
 import { createCurrentPolicy } from "./domain/issuing/current-policy.ts";
 import { createFailureCache } from "./domain/issuing/failure-cache.ts";
 import type { IssuingContext } from "./domain/issuing/issue-token.ts";
 import { createMintBudget } from "./domain/issuing/mint-budget.ts";
 import { createTokenCache } from "./domain/issuing/token-cache.ts";
+import { createMetadataKeeper } from "./domain/metadata/metadata-keeper.ts";
+import { createIdpPublisher } from "./domain/metadata/publish-idp.ts";
 
 /** The whole app on one screen: settings -> adapters -> what the functions use. Throws at load if anything is bad. */
 const config = readConfig();
-const { cloud, homeTenantId } = config;
+const { cloud, homeTenantId, instance } = config;
 const clock = Date.now;
+const random = Math.random;
 const record = createEventLog(clock, console.log);
 
 const signingIdentity = new ManagedIdentityCredential({ clientId: config.signingIdentityClientId });
 const storageIdentity = new ManagedIdentityCredential({ clientId: config.storageIdentityClientId });
+const signer = createKeyVaultSigner(signingIdentity);
+const ledger = createTableLedger(config.ledgerTableUrl, storageIdentity, record);
 
-const callerKeys = createEntraSigningKeys(cloud, homeTenantId, record);
+const metadata = createMetadataKeeper(homeTenantId, {
+  cloud,
+  transport: createMetadataTransport(config.metadataRootsFile, clock()),
+  store: createMetadataStore(config.metadataContainerUrl, storageIdentity),
+  verifyFederationMetadata,
+  derive: createIdpPublisher({ verifyFederationMetadata, signXml, signer, ledger, clock, instance }),
+  clock,
+  random,
+  sleep: (ms) => sleep(ms),
+  record,
+});
+
 const tokenCache = createTokenCache(config.tokenCache);
 const failureCache = createFailureCache(config.tokenCache.maxTokens);
 const readPolicyText =
@@ -38,25 +57,25 @@ const currentPolicy = createCurrentPolicy(
       Boolean(policy.clients.get(clientId)?.isActive && policy.tenants.get(tenantId)?.isActive),
     );
     failureCache.clear();
+    metadata.apply(policy);
   },
 );
-const ledger = createTableLedger(config.ledgerTableUrl, storageIdentity, record);
 
 const issuing: IssuingContext = {
   cloud,
-  instance: config.instance,
-  callerVerifier: createCallerVerifier({ ...config, role: config.callerRole }, callerKeys),
+  instance,
+  callerVerifier: createCallerVerifier({ ...config, role: config.callerRole }, metadata.home),
   currentPolicy,
   tokenCache,
   failureCache,
   budget: createMintBudget(config.mints),
   flights: new Map(),
-  signer: createKeyVaultSigner(signingIdentity),
+  signer,
   tokenEndpoint: createEntraTokenEndpoint(cloud),
   ledger,
   clock,
   sleep: (ms, signal) => sleep(ms, undefined, { signal }),
-  random: Math.random,
+  random,
   record,
 };
 
@@ -67,7 +86,9 @@ if (problems.length > 0) throw new ConfigurationError(problems.map(({ path, rule
 export const keyhold = {
   issuing,
   discovery: { publicUrl: config.publicUrl, cloud, clock },
-  readiness: { callerKeys, currentPolicy, clock },
+  metadata: { find: metadata.find, clock },
+  refreshMetadata: metadata.refreshAll,
+  readiness: { callerKeys: metadata.home, currentPolicy, clock },
   /** Before the process ends: every outcome is written. */
   drain: () => ledger.drain(),
 };

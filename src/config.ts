@@ -18,6 +18,10 @@ export interface Config {
   policy: { file: string } | { blobUrl: string };
   /** The ledger's table. */
   ledgerTableUrl: string;
+  /** The container of last-known-good metadata. */
+  metadataContainerUrl: string;
+  /** A PEM file of the roots that may vouch for Entra's hosts, instead of those that Keyhold brings with it. */
+  metadataRootsFile: string | undefined;
   /** Client id of the managed identity that may sign, and do nothing else. */
   signingIdentityClientId: Guid;
   /** Client id of the managed identity for storage. */
@@ -52,6 +56,8 @@ export const settingNames = [
   "KEYHOLD_POLICY_FILE",
   "KEYHOLD_POLICY_BLOB_URL",
   "KEYHOLD_LEDGER_TABLE_URL",
+  "KEYHOLD_METADATA_CONTAINER_URL",
+  "KEYHOLD_METADATA_ROOTS_FILE",
   "KEYHOLD_SIGNING_IDENTITY_CLIENT_ID",
   "KEYHOLD_STORAGE_IDENTITY_CLIENT_ID",
   "KEYHOLD_MINTS_PER_MINUTE",
@@ -86,6 +92,8 @@ export function readConfig(env: Environment = process.env): Config {
     publicUrl: readPublicUrl(env, settings),
     policy: readPolicyPlace(env, settings, cloud, problems),
     ledgerTableUrl: settings.storageUrl("KEYHOLD_LEDGER_TABLE_URL", cloud, "table", /^\/[A-Za-z][A-Za-z0-9]{2,62}$/),
+    metadataContainerUrl: settings.storageUrl("KEYHOLD_METADATA_CONTAINER_URL", cloud, "blob", /^\/[a-z0-9-]{3,63}$/),
+    metadataRootsFile: env.KEYHOLD_METADATA_ROOTS_FILE?.trim() || undefined,
     signingIdentityClientId: settings.guid("KEYHOLD_SIGNING_IDENTITY_CLIENT_ID", "the identity that may sign"),
     storageIdentityClientId: settings.guid("KEYHOLD_STORAGE_IDENTITY_CLIENT_ID", "the identity for storage"),
     mints: {
@@ -134,9 +142,11 @@ function createReader(env: Environment, problems: string[]) {
       const text = env[name]?.trim() ?? "";
       const url = URL.canParse(text) ? new URL(text) : undefined;
       const suffix = `.${service}${cloud.storageHostSuffix}`;
-      const isOurs = url?.origin === `https://${url?.hostname}` && url.hostname.endsWith(suffix) && url.href === text;
+      // Nothing but origin and path: a query could hold a shared access signature, which is a secret.
+      const isOurs = url?.hostname.endsWith(suffix) && text === `https://${url.hostname}${url.pathname}`;
       if (url && isOurs && path.test(url.pathname)) return text;
-      const example = service === "table" ? "<table>" : "<container>/<blob>";
+      const example =
+        service === "table" ? "<table>" : name.endsWith("_CONTAINER_URL") ? "<container>" : "<container>/<blob>";
       problems.push(`${name} must be a storage URL of this cloud: set it to https://<account>${suffix}/${example}`);
       return "";
     },

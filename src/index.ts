@@ -4,6 +4,10 @@ import { keyhold } from "./composition.ts";
 import "./functions/token.ts";
 import "./functions/assertion.ts";
 import "./functions/openid-configuration.ts";
+import "./functions/keys.ts";
+import "./functions/federation-metadata.ts";
+import "./functions/idp-metadata.ts";
+import "./functions/refresh-metadata.ts";
 import "./functions/health-live.ts";
 import "./functions/health-ready.ts";
 

@@ -9,7 +9,7 @@ export const behaviourBody = z.strictObject({
   faults: z
     .array(
       z.strictObject({
-        operation: z.enum(["token", "discovery", "keys", "managedIdentity"]).exactOptional(),
+        operation: z.enum(["token", "discovery", "keys", "federationMetadata", "managedIdentity"]).exactOptional(),
         times: z.int().positive().exactOptional(),
         delayMs: milliseconds.exactOptional(),
         drop: z.boolean().exactOptional(),
@@ -35,10 +35,11 @@ export const forcedErrorBody = z.strictObject({
   clientId: guid.optional(),
   code: z.int().positive().nullable(),
 });
-export const keysQuery = z.strictObject({ tenantId: guid.optional() });
+const keyScope = { tenantId: guid.optional(), appId: guid.optional() };
+export const keysQuery = z.strictObject(keyScope);
 export const keysBody = z.discriminatedUnion("action", [
-  z.strictObject({ action: z.enum(["announce", "replace"]), tenantId: guid.optional() }),
-  z.strictObject({ action: z.enum(["activate", "retire"]), kid: z.string(), tenantId: guid.optional() }),
+  z.strictObject({ action: z.enum(["announce", "replace"]), ...keyScope }),
+  z.strictObject({ action: z.enum(["activate", "retire"]), kid: z.string(), ...keyScope }),
 ]);
 export const clockBody = z.strictObject({ offsetSeconds: z.number() });
 export const tokenBody = z.strictObject({

@@ -87,17 +87,18 @@ function describe({ clientId, name, objectId, certificates }: Application) {
 }
 
 function keyRoutes({ keys }: EntraState): ControlRoute[] {
-  const list = (tenantId: string | undefined) => {
-    const active = keys.activeKid(tenantId);
-    return keys.published(tenantId).map(({ kid }) => ({ kid, active: kid === active }));
+  const list = ({ tenantId, appId }: z.infer<typeof keysQuery>) => {
+    const active = keys.active(tenantId, { appId });
+    return keys.published(tenantId, { appId }).map((key) => ({ kid: key.kid, active: key === active }));
   };
   return [
-    withQuery("GET", "/keys", keysQuery, ({ tenantId }) => list(tenantId)),
+    withQuery("GET", "/keys", keysQuery, list),
     withBody("POST", "/keys", keysBody, async (body) => {
-      if ("kid" in body) keys[body.action](body.kid, body.tenantId);
-      else if (body.action === "announce") await keys.announce(body.tenantId);
-      else await keys.replaceAll(body.tenantId);
-      return list(body.tenantId);
+      const { tenantId, appId } = body;
+      if ("kid" in body) keys[body.action](body.kid, tenantId, { appId });
+      else if (body.action === "announce") await keys.announce(tenantId, { appId });
+      else await keys.replaceAll(tenantId, { appId });
+      return list({ tenantId, appId });
     }),
   ];
 }

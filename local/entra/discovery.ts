@@ -1,13 +1,18 @@
 /**
- * OpenID metadata and JSON Web Key Sets, in the v1 and v2 variants, per tenant and for the shared endpoints.
- * Federation metadata (XML) and instance discovery are not served here.
+ * What the token service publishes about itself: OpenID metadata and JSON Web Key Sets, in the v1 and v2 variants, and
+ * federation metadata, per tenant and for the shared endpoints. Instance discovery is not served here.
  */
-import { createHash } from "node:crypto";
 import { applyBehaviour, type EmulatorRequest, type EmulatorResponse } from "../emulator-server.ts";
 import { AadstsError, errorAnswer } from "./aadsts-error.ts";
+import { cacheableAnswer } from "./cacheable-answer.ts";
+import type { SigningKey } from "./signing-key.ts";
+import type { KeyOptions } from "./signing-keys.ts";
 import type { EntraState } from "./state.ts";
+import { issuerTenant, sharedEndpoints } from "./tenants.ts";
 
-const sharedEndpoints = new Set(["common", "organizations", "consumers"]);
+const jsonType = "application/json; charset=utf-8";
+/** The tenant of all personal accounts. */
+const consumerTenantId = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 export type ProtocolVersion = 1 | 2;
 
@@ -26,40 +31,51 @@ const otherClouds: Record<string, typeof publicCloud> = {
   },
 };
 
-export async function metadataEndpoint(
+/** One request for a published document. */
+export interface DocumentRequest {
+  state: EntraState;
+  tenant: string;
+  request: EmulatorRequest;
+  correlationId: string;
+}
+
+export function metadataEndpoint(asked: DocumentRequest, version: ProtocolVersion): Promise<EmulatorResponse> {
+  const { state, tenant } = asked;
+  return publish(asked, "discovery", jsonType, (appId) => JSON.stringify(metadata(state, tenant, version, appId)));
+}
+
+export function keysEndpoint(asked: DocumentRequest, version: ProtocolVersion): Promise<EmulatorResponse> {
+  const { state, tenant } = asked;
+  return publish(asked, "keys", jsonType, (appId) => JSON.stringify(jwks(state, tenant, version, { appId })));
+}
+
+export function federationMetadataEndpoint(asked: DocumentRequest): Promise<EmulatorResponse> {
+  const { state, tenant } = asked;
+  return publish(asked, "federationMetadata", "application/samlmetadata+xml", (appId) =>
+    state.metadata.get(tenant, { appId }),
+  );
+}
+
+export function jwks(
   state: EntraState,
   tenant: string,
   version: ProtocolVersion,
-  request: EmulatorRequest,
-  correlationId: string,
-): Promise<EmulatorResponse> {
-  const fault = await applyBehaviour(state.behaviour, "discovery");
-  if (fault !== undefined) return fault;
-  const refusal = refuseUnknownTenant(state, tenant, correlationId);
-  return refusal ?? cacheable(metadata(state, tenant, version, request.url.searchParams.get("appid")), request);
-}
-
-export async function keysEndpoint(
-  state: EntraState,
-  tenant: string,
-  version: ProtocolVersion,
-  request: EmulatorRequest,
-  correlationId: string,
-): Promise<EmulatorResponse> {
-  const fault = await applyBehaviour(state.behaviour, "keys");
-  if (fault !== undefined) return fault;
-  return refuseUnknownTenant(state, tenant, correlationId) ?? cacheable(jwks(state, tenant, version), request);
-}
-
-export function jwks(state: EntraState, tenant: string, version: ProtocolVersion): { keys: object[] } {
-  const issuer = issuerOf(state, tenant, version);
-  const keys = state.keys.published(tenant).map(({ kid, n, e, certificate }) => {
-    return { kty: "RSA", use: "sig", kid, x5t: kid, n, e, x5c: [certificate], issuer };
-  });
+  options?: KeyOptions,
+): { keys: object[] } {
+  const issuer = issuerOf(state.authorityHost, issuerTenant(tenant), version);
+  const keys = state.keys.published(tenant, options).map((key) => jsonWebKey(key, issuer));
+  // A key of the shared endpoints says for which issuer it may be used. Personal accounts exist in v2 only.
+  if (sharedEndpoints.has(tenant) && version === 2) {
+    keys.push(jsonWebKey(state.keys.consumers, issuerOf(state.authorityHost, consumerTenantId, version)));
+  }
   return { keys };
 }
 
-function metadata(state: EntraState, tenant: string, version: ProtocolVersion, appId: string | null) {
+export function jsonWebKey({ kid, n, e, certificate }: SigningKey, issuer: string): object {
+  return { kty: "RSA", use: "sig", kid, x5t: kid, n, e, x5c: [certificate], issuer };
+}
+
+function metadata(state: EntraState, tenant: string, version: ProtocolVersion, appId: string | undefined) {
   const cloud = otherClouds[state.authorityHost] ?? publicCloud;
   const authority = `https://${state.authorityHost}/${tenant}`;
   const protocolPath = version === 2 ? "/oauth2/v2.0" : "/oauth2";
@@ -67,13 +83,13 @@ function metadata(state: EntraState, tenant: string, version: ProtocolVersion, a
   return {
     token_endpoint: `${authority}${protocolPath}/token`,
     token_endpoint_auth_methods_supported: ["client_secret_post", "private_key_jwt", "client_secret_basic"],
-    jwks_uri: appId === null ? jwksUri : `${jwksUri}?appid=${encodeURIComponent(appId)}`,
+    jwks_uri: appId === undefined ? jwksUri : `${jwksUri}?appid=${encodeURIComponent(appId)}`,
     response_modes_supported: ["query", "fragment", "form_post"],
     subject_types_supported: ["pairwise"],
     id_token_signing_alg_values_supported: ["RS256"],
     response_types_supported: ["code", "id_token", "code id_token", "id_token token"],
     scopes_supported: ["openid", "profile", "email", "offline_access"],
-    issuer: issuerOf(state, tenant, version),
+    issuer: issuerOf(state.authorityHost, issuerTenant(tenant), version),
     request_uri_parameter_supported: false,
     userinfo_endpoint: `https://${cloud.msgraph}/oidc/userinfo`,
     authorization_endpoint: `${authority}${protocolPath}/authorize`,
@@ -89,22 +105,23 @@ function metadata(state: EntraState, tenant: string, version: ProtocolVersion, a
   };
 }
 
-function issuerOf(state: EntraState, tenant: string, version: ProtocolVersion): string {
-  // The shared endpoints cannot name a tenant: the reader puts in the `tid` of the token it checks.
-  const tenantId = sharedEndpoints.has(tenant) ? "{tenantid}" : tenant;
-  return version === 2 ? `https://${state.authorityHost}/${tenantId}/v2.0` : `https://sts.windows.net/${tenantId}/`;
+/** The issuer of tokens. */
+export function issuerOf(authorityHost: string, tenantId: string, version: ProtocolVersion): string {
+  return version === 2 ? `https://${authorityHost}/${tenantId}/v2.0` : `https://sts.windows.net/${tenantId}/`;
 }
 
-function refuseUnknownTenant(state: EntraState, tenant: string, correlationId: string): EmulatorResponse | undefined {
-  if (sharedEndpoints.has(tenant) || state.tenants.exists(tenant)) return undefined;
-  const error = new AadstsError(90002, undefined, "invalid_tenant");
-  return errorAnswer(error, { authorityHost: state.authorityHost, now: state.now(), correlationId });
-}
-
-function cacheable(document: object, request: EmulatorRequest): EmulatorResponse {
-  const body = JSON.stringify(document);
-  const etag = `"${createHash("sha256").update(body).digest("base64url")}"`;
-  const headers = { "cache-control": "max-age=86400, private", "access-control-allow-origin": "*", etag };
-  if (request.headers["if-none-match"] === etag) return { status: 304, headers };
-  return { status: 200, headers: { ...headers, "content-type": "application/json; charset=utf-8" }, body };
+async function publish(
+  { state, tenant, request, correlationId }: DocumentRequest,
+  operation: string,
+  contentType: string,
+  document: (appId: string | undefined) => string,
+): Promise<EmulatorResponse> {
+  const fault = await applyBehaviour(state.behaviour, operation);
+  if (fault !== undefined) return fault;
+  if (!sharedEndpoints.has(tenant) && !state.tenants.exists(tenant)) {
+    const error = new AadstsError(90002, undefined, "invalid_tenant");
+    return errorAnswer(error, { authorityHost: state.authorityHost, now: state.now(), correlationId });
+  }
+  const appId = request.url.searchParams.get("appid") ?? undefined;
+  return cacheableAnswer(document(appId), contentType, request);
 }

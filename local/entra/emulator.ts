@@ -1,7 +1,7 @@
 /**
  * An emulator of Microsoft Entra ID: the token service over HTTPS under its production name, and the managed identity
- * endpoint that App Service offers over plain HTTP. State is held in memory; interactive sign-in, Microsoft Graph and
- * federation metadata are not emulated.
+ * endpoint that App Service offers over plain HTTP. State is held in memory; interactive sign-in and Microsoft Graph are
+ * not emulated.
  */
 import type { TlsIdentity } from "../certificate-authority.ts";
 import type { ControlRoute } from "../control-route.ts";
@@ -12,6 +12,7 @@ import { controlRoutes } from "./control.ts";
 import { jwks } from "./discovery.ts";
 import type { ManagedIdentity } from "./managed-identities.ts";
 import { identityPath, managedIdentityEndpoint } from "./managed-identity-endpoint.ts";
+import type { KeyOptions } from "./signing-keys.ts";
 import { EntraState } from "./state.ts";
 import { type GrantedRoles, isGuid } from "./tenants.ts";
 import { answerTokenService } from "./token-service.ts";
@@ -54,14 +55,19 @@ export interface EntraEmulator extends Emulator {
     claims: Record<string, unknown>,
     options?: { tenantId?: string; expiresInSeconds?: number },
   ): Promise<string>;
-  jwks(tenantId: string): { keys: object[] };
-  /** Published, not used. Without a tenant the keys that all tenants share are meant. */
-  announceKey(tenantId?: string): Promise<string>;
-  activateKey(kid: string, tenantId?: string): void;
-  retireKey(kid: string, tenantId?: string): void;
-  replaceAllKeys(tenantId?: string): Promise<string>;
+  jwks(tenantId: string, options?: KeyOptions): { keys: object[] };
+  /** The signed document, as it is served. */
+  federationMetadata(tenantId: string, options?: KeyOptions): string;
+  /**
+   * Published, not used. Without a tenant the keys that all tenants share are meant; with an `appId` those of the
+   * application in this tenant, the first of which is used at once.
+   */
+  announceKey(tenantId?: string, options?: KeyOptions): Promise<string>;
+  activateKey(kid: string, tenantId?: string, options?: KeyOptions): void;
+  retireKey(kid: string, tenantId?: string, options?: KeyOptions): void;
+  replaceAllKeys(tenantId?: string, options?: KeyOptions): Promise<string>;
   readonly audit: EntraAuditEvent[];
-  /** Operations: `token`, `discovery`, `keys`, `managedIdentity`. */
+  /** Operations: `token`, `discovery`, `keys`, `federationMetadata`, `managedIdentity`. */
   behaviour: Behaviour;
   clockOffsetSeconds: number;
   /** Undefined: 60 to 90 minutes at random (managed identities: 24 hours). */
@@ -105,11 +111,12 @@ export async function startEntra(options: EntraOptions): Promise<EntraEmulator> 
       return `http://127.0.0.1:${managedIdentity.port}${identityPath}`;
     },
     issueToken: (claims, tokenOptions) => issueCallerToken(state, claims, tokenOptions),
-    jwks: (tenantId) => jwks(state, tenantId.toLowerCase(), 2),
-    announceKey: (tenantId) => keys.announce(tenantId),
-    activateKey: (kid, tenantId) => keys.activate(kid, tenantId),
-    retireKey: (kid, tenantId) => keys.retire(kid, tenantId),
-    replaceAllKeys: (tenantId) => keys.replaceAll(tenantId),
+    jwks: (tenantId, keyOptions) => jwks(state, tenantId.toLowerCase(), 2, keyOptions),
+    federationMetadata: (tenantId, keyOptions) => state.metadata.get(tenantId.toLowerCase(), keyOptions),
+    announceKey: (tenantId, keyOptions) => keys.announce(tenantId, keyOptions),
+    activateKey: (kid, tenantId, keyOptions) => keys.activate(kid, tenantId, keyOptions),
+    retireKey: (kid, tenantId, keyOptions) => keys.retire(kid, tenantId, keyOptions),
+    replaceAllKeys: (tenantId, keyOptions) => keys.replaceAll(tenantId, keyOptions),
     audit: state.audit,
     get behaviour() {
       return state.behaviour;

@@ -1,21 +1,16 @@
 /**
- * The token signing keys. All tenants share one set, as they mostly do in the real service; a tenant gets a set of its
- * own, starting as a copy of the shared one, with the first change made to its keys. Keys live in memory only.
+ * The signing keys. All tenants share one set, as they mostly do in the real service; a tenant gets a set of its own,
+ * starting as a copy of the shared one, with the first change made to its keys. An application of a tenant may have
+ * keys of its own beside them: these are published and sign metadata, tokens are not signed with them here.
+ * Keys live in memory only.
  */
-import "reflect-metadata";
-import { createHash, KeyObject, sign, webcrypto } from "node:crypto";
+import { sign } from "node:crypto";
 import { promisify } from "node:util";
-import { X509CertificateGenerator } from "@peculiar/x509";
+import { applicationKeyOptions, generateSigningKey, type SigningKey } from "./signing-key.ts";
 
-export interface SigningKey {
-  kid: string;
-  /** The self-signed certificate, base64 of its DER: `x5c` here, and the content of a KeyDescriptor elsewhere. */
-  certificate: string;
-  n: string;
-  e: string;
-  privateKey: KeyObject;
-  /** The encoded JOSE header, the same for every token of this key. */
-  header: string;
+/** With an `appId`: the keys of this application in the named tenant. */
+export interface KeyOptions {
+  appId?: string | undefined;
 }
 
 interface KeySet {
@@ -23,58 +18,67 @@ interface KeySet {
   active: SigningKey;
 }
 
-const algorithm = {
-  name: "RSASSA-PKCS1-v1_5",
-  hash: "SHA-256",
-  modulusLength: 2048,
-  publicExponent: new Uint8Array([1, 0, 1]),
-};
-const fiveYearsMs = 5 * 365 * 24 * 60 * 60 * 1000;
 const signAsync = promisify(sign);
 
 export class SigningKeys {
   #shared: KeySet;
+  /** By tenant, or by tenant and application. */
   #own = new Map<string, KeySet>();
+  /** Of personal accounts: listed by the tenant-independent endpoints beside the others. It signs nothing here. */
+  readonly consumers: SigningKey;
 
-  private constructor(first: SigningKey) {
+  private constructor(first: SigningKey, consumers: SigningKey) {
     this.#shared = { published: [first], active: first };
+    this.consumers = consumers;
   }
 
   static async create(): Promise<SigningKeys> {
-    return new SigningKeys(await generateKey());
+    const [first, consumers] = await Promise.all([generateSigningKey(), generateSigningKey()]);
+    return new SigningKeys(first, consumers);
   }
 
-  /** All published keys, the active one among them. */
-  published(tenantId?: string): readonly SigningKey[] {
-    return this.#set(tenantId).published;
+  /** All published keys, the active one among them. An application without keys of its own has those of its tenant. */
+  published(tenantId?: string, options?: KeyOptions): readonly SigningKey[] {
+    return this.#set(tenantId, options).published;
   }
 
-  activeKid(tenantId?: string): string {
-    return this.#set(tenantId).active.kid;
+  active(tenantId?: string, options?: KeyOptions): SigningKey {
+    return this.#set(tenantId, options).active;
   }
 
-  async announce(tenantId?: string): Promise<string> {
-    const key = await generateKey();
-    this.#writable(tenantId).published.push(key);
+  hasOwnKeys(tenantId: string, appId: string): boolean {
+    return this.#own.has(nameOf(tenantId, { appId }));
+  }
+
+  /** Published, not used. Only the first key of an application is used at once, as there is no other. */
+  async announce(tenantId?: string, options: KeyOptions = {}): Promise<string> {
+    const key = await generate(options);
+    const name = nameOf(tenantId, options);
+    const isFirst = options.appId !== undefined && !this.#own.has(name);
+    if (isFirst) this.#own.set(name, { published: [key], active: key });
+    else this.#writable(tenantId, options).published.push(key);
     return key.kid;
   }
 
-  activate(kid: string, tenantId?: string): void {
-    const set = this.#writable(tenantId);
+  activate(kid: string, tenantId?: string, options?: KeyOptions): void {
+    const set = this.#writable(tenantId, options);
     set.active = find(set, kid);
   }
 
-  retire(kid: string, tenantId?: string): void {
-    const set = this.#writable(tenantId);
+  retire(kid: string, tenantId?: string, options?: KeyOptions): void {
+    const set = this.#writable(tenantId, options);
     const key = find(set, kid);
     if (key === set.active) throw new Error(`the key ${kid} signs: activate another one before retiring it`);
     set.published.splice(set.published.indexOf(key), 1);
   }
 
   /** An emergency roll: the new key is the only one published and signs at once. */
-  async replaceAll(tenantId?: string): Promise<string> {
-    const key = await generateKey();
-    Object.assign(this.#writable(tenantId), { published: [key], active: key });
+  async replaceAll(tenantId?: string, options: KeyOptions = {}): Promise<string> {
+    const name = nameOf(tenantId, options);
+    const key = await generate(options);
+    const set = { published: [key], active: key };
+    if (name === "") this.#shared = set;
+    else this.#own.set(name, set);
     return key.kid;
   }
 
@@ -86,40 +90,35 @@ export class SigningKeys {
     return `${input}.${signature.toString("base64url")}`;
   }
 
-  #set(tenantId: string | undefined): KeySet {
-    return (tenantId !== undefined && this.#own.get(tenantId.toLowerCase())) || this.#shared;
+  #set(tenantId: string | undefined, options?: KeyOptions): KeySet {
+    return this.#own.get(nameOf(tenantId, options)) ?? this.#own.get(nameOf(tenantId)) ?? this.#shared;
   }
 
-  #writable(tenantId: string | undefined): KeySet {
-    if (tenantId === undefined) return this.#shared;
-    const own = this.#own.get(tenantId.toLowerCase()) ?? {
-      ...this.#shared,
-      published: [...this.#shared.published],
-    };
-    this.#own.set(tenantId.toLowerCase(), own);
+  #writable(tenantId: string | undefined, options?: KeyOptions): KeySet {
+    const name = nameOf(tenantId, options);
+    if (name === "") return this.#shared;
+    const existing = this.#own.get(name);
+    if (existing !== undefined) return existing;
+    if (options?.appId !== undefined) throw new Error(`the application ${options.appId} has no keys of its own`);
+    const own = { ...this.#shared, published: [...this.#shared.published] };
+    this.#own.set(name, own);
     return own;
   }
+}
+
+/** Empty for the shared set. */
+function nameOf(tenantId: string | undefined, { appId }: KeyOptions = {}): string {
+  if (appId === undefined) return tenantId?.toLowerCase() ?? "";
+  if (tenantId === undefined) throw new Error("the keys of an application belong to a tenant: name it too");
+  return `${tenantId}|${appId}`.toLowerCase();
+}
+
+function generate({ appId }: KeyOptions): Promise<SigningKey> {
+  return generateSigningKey(appId === undefined ? {} : applicationKeyOptions());
 }
 
 function find(set: KeySet, kid: string): SigningKey {
   const key = set.published.find((k) => k.kid === kid);
   if (key === undefined) throw new Error(`no key ${kid} is published`);
   return key;
-}
-
-async function generateKey(): Promise<SigningKey> {
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
-  const certificate = await X509CertificateGenerator.createSelfSigned({
-    name: "CN=accounts.accesscontrol.windows.net",
-    keys,
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + fiveYearsMs),
-    signingAlgorithm: algorithm,
-  });
-  const der = Buffer.from(certificate.rawData);
-  const { n = "", e = "" } = await webcrypto.subtle.exportKey("jwk", keys.publicKey);
-  // Entra names its keys by the thumbprint of their certificate.
-  const kid = createHash("sha1").update(der).digest("base64url");
-  const header = Buffer.from(JSON.stringify({ typ: "JWT", alg: "RS256", x5t: kid, kid })).toString("base64url");
-  return { kid, certificate: der.toString("base64"), n, e, privateKey: KeyObject.from(keys.privateKey), header };
 }

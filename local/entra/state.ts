@@ -5,6 +5,7 @@ import { randomLifetimeSeconds } from "./access-token.ts";
 import { ApplicationRegistry } from "./application-registry.ts";
 import type { EntraAuditEvent } from "./audit-log.ts";
 import { ManagedIdentities } from "./managed-identities.ts";
+import { MetadataDocuments } from "./metadata-documents.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import { Tenants } from "./tenants.ts";
 
@@ -12,6 +13,7 @@ export class EntraState {
   readonly authorityHost: string;
   readonly homeTenantId: string;
   readonly keys: SigningKeys;
+  readonly metadata: MetadataDocuments;
   readonly applications = new ApplicationRegistry();
   readonly tenants = new Tenants();
   readonly identities = new ManagedIdentities();
@@ -25,6 +27,7 @@ export class EntraState {
     this.authorityHost = authorityHost;
     this.homeTenantId = homeTenantId.toLowerCase();
     this.keys = keys;
+    this.metadata = new MetadataDocuments(keys, authorityHost);
   }
 
   static async create(options: { authorityHost: string; homeTenantId: string }): Promise<EntraState> {

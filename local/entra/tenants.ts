@@ -10,6 +10,14 @@ export function isGuid(text: string): boolean {
   return guid.test(text.toLowerCase());
 }
 
+/** The endpoints that are not those of one tenant. */
+export const sharedEndpoints: ReadonlySet<string> = new Set(["common", "organizations", "consumers"]);
+
+/** The tenant in issuers. The shared endpoints cannot name one: the reader puts in the `tid` of the token it checks. */
+export function issuerTenant(tenant: string): string {
+  return sharedEndpoints.has(tenant) ? "{tenantid}" : tenant;
+}
+
 /** App roles granted with the consent, by resource. */
 export type GrantedRoles = Record<string, string[]>;
 

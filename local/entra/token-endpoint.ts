@@ -10,9 +10,9 @@ import { appendAudit, auditText, type EntraAuditEvent } from "./audit-log.ts";
 import { type Assertion, decodeAssertion, describeAssertion } from "./client-assertion.ts";
 import { checkAssertion } from "./client-assertion-check.ts";
 import type { EntraState } from "./state.ts";
+import { sharedEndpoints } from "./tenants.ts";
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-const sharedEndpoints = new Set(["common", "organizations", "consumers"]);
 
 export async function tokenEndpoint(
   state: EntraState,

@@ -1,7 +1,7 @@
 /** The HTTPS side: which endpoint a path belongs to, and the headers that every answer of the service carries. */
 import { randomUUID } from "node:crypto";
 import type { EmulatorRequest, EmulatorResponse } from "../emulator-server.ts";
-import { keysEndpoint, metadataEndpoint } from "./discovery.ts";
+import { federationMetadataEndpoint, keysEndpoint, metadataEndpoint } from "./discovery.ts";
 import type { EntraState } from "./state.ts";
 import { isGuid } from "./tenants.ts";
 import { tokenEndpoint } from "./token-endpoint.ts";
@@ -28,17 +28,22 @@ export async function answerTokenService(state: EntraState, request: EmulatorReq
 async function route(state: EntraState, request: EmulatorRequest, correlationId: string): Promise<EmulatorResponse> {
   const [, segment = "", path = ""] = /^\/([^/]+)\/(.*)$/.exec(request.url.pathname) ?? [];
   const tenant = segment.toLowerCase();
+  const asked = { state, tenant, request, correlationId };
+  // Written in many ways by those who ask for it; the real service takes them all.
+  if (path.toLowerCase() === "federationmetadata/2007-06/federationmetadata.xml") {
+    return federationMetadataEndpoint(asked);
+  }
   switch (path) {
     case "oauth2/v2.0/token":
       return tokenEndpoint(state, tenant, request, correlationId);
     case "v2.0/.well-known/openid-configuration":
-      return metadataEndpoint(state, tenant, 2, request, correlationId);
+      return metadataEndpoint(asked, 2);
     case ".well-known/openid-configuration":
-      return metadataEndpoint(state, tenant, 1, request, correlationId);
+      return metadataEndpoint(asked, 1);
     case "discovery/v2.0/keys":
-      return keysEndpoint(state, tenant, 2, request, correlationId);
+      return keysEndpoint(asked, 2);
     case "discovery/keys":
-      return keysEndpoint(state, tenant, 1, request, correlationId);
+      return keysEndpoint(asked, 1);
     default:
       return { status: 404 };
   }

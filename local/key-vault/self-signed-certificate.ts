@@ -11,8 +11,12 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   SubjectKeyIdentifierExtension,
+  type X509CertificateCreateSelfSignedParams,
   X509CertificateGenerator,
 } from "@peculiar/x509";
+
+/** The library's own type: a dependency brings browser types, under which `CryptoKey` names another. */
+type KeyPair = X509CertificateCreateSelfSignedParams["keys"];
 
 export interface CertificateOptions {
   subject: string;
@@ -35,12 +39,12 @@ const dayMs = 24 * 60 * 60 * 1000;
 const backdatedMs = 10 * 60 * 1000;
 
 /** Runs in the thread pool: a 4096-bit key takes seconds. */
-export function generateRsaKey(keySize: KeySize): Promise<webcrypto.CryptoKeyPair> {
+export function generateRsaKey(keySize: KeySize): Promise<KeyPair> {
   const algorithm = { ...signing, modulusLength: keySize, publicExponent };
-  return webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<webcrypto.CryptoKeyPair>;
+  return webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<KeyPair>;
 }
 
-export async function selfSign(keys: webcrypto.CryptoKeyPair, options: CertificateOptions): Promise<IssuedCertificate> {
+export async function selfSign(keys: KeyPair, options: CertificateOptions): Promise<IssuedCertificate> {
   const notAfter = wholeSeconds(options.notAfter?.getTime() ?? Date.now() + 365 * dayMs);
   const notBefore = wholeSeconds(Math.min(Date.now() - backdatedMs, notAfter.getTime() - dayMs));
   const certificate = await X509CertificateGenerator.createSelfSigned({

@@ -1,16 +1,24 @@
+import type { KeyObject } from "node:crypto";
 import { errors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { type Cloud, issuerOf } from "../domain/cloud.ts";
 import { Fault } from "../domain/fault.ts";
 import type { Guid } from "../domain/guid.ts";
 import { type CallerVerifier, validateCallerClaims } from "../domain/issuing/caller.ts";
 import { refuse } from "../domain/result.ts";
-import type { SigningKeySource } from "./entra-signing-keys.ts";
 
 /** A caller's token is about 2 KiB; with many roles some more. Checked before anything is decoded. */
 const maxTokenBytes = 16_384;
 /** Seconds that clocks may differ. */
 const leewaySeconds = 60;
 const tokenTypes: ReadonlySet<unknown> = new Set([undefined, "JWT", "at+jwt"]);
+
+/** Where the keys come from: verified metadata of the home tenant (domain/metadata). */
+export interface SigningKeySource {
+  /** Undefined: there is no such key, though it was looked for. Throws `caller_keys_unavailable` without any key. */
+  findKey(kid: string, nowMs: number): Promise<KeyObject | undefined>;
+  /** A token was verified with this key. */
+  noteUse(kid: string, nowMs: number): void;
+}
 
 export interface CallerExpectation {
   cloud: Cloud;
@@ -31,7 +39,7 @@ export function createCallerVerifier(expected: CallerExpectation, keys: SigningK
     async verify(callerToken, nowMs) {
       if (callerToken.length > maxTokenBytes) return reject("too large");
       const keyOf: JWTVerifyGetKey = async ({ kid }) => {
-        const key = typeof kid === "string" ? await keys.find(kid, nowMs) : undefined;
+        const key = typeof kid === "string" ? await keys.findKey(kid, nowMs) : undefined;
         if (!key) throw new errors.JWKSNoMatchingKey();
         return key;
       };
@@ -44,6 +52,7 @@ export function createCallerVerifier(expected: CallerExpectation, keys: SigningK
           currentDate: new Date(nowMs),
           requiredClaims: ["iat", "nbf", "exp"],
         });
+        keys.noteUse(String(protectedHeader.kid), nowMs);
         if (!tokenTypes.has(protectedHeader.typ)) return reject("typ is neither JWT nor at+jwt");
         // `aud` may be an array in a JWT, but Entra sends one string: a token for several is not ours alone.
         if (typeof payload.aud !== "string") return reject("aud is not one string");

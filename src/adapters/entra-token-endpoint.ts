@@ -6,6 +6,7 @@ import { type Guid, parseGuid } from "../domain/guid.ts";
 import { clientAssertionType } from "../domain/issuing/client-assertion.ts";
 import type { EntraAnswer, TokenEndpoint } from "../domain/issuing/ports.ts";
 import { errorClass } from "./error-class.ts";
+import { parseRetryAfter } from "./retry-after.ts";
 
 /** Milliseconds for one exchange. */
 const requestTimeoutMs = 10_000;
@@ -58,8 +59,10 @@ async function processToken(
   let token: oauth.TokenEndpointResponse;
   try {
     token = await oauth.processClientCredentialsResponse(server, client, response);
-  } catch {
-    throw new Fault("token_not_as_asked");
+  } catch (error) {
+    // Cut off while it was read, or not the answer of a token endpoint.
+    const code = error instanceof TypeError ? "token_endpoint_unavailable" : "token_not_as_asked";
+    throw new Fault(code, { because: errorClass(error) });
   }
   const expiresInSeconds = Math.floor(token.expires_in ?? 0);
   if (token.token_type !== "bearer" || expiresInSeconds <= 0 || !isFor(token.access_token, asked)) {
@@ -89,13 +92,13 @@ async function processRejection(response: Response): Promise<EntraAnswer> {
   const errorCodes = Array.isArray(body.error_codes)
     ? body.error_codes.filter((code): code is number => Number.isSafeInteger(code))
     : [];
-  const retryAfterSeconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+  const retryAfterSeconds = parseRetryAfter(response.headers.get("retry-after"));
   const serverTimeMs = Date.parse(response.headers.get("date") ?? "");
   return {
     issued: false,
     rejection: { status: response.status, error: typeof body.error === "string" ? body.error : "", errorCodes },
     ...requestIdOf(response),
-    ...(retryAfterSeconds >= 0 ? { retryAfterSeconds } : {}),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     ...(Number.isNaN(serverTimeMs) ? {} : { serverTimeMs }),
   };
 }

@@ -6,14 +6,21 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
     case "request_answered":
       return event.outcome === "issued" ? "info" : event.outcome === "refused" ? "warn" : "error";
     case "policy_applied":
-    case "caller_keys_refreshed":
+    case "metadata_promoted":
+    case "metadata_refresh_finished":
       return "info";
     case "token_renewal_failed":
-    case "caller_keys_not_refreshed":
+    case "metadata_keys_differ":
       return "warn";
     case "policy_rejected":
     case "policy_not_readable":
     case "ledger_outcome_lost":
+    case "metadata_refused":
+    case "metadata_discontinuous":
+    case "metadata_keys_replaced":
+    case "metadata_stale":
+    case "metadata_store_unavailable":
+    case "metadata_not_republished":
       return "error";
     default:
       return event satisfies never;

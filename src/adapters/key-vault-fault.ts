@@ -1,5 +1,6 @@
 import { Fault, type FaultCode, type FaultDetail } from "../domain/fault.ts";
 import { errorClass } from "./error-class.ts";
+import { parseRetryAfter } from "./retry-after.ts";
 
 /** Errors of a socket that was never connected: nothing was sent, so nothing was signed. */
 const neverSent: ReadonlySet<unknown> = new Set([
@@ -28,7 +29,8 @@ export function keyVaultFault(error: unknown, answer: VaultAnswer | undefined): 
   const { status, requestId, retryAfter, body } = answer;
   const detail: FaultDetail = { codes: [status] };
   if (requestId) detail.vaultRequestId = requestId;
-  if (Number(retryAfter) >= 0) detail.retryAfterSeconds = Number(retryAfter);
+  const retryAfterSeconds = parseRetryAfter(retryAfter);
+  if (retryAfterSeconds !== undefined) detail.retryAfterSeconds = retryAfterSeconds;
   if (status >= 500 || status < 400) detail.maybeSigned = true;
   return new Fault(codeOf(status, body), detail);
 }

@@ -1,6 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
 import { CryptographyClient, type KeyVaultKey } from "@azure/keyvault-keys";
-import type { AssertionSigner, VaultSignature } from "../domain/issuing/ports.ts";
+import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../domain/sign-audit/accountable-signature.ts";
 import { keyVaultFault, type VaultAnswer } from "./key-vault-fault.ts";
 
 /** Milliseconds for one request to the vault. A warm signature takes some tens. */
@@ -11,17 +11,17 @@ const requestTimeoutMs = 5_000;
  * (401) before its first signature. It is built from a key object, so the SDK never reads the key (no `KeyGet`), and
  * its own retries are off: a second signature needs a second intent in the ledger.
  */
-export function createKeyVaultSigner(credential: TokenCredential): AssertionSigner {
+export function createKeyVaultSigner(credential: TokenCredential): VaultSigner {
   const keys = new Map<string, VaultKey>();
   return {
-    async sign({ keyId, digest, signal }) {
+    async sign({ keyId, algorithm, digest, signal }) {
       let key = keys.get(keyId);
       if (!key) {
         key = { client: createClient(keyId, credential), isChallenged: false };
         keys.set(keyId, key);
       }
       const within = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
-      return afterChallenge(key, (client) => requestSignature(client, digest, within));
+      return afterChallenge(key, (client) => requestSignature(client, algorithm, digest, within));
     },
   };
 }
@@ -70,12 +70,13 @@ function createClient(keyId: string, credential: TokenCredential): CryptographyC
 
 async function requestSignature(
   client: CryptographyClient,
+  algorithm: SignatureAlgorithm,
   digest: Uint8Array,
   abortSignal: AbortSignal,
 ): Promise<VaultSignature> {
   let answer: VaultAnswer | undefined;
   try {
-    const { result } = await client.sign("PS256", digest, {
+    const { result } = await client.sign(algorithm, digest, {
       abortSignal,
       onResponse({ status, headers, bodyAsText }) {
         const requestId = headers.get("x-ms-request-id") ?? "";

@@ -65,6 +65,28 @@ export const policySchema = z
         }),
       )
       .describe("Who may act as which client in which tenants for which scopes. Nothing else is granted."),
+    metadata: z
+      .array(
+        z.strictObject({
+          tenant: z.string().describe("A GUID, or `common`, `organizations`, `consumers`."),
+          appId: guid.optional().describe("For an application with signing certificates of its own."),
+          onDiscontinuity: z
+            .enum(["accept-and-alarm", "hold"])
+            .default("accept-and-alarm")
+            .describe(
+              "What to do with metadata that no key of before vouches for: an emergency rollover, or an attack.",
+            ),
+        }),
+      )
+      .default([])
+      .describe("Whose metadata is kept fresh for relying parties. The home tenant's always is; list it to hold it."),
+    publisher: z
+      .strictObject({
+        keyId: z.string().describe("Versioned key URL; a key that no client uses."),
+        certificate: z.string().describe("The certificate that relying parties trust, PEM."),
+      })
+      .optional()
+      .describe("The key that signs idp.xml for SAML relying parties."),
   })
   .describe("Keyhold policy: who may get what. Deny by default, exact match only.");
 

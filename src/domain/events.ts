@@ -1,6 +1,8 @@
 import type { FaultCode } from "./fault.ts";
 import type { Guid } from "./guid.ts";
 import type { Refusal } from "./issuing/refusal.ts";
+import type { Continuity } from "./metadata/continuity.ts";
+import type { MetadataRefusal } from "./metadata/refusal.ts";
 
 /**
  * What happened, for operators. A closed list of names and fields: what is not here cannot be logged, so no token,
@@ -35,8 +37,41 @@ export type KeyholdEvent =
   | { event: "policy_rejected"; etag: string; problems: readonly { path: string; rule: string }[] }
   | { event: "policy_not_readable"; ageSeconds: number | undefined; because: string }
   | { event: "ledger_outcome_lost"; ledgerId: Guid; outcome: string; because: string }
-  | { event: "caller_keys_refreshed"; kids: readonly string[] }
-  | { event: "caller_keys_not_refreshed"; because: string };
+  | MetadataEvent;
+
+/** `source` is the name of a metadata source (metadata/source.ts); keys are named by `kid`. */
+export type MetadataEvent =
+  | {
+      event: "metadata_promoted";
+      source: string;
+      document: MetadataDocument;
+      continuity: Continuity;
+      added: readonly string[];
+      removed: readonly string[];
+    }
+  | { event: "metadata_refused"; source: string; document: MetadataDocument; refusal: MetadataRefusal }
+  | {
+      event: "metadata_discontinuous";
+      source: string;
+      document: MetadataDocument;
+      action: "accepted" | "held";
+      added: readonly string[];
+      removed: readonly string[];
+    }
+  | {
+      event: "metadata_keys_replaced";
+      source: string;
+      document: MetadataDocument;
+      added: readonly string[];
+      removed: readonly string[];
+    }
+  | { event: "metadata_keys_differ"; source: string; kids: readonly string[] }
+  | { event: "metadata_stale"; source: string; ageSeconds: number | undefined }
+  | { event: "metadata_store_unavailable"; source: string; operation: "read" | "write" }
+  | { event: "metadata_not_republished"; source: string; code: string }
+  | { event: "metadata_refresh_finished"; sources: number; durationMs: number };
+
+export type MetadataDocument = "federation" | "discovery" | "jwks";
 
 export interface FaultReport {
   /** `unexpected` for what is no `Fault`: a bug, of which only the error's class is told. */

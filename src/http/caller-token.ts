@@ -24,8 +24,8 @@ export function presentedCallerToken(
   const authorization = request.headers.get("authorization");
   const found: PresentedToken[] = [];
   if (authorization) {
-    const [scheme, token, ...rest] = authorization.split(" ");
-    if (scheme?.toLowerCase() !== "bearer" || !token || rest.length > 0) {
+    const [, token] = /^bearer +(\S+)$/i.exec(authorization) ?? [];
+    if (!token) {
       return notSupported("Authorization header", "send Authorization: Bearer with the caller's own Entra token");
     }
     found.push({ presentation: "authorization", callerToken: token });

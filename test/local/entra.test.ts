@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { ManagedIdentityCredential } from "@azure/identity";
-import { X509CertificateGenerator } from "@peculiar/x509";
+import { type X509CertificateCreateSelfSignedParams, X509CertificateGenerator } from "@peculiar/x509";
 import { createLocalJWKSet, createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import { openCertificateAuthority } from "../../local/certificate-authority.ts";
 import { ControlError } from "../../local/control-route.ts";
@@ -74,7 +74,10 @@ async function makeCredential(validity: { notAfter?: Date } = {}): Promise<Crede
     modulusLength: 2048,
     publicExponent: new Uint8Array([1, 0, 1]),
   };
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
+    "sign",
+    "verify",
+  ])) as X509CertificateCreateSelfSignedParams["keys"];
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: "CN=broker",
     keys,

@@ -51,27 +51,26 @@ test("package.json names the bundle as the entry, and host.json puts the routes 
   assert.equal(hostJson.extensions.http.routePrefix, "");
 });
 
-test("from a folder without node_modules the worker's rules load it, and it lists exactly the five functions", async () => {
+test("from a folder without node_modules the worker's rules load it, and it lists exactly the functions of src/functions", async () => {
   await mkdir(join(folder, "app"), { recursive: true });
   for (const file of ["package.json", "host.json"]) await cp(join(repository, file), join(folder, "app", file));
   const stack = await testStack({ startFunctions: false });
   const ports = await freePorts();
   const instance = await stack.addInstance(ports, {}, join(folder, "app"));
-  assert.deepEqual(
-    instance.functions.sort((a, b) => a.name.localeCompare(b.name)),
-    [
-      { name: "assertion", trigger: "httpTrigger", route: "/{tenantId}/assertion", methods: ["POST"] },
-      { name: "health-live", trigger: "httpTrigger", route: "/health/live", methods: ["GET"] },
-      { name: "health-ready", trigger: "httpTrigger", route: "/health/ready", methods: ["GET"] },
-      {
-        name: "openid-configuration",
-        trigger: "httpTrigger",
-        route: "/{tenantId}/v2.0/.well-known/openid-configuration",
-        methods: ["GET"],
-      },
-      { name: "token", trigger: "httpTrigger", route: "/{tenantId}/oauth2/v2.0/token", methods: ["POST"] },
-    ],
+  const listed = instance.functions.map(({ name, trigger, methods, route, schedule }) =>
+    [name, trigger, ...(methods ?? []), route ?? schedule].join(" "),
   );
+  assert.deepEqual(listed.sort(), [
+    "assertion httpTrigger POST /{tenantId}/assertion",
+    "federation-metadata httpTrigger GET /{tenantId}/federationmetadata/2007-06/federationmetadata.xml",
+    "health-live httpTrigger GET /health/live",
+    "health-ready httpTrigger GET /health/ready",
+    "idp-metadata httpTrigger GET /{tenantId}/federationmetadata/2007-06/idp.xml",
+    "keys httpTrigger GET /{tenantId}/discovery/v2.0/keys",
+    "openid-configuration httpTrigger GET /{tenantId}/v2.0/.well-known/openid-configuration",
+    "refreshMetadata timerTrigger 0 17 * * * *",
+    "token httpTrigger POST /{tenantId}/oauth2/v2.0/token",
+  ]);
   const answer = await askToken(stack, world.tenants.contoso.tenantId, { url: instance.httpsUrl });
   assert.equal(answer.status, 200);
 });

@@ -7,7 +7,7 @@ import { askToken, countOperations, settledLedgerRows, testStack } from "./test-
 /** Many tenants, so that every case meets one for which nothing is cached and nothing has failed yet. */
 const tenantCount = 100;
 const stack = await testStack({ startFunctions: false });
-const policy = world.policyOf(stack.key);
+const policy = world.policyOf(stack.key, stack.publisher);
 const tenantIds = Array.from({ length: tenantCount }, (_, i) => `41000000-0000-4000-8000-${`${i}`.padStart(12, "0")}`);
 for (const [i, tenantId] of tenantIds.entries()) {
   policy.tenants.push({ name: `tenant-${i}`, tenantId, state: "active" });
@@ -130,7 +130,7 @@ test("a slow vault is given up before the caller is, and the intent says that it
   const answer = await askToken(stack, tenantId, { callerToken });
   stack.keyVault.behaviour.faults = [];
   assert.equal(answer.status, 503);
-  const rows = (await stack.ledgerRows()).filter((row) => row.tenantId === tenantId);
+  const rows = (await stack.storage.ledgerRows()).filter((row) => row.tenantId === tenantId);
   assert.ok(rows.length >= 1);
   for (const row of rows) assert.equal(row.outcome, "maybe_signed");
 });

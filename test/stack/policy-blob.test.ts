@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BlockBlobClient, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { freePorts } from "../../local/ports.ts";
 import * as world from "../../local/world.ts";
 import { askToken, countOperations, testStack } from "./test-stack.ts";
@@ -9,12 +8,9 @@ import { askToken, countOperations, testStack } from "./test-stack.ts";
 /** The policy in blob storage, read with the storage identity's token by two instances. */
 const stack = await testStack({ startFunctions: false });
 const blobPath = `${world.policyContainer}/policy.json`;
-const blob = new BlockBlobClient(
-  `https://127.0.0.1:${stack.ports.blob}/${world.storageAccount}/${blobPath}`,
-  new StorageSharedKeyCredential(world.storageAccount, stack.storage.accountKey),
-);
+const blob = stack.storage.blobs.getContainerClient(world.policyContainer).getBlockBlobClient("policy.json");
 const upload = (text: string) => blob.upload(text, Buffer.byteLength(text));
-const policy = world.policyOf(stack.key);
+const policy = world.policyOf(stack.key, stack.publisher);
 await upload(JSON.stringify(policy));
 
 const settings = {

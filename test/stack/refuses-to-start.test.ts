@@ -42,7 +42,7 @@ test("with TLS verification switched off Keyhold does not start", async () => {
 });
 
 test("with a bad policy Keyhold does not start and names every path at once, never a value", async () => {
-  const policy = world.policyOf(stack.key);
+  const policy = world.policyOf(stack.key, stack.publisher);
   const [client] = policy.clients;
   const [grant] = policy.grants;
   assert.ok(client && grant);
@@ -56,7 +56,7 @@ test("with a bad policy Keyhold does not start and names every path at once, nev
 });
 
 test("with a grant that points nowhere Keyhold does not start", async () => {
-  const policy = world.policyOf(stack.key);
+  const policy = world.policyOf(stack.key, stack.publisher);
   for (const grant of policy.grants) grant.caller = "nobody";
   const file = join(stack.folder, "dangling-policy.json");
   await writeFile(file, JSON.stringify(policy));

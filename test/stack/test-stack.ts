@@ -52,7 +52,7 @@ export function countOperations(stack: Stack, operation: string): number {
 /** Outcomes are written behind the answers: waits until no row is open, at most `tries` short rounds. */
 export async function settledLedgerRows(stack: Stack, tries = 50): Promise<Record<string, unknown>[]> {
   for (let i = 0; i < tries; i++) {
-    const rows = await stack.ledgerRows();
+    const rows = await stack.storage.ledgerRows();
     if (rows.every((row) => row.outcome !== undefined)) return rows;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

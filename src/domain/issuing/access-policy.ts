@@ -1,4 +1,5 @@
 import type { Guid } from "../guid.ts";
+import type { MetadataSource, OnDiscontinuity } from "../metadata/source.ts";
 import { ok, type Result, refuse } from "../result.ts";
 import type { Caller } from "./caller.ts";
 import type { GrantRefusal } from "./refusal.ts";
@@ -16,6 +17,13 @@ export interface AccessPolicy {
   callers: ReadonlyMap<Guid, CallerRule>;
   /** By `grantKey`; for `all-active` under the tenant `*`. */
   grants: ReadonlyMap<string, GrantRule>;
+  /** By source name. */
+  metadata: ReadonlyMap<string, MetadataRule>;
+  publisher?: SigningCertificate;
+}
+
+export interface MetadataRule extends MetadataSource {
+  onDiscontinuity: OnDiscontinuity;
 }
 
 export interface ClientRule {

@@ -1,6 +1,7 @@
-import { constants, createHash, randomUUID, verify } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { type Cloud, tokenEndpointOf } from "../cloud.ts";
 import type { Guid } from "../guid.ts";
+import type { Signable } from "../sign-audit/accountable-signature.ts";
 import type { SigningCertificate } from "./signing-certificate.ts";
 
 /** RFC 7523 §2.2. */
@@ -12,13 +13,10 @@ export const clientAssertionType = "urn:ietf:params:oauth:client-assertion-type:
  */
 const lifetimeSeconds = 120;
 const notBeforeSkewSeconds = 30;
-const saltLengthBytes = 32;
 
-export interface UnsignedAssertion {
-  /** base64url(header).base64url(claims), RFC 7515 §5.1. */
+export interface UnsignedAssertion extends Signable {
+  /** base64url(header).base64url(claims), RFC 7515 §5.1; the same as `bytes`. */
   signingInput: string;
-  /** SHA-256 of the signing input: all that the vault ever sees. */
-  digest: Uint8Array;
   /** Seconds since 1970. */
   expiresAt: number;
 }
@@ -31,7 +29,7 @@ export function buildClientAssertion(
   certificate: SigningCertificate,
   { cloud, clientId, tenantId, nowSeconds }: { cloud: Cloud; clientId: Guid; tenantId: Guid; nowSeconds: number },
 ): UnsignedAssertion {
-  const header = { alg: "PS256", typ: "JWT", "x5t#S256": certificate.x5tS256 };
+  const header = { alg: "PS256" as const, typ: "JWT", "x5t#S256": certificate.x5tS256 };
   const expiresAt = nowSeconds + lifetimeSeconds;
   const claims = {
     aud: tokenEndpointOf(cloud, tenantId),
@@ -43,13 +41,7 @@ export function buildClientAssertion(
     exp: expiresAt,
   };
   const signingInput = `${base64url(header)}.${base64url(claims)}`;
-  return { signingInput, digest: createHash("sha256").update(signingInput).digest(), expiresAt };
-}
-
-/** Whether the signature is PS256 by the registered certificate (RFC 7518 §3.5). Checked before it is used (I5). */
-export function isSignedBy(certificate: SigningCertificate, signingInput: string, signature: Uint8Array): boolean {
-  const key = { key: certificate.publicKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: saltLengthBytes };
-  return verify("sha256", Buffer.from(signingInput), key, signature);
+  return { algorithm: header.alg, bytes: Buffer.from(signingInput), signingInput, expiresAt };
 }
 
 function base64url(value: unknown): string {

@@ -1,5 +1,6 @@
 import type { Cloud } from "../cloud.ts";
 import { type Guid, parseGuid } from "../guid.ts";
+import { multiTenants, parseMetadataTenant, sourceName } from "../metadata/source.ts";
 import {
   type AccessPolicy,
   allActiveTenants,
@@ -7,9 +8,10 @@ import {
   type ClientRule,
   type GrantRule,
   grantKey,
+  type MetadataRule,
   type TenantRule,
 } from "./access-policy.ts";
-import type { ClientDocument, GrantDocument, PolicyDocument } from "./policy-document.ts";
+import type { ClientDocument, GrantDocument, MetadataDocument, PolicyDocument } from "./policy-document.ts";
 import { isDirectoryGraph, parseScope } from "./scope.ts";
 import { parseSigningCertificate, type SigningCertificate } from "./signing-certificate.ts";
 
@@ -51,6 +53,8 @@ export function compilePolicy(document: PolicyDocument, context: PolicyContext):
   document.grants.forEach((grant, i) => {
     addGrant(grants, grant, `grants[${i}]`, { clients, tenants, callers, homeTenantId: context.homeTenantId }, report);
   });
+  const metadata = compileMetadata(document.metadata, report);
+  const publisher = compilePublisher(document, context, report);
   if (problems.length > 0) return problems;
   return {
     homeTenantId: context.homeTenantId,
@@ -58,10 +62,14 @@ export function compilePolicy(document: PolicyDocument, context: PolicyContext):
     tenants: byId(tenants, (tenant) => tenant.tenantId),
     callers: byId(callers, (caller) => caller.objectId),
     grants,
+    metadata,
+    ...(publisher ? { publisher } : {}),
   };
 }
 
 type Report = (path: string, rule: string) => void;
+
+const placeholder = "" as Guid;
 
 /** Rules by name, with names and ids unique. */
 function index<D extends { name: string }, K extends keyof D & string, R>(
@@ -76,15 +84,13 @@ function index<D extends { name: string }, K extends keyof D & string, R>(
   for (const [i, document] of documents.entries()) {
     const path = `${list}[${i}]`;
     const id = parseGuid(document[idKey]);
-    if (id === undefined) {
-      report(`${path}.${idKey}`, "must be a GUID");
-      continue;
-    }
+    if (id === undefined) report(`${path}.${idKey}`, "must be a GUID");
     if (rules.has(document.name)) report(`${path}.name`, `must be unique among ${list}`);
-    if (ids.has(id)) report(`${path}.${idKey}`, `must be unique among ${list}`);
-    ids.add(id);
-    const rule = compile(document, id, path);
-    if (rule !== undefined) rules.set(document.name, rule);
+    if (id !== undefined && ids.has(id)) report(`${path}.${idKey}`, `must be unique among ${list}`);
+    if (id !== undefined) ids.add(id);
+    // Also without an id, so that what else is wrong with the entry is told at once.
+    const rule = compile(document, id ?? placeholder, path);
+    if (rule !== undefined && id !== undefined) rules.set(document.name, rule);
   }
   return rules;
 }
@@ -109,6 +115,47 @@ function compileClient(
   const certificate = active[0];
   if (!certificate) return undefined;
   return { name: client.name, clientId, isActive: client.state === "active", certificate };
+}
+
+function compileMetadata(documents: readonly MetadataDocument[], report: Report): Map<string, MetadataRule> {
+  const rules = new Map<string, MetadataRule>();
+  for (const [i, { tenant: tenantText, appId: appIdText, onDiscontinuity }] of documents.entries()) {
+    const path = `metadata[${i}]`;
+    const tenant = parseMetadataTenant(tenantText);
+    const appId = parseGuid(appIdText);
+    if (tenant === undefined) {
+      report(`${path}.tenant`, `must be a GUID or one of ${multiTenants.join(", ")}`);
+      continue;
+    }
+    if (appIdText !== undefined && appId === undefined) report(`${path}.appId`, "must be a GUID");
+    const rule = { tenant, ...(appId === undefined ? {} : { appId }), onDiscontinuity };
+    if (rules.has(sourceName(rule))) report(path, "must be unique among metadata");
+    rules.set(sourceName(rule), rule);
+  }
+  return rules;
+}
+
+/** A key of its own: relying parties trust it, so it must not be one that signs for callers, nor the other way. */
+function compilePublisher(
+  { publisher, clients }: PolicyDocument,
+  context: PolicyContext,
+  report: Report,
+): SigningCertificate | undefined {
+  if (!publisher) return undefined;
+  const certificate = parseSigningCertificate(publisher.keyId, publisher.certificate, context.cloud);
+  if (Array.isArray(certificate)) {
+    for (const rule of certificate) report("publisher", rule);
+    return undefined;
+  }
+  const ofClients = clients
+    .flatMap(({ certificates }) => certificates)
+    .map((client) => parseSigningCertificate(client.keyId, client.certificate, context.cloud))
+    .filter((client): client is SigningCertificate => !Array.isArray(client));
+  const keyOf = ({ keyId }: SigningCertificate) => keyId.slice(0, keyId.lastIndexOf("/")).toLowerCase();
+  if (ofClients.some((client) => keyOf(client) === keyOf(certificate) || client.x5tS256 === certificate.x5tS256)) {
+    report("publisher.keyId", "must not be the key of a client, in any version");
+  }
+  return certificate;
 }
 
 function addGrant(

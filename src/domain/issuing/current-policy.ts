@@ -88,7 +88,8 @@ export function createCurrentPolicy(
       const age = ageMs(nowMs) ?? Number.POSITIVE_INFINITY;
       const isDue = age >= freshMs && nowMs - triedAtMs >= retryMs;
       // While storage is known to be down, waiting for it would tell nothing: requests go on, tries go on beside them.
-      const isKnownDown = policy !== undefined && nowMs - failedAtMs < waitMs;
+      const isDown = failedAtMs > (readAtMs ?? Number.NEGATIVE_INFINITY);
+      const isKnownDown = policy !== undefined && isDown && (reading !== undefined || nowMs - failedAtMs < 2 * retryMs);
       if (isDue || (reading && age >= waitMs)) {
         const done = readOnce(nowMs);
         if (age >= waitMs && !isKnownDown) await done;

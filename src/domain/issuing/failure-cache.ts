@@ -20,7 +20,7 @@ const refusalSeconds = 300;
 const credentialSeconds = 60;
 /** Seconds, for what passes by itself and where the other side did not say how long. */
 export const transientSeconds = 5;
-const maxTransientSeconds = 60;
+const maxWaitSeconds = 60;
 
 const transientCodes: ReadonlySet<FaultCode> = new Set([
   "signer_throttled",
@@ -34,9 +34,8 @@ const transientCodes: ReadonlySet<FaultCode> = new Set([
 
 /** How long a caller should wait after this fault, seconds: what `Retry-After` says. */
 export function retryAfterSecondsOf(fault: Fault): number {
-  if (!transientCodes.has(fault.code)) return fault.detail.retryAfterSeconds ?? credentialSeconds;
-  const seconds = Math.ceil(fault.detail.retryAfterSeconds ?? transientSeconds);
-  return Math.min(Math.max(seconds, 1), maxTransientSeconds);
+  const preset = transientCodes.has(fault.code) ? transientSeconds : credentialSeconds;
+  return Math.min(Math.max(Math.ceil(fault.detail.retryAfterSeconds ?? preset), 1), maxWaitSeconds);
 }
 
 type Failure = { untilMs: number; refusal: TenantRefusal } | { untilMs: number; fault: Fault };

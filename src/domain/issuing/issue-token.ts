@@ -120,12 +120,14 @@ async function mintAndCache(
       return minted;
     }
     const { accessToken, expiresAt, lifetimeSeconds } = minted.value;
-    const remaining = 1 - renewAt - renewJitter * (context.random() - 0.5);
+    const remaining = 1 - renewAt - renewJitter * context.random();
     const token = { accessToken, expiresAt, refreshAt: Math.floor(expiresAt - lifetimeSeconds * remaining) };
     context.tokenCache.set(key, token);
     return ok(token);
   } catch (error) {
-    if (error instanceof Fault) context.failureCache.rememberFault(key, error, context.clock());
+    // What is no `Fault` is a bug: it must not sign anew for every request either.
+    const fault = error instanceof Fault ? error : new Fault("token_endpoint_rejected");
+    context.failureCache.rememberFault(key, fault, context.clock());
     throw error;
   }
 }

@@ -55,7 +55,8 @@ export function createMintBudget(limits: MintLimits): MintBudget {
 function refill(bucket: Bucket, perMinute: number, nowMs: number): void {
   const elapsedMs = Math.max(0, nowMs - bucket.updatedMs);
   bucket.tokens = Math.min(perMinute, bucket.tokens + (elapsedMs * perMinute) / minuteMs);
-  bucket.updatedMs = nowMs;
+  // A clock that jumps back and forth must not refill twice.
+  bucket.updatedMs = Math.max(bucket.updatedMs, nowMs);
 }
 
 function secondsUntilOne(bucket: Bucket, perMinute: number): number {

@@ -20,6 +20,8 @@ export interface MintedToken {
 
 /** Vault, Entra, ledger and all retries together. Below the 60 s that the host gives a function. */
 export const mintDeadlineMs = 20_000;
+/** A clock that is off by more is not worked around: an assertion for another day is not what anybody should hold. */
+const maxClockOffsetMs = 3_600_000;
 
 /**
  * One signature, one exchange: signs an assertion and trades it at Entra. A retried exchange uses the same assertion,
@@ -118,6 +120,7 @@ function refusedByEntra(
       return refuse({ reason: "resource_not_available", codes });
     case "clock_skewed":
       if (answer.serverTimeMs === undefined) throw new Fault("clock_skewed", { codes });
+      if (Math.abs(answer.serverTimeMs - nowMs) > maxClockOffsetMs) throw new Fault("clock_skewed", { codes });
       return { clockOffsetMs: answer.serverTimeMs - nowMs, codes };
     case "credential_rejected":
       throw new Fault("credential_rejected", { codes });

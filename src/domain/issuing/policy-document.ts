@@ -4,6 +4,8 @@ export interface PolicyDocument {
   tenants: TenantDocument[];
   callers: CallerDocument[];
   grants: GrantDocument[];
+  metadata: MetadataDocument[];
+  publisher?: PublisherDocument | undefined;
 }
 
 export interface ClientDocument {
@@ -19,6 +21,20 @@ export interface CertificateDocument {
   /** The public certificate registered at the application, PEM. */
   certificate: string;
   state: "staged" | "active" | "retiring";
+}
+
+/** Identity providers whose metadata is kept fresh for relying parties, besides the home tenant's. */
+export interface MetadataDocument {
+  /** A GUID, or `common`, `organizations`, `consumers`. */
+  tenant: string;
+  appId?: string | undefined;
+  onDiscontinuity: "accept-and-alarm" | "hold";
+}
+
+/** The key that re-signs metadata for relying parties: its own, never a client's. */
+export interface PublisherDocument {
+  keyId: string;
+  certificate: string;
 }
 
 export interface TenantDocument {

@@ -1,26 +1,9 @@
 import type { Guid } from "../guid.ts";
-import type { Ledger } from "../sign-audit/ledger.ts";
+import type { AccountablePorts } from "../sign-audit/accountable-signature.ts";
 import type { EntraRejection } from "./aadsts.ts";
 import type { Scope } from "./scope.ts";
 
 /** What the way of a token needs from outside. One adapter per port; tests have fakes. */
-
-/** Has the vault sign. */
-export interface AssertionSigner {
-  /**
-   * One request to the vault, no retry: a second signature needs a second intent. `keyId` is the versioned key URL.
-   * Throws a `Fault` with one of the codes signer_*; `maybeSigned` is set where the vault's answer is not known.
-   */
-  sign(input: { keyId: string; digest: Uint8Array; signal: AbortSignal }): Promise<VaultSignature>;
-}
-
-export interface VaultSignature {
-  signature: Uint8Array;
-  /** The `kid` of the vault's answer: the versioned key URL that really signed. */
-  keyId: string;
-  /** The vault's `x-ms-request-id`, which its audit log shows as CorrelationId. */
-  requestId: string;
-}
 
 /** Trades a signed assertion for an access token. */
 export interface TokenEndpoint {
@@ -49,12 +32,8 @@ export type EntraAnswer =
       serverTimeMs?: number;
     };
 
-export interface IssuingPorts {
-  signer: AssertionSigner;
+export interface IssuingPorts extends AccountablePorts {
   tokenEndpoint: TokenEndpoint;
-  ledger: Ledger;
-  /** Milliseconds since 1970. */
-  clock: () => number;
   /** Resolves after `ms`; rejects when the signal aborts. */
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** 0 <= x < 1, for jitter only. */

@@ -21,7 +21,11 @@ export async function withRetry<T>(
       if (!(error instanceof Fault) || !error.isRetryable) throw error;
       const waitMs = 1000 * (error.detail.retryAfterSeconds ?? delaySeconds) * (1 + jitter * ports.random());
       if (ports.clock() + waitMs >= deadline.atMs) throw error;
-      await ports.sleep(waitMs, deadline.signal);
+      try {
+        await ports.sleep(waitMs, deadline.signal);
+      } catch {
+        throw error; // the deadline cut the wait off: the fault is what to tell
+      }
     }
   }
   return attempt();

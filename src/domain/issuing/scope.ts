@@ -25,7 +25,8 @@ export function resourceOf(scope: Scope): string {
   return scope.slice(0, -"/.default".length);
 }
 
-const graphHosts = new Set([
+/** Hosts of Microsoft Graph and of its predecessors, as they stand among the names of their service principals. */
+const graphHosts = [
   "graph.microsoft.com",
   "graph.microsoft.us",
   "dod-graph.microsoft.us",
@@ -33,9 +34,15 @@ const graphHosts = new Set([
   "graph.windows.net",
   "graph.microsoftazure.us",
   "graph.chinacloudapi.cn",
-]);
-/** Application ids of Microsoft Graph and of its predecessor Azure AD Graph. */
-const graphApplicationIds = new Set(["00000003-0000-0000-c000-000000000000", "00000002-0000-0000-c000-000000000000"]);
+  "directory.windows.net",
+  "ags.windows.net",
+];
+/** Application ids of Microsoft Graph and of Azure AD Graph. */
+const graphApplicationIds = ["00000003-0000-0000-c000-000000000000", "00000002-0000-0000-c000-000000000000"];
+/** Looked for in the text as it is, and in the host as a URL parser sees it: readers differ in what they call the host. */
+const graphHostPattern = new RegExp(
+  `(^|[./@:])(${graphHosts.map((host) => host.replaceAll(".", "\\.")).join("|")})\\.?($|[/:?#])`,
+);
 
 /**
  * Whether a scope reaches a directory's Graph, in any spelling: by host, by a host below it, or by application id.
@@ -43,9 +50,10 @@ const graphApplicationIds = new Set(["00000003-0000-0000-c000-000000000000", "00
  */
 export function isDirectoryGraph(scope: Scope): boolean {
   const resource = resourceOf(scope).toLowerCase();
-  for (const id of graphApplicationIds) if (resource.includes(id)) return true;
-  if (!URL.canParse(resource)) return graphHosts.has(resource);
-  const host = new URL(resource).hostname;
-  for (const graphHost of graphHosts) if (host === graphHost || host.endsWith(`.${graphHost}`)) return true;
-  return false;
+  const host = URL.canParse(resource) ? new URL(resource).hostname : "";
+  return (
+    graphApplicationIds.some((id) => resource.includes(id)) ||
+    graphHostPattern.test(resource) ||
+    graphHostPattern.test(host)
+  );
 }

@@ -9,6 +9,8 @@ export interface SigningCertificate {
   keyVersion: string;
   /** base64url(SHA-256(DER certificate)), the JOSE header `x5t#S256` (RFC 7515 §4.1.8). */
   x5tS256: string;
+  /** base64 of the DER. */
+  der: string;
   publicKey: KeyObject;
   /** Milliseconds since 1970. */
   notBeforeMs: number;
@@ -34,6 +36,7 @@ export function parseSigningCertificate(keyId: string, pem: string, cloud: Cloud
     keyId,
     ...key,
     x5tS256: createHash("sha256").update(certificate.raw).digest("base64url"),
+    der: certificate.raw.toString("base64"),
     publicKey: certificate.publicKey,
     notBeforeMs: certificate.validFromDate.getTime(),
     notAfterMs: certificate.validToDate.getTime(),
@@ -47,8 +50,8 @@ function parseKeyId(keyId: string, cloud: Cloud): { keyName: string; keyVersion:
   const vaultName = url.hostname.slice(0, -cloud.vaultHostSuffix.length);
   const isVault = url.hostname.endsWith(cloud.vaultHostSuffix) && /^[0-9a-z-]{3,24}$/.test(vaultName);
   const path = keyPath.exec(url.pathname);
-  if (!isVault || url.href !== keyId || url.origin !== `https://${url.hostname}` || !path?.[1] || !path[2])
-    return undefined;
+  // Nothing but origin and path: no user, no port, no query, no fragment.
+  if (!isVault || keyId !== `https://${url.hostname}${url.pathname}` || !path?.[1] || !path[2]) return undefined;
   return { keyName: path[1], keyVersion: path[2] };
 }
 

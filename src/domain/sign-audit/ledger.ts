@@ -1,8 +1,8 @@
 import type { FaultCode } from "../fault.ts";
 import type { Guid } from "../guid.ts";
 
-/** What a signature is for. */
-export type SignPurpose = "token" | "assertion";
+/** What a signature is for: a caller's token or assertion, or a document that we publish ourselves. */
+export type SignPurpose = "token" | "assertion" | "publication";
 
 /** Written before the vault is asked (invariant I4): a signature without an intent was made behind our back. */
 export interface SignIntent {
@@ -10,13 +10,15 @@ export interface SignIntent {
   /** Milliseconds since 1970. */
   timeMs: number;
   purpose: SignPurpose;
-  /** The caller's object id in the home tenant, and its name in the policy. */
-  callerObjectId: Guid;
+  /** The caller's object id in the home tenant, and its name in the policy; `keyhold` for our own publications. */
+  callerObjectId?: Guid;
   callerName: string;
-  clientId: Guid;
-  tenantId: Guid;
-  /** Absent for assertions: an assertion is not bound to a scope. */
+  clientId?: Guid;
+  tenantId?: Guid;
+  /** Only for tokens: an assertion is not bound to a scope. */
   scope?: string;
+  /** Only for publications: whose metadata. */
+  metadataSource?: string;
   /** Key name and version; never the key's URL (I6). */
   keyName: string;
   keyVersion: string;
@@ -26,7 +28,7 @@ export interface SignIntent {
 
 /**
  * Written after. An intent that stays without outcome (a crash) covers at most one signature in its time window.
- * - `issued`: Entra gave a token. `handed_out`: the assertion was given to its caller.
+ * - `issued`: Entra gave a token. `handed_out`: the assertion was given to its caller. `published`: in a document.
  * - `rejected`: signed, Entra said no. `exchange_failed`: signed, Entra did not answer.
  * - `not_signed`: the vault answered that it did not sign. `maybe_signed`: it did not answer, so it may have.
  */
@@ -40,6 +42,7 @@ export type SignOutcome =
       tokenExpiresAt: number;
     }
   | { outcome: "handed_out"; vaultRequestId: string; assertionSha256: string; assertionExpiresAt: number }
+  | { outcome: "published"; vaultRequestId: string }
   | { outcome: "rejected"; vaultRequestId: string; entraRequestId?: string; codes: readonly number[] }
   | { outcome: "exchange_failed"; vaultRequestId: string; fault: FaultCode }
   | { outcome: "signature_discarded"; vaultRequestId: string; fault: FaultCode }

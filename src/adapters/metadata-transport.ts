@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs";
+import { clouds } from "../domain/cloud.ts";
+import type { MetadataTransport } from "../domain/metadata/ports.ts";
+import { createPinnedFetch } from "./pinned-tls.ts";
+import { parseTrustedRoots, vendoredRoots } from "./trusted-roots.ts";
+
+/** Once more where the network or the other side failed; a document is looked at again in an hour anyway. */
+const tries = 2;
+
+/**
+ * Fetches metadata from Entra's hosts and from no other. `rootsFile`: PEM, instead of the roots that we bring along.
+ * Throws at the start where the roots are not usable.
+ */
+export function createMetadataTransport(rootsFile: string | undefined, nowMs: number): MetadataTransport {
+  const roots =
+    rootsFile === undefined ? vendoredRoots(nowMs) : parseTrustedRoots(readFileSync(rootsFile, "utf8"), nowMs);
+  const allowedHosts = new Set(Object.values(clouds).map(({ authorityHost }) => authorityHost));
+  const get = createPinnedFetch({ roots, allowedHosts });
+  return {
+    async get(url, etag) {
+      for (let left = tries - 1; ; left--) {
+        const result = await get(url, etag === undefined ? {} : { etag });
+        if (result.ok || left === 0 || !mayPass(result.refusal)) return result;
+      }
+    },
+  };
+}
+
+function mayPass(refusal: { reason: string; status?: number }): boolean {
+  if (refusal.reason === "not_reachable" || refusal.reason === "truncated") return true;
+  return refusal.reason === "status_not_accepted" && [408, 429, 500, 502, 503, 504].includes(refusal.status ?? 0);
+}

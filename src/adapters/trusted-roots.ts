@@ -1,0 +1,133 @@
+/**
+ * Which certificate authorities may vouch for the identity provider: a closed set, checked as a whole at the start.
+ * Against a bundle that trusts more than meant (an intermediate, a server's own certificate) and against one that
+ * Node would silently read as less: it drops what follows a broken block, and takes an empty `ca` for its default
+ * store. It does not fetch anything, does not read the machine's store and never repeats what a bundle holds.
+ */
+import { X509Certificate } from "node:crypto";
+import { type VendoredRoot, vendoredRootList } from "./vendored-roots.ts";
+
+export class TrustedRootsError extends Error {
+  override readonly name = "TrustedRootsError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the trusted roots are not usable:\n${problems.map((text) => `  - ${text}`).join("\n")}`);
+    this.problems = problems;
+  }
+}
+
+/**
+ * The certificates of a PEM bundle (RFC 7468), each as PEM written anew from what was checked. At least one, or it
+ * throws one `TrustedRootsError` with all problems by block number and rule. `nowMs`: milliseconds since 1970.
+ */
+export function parseTrustedRoots(pem: string, nowMs: number): string[] {
+  const { blocks, problems } = splitPem(pem);
+  const seen = new Map<string, number>();
+  const roots: string[] = [];
+  for (const [index, block] of blocks.entries()) {
+    const number = index + 1;
+    const certificate = readCertificate(block);
+    const rules = typeof certificate === "string" ? [certificate] : brokenRules(certificate, nowMs);
+    if (typeof certificate !== "string") {
+      const first = seen.get(certificate.fingerprint256);
+      if (first !== undefined) rules.push(`is the same certificate as block ${first}`);
+      else seen.set(certificate.fingerprint256, number);
+      roots.push(certificate.toString());
+    }
+    problems.push(...rules.map((rule) => `block ${number} ${rule}`));
+  }
+  if (blocks.length === 0) problems.push("there is no certificate");
+  if (problems.length > 0) throw new TrustedRootsError(problems);
+  return roots;
+}
+
+/**
+ * The roots that Keyhold brings with it, under the same rules, and each the one that its SHA-256 names. One whose time
+ * is over is left out instead of refused: nothing can be verified with it, and a date must not stop every start.
+ */
+export function vendoredRoots(nowMs: number, list: readonly VendoredRoot[] = vendoredRootList): string[] {
+  const problems = list
+    .filter(({ pem, sha256 }) => fingerprintOf(pem) !== sha256)
+    .map(({ commonName }) => `${commonName} is not the certificate that its SHA-256 fingerprint names`);
+  if (problems.length > 0) throw new TrustedRootsError(problems);
+  const current = list.filter(({ pem }) => new X509Certificate(pem).validToDate.getTime() > nowMs);
+  return parseTrustedRoots(current.map(({ pem }) => pem).join("\n"), nowMs);
+}
+
+function fingerprintOf(pem: string): string | undefined {
+  try {
+    return new X509Certificate(pem).fingerprint256.replaceAll(":", "");
+  } catch {
+    return undefined;
+  }
+}
+
+interface PemBlock {
+  label: string;
+  base64: string;
+}
+
+/** Cuts a text into its blocks, in one pass. Whatever is neither a block nor white space is a problem. */
+function splitPem(text: string): { blocks: PemBlock[]; problems: string[] } {
+  const blocks: PemBlock[] = [];
+  const problems: string[] = [];
+  let open: string | undefined;
+  let position = 0;
+  const outside = (end: number) => {
+    if (text.slice(position, end).trim() !== "") {
+      problems.push(
+        `there is text that is no certificate ${blocks.length === 0 ? "before block 1" : `after block ${blocks.length}`}`,
+      );
+    }
+  };
+  for (const marker of text.matchAll(/-----(BEGIN|END) ([A-Z0-9 ]{1,64})-----/g)) {
+    const [{ length }, kind, label = ""] = marker;
+    if (kind === "END" && label === open) {
+      blocks.push({ label, base64: text.slice(position, marker.index).trim() });
+      open = undefined;
+    } else {
+      if (open === undefined) outside(marker.index);
+      if (open !== undefined || kind === "END")
+        problems.push(`block ${blocks.length + 1} does not begin and end properly`);
+      open = kind === "BEGIN" ? label : undefined;
+    }
+    position = marker.index + length;
+  }
+  if (open !== undefined) problems.push(`block ${blocks.length + 1} does not begin and end properly`);
+  else outside(text.length);
+  return { blocks, problems };
+}
+
+/** The certificate of a block, or the rule that it breaks. */
+function readCertificate({ label, base64 }: PemBlock): X509Certificate | string {
+  if (label.endsWith("PRIVATE KEY")) return "is a private key: a secret that does not belong here";
+  if (label !== "CERTIFICATE") return "is not a certificate";
+  const der = Buffer.from(base64, "base64");
+  try {
+    const certificate = new X509Certificate(der);
+    // What OpenSSL reads must be all there is: it ignores bytes behind the certificate.
+    const isExact = certificate.raw.equals(der) && base64.replace(/\s/g, "") === der.toString("base64");
+    return isExact ? certificate : "holds more than a certificate";
+  } catch {
+    return "cannot be read as a certificate";
+  }
+}
+
+function brokenRules(certificate: X509Certificate, nowMs: number): string[] {
+  const rules: string[] = [];
+  if (!certificate.ca) rules.push("is not the certificate of an authority (CA)");
+  if (!isSelfSigned(certificate)) rules.push("is not a root: it is not signed by itself");
+  if (certificate.validFromDate.getTime() > nowMs) rules.push("is not valid yet");
+  if (certificate.validToDate.getTime() <= nowMs) rules.push("has expired");
+  return rules;
+}
+
+function isSelfSigned(certificate: X509Certificate): boolean {
+  if (certificate.subject !== certificate.issuer) return false;
+  try {
+    return certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey);
+  } catch {
+    return false;
+  }
+}

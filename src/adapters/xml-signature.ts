@@ -1,0 +1,204 @@
+/**
+ * Verifies the one enveloped XML signature of a document (XML Signature 1.1) over its root.
+ *
+ * Attacker: signature wrapping (a signed element somewhere, another one that is read), confusion of algorithms and
+ * keys, content where the signature does not reach. xml-crypto computes canonical form, digest and signature; it
+ * believes the document about everything else. So the signature must first have exactly the shape that Entra writes,
+ * element by element and attribute by attribute, and the caller goes on with the signed bytes, never with the document.
+ *
+ * It does not decide which key is to be trusted: a key in the signature's KeyInfo is never used.
+ */
+import { createHash, type KeyLike, type KeyObject, verify } from "node:crypto";
+import { type HashAlgorithm, type SignatureAlgorithm, SignedXml } from "xml-crypto";
+import {
+  attributesOf,
+  childrenOf,
+  DocumentRefused,
+  descendantsOf,
+  readBase64,
+  type XmlAttribute,
+  type XmlElement,
+} from "./xml-document.ts";
+
+export const signatureNamespace = "http://www.w3.org/2000/09/xmldsig#";
+const enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+const exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
+
+/** RFC 6931 §2.3.2 to §2.3.4: RSASSA-PKCS1-v1_5, SHA-256 and up. Neither SHA-1 nor HMAC is known here at all. */
+const signatureHashes: Readonly<Record<string, string>> = {
+  "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256": "sha256",
+  "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384": "sha384",
+  "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512": "sha512",
+};
+const digestHashes: Readonly<Record<string, string>> = {
+  "http://www.w3.org/2001/04/xmlenc#sha256": "sha256",
+  "http://www.w3.org/2001/04/xmldsig-more#sha384": "sha384",
+  "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
+};
+
+export interface EnvelopedXmlSignature {
+  element: XmlElement;
+  /** Not signed, not trusted. */
+  keyInfo: XmlElement | undefined;
+}
+
+/** The signature of the document, if it has the one allowed shape. Throws `DocumentRefused`. */
+export function findSignature(root: XmlElement): EnvelopedXmlSignature {
+  const rootId = idOf(root);
+  const signatures = descendantsOf(root).filter((element) => isNamed(element, "Signature"));
+  const [element] = signatures;
+  if (!element) throw new DocumentRefused({ reason: "signature_missing" });
+  if (signatures.length > 1) throw new DocumentRefused({ reason: "signature_repeated", found: signatures.length });
+  if (element.parentNode !== root) throw new DocumentRefused({ reason: "signature_not_child_of_root" });
+  const [signedInfo, value, keyInfo, ...others] = childrenOf(element);
+  if (!signedInfo || !value || others.length > 0 || attributesOf(element).length > 0) throw shape("Signature");
+  expectLeaf(value, "SignatureValue", []);
+  if (!readBase64(value.textContent)) throw shape("SignatureValue");
+  if (keyInfo && !isNamed(keyInfo, "KeyInfo")) throw shape("KeyInfo");
+  checkSignedInfo(signedInfo, rootId);
+  return { element, keyInfo };
+}
+
+/**
+ * What one of the listed keys has signed, as the canonical form of the root without its signature; undefined if none of
+ * them has. All keys are tried on one canonical form: a megabyte is canonicalized once, not once for each key that an
+ * attacker lists. The verifier is not used again, for xml-crypto keeps what an earlier check has found.
+ */
+export function verifySignature<T extends { key: KeyObject }>(
+  text: string,
+  signature: XmlElement,
+  listed: readonly T[],
+): { signed: string; signer: T } | undefined {
+  const [any] = listed;
+  if (!any) return undefined;
+  let signer: T | undefined;
+  const verifies = (hash: string, material: string, value: string): boolean => {
+    signer = listed.find(({ key }) => verify(hash, Buffer.from(material), key, Buffer.from(value, "base64")));
+    return signer !== undefined;
+  };
+  const verifier = new SignedXml({ publicCert: any.key, getCertFromKeyInfo: () => null });
+  verifier.CanonicalizationAlgorithms = only(verifier.CanonicalizationAlgorithms, [enveloped, exclusive]);
+  verifier.SignatureAlgorithms = mapValues(signatureHashes, (uri, hash) => signatureAlgorithm(uri, hash, verifies));
+  verifier.HashAlgorithms = mapValues(digestHashes, hashAlgorithm);
+  let isDigestRight: boolean;
+  try {
+    verifier.loadSignature(signature as unknown as Parameters<SignedXml["loadSignature"]>[0]);
+    isDigestRight = verifier.checkSignature(text);
+  } catch {
+    return undefined; // it throws for a signature that does not verify, and returns false for a wrong digest
+  }
+  if (!isDigestRight) throw new DocumentRefused({ reason: "digest_mismatch" });
+  const [signed, ...others] = verifier.getSignedReferences();
+  return signed === undefined || others.length > 0 || !signer ? undefined : { signed, signer };
+}
+
+/** The root's one ID, which nothing else in the document has, however the attribute is spelled. */
+export function idOf(root: XmlElement): string {
+  const isId = ({ localName }: XmlAttribute) => /^id$/i.test(localName);
+  const ids = descendantsOf(root).flatMap((element) => attributesOf(element).filter(isId));
+  if (new Set(ids.map(({ value }) => value)).size !== ids.length) throw new DocumentRefused({ reason: "id_repeated" });
+  const [own, ...others] = attributesOf(root).filter(isId);
+  if (own?.name !== "ID" || others.length > 0 || !/^[A-Za-z_][\w.-]*$/.test(own.value)) {
+    throw new DocumentRefused({ reason: "root_id_not_valid" });
+  }
+  return own.value;
+}
+
+/** XML Signature 1.1 §4.4, in the only variety that Entra uses. */
+function checkSignedInfo(signedInfo: XmlElement, rootId: string): void {
+  expectNamed(signedInfo, "SignedInfo", []);
+  const [canonicalization, method, reference, ...others] = childrenOf(signedInfo);
+  const references = childrenOf(signedInfo).filter((element) => isNamed(element, "Reference"));
+  if (references.length !== 1) throw new DocumentRefused({ reason: "reference_not_single", found: references.length });
+  if (!canonicalization || !method || !reference || others.length > 0) throw shape("SignedInfo");
+  if (algorithmOf(canonicalization, "CanonicalizationMethod") !== exclusive) {
+    throw new DocumentRefused({ reason: "algorithm_not_allowed", use: "canonicalization" });
+  }
+  if (!Object.hasOwn(signatureHashes, algorithmOf(method, "SignatureMethod"))) {
+    throw new DocumentRefused({ reason: "algorithm_not_allowed", use: "signature" });
+  }
+  checkReference(reference, rootId);
+}
+
+function checkReference(reference: XmlElement, rootId: string): void {
+  expectNamed(reference, "Reference", ["URI"]);
+  if (reference.getAttribute("URI") !== `#${rootId}`) throw new DocumentRefused({ reason: "reference_not_to_root" });
+  const [transforms, method, value, ...others] = childrenOf(reference);
+  if (!transforms || !method || !value || others.length > 0) throw shape("Reference");
+  expectNamed(transforms, "Transforms", []);
+  const [first, second, ...more] = childrenOf(transforms);
+  const isAllowed =
+    first && second && more.length === 0 && isTransform(first, enveloped) && isTransform(second, exclusive);
+  if (!isAllowed) throw new DocumentRefused({ reason: "transforms_not_allowed" });
+  if (!Object.hasOwn(digestHashes, algorithmOf(method, "DigestMethod"))) {
+    throw new DocumentRefused({ reason: "algorithm_not_allowed", use: "digest" });
+  }
+  expectLeaf(value, "DigestValue", []);
+  if (!readBase64(value.textContent)) throw shape("DigestValue");
+}
+
+function isTransform(element: XmlElement, algorithm: string): boolean {
+  return isNamed(element, "Transform") && algorithmOf(element, "Transform") === algorithm;
+}
+
+function algorithmOf(element: XmlElement, name: string): string {
+  expectLeaf(element, name, ["Algorithm"]);
+  return element.getAttribute("Algorithm");
+}
+
+function expectLeaf(element: XmlElement, name: string, attributes: readonly string[]): void {
+  expectNamed(element, name, attributes);
+  if (childrenOf(element).length > 0) throw shape(name);
+}
+
+/** xml-crypto finds names and attributes in any namespace, so there must be no others that it could find. */
+function expectNamed(element: XmlElement, name: string, attributes: readonly string[]): void {
+  const found = attributesOf(element).map((attribute) => attribute.name);
+  if (!isNamed(element, name) || found.join() !== attributes.join()) throw shape(name);
+}
+
+function isNamed(element: XmlElement, name: string): boolean {
+  return element.localName === name && element.namespaceURI === signatureNamespace;
+}
+
+function shape(element: string): DocumentRefused {
+  return new DocumentRefused({ reason: "signature_shape_not_allowed", element });
+}
+
+/** The key that xml-crypto hands over is not looked at: `verifies` knows the listed ones. */
+function signatureAlgorithm(
+  uri: string,
+  hash: string,
+  verifies: (hash: string, material: string, value: string) => boolean,
+): new () => SignatureAlgorithm {
+  return class {
+    getAlgorithmName(): string {
+      return uri;
+    }
+    getSignature(): never {
+      throw new TypeError("signatures are only verified here");
+    }
+    verifySignature(material: string, _key: KeyLike, value: string): boolean {
+      return verifies(hash, material, value);
+    }
+  };
+}
+
+function hashAlgorithm(uri: string, hash: string): new () => HashAlgorithm {
+  return class {
+    getAlgorithmName(): string {
+      return uri;
+    }
+    getHash(xml: string): string {
+      return createHash(hash).update(xml).digest("base64");
+    }
+  };
+}
+
+function mapValues<T>(record: Readonly<Record<string, string>>, map: (key: string, value: string) => T) {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(key, value)]));
+}
+
+function only<T>(record: Readonly<Record<string, T>>, keys: readonly string[]): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).filter(([key]) => keys.includes(key)));
+}

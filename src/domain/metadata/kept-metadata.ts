@@ -1,0 +1,172 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { Fault } from "../fault.ts";
+import { type LastKnownGood, trustedKeys } from "./last-known-good.ts";
+import type { MetadataStore, StoredMetadata } from "./ports.ts";
+import { type RefreshPorts, refreshSource } from "./refresh-source.ts";
+import { type MetadataSource, type OnDiscontinuity, sourceName } from "./source.ts";
+
+/**
+ * One source as this process sees it: what is stored, re-read now and then, and refreshed from the provider by whoever
+ * is first: the timer, a request that meets an unknown key, or one that finds the timer overdue.
+ */
+export interface KeptMetadata {
+  readonly name: string;
+  /** What is known; undefined where nothing was ever accepted. Waits for nothing that is known already. */
+  view(nowMs: number): Promise<LastKnownGood | undefined>;
+  /** Asks the provider now. Never throws; what went wrong is an event, and what was known stays. */
+  refresh(nowMs: number): Promise<LastKnownGood | undefined>;
+  /** The key to verify a token with; looks for one that is not known. Throws where no key at all is trusted. */
+  findKey(kid: string, nowMs: number): Promise<KeyObject | undefined>;
+  /** A token was verified with this key: the first time is kept. */
+  noteUse(kid: string, nowMs: number): void;
+  /** Whether there is a key to verify with. */
+  isReady(nowMs: number): Promise<boolean>;
+}
+
+export interface KeptMetadataPorts extends RefreshPorts {
+  store: MetadataStore;
+  /** Asked at each refresh: the policy may have changed. */
+  onDiscontinuity: (source: MetadataSource) => OnDiscontinuity;
+  /** Adds what is derived and stored with it: the re-signed document. Throws a `Fault` to leave that as it was. */
+  derive: (next: LastKnownGood, source: string, nowMs: number) => Promise<LastKnownGood>;
+}
+
+/** Other instances refresh too: their result is read from storage after so long. */
+const rereadMs = 60_000;
+/** The timer comes every hour; where it does not, requests see to it. */
+const overdueMs = 90 * 60_000;
+/** An unknown kid costs nothing to send, so it may make us ask only so often (Entra's own advice). */
+const unknownKidMs = 300_000;
+/** Where nothing is known at all. */
+const retryMs = 5_000;
+
+export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): KeptMetadata {
+  const name = sourceName(source);
+  const firstUses = new Map<string, number>();
+  let known: LastKnownGood | undefined;
+  let publicKeys = new Map<string, KeyObject>();
+  let storedEtag: string | undefined;
+  let readAtMs = Number.NEGATIVE_INFINITY;
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  let askedForKidAtMs = Number.NEGATIVE_INFINITY;
+  const reading = singleFlight(read);
+  const asking = singleFlight(ask);
+  let storing: Promise<void> = Promise.resolve();
+
+  function adopt(value: LastKnownGood): void {
+    const before = publicKeys;
+    known = value;
+    publicKeys = new Map(value.keys.map(({ kid, n, e }) => [kid, before.get(kid) ?? importKey(n, e)]));
+  }
+
+  async function read(nowMs: number): Promise<void> {
+    readAtMs = nowMs;
+    let stored: StoredMetadata | undefined;
+    try {
+      stored = await ports.store.read(name);
+    } catch {
+      ports.record({ event: "metadata_store_unavailable", source: name, operation: "read" });
+      return;
+    }
+    storedEtag = stored?.etag;
+    if (stored) adopt(stored.value);
+  }
+
+  /** Ends when the answer is in use: a request that waits for a key does not wait for storage. */
+  async function ask(nowMs: number): Promise<void> {
+    await storing;
+    askedAtMs = nowMs;
+    await reading(nowMs);
+    const observed = { firstUses, onDiscontinuity: ports.onDiscontinuity(source), nowMs };
+    const next = await refreshSource(source, known, observed, ports);
+    adopt(next);
+    // What was published once is published anew with every change; the first time is the timer's.
+    storing = (next.idp ? publish(nowMs) : Promise.resolve()).then(() => store(nowMs));
+  }
+
+  async function publish(nowMs: number): Promise<void> {
+    if (!known) return;
+    try {
+      known = await ports.derive(known, name, nowMs);
+    } catch (error) {
+      const code = error instanceof Fault ? error.code : "unexpected";
+      ports.record({ event: "metadata_not_republished", source: name, code });
+    }
+  }
+
+  async function store(nowMs: number): Promise<void> {
+    if (!known) return;
+    try {
+      // A conflict means that another instance has just refreshed: its word is as good as ours, and whole.
+      if ((await ports.store.write(name, known, storedEtag)) === "written") firstUses.clear();
+      await reading(nowMs);
+    } catch {
+      ports.record({ event: "metadata_store_unavailable", source: name, operation: "write" });
+    }
+  }
+
+  async function view(nowMs: number): Promise<LastKnownGood | undefined> {
+    if (nowMs - readAtMs >= rereadMs) {
+      const done = reading(nowMs);
+      if (!known) await done;
+    }
+    const isOverdue = nowMs - (known?.jwks?.verifiedAtMs ?? 0) >= overdueMs;
+    if (!known) {
+      if (nowMs - askedAtMs >= retryMs) await asking(nowMs);
+    } else if (isOverdue && nowMs - askedAtMs >= unknownKidMs) void asking(nowMs);
+    return known;
+  }
+
+  const trusted = (nowMs: number) => trustedKeys(known?.keys ?? [], nowMs);
+  const find = (kid: string, nowMs: number) =>
+    trusted(nowMs).some((key) => key.kid === kid) ? publicKeys.get(kid) : undefined;
+
+  return {
+    name,
+    view,
+    async refresh(nowMs) {
+      await asking(nowMs);
+      await storing;
+      if (known && !known.idp) {
+        await publish(nowMs);
+        if (known.idp) await store(nowMs);
+      }
+      return known;
+    },
+    async isReady(nowMs) {
+      await view(nowMs);
+      return trusted(nowMs).length > 0;
+    },
+    async findKey(kid, nowMs) {
+      await view(nowMs);
+      const key = find(kid, nowMs);
+      if (key) return key;
+      if (asking.isRunning() || nowMs - askedForKidAtMs >= unknownKidMs) {
+        askedForKidAtMs = nowMs;
+        await asking(nowMs);
+      }
+      if (trusted(nowMs).length === 0) throw new Fault("caller_keys_unavailable");
+      return find(kid, nowMs);
+    },
+    noteUse(kid, nowMs) {
+      if (firstUses.has(kid)) return;
+      if (known?.keys.some((key) => key.kid === kid && key.firstUsedMs === undefined)) firstUses.set(kid, nowMs);
+    },
+  };
+}
+
+function importKey(n: string, e: string): KeyObject {
+  return createPublicKey({ key: { kty: "RSA", n, e }, format: "jwk" });
+}
+
+/** Runs one at a time; who comes meanwhile waits for the one that runs. */
+function singleFlight(run: (nowMs: number) => Promise<void>) {
+  let running: Promise<void> | undefined;
+  const start = (nowMs: number): Promise<void> => {
+    running ??= run(nowMs).finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return Object.assign(start, { isRunning: () => running !== undefined });
+}

@@ -1,0 +1,81 @@
+import type { Guid } from "../guid.ts";
+import type { AccessPolicy } from "../issuing/access-policy.ts";
+import type { SigningCertificate } from "../issuing/signing-certificate.ts";
+import { type KeptMetadata, type KeptMetadataPorts, keepMetadata } from "./kept-metadata.ts";
+import { keyLifetimeMs, type LastKnownGood } from "./last-known-good.ts";
+import { type MetadataSource, sourceName } from "./source.ts";
+
+/** All sources: the home tenant, which callers' tokens are verified with, and those that the policy lists. */
+export interface MetadataKeeper {
+  home: KeptMetadata;
+  /** The source that is kept under this name; undefined for one that is not. */
+  find(name: string): KeptMetadata | undefined;
+  /** Refreshes all of them, one after the other, and reports those that were not confirmed for long. */
+  refreshAll(): Promise<void>;
+  apply(policy: AccessPolicy): void;
+}
+
+export interface MetadataKeeperPorts extends Omit<KeptMetadataPorts, "onDiscontinuity" | "derive"> {
+  derive: (
+    next: LastKnownGood,
+    source: string,
+    publisher: SigningCertificate | undefined,
+    nowMs: number,
+  ) => Promise<LastKnownGood>;
+  clock: () => number;
+  sleep: (ms: number) => Promise<void>;
+  /** 0 <= x < 1. */
+  random: () => number;
+}
+
+/** Milliseconds: not everybody's timer at the same second, and no second that can be foreseen. */
+const jitterMs = 10_000;
+const staleAfterMs = keyLifetimeMs / 4;
+
+export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPorts): MetadataKeeper {
+  const kept = new Map<string, KeptMetadata>();
+  let policy: AccessPolicy | undefined;
+  const keptPorts: KeptMetadataPorts = {
+    ...ports,
+    // As long as no policy says that a discontinuity may be accepted, it is not.
+    onDiscontinuity: (source) => {
+      if (!policy) return "hold";
+      return policy.metadata.get(sourceName(source))?.onDiscontinuity ?? "accept-and-alarm";
+    },
+    derive: (next, source, nowMs) => ports.derive(next, source, policy?.publisher, nowMs),
+  };
+  const keep = (source: MetadataSource) => {
+    const name = sourceName(source);
+    const metadata = kept.get(name) ?? keepMetadata(source, keptPorts);
+    kept.set(name, metadata);
+    return metadata;
+  };
+  const home = keep({ tenant: homeTenantId });
+
+  async function refreshOne(metadata: KeptMetadata): Promise<void> {
+    const nowMs = ports.clock();
+    const known = await metadata.refresh(nowMs);
+    const confirmed = [known?.federation?.verifiedAtMs, known?.jwks?.verifiedAtMs].map((ms) => ms ?? 0);
+    const ageMs = nowMs - Math.min(...confirmed);
+    if (ageMs < staleAfterMs) return;
+    const ageSeconds = confirmed.includes(0) ? undefined : Math.round(ageMs / 1000);
+    ports.record({ event: "metadata_stale", source: metadata.name, ageSeconds });
+  }
+
+  return {
+    home,
+    find: (name) => kept.get(name),
+    apply(applied) {
+      policy = applied;
+      for (const source of applied.metadata.values()) keep(source);
+      for (const name of kept.keys()) if (name !== home.name && !applied.metadata.has(name)) kept.delete(name);
+    },
+    async refreshAll() {
+      const startedMs = ports.clock();
+      await ports.sleep(jitterMs * ports.random());
+      for (const metadata of [...kept.values()]) await refreshOne(metadata);
+      const durationMs = ports.clock() - startedMs;
+      ports.record({ event: "metadata_refresh_finished", sources: kept.size, durationMs });
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import type { Result } from "../result.ts";
+import type { FederationMetadata } from "./federation-metadata.ts";
+import type { LastKnownGood } from "./last-known-good.ts";
+import type { MetadataRefusal } from "./refusal.ts";
+
+/** Fetches a document over TLS with a closed set of roots. */
+export interface MetadataTransport {
+  get(url: string, etag?: string): Promise<Result<FetchedDocument, MetadataRefusal>>;
+}
+
+export type FetchedDocument = { chain: readonly TlsCertificate[] } & (
+  | { status: 200; body: Uint8Array; etag?: string }
+  | { status: 304 }
+);
+
+export interface TlsCertificate {
+  subject: string;
+  fingerprint256: string;
+}
+
+/** Verifies the signature of federation metadata and reads it, from the signed bytes only. */
+export type VerifyFederationMetadata = (body: Uint8Array) => Result<FederationMetadata, MetadataRefusal>;
+
+/** Keeps what was accepted. Throws when storage does not answer. */
+export interface MetadataStore {
+  read(source: string): Promise<StoredMetadata | undefined>;
+  /** Replaces the object only if it is still the one with this ETag (undefined: if there is none). */
+  write(source: string, value: LastKnownGood, etag: string | undefined): Promise<"written" | "conflict">;
+}
+
+export interface StoredMetadata {
+  value: LastKnownGood;
+  /** Of the stored object. */
+  etag: string;
+}

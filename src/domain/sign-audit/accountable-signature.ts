@@ -1,0 +1,122 @@
+import { constants, createHash, verify } from "node:crypto";
+import { Fault } from "../fault.ts";
+import type { Guid } from "../guid.ts";
+import type { SigningCertificate } from "../issuing/signing-certificate.ts";
+import type { Ledger, SignIntent } from "./ledger.ts";
+import { createLedgerId } from "./ledger-id.ts";
+
+/** RFC 7518 §3.1. PS256 for assertions, RS256 where XML signatures know no other. */
+export type SignatureAlgorithm = "PS256" | "RS256";
+
+/** Has the vault sign. */
+export interface VaultSigner {
+  /**
+   * One request to the vault, no retry: a second signature needs a second intent. `keyId` is the versioned key URL.
+   * Throws a `Fault` with one of the codes signer_*; `maybeSigned` is set where the vault's answer is not known.
+   */
+  sign(input: {
+    keyId: string;
+    algorithm: SignatureAlgorithm;
+    /** SHA-256: all that the vault ever sees. */
+    digest: Uint8Array;
+    signal: AbortSignal;
+  }): Promise<VaultSignature>;
+}
+
+export interface VaultSignature {
+  signature: Uint8Array;
+  /** The `kid` of the vault's answer: the versioned key URL that really signed. */
+  keyId: string;
+  /** The vault's `x-ms-request-id`, which its audit log shows as CorrelationId. */
+  requestId: string;
+}
+
+export interface AccountablePorts {
+  signer: VaultSigner;
+  ledger: Ledger;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+}
+
+/** What the ledger is told before; the rest of the intent is filled in here. */
+export type SignReason = Omit<SignIntent, "id" | "timeMs" | "keyName" | "keyVersion">;
+
+/** What is signed. */
+export interface Signable {
+  algorithm: SignatureAlgorithm;
+  bytes: Uint8Array;
+}
+
+export interface AccountableSignature<T extends Signable> {
+  signed: T;
+  ledgerId: Guid;
+  signature: Uint8Array;
+  vaultRequestId: string;
+}
+
+/**
+ * intent -> vault signs -> check: the only way to a signature. Each call asks the vault once, under an intent of its
+ * own (I4). What the vault gives is used only if the asked key version made it for the registered certificate (I5):
+ * nobody would accept anything else, and a wrong key is something to know about.
+ */
+export async function signAccountably<T extends Signable>(
+  reason: SignReason,
+  certificate: SigningCertificate,
+  /** Called when the intent is stored: what is to be signed, with times of that moment. */
+  build: () => T,
+  ports: AccountablePorts,
+  signal: AbortSignal,
+): Promise<AccountableSignature<T>> {
+  const timeMs = ports.clock();
+  if (timeMs < certificate.notBeforeMs || timeMs >= certificate.notAfterMs) throw new Fault("certificate_not_valid");
+  const ledgerId = createLedgerId(timeMs);
+  const { keyName, keyVersion, keyId } = certificate;
+  await ports.ledger.recordIntent({ ...reason, id: ledgerId, timeMs, keyName, keyVersion });
+  const signable = build();
+  const { algorithm, bytes } = signable;
+  const digest = createHash("sha256").update(bytes).digest();
+  let answer: VaultSignature;
+  try {
+    answer = await ports.signer.sign({ keyId, algorithm, digest, signal });
+  } catch (error) {
+    recordUnsigned(ledgerId, error, ports);
+    throw error;
+  }
+  // The vault does not tell names that differ in case only apart.
+  const isAskedKey = answer.keyId.toLowerCase() === keyId.toLowerCase();
+  if (!isAskedKey || !isSignedBy(certificate, algorithm, bytes, answer.signature)) {
+    const fault = "signature_not_ours";
+    ports.ledger.recordOutcome(ledgerId, { outcome: "signature_discarded", vaultRequestId: answer.requestId, fault });
+    throw new Fault(fault, { vaultRequestId: answer.requestId });
+  }
+  return { signed: signable, ledgerId, signature: answer.signature, vaultRequestId: answer.requestId };
+}
+
+const saltLengthBytes = 32;
+
+/** Whether the signature is by the registered certificate (RFC 7518 §3.3, §3.5). */
+export function isSignedBy(
+  certificate: SigningCertificate,
+  algorithm: SignatureAlgorithm,
+  bytes: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  const key = { key: certificate.publicKey, ...paddings[algorithm] };
+  return verify("sha256", bytes, key, signature);
+}
+
+const paddings = {
+  PS256: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: saltLengthBytes },
+  RS256: { padding: constants.RSA_PKCS1_PADDING },
+};
+
+/** What is no `Fault` is a bug of ours somewhere around the call, so it is not known whether the vault signed. */
+function recordUnsigned(id: Guid, error: unknown, ports: AccountablePorts): void {
+  const fault = error instanceof Fault ? error : new Fault("signer_unavailable", { maybeSigned: true });
+  const { vaultRequestId, maybeSigned } = fault.detail;
+  ports.ledger.recordOutcome(id, {
+    outcome: maybeSigned ? "maybe_signed" : "not_signed",
+    fault: fault.code,
+    ...(vaultRequestId === undefined ? {} : { vaultRequestId }),
+  });
+}

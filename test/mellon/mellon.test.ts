@@ -1,0 +1,377 @@
+/**
+ * The updater against a real Apache with mod_auth_mellon: logins go on through key rollovers and through everything
+ * that a publisher, or somebody in its place, may answer. Apache is never reloaded.
+ */
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Apache, startApache } from "./fixtures/apache.ts";
+import { Browser } from "./fixtures/browser.ts";
+import { type KeyWithCertificate, makeIssuedSigner, makeSigner, makeTlsLab } from "./fixtures/certificates.ts";
+import { missingPackages } from "./fixtures/debian-packages.ts";
+import { type IdentityProvider, startIdentityProvider } from "./fixtures/identity-provider.ts";
+import { buildMetadata, inSeconds, newId, signMetadata } from "./fixtures/metadata.ts";
+import { poisonedDocuments } from "./fixtures/poisoned-documents.ts";
+import { startPublisher } from "./fixtures/publisher.ts";
+import { runUpdater } from "./fixtures/updater.ts";
+
+const skip = missingPackages("apache2", "libapache2-mod-auth-mellon", "libxml2-utils", "xmlsec1", "openssl", "curl");
+
+describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, async () => {
+  if (skip) return;
+  const folder = mkdtempSync(join(tmpdir(), "keyhold-mellon-"));
+  chmodSync(folder, 0o755);
+  const cleanUps: (() => Promise<void>)[] = [];
+  after(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp();
+    rmSync(folder, { recursive: true });
+  });
+
+  const entityId = "https://sts.windows.net/40000000-0000-4000-8000-000000000001/";
+  const user = "alice@contoso.example";
+  const [tls, keyA, keyB, keyC, publisherKey, expiredPublisher, attacker, spKey] = await Promise.all([
+    makeTlsLab(),
+    makeSigner("A"),
+    makeSigner("B"),
+    makeSigner("C"),
+    makeSigner("Publisher"),
+    makeSigner("Former publisher", "past"),
+    makeSigner("Attacker"),
+    makeSigner("Service provider"),
+  ]);
+
+  const metadataFolder = join(folder, "metadata");
+  mkdirSync(metadataFolder);
+  const metadataFile = join(metadataFolder, "idp.xml");
+  const publisherCert = join(folder, "publisher.pem");
+  const caFile = join(folder, "roots.pem");
+  const configFile = join(folder, "keyhold-mellon.conf");
+  writeFileSync(publisherCert, `${publisherKey.certificate.trim()}\n${expiredPublisher.certificate.trim()}\n`);
+  writeFileSync(caFile, tls.root);
+
+  const publisher = await startPublisher(tls.good);
+  cleanUps.push(publisher.close);
+  const idp: IdentityProvider = await startIdentityProvider(entityId, user, tls.good, keyA);
+  cleanUps.push(idp.close);
+  writeFileSync(
+    configFile,
+    [
+      "# where the metadata comes from",
+      `url = ${publisher.url}`,
+      `ca-file=${caFile}`,
+      `entity-id = ${entityId}`,
+      `target = ${metadataFile}`,
+      `publisher-cert = ${publisherCert}`,
+      "",
+    ].join("\n"),
+  );
+
+  const update = (settings = {}, environment = {}) => runUpdater({ config: configFile, ...settings }, environment);
+  const unsignedDocument = (keys: KeyWithCertificate[]): string =>
+    buildMetadata({ entityId, keys, ssoUrl: idp.ssoUrl, validUntil: inSeconds(86_400), id: newId() });
+  const document = (keys: KeyWithCertificate[]): string => signMetadata(unsignedDocument(keys), publisherKey);
+
+  async function publish(keys: KeyWithCertificate[]): Promise<string> {
+    publisher.serve(document(keys));
+    const { code, log } = await update();
+    assert.equal(code, 0, log);
+    return log;
+  }
+
+  const firstLog = await publish([keyA]);
+  const noRoots = "/dev/null";
+  const apacheFiles = { metadataFile, publisherCertFile: publisherCert };
+  const apache: Apache = await startApache({ folder, spKey, ...apacheFiles, systemRoots: noRoots });
+  cleanUps.push(apache.stop);
+  idp.register(apache.spEntityId, apache.acsUrl);
+
+  async function login(): Promise<Browser> {
+    const browser = new Browser(tls.root);
+    assert.deepEqual(await browser.login(apache.secretUrl), { status: 200, user }, apache.log());
+    return browser;
+  }
+
+  /** Every visitor logs in anew, `pauseMs` after the last time, until `work` is done; every login has to succeed. */
+  async function whileLoggingIn(visitors: number, pauseMs: number, work: () => Promise<void>): Promise<number> {
+    const browser = () => new Browser(tls.root).login(apache.secretUrl);
+    let isDone = false;
+    let logins = 0;
+    const failures: unknown[] = [];
+    const visit = async (): Promise<void> => {
+      do {
+        const result = await browser();
+        if (result.status === 200 && result.user === user) logins += 1;
+        else failures.push(result);
+        await sleep(pauseMs);
+      } while (!isDone);
+    };
+    const all = Array.from({ length: visitors }, visit);
+    try {
+      await work();
+    } finally {
+      isDone = true;
+      await Promise.all(all);
+    }
+    assert.deepEqual(failures, [], apache.log());
+    return logins;
+  }
+
+  /** What must not change when a run is refused: the bytes, and the file itself. */
+  function snapshot() {
+    const { ino, mtimeMs, mode } = statSync(metadataFile);
+    return { bytes: readFileSync(metadataFile, "utf8"), ino, mtimeMs, mode, files: readdirSync(metadataFolder) };
+  }
+
+  async function assertKept(run: () => ReturnType<typeof update>, code: number, reason: string): Promise<void> {
+    const before = snapshot();
+    const result = await run();
+    assert.equal(result.log, `keyhold-mellon-update: ${reason}; ${metadataFile} kept\n`);
+    assert.equal(result.code, code);
+    assert.deepEqual(snapshot(), before);
+  }
+
+  test("the first run writes the file for everyone to read, and says which key came", async () => {
+    assert.match(firstLog, new RegExp(`updated: keys 1, added ${keyA.fingerprint}, removed none, validUntil 2`));
+    assert.equal(statSync(metadataFile).mode & 0o777, 0o644);
+    await login();
+  });
+
+  test("an unchanged document is not written again", async () => {
+    const before = snapshot();
+    const { code, log } = await update();
+    assert.match(log, /^keyhold-mellon-update: unchanged: keys 1, validUntil 2\S+\n$/);
+    assert.equal(code, 0);
+    assert.deepEqual(snapshot(), before);
+  });
+
+  test("through a rollover and an emergency replacement everybody logs in, and old sessions stay", async () => {
+    idp.signWith(keyA);
+    await publish([keyA]);
+    const sessions = [await login()];
+
+    assert.match(await publish([keyA, keyB]), new RegExp(`keys 2, added ${keyB.fingerprint}, removed none,`));
+    sessions.push(await login());
+    idp.signWith(keyB);
+    sessions.push(await login());
+
+    assert.match(await publish([keyB]), new RegExp(`keys 1, added none, removed ${keyA.fingerprint},`));
+    sessions.push(await login());
+    idp.signWith(keyA);
+    const withRetiredKey = await new Browser(tls.root).login(apache.secretUrl);
+    assert.equal(withRetiredKey.status, 400, "the retired key is retired in Mellon too");
+
+    idp.signWith(keyC);
+    assert.equal((await new Browser(tls.root).login(apache.secretUrl)).status, 400, "Mellon does check the signature");
+    const replaced = `keys 1, added ${keyC.fingerprint}, removed ${keyB.fingerprint},`;
+    assert.match(await publish([keyC]), new RegExp(replaced));
+    sessions.push(await login());
+
+    const statuses = await Promise.all(sessions.map((session) => session.status(apache.secretUrl)));
+    assert.deepEqual(
+      statuses,
+      sessions.map(() => 200),
+    );
+    assert.ok(apache.isRunning());
+  });
+
+  test("every poisoned document is refused, the file stays, and logins go on meanwhile", async () => {
+    idp.signWith(keyA);
+    await publish([keyA]);
+    const content = { entityId, keys: [keyA], ssoUrl: idp.ssoUrl, validUntil: inSeconds(86_400) };
+    const logins = await whileLoggingIn(1, 200, async () => {
+      const cast = { content, publisher: publisherKey, expiredPublisher, attacker };
+      for (const { body, reason } of poisonedDocuments(cast)) {
+        publisher.serve(body);
+        const isOversize = body.length > 1_048_576;
+        const expected = isOversize ? "not fetched: larger than 1048576 bytes or no space" : `refused: ${reason}`;
+        await assertKept(() => update(), isOversize ? 3 : 4, expected);
+      }
+    });
+    assert.ok(logins >= 10, `${logins} logins`);
+  });
+
+  test("every poisoned answer is refused, the file stays, and logins go on meanwhile", async () => {
+    const good = document([keyA]);
+    const logins = await whileLoggingIn(1, 200, async () => {
+      publisher.answerWith((_request, response) => {
+        response.writeHead(302, { location: `${publisher.url}?again` }).end(good);
+      });
+      const requestsBefore = publisher.requests;
+      await assertKept(() => update(), 3, "not fetched: HTTP status 302");
+      assert.equal(publisher.requests, requestsBefore + 1, "the redirect was not followed");
+
+      for (const status of [204, 404, 503]) {
+        publisher.answerWith((_request, response) => {
+          response.writeHead(status).end(status === 204 ? undefined : good);
+        });
+        await assertKept(() => update(), 3, `not fetched: HTTP status ${status}`);
+      }
+
+      publisher.answerWith((_request, response) => {
+        response.writeHead(200, { "content-length": good.length + 100 });
+        response.write(good, () => response.destroy());
+      });
+      await assertKept(() => update(), 3, "not fetched: curl 18");
+
+      publisher.answerWith((_request, response) => {
+        response.writeHead(200);
+        const block = Buffer.alloc(65_536, " ");
+        const more = (): void => {
+          if (!response.destroyed) response.write(block, more);
+        };
+        response.write(good, more);
+      });
+      await assertKept(() => update(), 3, "not fetched: larger than 1048576 bytes or no space");
+
+      for (const [name, code] of [
+        ["unknownAuthority", 60],
+        ["selfSigned", 60],
+        ["wrongHost", 60],
+        ["expired", 60],
+      ] as const) {
+        const impostor = await startPublisher(tls[name]);
+        impostor.serve(good);
+        const reason = `not fetched: the TLS server is not trusted (curl ${code})`;
+        await assertKept(() => update({ url: impostor.url }), 3, reason);
+        assert.equal(impostor.requests, 0, `${name} saw no request`);
+        await impostor.close();
+      }
+      await assertKept(() => update({ url: "https://127.0.0.1:1/idp.xml" }), 3, "not fetched: curl 7");
+    });
+    assert.ok(logins >= 1, `${logins} logins`);
+  });
+
+  test("settings of the user and the environment open no way past the configured roots", async () => {
+    const impostor = await startPublisher(tls.unknownAuthority);
+    impostor.serve(document([keyA]));
+    const home = join(folder, "home");
+    mkdirSync(home);
+    writeFileSync(join(home, ".curlrc"), "insecure\nlocation\n");
+    const foreignRoot = join(folder, "foreign-root.pem");
+    writeFileSync(foreignRoot, tls.foreignRoot);
+    const environment = {
+      HOME: home,
+      CURL_HOME: home,
+      CURL_CA_BUNDLE: foreignRoot,
+      SSL_CERT_FILE: foreignRoot,
+      https_proxy: "http://127.0.0.1:1",
+      ALL_PROXY: "http://127.0.0.1:1",
+    };
+    const reason = "not fetched: the TLS server is not trusted (curl 60)";
+    await assertKept(() => update({ url: impostor.url }, environment), 3, reason);
+    await impostor.close();
+    publisher.serve(document([keyA]));
+    assert.equal((await update({}, environment)).code, 0, "and they do not keep the updater from its publisher");
+  });
+
+  test("a failure after a long time without a good run ends with a code of its own", async () => {
+    publisher.answerWith((_request, response) => response.writeHead(503).end());
+    assert.equal((await update({ "max-age": "3600" })).code, 3);
+    writeFileSync(join(metadataFolder, ".idp.xml.lock"), `${Math.floor(Date.now() / 1000) - 7200}\n`);
+    const { code, log } = await update({ "max-age": "3600" });
+    assert.match(log, /HTTP status 503; last good run 72\d\d s ago, more than max-age 3600 s; .* kept\n$/);
+    assert.equal(code, 5);
+    publisher.serve(document([keyA]));
+    assert.equal((await update({ "max-age": "3600" })).code, 0);
+    publisher.answerWith((_request, response) => response.writeHead(503).end());
+    assert.equal((await update({ "max-age": "3600" })).code, 3);
+  });
+
+  test("of two runs at once one does the work and the other leaves", async () => {
+    let release = (): void => {};
+    const requested = new Promise<void>((resolve) => {
+      publisher.answerWith((_request, response) => {
+        release = () => response.end(document([keyA, keyB]));
+        resolve();
+      });
+    });
+    const first = update();
+    await requested;
+    const second = await update();
+    assert.equal(second.log, `keyhold-mellon-update: another run is at work on ${metadataFile}\n`);
+    assert.equal(second.code, 6);
+    release();
+    assert.equal((await first).code, 0);
+  });
+
+  test("what a killed run left behind is removed by the next", async () => {
+    writeFileSync(join(metadataFolder, ".idp.xml.new.abcdef"), "half a docu");
+    await publish([keyA]);
+    assert.deepEqual(readdirSync(metadataFolder).sort(), [".idp.xml.lock", "idp.xml"]);
+  });
+
+  test("a file that Apache cannot read is replaced even if its content is the same", async () => {
+    chmodSync(metadataFile, 0o600);
+    assert.match((await update()).log, /updated: keys 1, added none, removed none/);
+    assert.equal(statSync(metadataFile).mode & 0o777, 0o644);
+  });
+
+  test("no login fails while the updater swaps the file 50 times", async () => {
+    idp.signWith(keyA);
+    const logins = await whileLoggingIn(2, 200, async () => {
+      for (let swap = 0; swap < 50; swap += 1) await publish(swap % 2 === 0 ? [keyA, keyB] : [keyA]);
+    });
+    assert.ok(logins >= 20, `${logins} logins`);
+    assert.ok(apache.isRunning());
+  });
+
+  test("a signature under a root of the system is taken by Mellon where OpenSSL knows roots, never by the updater", async () => {
+    const { root, signer } = await makeIssuedSigner("somebody.example");
+    const systemRoots = join(folder, "system-roots.pem");
+    writeFileSync(systemRoots, root);
+    const forged = signMetadata(unsignedDocument([keyA]), signer);
+    await publish([keyA]);
+    publisher.serve(forged);
+    const environment = { SSL_CERT_FILE: systemRoots };
+    await assertKept(() => update({}, environment), 4, "refused: not signed by a valid publisher certificate");
+
+    const loginWith = async (roots: string): Promise<number> => {
+      const elsewhere = mkdtempSync(join(folder, "other-apache-"));
+      const forgedFile = join(elsewhere, "idp.xml");
+      writeFileSync(forgedFile, forged);
+      const other = await startApache({
+        ...apacheFiles,
+        folder: elsewhere,
+        spKey,
+        metadataFile: forgedFile,
+        systemRoots: roots,
+      });
+      idp.register(other.spEntityId, other.acsUrl);
+      const { status } = await new Browser(tls.root).login(other.secretUrl);
+      await other.stop();
+      idp.register(apache.spEntityId, apache.acsUrl);
+      return status;
+    };
+    assert.equal(await loginWith(systemRoots), 200, "Mellon trusts the roots of the system beside its second argument");
+    assert.equal(await loginWith(noRoots), 500, "without them it trusts its second argument alone");
+  });
+
+  test("without the updater the same documents are an outage, and a reload loses every session", async () => {
+    const session = await login();
+    const good = readFileSync(metadataFile);
+    const withoutUpdater = async (body: string) => {
+      writeFileSync(metadataFile, body);
+      return (await new Browser(tls.root).login(apache.secretUrl)).status;
+    };
+    assert.equal(await withoutUpdater(good.toString().slice(0, -40)), 500);
+    writeFileSync(metadataFile, good);
+    await login();
+    assert.equal(await session.status(apache.secretUrl), 200);
+
+    apache.graceful();
+    await sleep(100);
+    let status = 200;
+    for (let attempt = 0; attempt < 50 && status === 200; attempt += 1) {
+      await sleep(50);
+      status = await session.status(apache.secretUrl);
+    }
+    assert.equal(status, 303, "the session is gone: to the login again");
+
+    assert.equal(await withoutUpdater("<html><body>Log in</body></html>"), 0, "the child of Apache crashed");
+    writeFileSync(metadataFile, good);
+    await login();
+  });
+});
