@@ -84,5 +84,9 @@ Refused, because the tenant adatum is suspended in the policy:
 
   ${ask("adatum")}
 
+The identity provider rolls its signing key, and no caller notices:
+
+  npm run drill -- rollover
+
 Ctrl-C stops everything.`;
 }

@@ -60,6 +60,13 @@ test("npm start prints a command that returns a token and one that is refused, a
     audit.map((row) => row.OperationName),
     ["Authentication", "KeySign"],
   );
+  const drill = await promisify(execFile)(process.execPath, ["local/drill.ts", "rollover"], {
+    cwd: repository,
+    env: { ...process.env, LOCAL_FOLDER: folder },
+  });
+  assert.equal(drill.stdout.match(/is answered with 200/g)?.length, 3);
+  const verified = [...drill.stdout.matchAll(/verified keys +(.+)/g)].map((match) => match[1]?.split(" ").length);
+  assert.deepEqual(verified, [1, 2], "the announced key is known before it is used");
   child.kill("SIGINT");
   const [exitCode] = await once(child, "exit");
   assert.equal(exitCode, 0);
