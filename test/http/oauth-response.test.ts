@@ -1,5 +1,6 @@
 /** The error table, row by row: exhaustive by type, so a new reason or fault does not compile without its row. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { Fault, type FaultCode, type FaultDetail } from "../../src/domain/fault.ts";
 import type { GrantRefusal, Refusal } from "../../src/domain/issuing/refusal.ts";
@@ -244,4 +245,14 @@ describe("what a fault becomes", () => {
       }
     }
   });
+});
+
+test("the README's table of errors has every status and error that we answer with, and no other", async () => {
+  const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+  const documented = [...readme.matchAll(/^\| (\d{3}) \| `([a-z_]+)` \|/gm)].map(
+    ([, status, error]) => `${status} ${error}`,
+  );
+  const rows = [...Object.values(refusals), ...Object.values(faults), { status: 500, error: "server_error" }];
+  const answered = new Set(rows.map(({ status, error }) => `${status} ${error}`));
+  assert.deepEqual(documented.sort(), [...answered].sort());
 });
