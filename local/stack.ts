@@ -5,6 +5,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import {
+  type AzureMonitorEmulator,
+  type LogSettings,
+  queryHosts,
+  startAzureMonitor,
+} from "./azure-monitor/emulator.ts";
 import { type CertificateAuthority, openCertificateAuthority } from "./certificate-authority.ts";
 import { startControlServer } from "./control-server.ts";
 import type { Emulator } from "./emulator-server.ts";
@@ -22,6 +28,8 @@ export interface StackOptions {
   ports: Ports;
   /** Settings of the first instance that differ from the usual ones. */
   settings?: Record<string, string>;
+  /** How the vault's log reaches those who query it. */
+  log?: Partial<LogSettings>;
   /** False: no instance is started yet. */
   startFunctions?: boolean;
   onProgress?: (what: string) => void;
@@ -33,6 +41,7 @@ export interface Stack {
   authority: CertificateAuthority;
   keyVault: KeyVaultEmulator;
   entra: EntraEmulator;
+  monitor: AzureMonitorEmulator;
   storage: Storage;
   /** The keys that the policy names: the client's, and the publisher's. */
   key: { keyId: string; version: string; certificatePem: string };
@@ -43,6 +52,8 @@ export interface Stack {
   functions: FunctionsInstance;
   /** Settings of an instance, as an operator would set them in Azure. */
   settings(httpsPort: number): Record<string, string>;
+  /** Production host name to loopback port. */
+  routes: Record<string, number>;
   /** One more instance beside the first. */
   addInstance(
     ports: { http: number; https: number },
@@ -76,7 +87,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const storage = await startStorage({ folder: join(folder, "storage"), ports, tls: tls.files });
     stopping.push(() => storage.stop());
 
-    progress("Entra and Key Vault (emulators)");
+    progress("Entra, Key Vault and Azure Monitor (emulators)");
     const entra = await startEntra({
       port: ports.entra,
       managedIdentityPort: ports.managedIdentity,
@@ -98,6 +109,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       }),
     });
     stopping.push(() => keyVault.stop());
+    const monitor = await startAzureMonitor({
+      port: ports.monitor,
+      tls: tls.identity,
+      workspaceId: world.workspaceId,
+      tenantId: world.homeTenantId,
+      jwks: () => entra.jwks(world.homeTenantId),
+      readers: [world.identities.monitoring.objectId],
+      audit: keyVault.audit,
+      ...(options.log ? { log: options.log } : {}),
+    });
+    stopping.push(() => monitor.stop());
     const key = await keyVault.createKey(world.client.keyName, { subject: `CN=${world.client.name}` });
     const publisher = await keyVault.createKey(world.publisher.keyName, { subject: "CN=Keyhold publisher" });
     populate(entra, key.certificatePem);
@@ -110,6 +132,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       "key-vault": keyVault,
       entra,
       "managed-identity": entra.managedIdentity,
+      "azure-monitor": monitor,
       storage,
     };
     const callerToken = (caller: keyof typeof world.callers) => issueCallerToken(entra, world.callers[caller]);
@@ -117,6 +140,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       stack: stackControl(services, callerToken, storage.ledgerRows),
       "key-vault": keyVault.control,
       entra: entra.control,
+      "azure-monitor": monitor.control,
     });
     stopping.push(() => control.stop());
 
@@ -142,11 +166,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         authority,
         keyVault,
         entra,
+        monitor,
         storage,
         key,
         publisher,
         policyFile,
         settings,
+        routes: routesOf(ports),
         addInstance,
         writePolicy,
       },
@@ -163,7 +189,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 async function issueServerCertificate(authority: CertificateAuthority, folder: string) {
-  const names = ["localhost", "127.0.0.1", world.vaultHost, ...authorityHosts, ...storageHosts];
+  const names = [
+    "localhost",
+    "127.0.0.1",
+    world.vaultHost,
+    ...authorityHosts,
+    ...storageHosts,
+    ...queryHosts,
+    world.telemetryHost,
+  ];
   const identity = await authority.issue(names);
   const files = { certificateFile: join(folder, "server.pem"), privateKeyFile: join(folder, "server.key.pem") };
   await writeFile(files.certificateFile, identity.certificate);
@@ -195,6 +229,11 @@ function settingsOf(
     KEYHOLD_PUBLIC_URL: `https://localhost:${httpsPort}`,
     KEYHOLD_POLICY_FILE: policyFile,
     KEYHOLD_LEDGER_TABLE_URL: `https://${world.storageAccount}.table.core.windows.net/${world.ledgerTable}`,
+    APPLICATIONINSIGHTS_CONNECTION_STRING: world.applicationInsights,
+    KEYHOLD_AUDIT_TABLE_URL: `https://${world.storageAccount}.table.core.windows.net/${world.auditTable}`,
+    KEYHOLD_LOG_WORKSPACE_ID: world.workspaceId,
+    KEYHOLD_SIGNING_IDENTITY_OBJECT_ID: world.identities.signing.objectId,
+    KEYHOLD_MONITORING_IDENTITY_CLIENT_ID: world.identities.monitoring.clientId,
     KEYHOLD_METADATA_CONTAINER_URL: `https://${world.storageAccount}.blob.core.windows.net/${world.metadataContainer}`,
     KEYHOLD_METADATA_ROOTS_FILE: caFile,
     KEYHOLD_SIGNING_IDENTITY_CLIENT_ID: world.identities.signing.clientId,
@@ -207,6 +246,7 @@ function settingsOf(
 function routesOf(ports: Ports): Record<string, number> {
   const routes: Record<string, number> = { [world.vaultHost]: ports.keyVault };
   for (const host of authorityHosts) routes[host] = ports.entra;
+  for (const host of [...queryHosts, world.telemetryHost]) routes[host] = ports.monitor;
   for (const [i, host] of storageHosts.entries()) routes[host] = [ports.blob, ports.queue, ports.table][i] ?? 0;
   return routes;
 }

@@ -2,9 +2,10 @@
 import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { describeStack } from "./describe-stack.ts";
 import { readPorts } from "./ports.ts";
 import { type Stack, startStack } from "./stack.ts";
-import { callers, client, homeTenantId, keyholdAudience, scopes, tenants } from "./world.ts";
+import { callers, client, scopes, tenants } from "./world.ts";
 
 const folder = process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../.local", import.meta.url));
 
@@ -13,7 +14,7 @@ try {
   const ports = await readPorts(process.env);
   const stack = await startStack({ folder, ports, onProgress: (what) => console.log(`  starting ${what}`) });
   const stackFile = join(folder, "stack.json");
-  await writeFile(stackFile, `${JSON.stringify(describe(stack), undefined, 2)}\n`, { mode: 0o600 });
+  await writeFile(stackFile, `${JSON.stringify(describeStack(stack), undefined, 2)}\n`, { mode: 0o600 });
   console.log(summary(stack, stackFile, performance.now() - startedMs));
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
@@ -27,36 +28,6 @@ try {
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);
-}
-
-/** For tests, drills and other tools: where everything is. */
-function describe(stack: Stack) {
-  const { ports, controlUrl, functions } = stack;
-  return {
-    keyhold: { https: functions.httpsUrl, http: functions.httpUrl, functions: functions.functions },
-    control: controlUrl,
-    keyVault: {
-      url: `https://localhost:${ports.keyVault}`,
-      audit: `${controlUrl}/key-vault/audit`,
-      keyId: stack.key.keyId,
-    },
-    entra: {
-      url: `https://localhost:${ports.entra}`,
-      audit: `${controlUrl}/entra/audit`,
-      identityEndpoint: stack.entra.identityEndpoint,
-      identityHeader: stack.entra.identityHeader,
-    },
-    storage: { blob: `https://localhost:${ports.blob}`, table: `https://localhost:${ports.table}` },
-    caFile: stack.authority.certificateFile,
-    policyFile: stack.policyFile,
-    logFile: join(folder, "functions.log"),
-    homeTenantId,
-    audience: keyholdAudience,
-    tenants,
-    clients: [client],
-    callers,
-    scopes,
-  };
 }
 
 function summary(stack: Stack, stackFile: string, tookMs: number): string {
@@ -84,9 +55,10 @@ Refused, because the tenant adatum is suspended in the policy:
 
   ${ask("adatum")}
 
-The identity provider rolls its signing key, and no caller notices:
+See what happens when the identity provider rolls its key, somebody steals a signature, cuts the vault's log, signs too
+much or not at all:
 
-  npm run drill -- rollover
+  npm run drill -- rollover | theft | log-cut | burst | silence
 
 Ctrl-C stops everything.`;
 }

@@ -4,7 +4,7 @@ import { AzureNamedKeyCredential, TableClient } from "@azure/data-tables";
 import { BlobServiceClient, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { type AzuriteOptions, createAzurite } from "./azurite.ts";
 import type { Service } from "./stack-control.ts";
-import { ledgerTable, metadataContainer, policyContainer, storageAccount } from "./world.ts";
+import { auditTable, ledgerTable, metadataContainer, policyContainer, storageAccount } from "./world.ts";
 
 export interface Storage extends Service {
   /** Full access to blobs, for tests that play an operator or an attacker. */
@@ -23,6 +23,11 @@ export async function startStorage(options: Omit<AzuriteOptions, "accountName">)
   const ledger = new TableClient(urlOf("table"), ledgerTable, new AzureNamedKeyCredential(storageAccount, accountKey));
   const blobs = new BlobServiceClient(urlOf("blob"), new StorageSharedKeyCredential(storageAccount, accountKey));
   await ledger.createTable();
+  await new TableClient(
+    urlOf("table"),
+    auditTable,
+    new AzureNamedKeyCredential(storageAccount, accountKey),
+  ).createTable();
   for (const container of [policyContainer, metadataContainer]) {
     await blobs.getContainerClient(container).createIfNotExists();
   }

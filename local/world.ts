@@ -9,6 +9,12 @@ export const callerRole = "Tokens.Issue";
 export const vaultHost = "keyhold-local.vault.azure.net";
 export const storageAccount = "keyholdlocal";
 export const ledgerTable = "keyholdledger";
+export const auditTable = "keyholdaudit";
+/** Application Insights: a key that is not one, and the host that telemetry is sent to. */
+export const telemetryHost = "keyhold-local.in.applicationinsights.azure.com";
+export const applicationInsights = `InstrumentationKey=80000000-0000-4000-8000-000000000001;IngestionEndpoint=https://${telemetryHost}/`;
+/** The Log Analytics workspace that the vault logs to. */
+export const workspaceId = "70000000-0000-4000-8000-000000000001";
 export const policyContainer = "keyhold";
 export const metadataContainer = "metadata";
 /** The key that re-signs metadata for relying parties. */
@@ -25,10 +31,11 @@ export const tenants = {
 
 export const scopes = { graph: "https://graph.microsoft.com/.default", orders: "https://orders.example/.default" };
 
-/** Managed identities. `callers` are internal workloads; the other two are Keyhold's own. */
+/** Managed identities. `callers` are internal workloads; these are Keyhold's own. */
 export const identities = {
   signing: identity(1, "keyhold-signing"),
   storage: identity(2, "keyhold-storage"),
+  monitoring: identity(3, "keyhold-monitoring"),
 };
 
 export const callers = {

@@ -10,9 +10,15 @@ import { createMetadataTransport } from "./adapters/metadata-transport.ts";
 import { policyBlob } from "./adapters/policy-blob.ts";
 import { policyFile } from "./adapters/policy-file.ts";
 import { createPolicySource } from "./adapters/policy-source.ts";
+import { createTableAuditStore } from "./adapters/table-audit-store.ts";
 import { createTableLedger } from "./adapters/table-ledger.ts";
+import { createTableLedgerReader } from "./adapters/table-ledger-reader.ts";
+import { createTelemetry } from "./adapters/telemetry.ts";
+import { createVaultLogReader } from "./adapters/vault-log-reader.ts";
 import { signXml } from "./adapters/xml-publisher.ts";
 import { ConfigurationError, readConfig } from "./config.ts";
+import type { RecordEvent } from "./domain/events.ts";
+import { keyNamesOf } from "./domain/issuing/access-policy.ts";
 import { createCurrentPolicy } from "./domain/issuing/current-policy.ts";
 import { createFailureCache } from "./domain/issuing/failure-cache.ts";
 import type { IssuingContext } from "./domain/issuing/issue-token.ts";
@@ -20,13 +26,25 @@ import { createMintBudget } from "./domain/issuing/mint-budget.ts";
 import { createTokenCache } from "./domain/issuing/token-cache.ts";
 import { createMetadataKeeper } from "./domain/metadata/metadata-keeper.ts";
 import { createIdpPublisher } from "./domain/metadata/publish-idp.ts";
+import { type SignAuditPorts, signAuditRun } from "./domain/sign-audit/run-audit.ts";
 
 /** The whole app on one screen: settings -> adapters -> what the functions use. Throws at load if anything is bad. */
 const config = readConfig();
 const { cloud, homeTenantId, instance } = config;
 const clock = Date.now;
 const random = Math.random;
-const record = createEventLog(clock, console.log);
+const monitoringIdentity = new ManagedIdentityCredential({ clientId: config.monitoringIdentityClientId });
+const telemetry = createTelemetry({
+  connectionString: config.applicationInsightsConnectionString,
+  credential: monitoringIdentity,
+  clock,
+  instance,
+});
+const log = createEventLog(clock, console.log);
+const record: RecordEvent = (event) => {
+  log(event);
+  telemetry.record(event);
+};
 
 const signingIdentity = new ManagedIdentityCredential({ clientId: config.signingIdentityClientId });
 const storageIdentity = new ManagedIdentityCredential({ clientId: config.storageIdentityClientId });
@@ -79,6 +97,20 @@ const issuing: IssuingContext = {
   record,
 };
 
+const signAudit: SignAuditPorts = {
+  vaultLog: createVaultLogReader({
+    cloud,
+    workspaceId: config.logWorkspaceId,
+    credential: monitoringIdentity,
+    ...(config.vaultResourceId === undefined ? {} : { vaultResourceId: config.vaultResourceId }),
+  }),
+  ledger: createTableLedgerReader(config.ledgerTableUrl, storageIdentity),
+  store: createTableAuditStore(config.auditTableUrl, storageIdentity),
+  signingObjectId: config.signingIdentityObjectId,
+  keyNames: () => currentPolicy.at(clock()).then(keyNamesOf, () => []),
+  record,
+};
+
 // A policy that is broken stops the start; one that cannot be read now does not, since it may be readable in a moment.
 const problems = await currentPolicy.load(clock());
 if (problems.length > 0) throw new ConfigurationError(problems.map(({ path, rule }) => `policy ${path} ${rule}`));
@@ -88,7 +120,11 @@ export const keyhold = {
   discovery: { publicUrl: config.publicUrl, cloud, clock },
   metadata: { find: metadata.find, clock },
   refreshMetadata: metadata.refreshAll,
+  recordSignRate: () => signAuditRun(clock(), signAudit),
   readiness: { callerKeys: metadata.home, currentPolicy, clock },
-  /** Before the process ends: every outcome is written. */
-  drain: () => ledger.drain(),
+  /** Before the process ends: every outcome is written, and every event sent. */
+  drain: async () => {
+    await ledger.drain();
+    await telemetry.flush();
+  },
 };

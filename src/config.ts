@@ -18,6 +18,16 @@ export interface Config {
   policy: { file: string } | { blobUrl: string };
   /** The ledger's table. */
   ledgerTableUrl: string;
+  /** The table of the audit: its state, findings and rates. */
+  auditTableUrl: string;
+  /** The Log Analytics workspace ("Workspace ID") that the vault's audit log goes to. */
+  logWorkspaceId: Guid;
+  /** ARM id of the vault, where other vaults log to the same workspace. */
+  vaultResourceId: string | undefined;
+  /** Client id of the managed identity that reads the vault's log. */
+  monitoringIdentityClientId: Guid;
+  /** Object id of the identity that signs, as the vault's log names it. */
+  signingIdentityObjectId: Guid;
   /** The container of last-known-good metadata. */
   metadataContainerUrl: string;
   /** A PEM file of the roots that may vouch for Entra's hosts, instead of those that Keyhold brings with it. */
@@ -28,6 +38,8 @@ export interface Config {
   storageIdentityClientId: Guid;
   mints: { perMinute: number; perMinutePerCaller: number };
   tokenCache: { maxTokens: number; maxBytes: number };
+  /** Application Insights, as the platform sets it; undefined: the log is all there is. */
+  applicationInsightsConnectionString: string | undefined;
   /** Names this process in the ledger. */
   instance: string;
 }
@@ -46,7 +58,7 @@ export class ConfigurationError extends Error {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Every setting of ours; WEBSITE_HOSTNAME and WEBSITE_INSTANCE_ID come from the platform. */
+/** Every setting of ours; WEBSITE_* and APPLICATIONINSIGHTS_* come from the platform. */
 export const settingNames = [
   "KEYHOLD_CLOUD",
   "KEYHOLD_HOME_TENANT_ID",
@@ -56,9 +68,14 @@ export const settingNames = [
   "KEYHOLD_POLICY_FILE",
   "KEYHOLD_POLICY_BLOB_URL",
   "KEYHOLD_LEDGER_TABLE_URL",
+  "KEYHOLD_AUDIT_TABLE_URL",
+  "KEYHOLD_LOG_WORKSPACE_ID",
+  "KEYHOLD_VAULT_RESOURCE_ID",
   "KEYHOLD_METADATA_CONTAINER_URL",
   "KEYHOLD_METADATA_ROOTS_FILE",
   "KEYHOLD_SIGNING_IDENTITY_CLIENT_ID",
+  "KEYHOLD_SIGNING_IDENTITY_OBJECT_ID",
+  "KEYHOLD_MONITORING_IDENTITY_CLIENT_ID",
   "KEYHOLD_STORAGE_IDENTITY_CLIENT_ID",
   "KEYHOLD_MINTS_PER_MINUTE",
   "KEYHOLD_MINTS_PER_MINUTE_PER_CALLER",
@@ -92,6 +109,11 @@ export function readConfig(env: Environment = process.env): Config {
     publicUrl: readPublicUrl(env, settings),
     policy: readPolicyPlace(env, settings, cloud, problems),
     ledgerTableUrl: settings.storageUrl("KEYHOLD_LEDGER_TABLE_URL", cloud, "table", /^\/[A-Za-z][A-Za-z0-9]{2,62}$/),
+    auditTableUrl: settings.storageUrl("KEYHOLD_AUDIT_TABLE_URL", cloud, "table", /^\/[A-Za-z][A-Za-z0-9]{2,62}$/),
+    logWorkspaceId: settings.guid("KEYHOLD_LOG_WORKSPACE_ID", "the workspace that the vault's audit log goes to"),
+    vaultResourceId: readVaultResourceId(env.KEYHOLD_VAULT_RESOURCE_ID?.trim(), problems),
+    monitoringIdentityClientId: settings.guid("KEYHOLD_MONITORING_IDENTITY_CLIENT_ID", "the identity that reads logs"),
+    signingIdentityObjectId: settings.guid("KEYHOLD_SIGNING_IDENTITY_OBJECT_ID", "the object id of the one that signs"),
     metadataContainerUrl: settings.storageUrl("KEYHOLD_METADATA_CONTAINER_URL", cloud, "blob", /^\/[a-z0-9-]{3,63}$/),
     metadataRootsFile: env.KEYHOLD_METADATA_ROOTS_FILE?.trim() || undefined,
     signingIdentityClientId: settings.guid("KEYHOLD_SIGNING_IDENTITY_CLIENT_ID", "the identity that may sign"),
@@ -104,12 +126,15 @@ export function readConfig(env: Environment = process.env): Config {
       maxTokens: settings.count("KEYHOLD_CACHE_MAX_TOKENS", 20_000, 1, 1_000_000),
       maxBytes: settings.count("KEYHOLD_CACHE_MAX_BYTES", 134_217_728, 1_048_576, 1_073_741_824),
     },
+    applicationInsightsConnectionString: env.APPLICATIONINSIGHTS_CONNECTION_STRING?.trim() || undefined,
     instance: env.WEBSITE_INSTANCE_ID?.slice(0, 16) ?? `process-${process.pid}`,
   };
-  if (config.signingIdentityClientId === config.storageIdentityClientId && config.signingIdentityClientId !== "") {
-    problems.push(
-      "KEYHOLD_STORAGE_IDENTITY_CLIENT_ID must not be the identity that signs: give storage its own, so that no token for storage can sign",
-    );
+  for (const [name, id] of [
+    ["KEYHOLD_STORAGE_IDENTITY_CLIENT_ID", config.storageIdentityClientId],
+    ["KEYHOLD_MONITORING_IDENTITY_CLIENT_ID", config.monitoringIdentityClientId],
+  ] as const) {
+    if (id === "" || id !== config.signingIdentityClientId) continue;
+    problems.push(`${name} must not be the identity that signs: give it another, so that none but signing can sign`);
   }
   if (problems.length > 0) throw new ConfigurationError(problems);
   return Object.freeze(config);
@@ -166,6 +191,13 @@ function readPublicUrl(env: Environment, settings: Reader): string {
   const byPlatform = env.WEBSITE_HOSTNAME === undefined ? undefined : `https://${env.WEBSITE_HOSTNAME}`;
   const text = env.KEYHOLD_PUBLIC_URL?.trim() || byPlatform;
   return settings.origin("KEYHOLD_PUBLIC_URL", text, "set it to the address that callers use");
+}
+
+function readVaultResourceId(id: string | undefined, problems: string[]): string | undefined {
+  if (!id) return undefined;
+  if (/^\/subscriptions\/[\w./()-]+\/providers\/microsoft\.keyvault\/vaults\/[\w-]+$/i.test(id)) return id;
+  problems.push("KEYHOLD_VAULT_RESOURCE_ID must be the ARM id of a vault, /subscriptions/...: correct it or remove it");
+  return undefined;
 }
 
 function readPolicyPlace(env: Environment, settings: Reader, cloud: Cloud, problems: string[]): Config["policy"] {

@@ -8,6 +8,7 @@ import "./functions/keys.ts";
 import "./functions/federation-metadata.ts";
 import "./functions/idp-metadata.ts";
 import "./functions/refresh-metadata.ts";
+import "./functions/record-sign-rate.ts";
 import "./functions/health-live.ts";
 import "./functions/health-ready.ts";
 

@@ -9,6 +9,9 @@ type Env = Record<string, string | undefined>;
 
 const signingId = "60000000-ffff-4000-8000-000000000001";
 const storageId = "60000000-ffff-4000-8000-000000000002";
+const monitoringId = "60000000-ffff-4000-8000-000000000003";
+const signingObjectId = "60000000-ffff-4000-8000-000000000004";
+const workspaceId = "60000000-ffff-4000-8000-000000000005";
 
 function validEnv(): Env {
   return {
@@ -18,8 +21,12 @@ function validEnv(): Env {
     KEYHOLD_PUBLIC_URL: "https://keyhold.example.com",
     KEYHOLD_POLICY_BLOB_URL: "https://account.blob.core.windows.net/policy/policy.json",
     KEYHOLD_LEDGER_TABLE_URL: "https://account.table.core.windows.net/ledger",
+    KEYHOLD_AUDIT_TABLE_URL: "https://account.table.core.windows.net/audit",
+    KEYHOLD_LOG_WORKSPACE_ID: workspaceId,
     KEYHOLD_METADATA_CONTAINER_URL: "https://account.blob.core.windows.net/metadata",
     KEYHOLD_SIGNING_IDENTITY_CLIENT_ID: signingId,
+    KEYHOLD_SIGNING_IDENTITY_OBJECT_ID: signingObjectId,
+    KEYHOLD_MONITORING_IDENTITY_CLIENT_ID: monitoringId,
     KEYHOLD_STORAGE_IDENTITY_CLIENT_ID: storageId,
   };
 }
@@ -47,6 +54,12 @@ describe("valid settings", () => {
       publicUrl: "https://keyhold.example.com",
       policy: { blobUrl: "https://account.blob.core.windows.net/policy/policy.json" },
       ledgerTableUrl: "https://account.table.core.windows.net/ledger",
+      applicationInsightsConnectionString: undefined,
+      auditTableUrl: "https://account.table.core.windows.net/audit",
+      logWorkspaceId: workspaceId,
+      vaultResourceId: undefined,
+      monitoringIdentityClientId: monitoringId,
+      signingIdentityObjectId: signingObjectId,
       metadataContainerUrl: "https://account.blob.core.windows.net/metadata",
       metadataRootsFile: undefined,
       signingIdentityClientId: signingId,
@@ -105,9 +118,10 @@ describe("valid settings", () => {
           KEYHOLD_CLOUD: cloud.name,
           KEYHOLD_POLICY_BLOB_URL: `https://account.blob${other.storageHostSuffix}/policy/policy.json`,
           KEYHOLD_LEDGER_TABLE_URL: `https://account.table${other.storageHostSuffix}/ledger`,
+          KEYHOLD_AUDIT_TABLE_URL: `https://account.table${other.storageHostSuffix}/audit`,
           KEYHOLD_METADATA_CONTAINER_URL: `https://account.blob${other.storageHostSuffix}/metadata`,
         };
-        assert.equal(problemsOf(env).length, cloud === other ? 0 : 3);
+        assert.equal(problemsOf(env).length, cloud === other ? 0 : 4);
       }
     });
   }
@@ -142,6 +156,10 @@ const broken: [name: string, value: string | undefined, rule: RegExp][] = [
   ["KEYHOLD_LEDGER_TABLE_URL", `https://account.table.core.windows.net/ledger#${secret}`, /storage URL/],
   ["KEYHOLD_LEDGER_TABLE_URL", `https://u:${secret}@account.table.core.windows.net/ledger`, /storage URL/],
   ["KEYHOLD_LEDGER_TABLE_URL", "https://account.table.core.windows.net/x/../ledger", /storage URL/],
+  ["KEYHOLD_AUDIT_TABLE_URL", undefined, /storage URL/],
+  ["KEYHOLD_LOG_WORKSPACE_ID", undefined, /GUID/],
+  ["KEYHOLD_MONITORING_IDENTITY_CLIENT_ID", secret, /GUID/],
+  ["KEYHOLD_SIGNING_IDENTITY_OBJECT_ID", secret, /GUID/],
   ["KEYHOLD_METADATA_CONTAINER_URL", undefined, /storage URL/],
   ["KEYHOLD_METADATA_CONTAINER_URL", "https://account.blob.core.windows.net/metadata/x", /storage URL/],
   ["KEYHOLD_METADATA_CONTAINER_URL", "https://account.table.core.windows.net/metadata", /storage URL/],
@@ -221,6 +239,6 @@ test("all problems are reported at once", () => {
 test("an empty environment names every setting that is needed", () => {
   assert.throws(
     () => readConfig({}),
-    (error) => error instanceof ConfigurationError && error.problems.length === 8,
+    (error) => error instanceof ConfigurationError && error.problems.length === 12,
   );
 });

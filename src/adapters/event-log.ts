@@ -8,6 +8,9 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
     case "policy_applied":
     case "metadata_promoted":
     case "metadata_refresh_finished":
+    case "sign_audit_finished":
+    case "sign_audit_resolved":
+    case "sign_rate_judged":
       return "info";
     case "token_renewal_failed":
     case "metadata_keys_differ":
@@ -21,6 +24,9 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
     case "metadata_stale":
     case "metadata_store_unavailable":
     case "metadata_not_republished":
+    case "sign_audit_finding":
+    case "sign_audit_failed":
+    case "sign_rate_abnormal":
       return "error";
     default:
       return event satisfies never;

@@ -5,8 +5,8 @@ import type { RecordEvent } from "../domain/events.ts";
 import { Fault } from "../domain/fault.ts";
 import type { Guid } from "../domain/guid.ts";
 import type { Ledger, SignIntent, SignOutcome } from "../domain/sign-audit/ledger.ts";
-import { timeOfLedgerId } from "../domain/sign-audit/ledger-id.ts";
 import { errorClass } from "./error-class.ts";
+import { partitionOf } from "./ledger-partition.ts";
 
 /** Milliseconds for one write. */
 const timeoutMs = 3_000;
@@ -48,12 +48,6 @@ export function createTableLedger(url: string, credential: TokenCredential, reco
       await Promise.all(pending);
     },
   };
-}
-
-/** An hour in sixteen partitions: spread enough to write, few enough to read an hour of it. */
-export function partitionOf(id: Guid): string {
-  const hour = new Date(timeOfLedgerId(id)).toISOString().slice(0, 13);
-  return `${hour}_${id.at(-1)}`;
 }
 
 function intentEntity({ id, timeMs, ...intent }: SignIntent) {

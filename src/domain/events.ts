@@ -3,6 +3,8 @@ import type { Guid } from "./guid.ts";
 import type { Refusal } from "./issuing/refusal.ts";
 import type { Continuity } from "./metadata/continuity.ts";
 import type { MetadataRefusal } from "./metadata/refusal.ts";
+import type { Finding, FindingKind } from "./sign-audit/finding.ts";
+import type { Band, SignRateVerdict } from "./sign-audit/sign-rate.ts";
 
 /**
  * What happened, for operators. A closed list of names and fields: what is not here cannot be logged, so no token,
@@ -37,7 +39,29 @@ export type KeyholdEvent =
   | { event: "policy_rejected"; etag: string; problems: readonly { path: string; rule: string }[] }
   | { event: "policy_not_readable"; ageSeconds: number | undefined; because: string }
   | { event: "ledger_outcome_lost"; ledgerId: Guid; outcome: string; because: string }
-  | MetadataEvent;
+  | MetadataEvent
+  | SignAuditEvent;
+
+/** Of the comparison of the ledger with the vault's own log, and of the sign rate with its baseline. */
+export type SignAuditEvent =
+  | ({ event: "sign_audit_finding" } & FindingFacts)
+  | ({ event: "sign_audit_resolved" } & FindingFacts)
+  | ({ event: "sign_rate_judged" } & RateFacts)
+  | ({ event: "sign_rate_abnormal" } & RateFacts)
+  | { event: "sign_audit_finished"; windows: number; lagSeconds: number }
+  | { event: "sign_audit_failed"; because: string };
+
+interface FindingFacts extends Omit<Finding, "kind" | "candidates"> {
+  finding: FindingKind;
+  candidates?: number;
+}
+
+interface RateFacts extends Pick<Band, "low" | "high" | "median" | "basis"> {
+  keyName: string;
+  windowFromMs: number;
+  signs: number;
+  verdict: SignRateVerdict;
+}
 
 /** `source` is the name of a metadata source (metadata/source.ts); keys are named by `kid`. */
 export type MetadataEvent =

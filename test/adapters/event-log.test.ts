@@ -12,6 +12,9 @@ const ids = { tenantId: contosoId, clientId, scope: graphScope };
 
 const metadata = { source: contosoId, document: "jwks" as const };
 
+const finding = { finding: "unaccounted_signature" as const, id: "f", severity: 0 as const, timeMs: startMs };
+const rate = { keyName: "k", windowFromMs: startMs, signs: 9, low: 0, high: 5, median: 2, basis: "history" as const };
+
 type Level = "info" | "warn" | "error";
 /** One of each name: a new event does not compile until it is here. */
 const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level][]> = {
@@ -42,6 +45,12 @@ const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level]
   ],
   metadata_not_republished: [[{ event: "metadata_not_republished", source: contosoId, code: "x" }, "error"]],
   metadata_refresh_finished: [[{ event: "metadata_refresh_finished", sources: 1, durationMs: 1 }, "info"]],
+  sign_audit_finding: [[{ event: "sign_audit_finding", ...finding }, "error"]],
+  sign_audit_resolved: [[{ event: "sign_audit_resolved", ...finding }, "info"]],
+  sign_rate_judged: [[{ event: "sign_rate_judged", ...rate, verdict: "normal" }, "info"]],
+  sign_rate_abnormal: [[{ event: "sign_rate_abnormal", ...rate, verdict: "above" }, "error"]],
+  sign_audit_finished: [[{ event: "sign_audit_finished", windows: 1, lagSeconds: 900 }, "info"]],
+  sign_audit_failed: [[{ event: "sign_audit_failed", because: "vault_log_throttled" }, "error"]],
 };
 
 describe("the event log", () => {

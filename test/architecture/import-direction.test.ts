@@ -13,7 +13,7 @@ interface Rule {
   packages: RegExp;
 }
 
-const azureClients = /^(@azure\/|jose$|oauth4webapi$|zod$|xml-crypto$|@xmldom\/xmldom\/|node:)/;
+const azureClients = /^(@azure\/|jose$|oauth4webapi$|zod$|xml-crypto$|@opentelemetry\/|@xmldom\/xmldom\/|node:)/;
 const rules: Record<string, Rule> = {
   index: { parts: ["functions", "composition"], packages: /^@azure\/functions$/ },
   functions: { parts: ["composition", "http"], packages: /^@azure\/functions$/ },

@@ -68,6 +68,7 @@ test("from a folder without node_modules the worker's rules load it, and it list
     "idp-metadata httpTrigger GET /{tenantId}/federationmetadata/2007-06/idp.xml",
     "keys httpTrigger GET /{tenantId}/discovery/v2.0/keys",
     "openid-configuration httpTrigger GET /{tenantId}/v2.0/.well-known/openid-configuration",
+    "recordSignRate timerTrigger 30 */5 * * * *",
     "refreshMetadata timerTrigger 0 17 * * * *",
     "token httpTrigger POST /{tenantId}/oauth2/v2.0/token",
   ]);

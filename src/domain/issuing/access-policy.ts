@@ -52,6 +52,12 @@ export interface GrantRule {
   issuesAssertion: boolean;
 }
 
+/** Names of all keys that the policy signs with. */
+export function keyNamesOf({ clients, publisher }: AccessPolicy): string[] {
+  const names = [...clients.values()].map(({ certificate }) => certificate.keyName);
+  return [...new Set(publisher ? [...names, publisher.keyName] : names)];
+}
+
 /** What is asked: a token for a scope, or an assertion, which no scope can narrow. */
 export type Ask = { issues: "token"; scope: Scope } | { issues: "assertion" };
 

@@ -1,0 +1,43 @@
+import { bandOf } from "../../src/domain/sign-audit/baseline.ts";
+import {
+  type Band,
+  hourMs,
+  type JudgedWindow,
+  type SignHistory,
+  windowMs,
+} from "../../src/domain/sign-audit/sign-rate.ts";
+import { judge, opensEpisode } from "../../src/domain/sign-audit/sign-rate-verdict.ts";
+
+/** What the app would have done: every window judged in order, with nothing known but what came before it. */
+export interface Replay {
+  judged: SignHistory;
+  windows: readonly JudgedWindow[];
+  /** The windows that open an episode. */
+  alarms: readonly JudgedWindow[];
+}
+
+/** `before`: what was judged earlier; its windows from `fromMs` on are not looked at. */
+export function replay(
+  fromMs: number,
+  toMs: number,
+  signsAt: (startMs: number) => number,
+  before?: SignHistory,
+  isEnough: (alarm: JudgedWindow) => boolean = () => false,
+): Replay {
+  const windows: JudgedWindow[] = [];
+  const judged: SignHistory = {
+    get: (startMs) => (startMs < fromMs ? before?.get(startMs) : windows[(startMs - fromMs) / windowMs]),
+  };
+  const alarms: JudgedWindow[] = [];
+  // The band is the same for all windows of one hour.
+  let band: Band | undefined;
+  for (let startMs = fromMs; startMs < toMs; startMs += windowMs) {
+    if (!band || startMs % hourMs === 0) band = bandOf(startMs, judged);
+    const window = judge({ startMs, signs: signsAt(startMs) }, band, judged);
+    windows.push(window);
+    if (!opensEpisode(window, judged)) continue;
+    alarms.push(window);
+    if (isEnough(window)) break;
+  }
+  return { judged, windows, alarms };
+}

@@ -1,0 +1,55 @@
+/**
+ * Runs the audit of the local stack as it will run some time from now: the product's own code, in a process whose clock
+ * is ahead. The vault's log needs a quarter of an hour to settle, and who tries it out has no patience for that.
+ */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+export interface AuditEnvironment {
+  settings: Record<string, string>;
+  routes: Record<string, number>;
+  caFile: string;
+}
+
+export type LoggedEvent = Record<string, unknown> & { event: string };
+
+const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+
+/** What the audit had to say. */
+export async function runAuditAsOf(aheadMs: number, environment: AuditEnvironment): Promise<LoggedEvent[]> {
+  const stdout = await run(environment, aheadMs, "audit-once.ts");
+  return stdout
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as LoggedEvent);
+}
+
+/** An audit of its own, beside that of the timer: new tables, and `usualSigns` a window for eight weeks (0: none). */
+export async function prepareAudit(environment: AuditEnvironment, usualSigns: number): Promise<AuditEnvironment> {
+  const { origin } = new URL(environment.settings.KEYHOLD_AUDIT_TABLE_URL ?? "");
+  const table = `${origin}/audit${Date.now()}`;
+  const own = { ...environment, settings: { ...environment.settings, KEYHOLD_AUDIT_TABLE_URL: table } };
+  await run(own, 0, "audit-prepare.ts", `${usualSigns}`);
+  return own;
+}
+
+async function run(
+  { settings, routes, caFile }: AuditEnvironment,
+  aheadMs: number,
+  file: string,
+  ...args: string[]
+): Promise<string> {
+  const preloads = ["--import", path("network/redirect.ts"), "--import", path("network/clock.ts")];
+  const { stdout } = await promisify(execFile)(process.execPath, [...preloads, path(file), ...args], {
+    env: {
+      PATH: process.env.PATH,
+      NODE_EXTRA_CA_CERTS: caFile,
+      LOCAL_ROUTES: JSON.stringify(routes),
+      LOCAL_CLOCK_AHEAD_MS: `${aheadMs}`,
+      ...settings,
+    },
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout;
+}

@@ -1,0 +1,91 @@
+/**
+ * The table AZKVAuditLogs as a reader finds it at some moment: what the vault logged, but later, some of it much later,
+ * some of it twice, in no order, and, after tampering, not all of it. Which rows are struck follows from their
+ * CorrelationId, so that two queries agree.
+ */
+import { createHash } from "node:crypto";
+import type { AuditEvent } from "../key-vault/audit-log.ts";
+
+export interface LogSettings {
+  /** A row can be queried so long after its TimeGenerated, milliseconds. */
+  ingestionLagMs: number;
+  /** Share of rows, 0 to 1, that come `lateMs` later than the others. */
+  lateShare: number;
+  lateMs: number;
+  /** Share of rows that are there twice. */
+  duplicateShare: number;
+  /** The rows of an answer come in no order, as of a query that does not sort. */
+  reorder: boolean;
+  /** An answer with more rows is cut to so many and called partial. */
+  rowLimit: number;
+  /** Rows that match any of these are gone. */
+  cut: RowMatch[];
+}
+
+/** All that is named must match; nothing named matches every row. */
+export interface RowMatch {
+  correlationId?: string;
+  operation?: string;
+  objectId?: string;
+  /** Included and excluded, ISO 8601. */
+  startTime?: string;
+  endTime?: string;
+}
+
+export const usualLogSettings: LogSettings = {
+  ingestionLagMs: 0,
+  lateShare: 0,
+  lateMs: 0,
+  duplicateShare: 0,
+  reorder: false,
+  rowLimit: 500_000,
+  cut: [],
+};
+
+export interface LoggedRow {
+  event: AuditEvent;
+  /** `ingestion_time()`. A row can be queried from then on. */
+  ingestedMs: number;
+}
+
+/** The rows that a query at `nowMs` sees. */
+export function visibleRows(audit: readonly AuditEvent[], settings: LogSettings, nowMs: number): LoggedRow[] {
+  return audit
+    .filter((event) => !settings.cut.some((match) => matches(event, match)))
+    .map((event) => ({ event, ingestedMs: ingestedAt(event, settings) }))
+    .filter(({ ingestedMs }) => nowMs >= ingestedMs)
+    .flatMap((row) => (isStruck(row.event, "duplicate", settings.duplicateShare) ? [row, row] : [row]));
+}
+
+/** By a hash, so that the same rows come in the same wrong order. */
+export function shuffle<T>(rows: readonly T[]): T[] {
+  return rows
+    .map((row, place) => ({ row, rank: shareOf(JSON.stringify(row), `order ${place}`) }))
+    .sort((one, other) => one.rank - other.rank)
+    .map(({ row }) => row);
+}
+
+function ingestedAt(event: AuditEvent, settings: LogSettings): number {
+  const lateMs = isStruck(event, "late", settings.lateShare) ? settings.lateMs : 0;
+  return Date.parse(event.TimeGenerated) + settings.ingestionLagMs + lateMs;
+}
+
+function matches(event: AuditEvent, match: RowMatch): boolean {
+  const timeMs = Date.parse(event.TimeGenerated);
+  return (
+    (match.correlationId === undefined || match.correlationId === event.CorrelationId) &&
+    (match.operation === undefined || match.operation === event.OperationName) &&
+    (match.objectId === undefined || match.objectId === event.Identity.claim.oid) &&
+    (match.startTime === undefined || timeMs >= Date.parse(match.startTime)) &&
+    (match.endTime === undefined || timeMs < Date.parse(match.endTime))
+  );
+}
+
+function isStruck(event: AuditEvent, purpose: string, share: number): boolean {
+  return share > 0 && shareOf(event.CorrelationId, purpose) < share;
+}
+
+/** Evenly spread over 0 (included) to 1 (excluded). */
+function shareOf(text: string, purpose: string): number {
+  return createHash("sha256").update(`${purpose}\n${text}`).digest().readUInt32BE() / 2 ** 32;
+}

@@ -1,0 +1,54 @@
+import type { KeyholdEvent } from "../domain/events.ts";
+
+/**
+ * The members of an event as a custom event's flat properties: `refusal.reason`, `fault.code`; lists joined. The union
+ * of events is closed, so that there is no secret to begin with. What callers wrote (a scope, a client's name) could
+ * still be one that lies in the wrong place, so whatever looks like a token or a signed URL is blanked here, before it
+ * leaves the process.
+ */
+export type Attributes = Record<string, string | number | boolean>;
+
+/** Application Insights keeps 8192 characters of a value; none of ours needs as many. */
+const maxCharacters = 2048;
+const maxItems = 50;
+
+const secrets = [
+  /eyJ[\w-]{6,}(?:\.[\w-]*){0,4}/g, // a token or its first part: base64url of {"
+  /\b(?:sig|code|client_secret|client_assertion|assertion|password|accountkey|sharedaccesskey)=[^&\s;]+/gi,
+  /\bBearer\s+\S{16,}/gi,
+];
+
+export function attributesOf({ event: _, ...members }: KeyholdEvent): Attributes {
+  const attributes: Attributes = {};
+  for (const [name, value] of Object.entries(members)) add(attributes, name, value);
+  return attributes;
+}
+
+function add(attributes: Attributes, name: string, value: unknown): void {
+  if (Array.isArray(value)) {
+    attributes[name] = clean(value.slice(0, maxItems).map(itemText).filter(Boolean).join(", "));
+    if (value.length > maxItems) attributes[`${name}.count`] = value.length;
+  } else if (typeof value === "object" && value !== null && !name.includes(".")) {
+    for (const [inner, each] of Object.entries(value)) add(attributes, `${name}.${inner}`, each);
+  } else if (typeof value === "string") {
+    attributes[name] = clean(value);
+  } else if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))) {
+    attributes[name] = value;
+  }
+}
+
+/** An item of a list: a scalar, or a record of scalars such as a problem of the policy. */
+function itemText(item: unknown): string {
+  if (typeof item === "object" && item !== null) return Object.values(item).filter(isScalar).join(" ");
+  return isScalar(item) ? String(item) : "";
+}
+
+function isScalar(value: unknown): value is string | number | boolean {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+}
+
+/** Blanked first and cut then: half a token is not recognised. */
+function clean(text: string): string {
+  const bounded = text.slice(0, 4 * maxCharacters);
+  return secrets.reduce((rest, secret) => rest.replace(secret, "[removed]"), bounded).slice(0, maxCharacters);
+}

@@ -1,0 +1,110 @@
+import { env } from "node:process";
+import type { TokenCredential } from "@azure/identity";
+import { type AzureMonitorExporterOptions, AzureMonitorMetricExporter } from "@azure/monitor-opentelemetry-exporter";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import { LoggerProvider } from "@opentelemetry/sdk-logs";
+import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
+import { attributesOf } from "./telemetry-attributes.ts";
+import { createLane, type LaneOptions } from "./telemetry-lane.ts";
+import { type Measurement, measure, metricsOf } from "./telemetry-metrics.ts";
+import { type MetricKind, type MetricName, metricNames, metrics } from "./telemetry-names.ts";
+import type { TimedEvent } from "./telemetry-queue.ts";
+import { createSender } from "./telemetry-sender.ts";
+
+/**
+ * The part of telemetry that is expensive to load: the SDK and the exporter of Azure Monitor. Only telemetry.ts imports
+ * it, and only when there is time. There is no sampler in it: every record that is emitted is sent.
+ */
+export interface PipelineOptions extends LaneOptions {
+  connectionString: string;
+  credential?: TokenCredential;
+  instance: string;
+  httpClient?: NonNullable<AzureMonitorExporterOptions["httpClient"]>;
+  measureEveryMs: number;
+}
+
+export interface Pipeline {
+  emit(event: TimedEvent): void;
+  countLost(count: number): void;
+  flush(): Promise<void>;
+}
+
+/** Custom events of Application Insights are log records with this attribute. */
+const eventNameAttribute = "microsoft.custom_event.name";
+
+export function createPipeline(options: PipelineOptions): Pipeline {
+  // Written, not read; the exporter has no option for these: no usage data about itself, no envelope that repeats the
+  // resource with every metric.
+  env.APPLICATION_INSIGHTS_NO_STATSBEAT = "true";
+  env.APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED = "true";
+  const exporterOptions: AzureMonitorExporterOptions = {
+    connectionString: options.connectionString,
+    ...(options.credential && { credential: options.credential }),
+    ...(options.httpClient && { httpClient: options.httpClient }),
+    disableOfflineStorage: true,
+    retryOptions: { maxRetries: 0 },
+  };
+  const resource = resourceFromAttributes({ "service.name": "keyhold", "service.instance.id": options.instance });
+  const reader = new PeriodicExportingMetricReader({
+    exporter: new AzureMonitorMetricExporter(exporterOptions),
+    exportIntervalMillis: options.measureEveryMs,
+    exportTimeoutMillis: Math.min(options.measureEveryMs, 30_000),
+  });
+  const meterProvider = new MeterProvider({ resource, readers: [reader] });
+  const record = createInstruments(meterProvider);
+  const countLost = (count: number) => record(measure("keyhold.telemetry.lost", count));
+  const createLogger = () => {
+    const lane = createLane(createSender(exporterOptions), options, countLost);
+    const logger = new LoggerProvider({ resource, processors: [lane] }).getLogger("keyhold");
+    return { logger, flush: () => lane.forceFlush() };
+  };
+  // Requests come in numbers that anyone on the network decides: they must not push out what else happened.
+  const requests = createLogger();
+  const rest = createLogger();
+  return {
+    emit({ event, timeMs }) {
+      const { logger } = event.event === "request_answered" ? requests : rest;
+      // A Date: of a number the SDK assumes that it may count from the start of the process.
+      logger.emit({
+        timestamp: new Date(timeMs),
+        attributes: { ...attributesOf(event), [eventNameAttribute]: event.event },
+      });
+      for (const measurement of metricsOf(event)) record(measurement);
+    },
+    countLost,
+    async flush() {
+      await Promise.allSettled([rest.flush(), requests.flush()]);
+      await meterProvider.forceFlush().catch(() => {});
+    },
+  };
+}
+
+function createInstruments(provider: MeterProvider): (measurement: Measurement) => void {
+  const meter = provider.getMeter("keyhold");
+  type Instrument = (value: number, dimensions: Measurement["dimensions"]) => void;
+  const create: Record<MetricKind, (name: MetricName, unit: string) => Instrument> = {
+    counter(name, unit) {
+      const counter = meter.createCounter(name, { unit });
+      return (value, dimensions) => counter.add(value, dimensions);
+    },
+    gauge(name, unit) {
+      const gauge = meter.createGauge(name, { unit });
+      return (value, dimensions) => gauge.record(value, dimensions);
+    },
+    histogram(name, unit) {
+      const histogram = meter.createHistogram(name, { unit });
+      return (value, dimensions) => histogram.record(value, dimensions);
+    },
+    total(name, unit) {
+      let total = 0;
+      meter.createObservableGauge(name, { unit }).addCallback((result) => {
+        if (total > 0) result.observe(total);
+      });
+      return (value) => {
+        total += value;
+      };
+    },
+  };
+  const instruments = new Map(metricNames.map((name) => [name, create[metrics[name].kind](name, metrics[name].unit)]));
+  return ({ metric, value, dimensions }) => instruments.get(metric)?.(value, dimensions);
+}

@@ -1,0 +1,77 @@
+import type { LogRecordProcessor, SdkLogRecord } from "@opentelemetry/sdk-logs";
+import type { Sender } from "./telemetry-sender.ts";
+
+/**
+ * Records on their way to Application Insights: sent in batches, one after the other, and again out of memory as far as
+ * a batch was not taken (the exporter's own store is a disk that goes with the instance). The SDK's own processor drops
+ * such a batch, and does not count what it drops. Nothing is sampled; no timer keeps the process alive.
+ */
+export interface LaneOptions {
+  sendAfterMs: number;
+  /** How long a batch waits after its first, second ... failure; after the last it is lost. */
+  retryDelaysMs: readonly number[];
+  attemptWithinMs: number;
+  /** Those beyond are lost: memory is bounded. */
+  maxWaiting: number;
+}
+
+const batchSize = 512;
+
+export function createLane(send: Sender, options: LaneOptions, lost: (count: number) => void) {
+  const { sendAfterMs, retryDelaysMs, attemptWithinMs, maxWaiting } = options;
+  const waiting: SdkLogRecord[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let sending: Promise<void> | undefined;
+  let wake = () => {};
+
+  const attempt = (batch: SdkLogRecord[]) =>
+    new Promise<SdkLogRecord[]>((resolve) => {
+      setTimeout(resolve, attemptWithinMs, batch).unref();
+      void send(batch).then(resolve);
+    });
+  const pause = (ms: number) =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+      setTimeout(resolve, ms).unref();
+    });
+  const sendBatch = async (batch: SdkLogRecord[]): Promise<void> => {
+    let left = await attempt(batch);
+    for (const delayMs of retryDelaysMs) {
+      if (left.length === 0) return;
+      await pause(delayMs);
+      left = await attempt(left);
+    }
+    if (left.length > 0) lost(left.length);
+  };
+  const sendAll = async () => {
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, batchSize);
+      await sendBatch(batch);
+      waiting.splice(0, batch.length);
+    }
+  };
+  const start = (): Promise<void> => {
+    clearTimeout(timer);
+    timer = undefined;
+    sending ??= sendAll().finally(() => {
+      sending = undefined;
+    });
+    return sending;
+  };
+
+  return {
+    onEmit(record) {
+      if (waiting.length >= maxWaiting) return lost(1);
+      waiting.push(record);
+      if (sending !== undefined) return;
+      if (waiting.length >= batchSize) void start();
+      else timer ??= setTimeout(start, sendAfterMs).unref();
+    },
+    /** Until everything is sent or lost; a batch that waits for its next attempt does not wait any longer. */
+    forceFlush() {
+      wake();
+      return start();
+    },
+    shutdown: async () => {},
+  } satisfies LogRecordProcessor;
+}

@@ -1,0 +1,101 @@
+import type { TokenCredential } from "@azure/identity";
+import type { RecordEvent } from "../domain/events.ts";
+import { parseGuid } from "../domain/guid.ts";
+import type { Pipeline, PipelineOptions } from "./telemetry-azure-monitor.ts";
+import { createQueue } from "./telemetry-queue.ts";
+
+/**
+ * Events and metrics to Application Insights. It never throws, waits for nothing and takes only so much memory: the
+ * broker works as well without it. The SDK is loaded a moment after the first event, since a cold start pays for all
+ * that is loaded before the first answer (docs/adr/0008-telemetry-wiring.md).
+ */
+export interface Telemetry {
+  record: RecordEvent;
+  /** Everything sent, or the deadline passed. Never rejects. */
+  flush(): Promise<void>;
+}
+
+export interface TelemetryOptions {
+  /** Undefined: nothing is sent, and the SDK is never loaded. */
+  connectionString: string | undefined;
+  /** Without it the connection string alone may write, as Application Insights allows by default. */
+  credential?: TokenCredential;
+  clock: () => number;
+  instance: string;
+  /** For tests. */
+  tuning?: Partial<Tuning>;
+}
+
+export interface Tuning extends Omit<PipelineOptions, "connectionString" | "credential" | "instance"> {
+  loadAfterMs: number;
+  flushWithinMs: number;
+}
+
+const usual: Tuning = {
+  loadAfterMs: 2_000,
+  sendAfterMs: 2_000,
+  measureEveryMs: 60_000,
+  retryDelaysMs: [1_000, 5_000, 20_000, 60_000, 120_000, 120_000],
+  attemptWithinMs: 30_000,
+  maxWaiting: 16_384,
+  flushWithinMs: 5_000,
+};
+
+/** Throws if there is a connection string that cannot be used; its text stays out of the message. */
+export function createTelemetry(options: TelemetryOptions): Telemetry {
+  const { connectionString, credential, clock, instance } = options;
+  if (connectionString === undefined) return { record: () => {}, flush: async () => {} };
+  checkConnectionString(connectionString);
+  const { loadAfterMs, flushWithinMs, ...tuning } = { ...usual, ...options.tuning };
+  const queue = createQueue(tuning.maxWaiting);
+  let pipeline: Pipeline | undefined;
+  let loading: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  const load = async (): Promise<void> => {
+    const { createPipeline } = await import("./telemetry-azure-monitor.ts");
+    pipeline = createPipeline({ connectionString, ...(credential && { credential }), instance, ...tuning });
+    const { events, lost } = queue.drain();
+    if (lost > 0) pipeline.countLost(lost);
+    for (const event of events) pipeline.emit(event);
+  };
+  const ensureLoaded = (): Promise<void> => {
+    clearTimeout(timer);
+    // Not loaded is not sent: the queue keeps its bound, and the JSON lines have every event too.
+    loading ??= load().catch(() => {});
+    return loading;
+  };
+
+  return {
+    record(event) {
+      const timed = { event, timeMs: clock() };
+      if (pipeline) return pipeline.emit(timed);
+      queue.push(timed);
+      timer ??= setTimeout(ensureLoaded, loadAfterMs).unref();
+    },
+    async flush() {
+      if (timer === undefined) return;
+      const deadline = Promise.withResolvers<void>();
+      const cutOff = setTimeout(deadline.resolve, flushWithinMs);
+      await Promise.race([ensureLoaded().then(() => pipeline?.flush()), deadline.promise]);
+      clearTimeout(cutOff);
+    },
+  };
+}
+
+/** The exporter would throw for these, but only when it is loaded; and it would replace http by https silently. */
+function checkConnectionString(text: string): void {
+  const parts = new Map(
+    text.split(";").map((part) => {
+      const [name = "", ...value] = part.split("=");
+      return [name.trim().toLowerCase(), value.join("=").trim()];
+    }),
+  );
+  if (parseGuid(parts.get("instrumentationkey")) === undefined) {
+    throw new TypeError("the connection string of Application Insights must have an InstrumentationKey that is a GUID");
+  }
+  const endpoint = parts.get("ingestionendpoint");
+  if (endpoint !== undefined && !(URL.canParse(endpoint) && new URL(endpoint).protocol === "https:")) {
+    throw new TypeError("the IngestionEndpoint of Application Insights must be an https URL");
+  }
+}

@@ -1,0 +1,67 @@
+import type { TokenCredential } from "@azure/identity";
+import { LogsQueryClient } from "@azure/monitor-query-logs";
+import type { CloudName } from "../domain/cloud.ts";
+import { VaultLogUnavailable } from "../domain/sign-audit/vault-log-reader-port.ts";
+import { errorClass } from "./error-class.ts";
+import { parseRetryAfter } from "./retry-after.ts";
+
+/** Host of the query API and audience of its tokens, as @azure/monitor-query-logs has them. */
+const hosts: Readonly<Record<CloudName, string>> = {
+  public: "api.loganalytics.io",
+  usgovernment: "api.loganalytics.us",
+  china: "api.loganalytics.azure.cn",
+};
+
+const retryOptions = { maxRetries: 2, retryDelayInMs: 500, maxRetryDelayInMs: 4_000 };
+
+/** The deadline of a read, and what its last answer said. */
+export interface Attempt {
+  signal: AbortSignal;
+  status?: number;
+  retryAfter?: string | undefined;
+}
+
+/**
+ * One client per read, for its policies: the SDK drops an operation's own `abortSignal`, and its error for an answer
+ * without a JSON body has lost the status (seen in 1.0.0). Tokens are cached by the credential.
+ */
+export function createLogsClient(cloud: CloudName, credential: TokenCredential, attempt: Attempt): LogsQueryClient {
+  const origin = `https://${hosts[cloud]}`;
+  const client = new LogsQueryClient(credential, {
+    endpoint: `${origin}/v1`,
+    credentials: { scopes: [`${origin}/.default`] },
+    retryOptions,
+  });
+  client.pipeline.addPolicy({
+    name: "keyholdDeadline",
+    sendRequest(request, next) {
+      request.abortSignal = attempt.signal;
+      return next(request);
+    },
+  });
+  const record: Parameters<typeof client.pipeline.addPolicy>[0] = {
+    name: "keyholdLastAnswer",
+    async sendRequest(request, next) {
+      delete attempt.status;
+      const response = await next(request);
+      attempt.status = response.status;
+      attempt.retryAfter = response.headers.get("retry-after");
+      return response;
+    },
+  };
+  client.pipeline.addPolicy(record, { afterPhase: "Sign" });
+  return client;
+}
+
+export function vaultLogUnavailable(error: unknown, { signal, status, retryAfter }: Attempt): VaultLogUnavailable {
+  if (error instanceof VaultLogUnavailable) return error;
+  const because = errorClass(error);
+  if (status === undefined || status < 400) {
+    return new VaultLogUnavailable(signal.aborted ? "timed_out" : "unavailable", { because });
+  }
+  const retryAfterSeconds = parseRetryAfter(retryAfter);
+  const detail = { because, httpStatus: status, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) };
+  if (status === 429) return new VaultLogUnavailable("throttled", detail);
+  if (status === 401 || status === 403) return new VaultLogUnavailable("forbidden", detail);
+  return new VaultLogUnavailable(status < 500 ? "rejected" : "unavailable", detail);
+}

@@ -1,0 +1,103 @@
+import {
+  type Band,
+  highestUsual,
+  hourMs,
+  quietPart,
+  type SignHistory,
+  weekMs,
+  windowMs,
+  windowsPerHour,
+} from "./sign-rate.ts";
+
+/**
+ * What is usual for a key in an hour of the week, from the last eight weeks. Medians over weeks: up to three weeks of
+ * eight may be anything (holidays, incidents) without moving it. Windows that were alarms are left out besides.
+ *
+ * It takes no account of growth: at 30 % a year the median of eight weeks is 2.6 % behind, the limits are at 75 % and
+ * more. It knows no time zones: the busiest and quietest of three hours cover the shift to and from summer time.
+ *
+ * The constants are measured by bench/baseline.ts on synthetic years.
+ */
+const weeks = 8;
+
+/** Fewer are no median that withstands one bad week: until then it is a cold start. */
+const leastWeeks = 3;
+
+/** An hour with fewer windows left than this, after trimming, says nothing of that week. */
+const leastWindows = windowsPerHour / 2;
+
+/** No key is so rare that this many an hour are news: below, medians of eight small numbers are mostly chance. */
+const leastBusiest = 1 / windowsPerHour;
+
+/** A batch, or with summer time the whole day, may come this much earlier or later than in other weeks. */
+const jitterWindows = windowsPerHour;
+
+/** The highest of 36 windows is by chance about two spreads above the mean: more than this is a shape, not chance. */
+const peakDeviations = 3.5;
+
+/** Scales a median absolute deviation to a standard deviation (normal distribution). */
+const madScale = 1.4826;
+
+/**
+ * The cold start's limit for one window: four times what a busy service (0.8 signs a second) makes. Wide on purpose:
+ * in these three weeks it is reconciliation that watches, which needs no history.
+ */
+export const defaultColdStartHigh = 1000;
+
+/** The same for all windows of one hour. */
+export function bandOf(startMs: number, history: SignHistory, coldStartHigh = defaultColdStartHigh): Band {
+  const hourStartMs = startMs - (startMs % hourMs);
+  const hours = [0, -hourMs, hourMs].map((shiftMs) => weeklyRates(hourStartMs + shiftMs, history));
+  const here = hours[0] ?? [];
+  if (here.length < leastWeeks) {
+    return { low: 0, median: 0, high: coldStartHigh, quietest: 0, busiest: 0, spread: 0, basis: "cold-start" };
+  }
+  const known = hours.filter((rates) => rates.length >= leastWeeks);
+  const medians = known.map(medianOf);
+  const residuals = known.flatMap((rates, i) => rates.map((rate) => Math.abs(rate - (medians[i] ?? 0))));
+  const spread = madScale * medianOf(residuals);
+  const quietest = Math.min(...medians);
+  const rate = Math.max(leastBusiest, ...medians);
+  // A batch within the hour: where the usual peak is no chance at this rate, the peak is what is expected.
+  const peak = medianOf(weeklyPeaks(hourStartMs, history));
+  const busiest = peak > rate + peakDeviations * Math.hypot(Math.sqrt(rate), spread) ? peak : rate;
+  const high = highestUsual(1, busiest, spread);
+  return { low: quietPart * quietest, median: medianOf(here), high, quietest, busiest, spread, basis: "history" };
+}
+
+/** Signs per window in the same hour of each week. */
+function weeklyRates(hourStartMs: number, history: SignHistory): number[] {
+  return weeksBefore(hourStartMs)
+    .map((startMs) => usualSigns(startMs, windowsPerHour, history))
+    .filter((signs) => signs.length >= leastWindows)
+    .map((signs) => signs.reduce((sum, n) => sum + n, 0) / signs.length);
+}
+
+/** The highest window of the same hour of each week, or around it. */
+function weeklyPeaks(hourStartMs: number, history: SignHistory): number[] {
+  return weeksBefore(hourStartMs - jitterWindows * windowMs)
+    .map((startMs) => usualSigns(startMs, windowsPerHour + 2 * jitterWindows, history))
+    .filter((signs) => signs.length >= leastWindows)
+    .map((signs) => Math.max(...signs));
+}
+
+function weeksBefore(startMs: number): number[] {
+  return Array.from({ length: weeks }, (_, i) => startMs - (i + 1) * weekMs);
+}
+
+/** Trimmed: without the windows that were alarms, and those never counted. */
+function usualSigns(startMs: number, length: number, history: SignHistory): number[] {
+  const signs: number[] = [];
+  for (let i = 0; i < length; i++) {
+    const window = history.get(startMs + i * windowMs);
+    if (window && window.verdict !== "above" && window.verdict !== "below") signs.push(window.signs);
+  }
+  return signs;
+}
+
+/** 0 of none. */
+function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
+}

@@ -1,0 +1,119 @@
+import {
+  type Band,
+  highestUsual,
+  type JudgedWindow,
+  quietPart,
+  type SignHistory,
+  type SignRateVerdict,
+  type SignWindow,
+  type Span,
+  spans,
+  windowMs,
+} from "./sign-rate.ts";
+
+/**
+ * Whether a key signs more or less than usual. Above: a burst, a theft in bulk. Below: the broker is dead, or its log
+ * is cut. It does not see a theft that hides in the noise: for one signature too many there is reconciliation.
+ *
+ * The constants are measured by bench/baseline.ts on synthetic years.
+ */
+/** Missed signs that no chance explains: where 10 are expected, none come once in 22 000 times. */
+const missedSigns = 10;
+
+/** One quiet window is a deployment or a late log. */
+const leastQuietWindows = 2;
+
+/** Two hours before a quiet run tell the day's own level: on a holiday it is low, whatever the week says. */
+const levelWindows = 24;
+
+/** A day and two hours without any: for keys that sign once a day, with room for a batch that is late. */
+const silentWindows = 312;
+
+/** An episode is over when this many windows in a row were usual: one alarm, not one each time the rate crosses. */
+const calmWindows = 12;
+
+/** `band` is `bandOf(window.startMs, history)`. Older windows must have been judged before. */
+export function judge(window: SignWindow, band: Band, history: SignHistory): JudgedWindow {
+  return { startMs: window.startMs, signs: window.signs, verdict: verdictOf({ ...window, band }, history), band };
+}
+
+/** Whether an alarm is due: the first window of an episode. Its further windows belong to the same alarm. */
+export function opensEpisode(window: JudgedWindow, history: SignHistory): boolean {
+  if (window.verdict !== "above" && window.verdict !== "below") return false;
+  for (let i = 1; i <= calmWindows; i++) {
+    if (history.get(window.startMs - i * windowMs)?.verdict === window.verdict) return false;
+  }
+  return true;
+}
+
+type BandedWindow = Omit<JudgedWindow, "verdict">;
+
+function verdictOf(window: BandedWindow, history: SignHistory): SignRateVerdict {
+  if (window.band.basis === "cold-start") return window.signs > window.band.high ? "above" : "not-judged";
+  if (spans.some((span) => isAbove(window, span, history))) return "above";
+  return isBelow(window, history) || isSilent(window, history) ? "below" : "normal";
+}
+
+/** More in the last `span` windows than usual. A window within the band is not above, whatever came before it. */
+function isAbove(window: BandedWindow, span: Span, history: SignHistory): boolean {
+  if (window.signs <= window.band.busiest) return false;
+  let [signs, expected, spread] = [0, 0, 0];
+  for (let i = 0; i < span; i++) {
+    const each = i === 0 ? window : history.get(window.startMs - i * windowMs);
+    if (each?.band.basis !== "history") return false;
+    signs += each.signs;
+    expected += each.band.busiest;
+    spread += each.band.spread;
+  }
+  return signs > highestUsual(span, expected, spread);
+}
+
+/**
+ * A run of quiet windows that is unlikely both for this hour of the week and at the level of the two hours before the
+ * run. The second keeps holidays from being alarms; its price is a broker that dies at night, found after more windows.
+ * Once below, it stays so until a window is not quiet.
+ */
+function isBelow(window: BandedWindow, history: SignHistory): boolean {
+  if (!isQuiet(window)) return false;
+  // Adds nothing to what the run has missed.
+  if (window.band.quietest === 0) return history.get(window.startMs - windowMs)?.verdict === "below";
+  const run: BandedWindow[] = [window];
+  for (let i = 1; i < silentWindows; i++) {
+    const each = history.get(window.startMs - i * windowMs);
+    if (each?.band.basis !== "history" || !isQuiet(each)) break;
+    if (each.verdict === "below") return true;
+    run.push(each);
+  }
+  if (run.length < leastQuietWindows) return false;
+  const level = levelBefore(window.startMs - (run.length - 1) * windowMs, history);
+  const missed = run.reduce((sum, each) => sum + Math.min(each.band.quietest, level), 0);
+  const signs = run.reduce((sum, each) => sum + each.signs, 0);
+  return missed >= missedSigns && signs <= quietPart * missed;
+}
+
+function isQuiet(window: BandedWindow): boolean {
+  return window.signs <= window.band.low;
+}
+
+/** Signs per window in the two hours before, 0 where they are not all known. */
+function levelBefore(startMs: number, history: SignHistory): number {
+  let signs = 0;
+  for (let i = 1; i <= levelWindows; i++) {
+    const each = history.get(startMs - i * windowMs);
+    if (!each) return 0;
+    signs += each.signs;
+  }
+  return (signs - Math.sqrt(signs)) / levelWindows;
+}
+
+/** Nothing for a day and more, where the week's medians expect enough. */
+function isSilent(window: BandedWindow, history: SignHistory): boolean {
+  if (window.signs > 0) return false;
+  let missed = window.band.median;
+  for (let i = 1; i < silentWindows; i++) {
+    const each = history.get(window.startMs - i * windowMs);
+    if (each?.band.basis !== "history" || each.signs > 0) return false;
+    missed += each.band.median;
+  }
+  return missed >= missedSigns;
+}

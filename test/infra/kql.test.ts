@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "../../src/adapters/vault-log-queries.ts";
+import { analyse, schemas } from "./kusto.ts";
+
+const folder = new URL("../../infra/queries/", import.meta.url);
+const queries = new Map(
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".kql"))
+    .map((name) => [name, readFileSync(new URL(name, folder), "utf8")]),
+);
+const vaultOperations = queries.get("vault-operations.kql") ?? "";
+const asSent = parameterize(vaultOperationsQuery, {
+  fromMs: Date.UTC(2026, 0, 31, 12),
+  toMs: Date.UTC(2026, 0, 31, 12, 5),
+  vaultResourceId: "/subscriptions/s/resourcegroups/r/providers/microsoft.keyvault/vaults/v",
+  maxRows: 30_000,
+});
+
+/** What is put before a query that takes parameters, as the one who sends it does. */
+const prologue = asSent.slice(0, asSent.length - vaultOperationsQuery.length);
+const prologues: Readonly<Record<string, string>> = {
+  "vault-operations.kql": prologue,
+  "vault-arrivals.kql": prologue,
+};
+
+describe("the queries in infra/queries", () => {
+  assert.ok(queries.size > 0);
+  for (const [name, text] of queries) {
+    test(`${name} has no error in Kusto's own analyser`, () => {
+      const { problems, columns } = analyse(`${prologues[name] ?? ""}${text}`);
+      assert.deepEqual(problems, []);
+      assert.ok(columns.length > 0, "it has a result");
+    });
+  }
+
+  test("an optional column that is named in column_ifexists is a column of some table", () => {
+    const names = [...queries.values()].flatMap((text) =>
+      [...text.matchAll(/column_ifexists\("(\w+)"/g)].map(([, name]) => name),
+    );
+    assert.ok(names.length > 0);
+    const known = Object.values(schemas).join(", ");
+    for (const name of names) assert.match(known, new RegExp(`\\b${name}:`));
+  });
+});
+
+describe("the query of the vault's operations", () => {
+  test("the text that is sent, and that of the arrivals, is the file, byte for byte", () => {
+    assert.equal(vaultOperationsQuery, vaultOperations);
+    assert.equal(vaultArrivalsQuery, queries.get("vault-arrivals.kql"));
+    assert.ok(asSent.endsWith(`;\n${vaultOperations}`));
+  });
+
+  test("its result has the columns that the reader looks for, with their types", () => {
+    assert.deepEqual(analyse(asSent).columns, [
+      "TimeGenerated:datetime",
+      "OperationName:string",
+      "HttpStatusCode:int",
+      "CorrelationId:string",
+      "Id:string",
+      "RequestUri:string",
+      "ObjectId:string",
+      "AppId:string",
+      "CallerIpAddress:string",
+      "ClientInfo:string",
+      "_ResourceId:string",
+    ]);
+  });
+
+  test("the query of arrivals has their times", () => {
+    assert.deepEqual(analyse(`${prologue}${vaultArrivalsQuery}`).columns, ["TimeGenerated:datetime"]);
+  });
+
+  test("without its parameters it is in error", () => {
+    assert.match(analyse(vaultOperations).problems.join("\n"), /StartTime/);
+  });
+});
+
+describe("the analyser", () => {
+  const seeded: [fault: string, query: string, expected: RegExp][] = [
+    ["an unknown column", asSent.replace("HttpStatusCode,", "HttpStatus,"), /HttpStatus'/],
+    ["an unknown table", asSent.replace("AZKVAuditLogs", "AZKVAuditLog"), /AZKVAuditLog'/],
+    ["bad syntax", asSent.replace("| project", "| projct"), /./],
+    ["a comparison of unlike types", asSent.replace("< EndTime", "< MaxRows"), /./],
+  ];
+  for (const [fault, query, expected] of seeded) {
+    test(`${fault} is found`, () => {
+      assert.notEqual(query, asSent);
+      assert.match(analyse(query).problems.join("\n"), expected);
+    });
+  }
+});

@@ -1,0 +1,80 @@
+/**
+ * Kusto's own analyser over the tables that our queries read: names, types and the columns of the result. It executes
+ * nothing.
+ */
+import { createRequire } from "node:module";
+
+export interface Analysis {
+  /** `code: message`, errors and warnings. */
+  problems: string[];
+  /** `name:type` in the order of the result. */
+  columns: string[];
+}
+
+interface List<T> {
+  Count: number;
+  getItem(index: number): T;
+}
+
+interface KustoLanguage {
+  Symbols: {
+    TableSymbol: { $ctor7: new (name: string, schema: string, description: null) => object };
+    /** Takes a plain array. Its namesake `$ctor1` yields an empty database from one. */
+    DatabaseSymbol: { ctor: new (name: string, tables: object[]) => object };
+  };
+  GlobalState: { Default: { WithDatabase(database: object): object } };
+  KustoCode: {
+    ParseAndAnalyze(
+      query: string,
+      globals: object,
+    ): {
+      GetDiagnostics(): List<{ Severity: string; Code: string; Message: string }>;
+      ResultType: { Columns?: List<{ Name: string; Type: { Name: string } }> } | null;
+    };
+  };
+}
+
+const application =
+  "TimeGenerated:datetime, Name:string, OperationId:string, ParentId:string, AppRoleName:string, AppRoleInstance:string, Properties:dynamic, Measurements:dynamic, ItemCount:int, SeverityLevel:int, _ResourceId:string";
+
+/** Columns as in Microsoft's reference of Azure Monitor tables; of the application's tables those that we may use. */
+export const schemas: Readonly<Record<string, string>> = {
+  AZKVAuditLogs:
+    "AddressAuthorizationType:string, Algorithm:string, AppliedAssignmentId:string, CallerIpAddress:string, CertificateIssuerProperties:dynamic, CertificatePolicyProperties:dynamic, CertificateProperties:dynamic, CertificateRequestProperties:dynamic, ClientInfo:string, CorrelationId:string, DurationMs:int, EnabledForDeployment:bool, EnabledForDiskEncryption:bool, EnabledForTemplateDeployment:bool, EnablePurgeProtection:bool, EnableRbacAuthorization:bool, EnableSoftDelete:bool, HsmPoolResourceId:string, HttpStatusCode:int, Id:string, Identity:dynamic, IsAccessPolicyMatch:bool, IsAddressAuthorized:bool, IsRbacAuthorized:bool, KeyProperties:dynamic, NetworkAcls:dynamic, Nsp:dynamic, OperationName:string, OperationVersion:string, Properties:dynamic, RequestUri:string, ResultDescription:string, ResultSignature:string, ResultType:string, SecretProperties:dynamic, Sku:dynamic, SoftDeleteRetentionInDays:int, SourceSystem:string, StorageAccountProperties:dynamic, StorageSasDefinitionProperties:dynamic, SubnetId:string, TenantId:string, TimeGenerated:datetime, Tlsversion:string, TrustedService:string, Type:string, VaultProperties:dynamic, _BilledSize:real, _IsBillable:string, _ResourceId:string, _SubscriptionId:string",
+  AppMetrics:
+    "TimeGenerated:datetime, Name:string, Sum:real, Min:real, Max:real, ItemCount:int, Properties:dynamic, OperationId:string, AppRoleName:string, AppRoleInstance:string, _ResourceId:string",
+  AppEvents: application,
+  AppTraces: application.replace("Name:string", "Message:string"),
+  AppRequests: `${application}, Success:bool, ResultCode:string, DurationMs:real, Url:string`,
+  AppDependencies: `${application}, Success:bool, ResultCode:string, DurationMs:real, Target:string, DependencyType:string`,
+  AppExceptions: `${application}, ExceptionType:string, OuterMessage:string, ProblemId:string`,
+  AzureActivity:
+    "TimeGenerated:datetime, OperationNameValue:string, ActivityStatusValue:string, Caller:string, CallerIpAddress:string, CorrelationId:string, ResourceGroup:string, ResourceProviderValue:string, Properties_d:dynamic, Authorization_d:dynamic, _ResourceId:string, _SubscriptionId:string",
+};
+
+const kusto = loadLanguage();
+const { TableSymbol, DatabaseSymbol } = kusto.Symbols;
+const tables = Object.entries(schemas).map(([name, columns]) => new TableSymbol.$ctor7(name, `(${columns})`, null));
+const globals = kusto.GlobalState.Default.WithDatabase(new DatabaseSymbol.ctor("workspace", tables));
+
+export function analyse(query: string): Analysis {
+  const code = kusto.KustoCode.ParseAndAnalyze(query, globals);
+  return {
+    problems: itemsOf(code.GetDiagnostics()).map(({ Code, Message }) => `${Code}: ${Message}`),
+    columns: itemsOf(code.ResultType?.Columns).map(({ Name, Type }) => `${Name}:${Type.Name}`),
+  };
+}
+
+function itemsOf<T>(list: List<T> | undefined): T[] {
+  return Array.from({ length: list?.Count ?? 0 }, (_, index) => list?.getItem(index)).filter(
+    (item) => item !== undefined,
+  );
+}
+
+/** The package defines a global; the first file must come first. */
+function loadLanguage(): KustoLanguage {
+  const require = createRequire(import.meta.url);
+  require("@kusto/language-service-next/bridge.min.js");
+  require("@kusto/language-service-next/Kusto.Language.Bridge.min.js");
+  return (globalThis as unknown as { Kusto: { Language: KustoLanguage } }).Kusto.Language;
+}
