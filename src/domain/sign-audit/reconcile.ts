@@ -1,4 +1,18 @@
+import {
+  compareText,
+  hasRequestId,
+  isOpen,
+  isRefused,
+  isSign,
+  keyOf,
+  lacksKey,
+  requestOf,
+  saysSigned,
+  sortedLedger,
+  sortedVault,
+} from "./audit-rows.ts";
 import { createFinding, type Finding, identityOf, type LedgerRow } from "./finding.ts";
+import { assignOpenIntents, chainStart, covers, coversAfterMs, coversBeforeMs } from "./open-intents.ts";
 import type { VaultLogRow } from "./vault-log.ts";
 
 /**
@@ -19,9 +33,6 @@ import type { VaultLogRow } from "./vault-log.ts";
  * listed as `covered` and reported when there are many. Whoever can write the ledger can hide all he does.
  */
 
-/** The vault's time of a signature, from its intent's: clocks may differ by a minute, and both requests take their time. */
-export const coversBeforeMs = 60_000;
-export const coversAfterMs = 90_000;
 /** A request id is never used twice, so it needs no narrow time: only one within which all candidates are read. */
 const sameRequestMs = 10 * 60_000;
 /** What must be read around the window, of both records; before it more, where open intents chain up. */
@@ -31,7 +42,6 @@ export const contextAfterMs = sameRequestMs;
 export const missingGraceMs = 60 * 60_000;
 /** More than this is reported: a number, or a share once there are some. A single crash is not. */
 const openIntentsAllowed = { count: 5, share: 0.1, shareFrom: 3 };
-const candidatesShown = 10;
 
 export interface ReconcileInput {
   /** Rows belong to the window of their own time: from inclusive, to exclusive. */
@@ -177,83 +187,13 @@ function accountedById(
   return new Set(taken.values());
 }
 
-interface Assignment {
-  row: VaultLogRow;
-  /** The open intent that covers it. */
-  ledgerId?: string;
-  candidates: string[];
-}
-
-/** Both sorted by time. */
-function assignOpenIntents(signatures: readonly VaultLogRow[], open: readonly LedgerRow[]): Assignment[] {
-  const openByKey = Map.groupBy(open, keyOf);
-  return [...Map.groupBy(signatures, keyOf)].flatMap(([key, rows]) => {
-    const intents = openByKey.get(key) ?? [];
-    const holders: (VaultLogRow | undefined)[] = [];
-    return rows.map((row): Assignment => {
-      for (let intent = intents[holders.length]; intent; intent = intents[holders.length]) {
-        if (intent.timeMs + coversAfterMs >= row.timeMs) break;
-        holders.push(undefined);
-      }
-      const intent = intents[holders.length];
-      if (intent && covers(intent, row)) {
-        holders.push(row);
-        return { row, ledgerId: intent.id, candidates: [] };
-      }
-      const rivals = holders.filter((holder, index) => {
-        const rival = intents[index];
-        return holder !== undefined && rival !== undefined && covers(rival, row);
-      });
-      return { row, candidates: rivals.slice(-candidatesShown).flatMap((rival) => rival?.requestId ?? []) };
-    });
-  });
-}
-
-/** The last moment up to `fromMs` that no open intent covers. */
-function chainStart(open: readonly LedgerRow[], fromMs: number): number {
-  const starts = [...Map.groupBy(open, keyOf).values()].map((intents) =>
-    intents.reduceRight(
-      (startMs, intent) => (covers(intent, { timeMs: startMs }) ? firstCovered(intent) - 1 : startMs),
-      fromMs,
-    ),
-  );
-  return Math.min(fromMs, ...starts);
-}
-
-const firstCovered = (intent: LedgerRow) => intent.timeMs - coversBeforeMs;
-
-function covers(intent: LedgerRow, { timeMs }: { timeMs: number }): boolean {
-  return timeMs >= firstCovered(intent) && timeMs <= intent.timeMs + coversAfterMs;
-}
-
 function isSameTime(row: VaultLogRow, intent: LedgerRow): boolean {
   return Math.abs(row.timeMs - intent.timeMs) <= sameRequestMs;
-}
-
-function hasRequestId(row: LedgerRow): row is LedgerRow & { vaultRequestId: string } {
-  return Boolean(row.vaultRequestId);
-}
-
-/** It is not known whether, or with which request, the vault signed. An outcome with a request id covers only that. */
-function isOpen(row: LedgerRow): boolean {
-  return row.outcome !== "not_signed" && !hasRequestId(row);
-}
-
-function saysSigned({ outcome }: LedgerRow): boolean {
-  return outcome !== undefined && outcome !== "not_signed" && outcome !== "maybe_signed";
 }
 
 function isTooMany(open: number, all: number): boolean {
   const { count, share, shareFrom } = openIntentsAllowed;
   return open > count || (open >= shareFrom && open > share * all);
-}
-
-function isSign(row: VaultLogRow): boolean {
-  return row.operation.toLowerCase() === "keysign";
-}
-
-function isRefused(row: VaultLogRow): boolean {
-  return row.httpStatus >= 400;
 }
 
 /** A row that does not tell who or which key is judged as the worst it can be. */
@@ -263,34 +203,4 @@ function ownership({ signingObjectId, keyNames }: ReconcileInput["ours"]) {
     isOurs: ({ callerObjectId }: VaultLogRow) => callerObjectId?.toLowerCase() === signingObjectId.toLowerCase(),
     isOurKey: ({ keyName }: VaultLogRow) => !names || keyName === undefined || names.has(keyName.toLowerCase()),
   };
-}
-
-function requestOf({ requestId }: VaultLogRow): string {
-  return requestId.toLowerCase();
-}
-
-function lacksKey({ keyName, keyVersion }: VaultLogRow): boolean {
-  return keyName === undefined || keyVersion === undefined;
-}
-
-function keyOf({ keyName, keyVersion }: { keyName?: string; keyVersion?: string }): string {
-  return `${keyName}/${keyVersion}`.toLowerCase();
-}
-
-function sortedVault(rows: readonly VaultLogRow[]): VaultLogRow[] {
-  const unique = new Map(rows.map((row) => [identityOf(row), row]));
-  return [...unique]
-    .sort(([a, rowA], [b, rowB]) => rowA.timeMs - rowB.timeMs || compareText(a, b))
-    .map(([, row]) => row);
-}
-
-/** Of a row that was read twice, the one that knows the outcome. */
-function sortedLedger(rows: readonly LedgerRow[]): LedgerRow[] {
-  const unique = new Map<string, LedgerRow>();
-  for (const row of rows) if (unique.get(row.id)?.outcome === undefined) unique.set(row.id, row);
-  return [...unique.values()].sort((a, b) => a.timeMs - b.timeMs || compareText(a.id, b.id));
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,0 +1,55 @@
+import { identityOf, type LedgerRow } from "./finding.ts";
+import type { VaultLogRow } from "./vault-log.ts";
+
+/** What a single row of either record says, and both records in order. It compares none with another. */
+
+export function hasRequestId(row: LedgerRow): row is LedgerRow & { vaultRequestId: string } {
+  return Boolean(row.vaultRequestId);
+}
+
+/** It is not known whether, or with which request, the vault signed. An outcome with a request id covers only that. */
+export function isOpen(row: LedgerRow): boolean {
+  return row.outcome !== "not_signed" && !hasRequestId(row);
+}
+
+export function saysSigned({ outcome }: LedgerRow): boolean {
+  return outcome !== undefined && outcome !== "not_signed" && outcome !== "maybe_signed";
+}
+
+export function isSign(row: VaultLogRow): boolean {
+  return row.operation.toLowerCase() === "keysign";
+}
+
+export function isRefused(row: VaultLogRow): boolean {
+  return row.httpStatus >= 400;
+}
+
+export function requestOf({ requestId }: VaultLogRow): string {
+  return requestId.toLowerCase();
+}
+
+export function lacksKey({ keyName, keyVersion }: VaultLogRow): boolean {
+  return keyName === undefined || keyVersion === undefined;
+}
+
+export function keyOf({ keyName, keyVersion }: { keyName?: string; keyVersion?: string }): string {
+  return `${keyName}/${keyVersion}`.toLowerCase();
+}
+
+export function sortedVault(rows: readonly VaultLogRow[]): VaultLogRow[] {
+  const unique = new Map(rows.map((row) => [identityOf(row), row]));
+  return [...unique]
+    .sort(([a, rowA], [b, rowB]) => rowA.timeMs - rowB.timeMs || compareText(a, b))
+    .map(([, row]) => row);
+}
+
+/** Of a row that was read twice, the one that knows the outcome. */
+export function sortedLedger(rows: readonly LedgerRow[]): LedgerRow[] {
+  const unique = new Map<string, LedgerRow>();
+  for (const row of rows) if (unique.get(row.id)?.outcome === undefined) unique.set(row.id, row);
+  return [...unique.values()].sort((a, b) => a.timeMs - b.timeMs || compareText(a.id, b.id));
+}
+
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
