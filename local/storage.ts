@@ -9,6 +9,8 @@ import { auditTable, ledgerTable, metadataContainer, policyContainer, storageAcc
 export interface Storage extends Service {
   /** Full access to blobs, for tests that play an operator or an attacker. */
   blobs: BlobServiceClient;
+  /** Full access to the ledger. */
+  ledger: TableClient;
   /** The rows of the ledger, as they lie in the table. */
   ledgerRows(): Promise<Record<string, unknown>[]>;
 }
@@ -35,6 +37,7 @@ export async function startStorage(options: Omit<AzuriteOptions, "accountName">)
     start,
     stop,
     blobs,
+    ledger,
     async ledgerRows() {
       const rows: Record<string, unknown>[] = [];
       for await (const row of ledger.listEntities()) rows.push(row);

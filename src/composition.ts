@@ -13,6 +13,7 @@ import { createPolicySource } from "./adapters/policy-source.ts";
 import { createTableAuditStore } from "./adapters/table-audit-store.ts";
 import { createTableLedger } from "./adapters/table-ledger.ts";
 import { createTableLedgerReader } from "./adapters/table-ledger-reader.ts";
+import { createTableLedgerRetention } from "./adapters/table-ledger-retention.ts";
 import { createTelemetry } from "./adapters/telemetry.ts";
 import { createVaultLogReader } from "./adapters/vault-log-reader.ts";
 import { signXml } from "./adapters/xml-publisher.ts";
@@ -105,6 +106,8 @@ const signAudit: SignAuditPorts = {
     ...(config.vaultResourceId === undefined ? {} : { vaultResourceId: config.vaultResourceId }),
   }),
   ledger: createTableLedgerReader(config.ledgerTableUrl, storageIdentity),
+  retention: createTableLedgerRetention(config.ledgerTableUrl, storageIdentity),
+  ledgerKeptMs: config.ledgerRetentionDays * 86_400_000,
   store: createTableAuditStore(config.auditTableUrl, storageIdentity),
   signingObjectId: config.signingIdentityObjectId,
   keyNames: () => currentPolicy.at(clock()).then(keyNamesOf, () => []),

@@ -18,6 +18,8 @@ export interface Config {
   policy: { file: string } | { blobUrl: string };
   /** The ledger's table. */
   ledgerTableUrl: string;
+  /** How long the ledger is kept. */
+  ledgerRetentionDays: number;
   /** The table of the audit: its state, findings and rates. */
   auditTableUrl: string;
   /** The Log Analytics workspace ("Workspace ID") that the vault's audit log goes to. */
@@ -68,6 +70,7 @@ export const settingNames = [
   "KEYHOLD_POLICY_FILE",
   "KEYHOLD_POLICY_BLOB_URL",
   "KEYHOLD_LEDGER_TABLE_URL",
+  "KEYHOLD_LEDGER_RETENTION_DAYS",
   "KEYHOLD_AUDIT_TABLE_URL",
   "KEYHOLD_LOG_WORKSPACE_ID",
   "KEYHOLD_VAULT_RESOURCE_ID",
@@ -109,6 +112,7 @@ export function readConfig(env: Environment = process.env): Config {
     publicUrl: readPublicUrl(env, settings),
     policy: readPolicyPlace(env, settings, cloud, problems),
     ledgerTableUrl: settings.storageUrl("KEYHOLD_LEDGER_TABLE_URL", cloud, "table", /^\/[A-Za-z][A-Za-z0-9]{2,62}$/),
+    ledgerRetentionDays: settings.count("KEYHOLD_LEDGER_RETENTION_DAYS", 400, 30, 3_650),
     auditTableUrl: settings.storageUrl("KEYHOLD_AUDIT_TABLE_URL", cloud, "table", /^\/[A-Za-z][A-Za-z0-9]{2,62}$/),
     logWorkspaceId: settings.guid("KEYHOLD_LOG_WORKSPACE_ID", "the workspace that the vault's audit log goes to"),
     vaultResourceId: readVaultResourceId(env.KEYHOLD_VAULT_RESOURCE_ID?.trim(), problems),

@@ -55,6 +55,7 @@ describe("valid settings", () => {
       policy: { blobUrl: "https://account.blob.core.windows.net/policy/policy.json" },
       ledgerTableUrl: "https://account.table.core.windows.net/ledger",
       applicationInsightsConnectionString: undefined,
+      ledgerRetentionDays: 400,
       auditTableUrl: "https://account.table.core.windows.net/audit",
       logWorkspaceId: workspaceId,
       vaultResourceId: undefined,

@@ -14,6 +14,7 @@ export function ledgerPartitions(timeMs: number): string[] {
   return Array.from({ length: 16 }, (_, shard) => `${hourOf(timeMs)}_${shard.toString(16)}`);
 }
 
-function hourOf(timeMs: number): string {
+/** UTC, as text that sorts by time. */
+export function hourOf(timeMs: number): string {
   return new Date(timeMs).toISOString().slice(0, 13);
 }

@@ -48,7 +48,7 @@ export type SignAuditEvent =
   | ({ event: "sign_audit_resolved" } & FindingFacts)
   | ({ event: "sign_rate_judged" } & RateFacts)
   | ({ event: "sign_rate_abnormal" } & RateFacts)
-  | { event: "sign_audit_finished"; windows: number; lagSeconds: number }
+  | { event: "sign_audit_finished"; windows: number; lagSeconds: number; expiredRows: number }
   | { event: "sign_audit_failed"; because: string };
 
 interface FindingFacts extends Omit<Finding, "kind" | "candidates"> {

@@ -49,7 +49,7 @@ const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level]
   sign_audit_resolved: [[{ event: "sign_audit_resolved", ...finding }, "info"]],
   sign_rate_judged: [[{ event: "sign_rate_judged", ...rate, verdict: "normal" }, "info"]],
   sign_rate_abnormal: [[{ event: "sign_rate_abnormal", ...rate, verdict: "above" }, "error"]],
-  sign_audit_finished: [[{ event: "sign_audit_finished", windows: 1, lagSeconds: 900 }, "info"]],
+  sign_audit_finished: [[{ event: "sign_audit_finished", windows: 1, lagSeconds: 900, expiredRows: 0 }, "info"]],
   sign_audit_failed: [[{ event: "sign_audit_failed", because: "vault_log_throttled" }, "error"]],
 };
 

@@ -52,7 +52,7 @@ export const samples: { [Name in KeyholdEvent["event"]]: Extract<KeyholdEvent, {
   sign_audit_resolved: { event: "sign_audit_resolved", ...finding },
   sign_rate_judged: { event: "sign_rate_judged", ...rate, ...band },
   sign_rate_abnormal: { event: "sign_rate_abnormal", ...rate, ...band },
-  sign_audit_finished: { event: "sign_audit_finished", windows: 2, lagSeconds: 600 },
+  sign_audit_finished: { event: "sign_audit_finished", windows: 2, lagSeconds: 600, expiredRows: 0 },
   sign_audit_failed: { event: "sign_audit_failed", because: "x" },
 };
 export const issued: KeyholdEvent = {

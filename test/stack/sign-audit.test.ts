@@ -85,3 +85,13 @@ test("a log that cannot be read fails the run and says so, and the next run does
   const events = await runAuditAsOf(25 * minuteMs, environment);
   assert.ok(events.some(({ event }) => event === "sign_audit_finished"));
 });
+
+test("rows of the ledger that are older than they are kept for are deleted by the timer, and no others", async () => {
+  const before = (await stack.storage.ledgerRows()).length;
+  for (let i = 0; i < 150; i++) {
+    await stack.storage.ledger.createEntity({ partitionKey: `2020-01-0${1 + (i % 3)}T10_a`, rowKey: `old-${i}` });
+  }
+  const events = await runAuditAsOf(0, environment);
+  assert.ok(events.some(({ event, expiredRows }) => event === "sign_audit_finished" && expiredRows === 150));
+  assert.equal((await stack.storage.ledgerRows()).length, before);
+});

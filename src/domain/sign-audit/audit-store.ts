@@ -8,6 +8,12 @@ export interface LedgerReader {
   rowsBetween(fromMs: number, toMs: number): Promise<LedgerRow[]>;
 }
 
+/** Lets the ledger end where it is not kept any longer. */
+export interface LedgerRetention {
+  /** Deletes rows of before, not necessarily all at once. Returns how many. */
+  expire(beforeMs: number): Promise<number>;
+}
+
 /** What the audit remembers. Every write is by a key of its own, so that to repeat it changes nothing. */
 export interface AuditStore {
   loadState(): Promise<{ state: AuditState; etag: string } | undefined>;

@@ -1,5 +1,5 @@
 import type { RecordEvent } from "../events.ts";
-import type { AuditStore, LedgerReader } from "./audit-store.ts";
+import type { AuditStore, LedgerReader, LedgerRetention } from "./audit-store.ts";
 import {
   type AuditState,
   type AuditWindow,
@@ -20,6 +20,9 @@ import { type VaultLogReader, VaultLogUnavailable } from "./vault-log-reader-por
 export interface SignAuditPorts {
   vaultLog: VaultLogReader;
   ledger: LedgerReader;
+  retention: LedgerRetention;
+  /** Milliseconds. */
+  ledgerKeptMs: number;
   store: AuditStore;
   record: RecordEvent;
   /** The identity that Keyhold signs with, and the keys whose rate is judged. */
@@ -79,8 +82,12 @@ async function runSignAudit(nowMs: number, ports: SignAuditPorts): Promise<void>
       await resolveFindings(window, resolved, ports);
     }
   }
+  const expiredRows = await ports.retention.expire(nowMs - ports.ledgerKeptMs).catch(() => {
+    ports.record({ event: "sign_audit_failed", because: "ledger_retention" });
+    return 0;
+  });
   const lagSeconds = Math.round((nowMs - state.watermarkMs) / 1000);
-  ports.record({ event: "sign_audit_finished", windows: windows.length, lagSeconds });
+  ports.record({ event: "sign_audit_finished", windows: windows.length, lagSeconds, expiredRows });
 }
 
 type Complete = Extract<Reconciliation, { isComplete: true }>;
