@@ -3,6 +3,7 @@
  * that were answered, the telemetry that came in, latency and faults.
  */
 import { z } from "zod";
+import { behaviourSchema } from "../behaviour-schema.ts";
 import { ControlError, type ControlRoute } from "../control-route.ts";
 import type { Behaviour } from "../emulator-server.ts";
 import type { LogSettings } from "./log-table.ts";
@@ -41,22 +42,7 @@ const settingsBody = z.strictObject({
     .exactOptional(),
 });
 
-const behaviourBody = z.strictObject({
-  latencyMs: milliseconds.default(0),
-  faults: z
-    .array(
-      z.strictObject({
-        operation: z.enum(["query", "track"]).exactOptional(),
-        times: z.int().positive().exactOptional(),
-        delayMs: milliseconds.exactOptional(),
-        drop: z.boolean().exactOptional(),
-        status: z.int().min(200).max(599).exactOptional(),
-        headers: z.record(z.string(), z.string()).exactOptional(),
-        body: z.unknown().exactOptional(),
-      }),
-    )
-    .default([]),
-});
+const behaviourBody = behaviourSchema(z.enum(["query", "track"]));
 
 const telemetryQuery = z.strictObject({ table: z.enum(Object.values(telemetryTables)).exactOptional() });
 

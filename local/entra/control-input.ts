@@ -1,25 +1,12 @@
 /** What the control routes take. An unknown field is an error, so that a misspelt one does not pass unnoticed. */
 import { z } from "zod";
+import { behaviourSchema } from "../behaviour-schema.ts";
 import { isGuid } from "./tenants.ts";
 
 const guid = z.string().refine(isGuid, "must be a GUID");
-const milliseconds = z.number().min(0);
-export const behaviourBody = z.strictObject({
-  latencyMs: milliseconds.default(0),
-  faults: z
-    .array(
-      z.strictObject({
-        operation: z.enum(["token", "discovery", "keys", "federationMetadata", "managedIdentity"]).exactOptional(),
-        times: z.int().positive().exactOptional(),
-        delayMs: milliseconds.exactOptional(),
-        drop: z.boolean().exactOptional(),
-        status: z.int().min(200).max(599).exactOptional(),
-        headers: z.record(z.string(), z.string()).exactOptional(),
-        body: z.unknown().exactOptional(),
-      }),
-    )
-    .default([]),
-});
+export const behaviourBody = behaviourSchema(
+  z.enum(["token", "discovery", "keys", "federationMetadata", "managedIdentity"]),
+);
 export const applicationBody = z.strictObject({ clientId: guid, name: z.string(), objectId: guid.optional() });
 export const certificateBody = z.strictObject({ clientId: guid, certificatePem: z.string() });
 export const certificateQuery = z.strictObject({ clientId: guid, x5tS256: z.string() });

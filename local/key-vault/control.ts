@@ -3,6 +3,7 @@
  * authentication of its own, is served on loopback only, and shows no private material either.
  */
 import { z } from "zod";
+import { behaviourSchema } from "../behaviour-schema.ts";
 import { ControlError, type ControlRoute } from "../control-route.ts";
 import type { Behaviour } from "../emulator-server.ts";
 import type { AuditEvent } from "./audit-log.ts";
@@ -35,24 +36,8 @@ export interface ControlledVault {
 }
 
 const keyName = z.string().regex(/^[0-9A-Za-z-]{1,127}$/, "letters, digits and hyphens, 1 to 127 of them");
-const count = z.int().nonnegative();
 
-const behaviourSchema = z.strictObject({
-  latencyMs: count.default(0),
-  faults: z
-    .array(
-      z.strictObject({
-        operation: z.string().exactOptional(),
-        times: z.int().positive().exactOptional(),
-        delayMs: count.exactOptional(),
-        drop: z.boolean().exactOptional(),
-        status: z.int().min(200).max(599).exactOptional(),
-        headers: z.record(z.string(), z.string()).exactOptional(),
-        body: z.unknown().exactOptional(),
-      }),
-    )
-    .default([]),
-});
+const behaviourBody = behaviourSchema(z.string());
 
 const newKeySchema = z.strictObject({
   name: keyName,
@@ -79,7 +64,7 @@ export function controlRoutes(vault: ControlledVault): ControlRoute[] {
     {
       method: "PUT",
       path: "/behaviour",
-      handle: ({ body }) => Object.assign(vault.behaviour, parse(behaviourSchema, body)),
+      handle: ({ body }) => Object.assign(vault.behaviour, parse(behaviourBody, body)),
     },
     { method: "GET", path: "/keys", handle: () => vault.store.versions().map(keySummary) },
     {

@@ -18,7 +18,7 @@ export interface MintedToken {
   lifetimeSeconds: number;
 }
 
-/** Vault, Entra, ledger and all retries together. Below the 60 s that the host gives a function. */
+/** Vault, Entra, ledger and all retries together. Far below what the host gives a function (host.json). */
 export const mintDeadlineMs = 20_000;
 /** A clock that is off by more is not worked around: an assertion for another day is not what anybody should hold. */
 const maxClockOffsetMs = 3_600_000;
