@@ -54,7 +54,7 @@ const ledger = createTableLedger(config.ledgerTableUrl, storageIdentity, record)
 
 const metadata = createMetadataKeeper(homeTenantId, {
   cloud,
-  transport: createMetadataTransport(config.metadataRootsFile, clock()),
+  transport: createMetadataTransport(cloud, config.metadataRootsFile, clock()),
   store: createMetadataStore(config.metadataContainerUrl, storageIdentity),
   verifyFederationMetadata,
   derive: createIdpPublisher({ verifyFederationMetadata, signXml, signer, ledger, clock, instance }),

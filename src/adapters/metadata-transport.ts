@@ -1,21 +1,19 @@
 import { readFileSync } from "node:fs";
-import { clouds } from "../domain/cloud.ts";
+import type { Cloud } from "../domain/cloud.ts";
 import type { MetadataTransport } from "../domain/metadata/ports.ts";
 import { createPinnedFetch } from "./pinned-tls.ts";
-import { parseTrustedRoots, vendoredRoots } from "./trusted-roots.ts";
+import { parseTrustedRoots, TrustedRootsError, vendoredRoots } from "./trusted-roots.ts";
 
 /** Once more where the network or the other side failed; a document is looked at again in an hour anyway. */
 const tries = 2;
 
 /**
- * Fetches metadata from Entra's hosts and from no other. `rootsFile`: PEM, instead of the roots that we bring along.
- * Throws at the start where the roots are not usable.
+ * Fetches metadata from the cloud's authority host and from no other. `rootsFile`: PEM, instead of the roots that we
+ * bring along. Throws at the start where the roots are not usable.
  */
-export function createMetadataTransport(rootsFile: string | undefined, nowMs: number): MetadataTransport {
-  const roots =
-    rootsFile === undefined ? vendoredRoots(nowMs) : parseTrustedRoots(readFileSync(rootsFile, "utf8"), nowMs);
-  const allowedHosts = new Set(Object.values(clouds).map(({ authorityHost }) => authorityHost));
-  const get = createPinnedFetch({ roots, allowedHosts });
+export function createMetadataTransport(cloud: Cloud, rootsFile: string | undefined, nowMs: number): MetadataTransport {
+  const roots = rootsFile === undefined ? vendoredRoots(nowMs) : parseTrustedRoots(readRoots(rootsFile), nowMs);
+  const get = createPinnedFetch({ roots, allowedHosts: new Set([cloud.authorityHost]) });
   return {
     async get(url, etag) {
       for (let left = tries - 1; ; left--) {
@@ -24,6 +22,14 @@ export function createMetadataTransport(rootsFile: string | undefined, nowMs: nu
       }
     },
   };
+}
+
+function readRoots(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    throw new TrustedRootsError(["the file that KEYHOLD_METADATA_ROOTS_FILE names cannot be read"]);
+  }
 }
 
 function mayPass(refusal: { reason: string; status?: number }): boolean {

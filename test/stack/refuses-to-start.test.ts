@@ -65,6 +65,15 @@ test("with a grant that points nowhere Keyhold does not start", async () => {
   assert.match(error, /policy grants\[1\]\.caller/);
 });
 
+test("with a file of roots that is missing, empty or broken Keyhold does not start", async () => {
+  assert.match(await startError({ KEYHOLD_METADATA_ROOTS_FILE: `/${secret}` }), /KEYHOLD_METADATA_ROOTS_FILE/);
+  const file = join(stack.folder, "roots.pem");
+  await writeFile(file, "");
+  assert.match(await startError({ KEYHOLD_METADATA_ROOTS_FILE: file }), /there is no certificate/);
+  await writeFile(file, `${stack.authority.certificate}\n${secret}`);
+  assert.match(await startError({ KEYHOLD_METADATA_ROOTS_FILE: file }), /text that is no certificate after block 1/);
+});
+
 test("without a readable policy it starts, is not ready, and issues nothing: the policy may come in a moment", async () => {
   const instance = await stack.addInstance(ports, { KEYHOLD_POLICY_FILE: join(stack.folder, "absent.json") });
   const ready = await fetch(`${instance.httpsUrl}/health/ready`);
