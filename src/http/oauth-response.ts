@@ -22,14 +22,6 @@ interface OAuthError {
 /** RFC 6749 §5.1: a token is not to be stored by anything on the way. */
 export const noStore = { "Cache-Control": "no-store", Pragma: "no-cache" };
 
-export function jsonResponse(
-  status: number,
-  jsonBody: unknown,
-  headers: Record<string, string> = {},
-): HttpResponseInit {
-  return { status, jsonBody, headers: { ...noStore, ...headers } };
-}
-
 /**
  * The one place where a refusal becomes an answer (RFC 6749 §5.2, RFC 6750 §3, RFC 8693 §2.2.2; ADR 0001).
  * It says little on purpose: the reason goes to the log, the category to the wire. What concerns the caller's token

@@ -29,7 +29,7 @@ const freshMs = 30_000;
 const waitMs = 50_000;
 const retryMs = 5_000;
 /** Without a reading for so long, a suspension may have been missed for too long: nothing is issued any more. */
-export const maxPolicyAgeMs = 3_600_000;
+const maxPolicyAgeMs = 3_600_000;
 
 /**
  * Read on request rather than by a timer: an idle instance costs nothing, and one that was frozen cannot answer from a

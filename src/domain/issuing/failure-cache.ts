@@ -19,7 +19,7 @@ export interface FailureCache {
 const refusalSeconds = 300;
 const credentialSeconds = 60;
 /** Seconds, for what passes by itself and where the other side did not say how long. */
-export const transientSeconds = 5;
+const transientSeconds = 5;
 const maxWaitSeconds = 60;
 
 const transientCodes: ReadonlySet<FaultCode> = new Set([
