@@ -46,11 +46,16 @@ const record: RecordEvent = (event) => {
   log(event);
   telemetry.record(event);
 };
+const { tracer } = telemetry;
 
 const signingIdentity = new ManagedIdentityCredential({ clientId: config.signingIdentityClientId });
 const storageIdentity = new ManagedIdentityCredential({ clientId: config.storageIdentityClientId });
-const signer = createKeyVaultSigner(signingIdentity);
-const ledger = createTableLedger(config.ledgerTableUrl, storageIdentity, record);
+const { sign } = createKeyVaultSigner(signingIdentity);
+const signer = { sign: tracer.call("Key Vault sign", sign) };
+const tableLedger = createTableLedger(config.ledgerTableUrl, storageIdentity, record);
+const ledger = { ...tableLedger, recordIntent: tracer.call("ledger intent", tableLedger.recordIntent) };
+const { requestToken } = createEntraTokenEndpoint(cloud);
+const tokenEndpoint = { requestToken: tracer.call("Entra token", requestToken) };
 
 const metadata = createMetadataKeeper(homeTenantId, {
   cloud,
@@ -90,7 +95,7 @@ const issuing: IssuingContext = {
   budget: createMintBudget(config.mints),
   flights: new Map(),
   signer,
-  tokenEndpoint: createEntraTokenEndpoint(cloud),
+  tokenEndpoint,
   ledger,
   clock,
   sleep: (ms, signal) => sleep(ms, undefined, { signal }),
@@ -125,6 +130,7 @@ export const keyhold = {
   refreshMetadata: metadata.refreshAll,
   recordSignRate: () => signAuditRun(clock(), signAudit),
   readiness: { callerKeys: metadata.home, currentPolicy, clock },
+  traceInvocation: tracer.invocation,
   /** Before the process ends: every outcome is written, and every event sent. */
   drain: async () => {
     await ledger.drain();

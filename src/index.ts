@@ -12,4 +12,11 @@ import "./functions/record-sign-rate.ts";
 import "./functions/health-live.ts";
 import "./functions/health-ready.ts";
 
+app.hook.preInvocation((hook) => {
+  const { functionName: name, invocationId: correlationId, traceContext } = hook.invocationContext;
+  const { traceParent } = traceContext ?? {};
+  const handler = hook.functionHandler;
+  hook.functionHandler = (...args) =>
+    keyhold.traceInvocation({ name, correlationId, ...(traceParent && { traceParent }) }, () => handler(...args));
+});
 app.hook.appTerminate(() => keyhold.drain());

@@ -10,6 +10,8 @@ import { type Measurement, measure, metricsOf } from "./telemetry-metrics.ts";
 import { type MetricKind, type MetricName, metricNames, metrics } from "./telemetry-names.ts";
 import type { TimedEvent } from "./telemetry-queue.ts";
 import { createSender } from "./telemetry-sender.ts";
+import { contextOf, createSpanSender } from "./telemetry-spans.ts";
+import type { Span } from "./trace.ts";
 
 /**
  * The part of telemetry that is expensive to load: the SDK and the exporter of Azure Monitor. Only telemetry.ts imports
@@ -25,6 +27,7 @@ export interface PipelineOptions extends LaneOptions {
 
 export interface Pipeline {
   emit(event: TimedEvent): void;
+  emitSpan(span: Span): void;
   countLost(count: number): void;
   flush(): Promise<void>;
 }
@@ -61,19 +64,22 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   // Requests come in numbers that anyone on the network decides: they must not push out what else happened.
   const requests = createLogger();
   const rest = createLogger();
+  const spans = createSpanSender(exporterOptions, resource);
   return {
-    emit({ event, timeMs }) {
+    emit({ event, timeMs, within }) {
       const { logger } = event.event === "request_answered" ? requests : rest;
       // A Date: of a number the SDK assumes that it may count from the start of the process.
       logger.emit({
         timestamp: new Date(timeMs),
+        ...(within && { context: contextOf(within) }),
         attributes: { ...attributesOf(event), [eventNameAttribute]: event.event },
       });
       for (const measurement of metricsOf(event)) record(measurement);
     },
+    emitSpan: spans.send,
     countLost,
     async flush() {
-      await Promise.allSettled([rest.flush(), requests.flush()]);
+      await Promise.allSettled([rest.flush(), requests.flush(), spans.flush()]);
       await meterProvider.forceFlush().catch(() => {});
     },
   };

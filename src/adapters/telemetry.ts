@@ -3,14 +3,16 @@ import type { RecordEvent } from "../domain/events.ts";
 import { parseGuid } from "../domain/guid.ts";
 import type { Pipeline, PipelineOptions } from "./telemetry-azure-monitor.ts";
 import { createQueue } from "./telemetry-queue.ts";
+import { createTracer, noTracer, type Span, type Tracer } from "./trace.ts";
 
 /**
- * Events and metrics to Application Insights. It never throws, waits for nothing and takes only so much memory: the
+ * Events, metrics and traces to Application Insights. It never throws, waits for nothing and takes only so much memory: the
  * broker works as well without it. The SDK is loaded a moment after the first event, since a cold start pays for all
  * that is loaded before the first answer (docs/adr/0008-telemetry-wiring.md).
  */
 export interface Telemetry {
   record: RecordEvent;
+  tracer: Tracer;
   /** Everything sent, or the deadline passed. Never rejects. */
   flush(): Promise<void>;
 }
@@ -44,7 +46,7 @@ const usual: Tuning = {
 /** Throws if there is a connection string that cannot be used; its text stays out of the message. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { connectionString, credential, clock, instance } = options;
-  if (connectionString === undefined) return { record: () => {}, flush: async () => {} };
+  if (connectionString === undefined) return { record: () => {}, tracer: noTracer, flush: async () => {} };
   checkConnectionString(connectionString);
   const { loadAfterMs, flushWithinMs, ...tuning } = { ...usual, ...options.tuning };
   const queue = createQueue(tuning.maxWaiting);
@@ -55,9 +57,10 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const load = async (): Promise<void> => {
     const { createPipeline } = await import("./telemetry-azure-monitor.ts");
     pipeline = createPipeline({ connectionString, ...(credential && { credential }), instance, ...tuning });
-    const { events, lost } = queue.drain();
+    const { events, spans, lost } = queue.drain();
     if (lost > 0) pipeline.countLost(lost);
     for (const event of events) pipeline.emit(event);
+    for (const span of spans) pipeline.emitSpan(span);
   };
   const ensureLoaded = (): Promise<void> => {
     clearTimeout(timer);
@@ -66,9 +69,15 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     return loading;
   };
 
+  // Every span is followed by an event, which is what starts the loading.
+  const recordSpan = (span: Span) => (pipeline ? pipeline.emitSpan(span) : queue.pushSpan(span));
+  const tracer = createTracer(clock, recordSpan);
+
   return {
+    tracer,
     record(event) {
-      const timed = { event, timeMs: clock() };
+      const within = tracer.current();
+      const timed = { event, timeMs: clock(), ...(within && { within }) };
       if (pipeline) return pipeline.emit(timed);
       queue.push(timed);
       timer ??= setTimeout(ensureLoaded, loadAfterMs).unref();

@@ -13,7 +13,13 @@ interface Envelope {
   tags: Record<string, string>;
   data: {
     baseType: string;
-    baseData: { name?: string; properties: Record<string, string>; metrics?: { name: string; value: number }[] };
+    baseData: {
+      name?: string;
+      properties: Record<string, string>;
+      metrics?: { name: string; value: number }[];
+      id?: string;
+      success?: boolean;
+    };
   };
 }
 

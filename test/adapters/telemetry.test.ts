@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { telemetryTables } from "../../local/azure-monitor/telemetry.ts";
 import { createTelemetry } from "../../src/adapters/telemetry.ts";
 import { eventNames, metricNames } from "../../src/adapters/telemetry-names.ts";
+import { Fault } from "../../src/domain/fault.ts";
 import { startMs } from "../fakes/clock.ts";
 import { connectionString, createIngestion, issued, openTelemetry, samples, token } from "./telemetry-world.ts";
 
@@ -28,6 +29,48 @@ describe("a connection string that cannot work stops the start, and is not repea
       assert.throws(create, (error: Error) => /^the (connection|Ingestion)/.test(error.message));
     });
   }
+});
+
+describe("traces in Application Insights", async () => {
+  const ingestion = createIngestion();
+  const telemetry = openTelemetry(ingestion);
+  const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const of = { name: "token", correlationId: "c-1", traceParent: `00-${traceId}-00f067aa0ba902b7-00` };
+  const sign = telemetry.tracer.call("Key Vault sign", async () => {
+    throw new Fault("signer_forbidden");
+  });
+  await assert.rejects(
+    telemetry.tracer.invocation(of, async () => {
+      telemetry.record(issued);
+      await sign();
+    }),
+  );
+  await telemetry.flush();
+  const dependencies = ingestion.envelopes.filter(({ data }) => data.baseType === "RemoteDependencyData");
+
+  test("a call and its invocation arrive as dependencies, however the host sampled", () => {
+    const found = dependencies.map(({ data: { baseData } }) => [baseData.name, baseData.success]);
+    assert.deepEqual(found, [
+      ["Key Vault sign", false],
+      ["token", false],
+    ]);
+  });
+
+  test("their properties say which request it was and which fault, and nothing else", () => {
+    assert.deepEqual(
+      dependencies.map(({ data }) => data.baseData.properties),
+      [{ error: "signer_forbidden" }, { correlationId: "c-1", error: "signer_forbidden" }],
+    );
+  });
+
+  test("the call's parent is the invocation, whose parent is the host's span, and the event is of the same trace", () => {
+    const [call = assert.fail(), invocation = assert.fail()] = dependencies;
+    assert.equal(call.tags["ai.operation.parentId"], invocation.data.baseData.id);
+    assert.equal(invocation.tags["ai.operation.parentId"], "00f067aa0ba902b7");
+    const [event = assert.fail()] = ingestion.events();
+    assert.deepEqual(new Set([call, invocation, event].map(({ tags }) => tags["ai.operation.id"])), new Set([traceId]));
+    assert.equal(event.tags["ai.operation.parentId"], invocation.data.baseData.id);
+  });
 });
 
 describe("what arrives in Application Insights", async () => {

@@ -7,7 +7,8 @@ import { askToken, testStack } from "./test-stack.ts";
 /** The composed app, and what arrives at the ingestion endpoint when the instance is stopped: nothing is left behind. */
 const stack = await testStack();
 
-test("what happened arrives as custom events and metrics, without a token or a key URL in it", async () => {
+test("what happened arrives as custom events, metrics and traces, without a token or a key URL in it", async () => {
+  assert.equal((await askToken(stack, world.tenants.contoso.tenantId)).status, 200);
   assert.equal((await askToken(stack, world.tenants.contoso.tenantId)).status, 200);
   assert.equal((await askToken(stack, world.tenants.adatum.tenantId)).status, 403);
   await fetch(`${stack.functions.httpUrl}/admin/functions/recordSignRate?wait=true`, { method: "POST" });
@@ -18,6 +19,11 @@ test("what happened arrives as custom events and metrics, without a token or a k
     assert.ok(text.includes(`"${name}"`), name);
   }
   assert.ok(text.includes("keyhold.tokens.issued"));
+  const spans = stack.monitor.telemetry
+    .filter(({ table }) => table === "AppDependencies")
+    .map(({ envelope }) => envelope.data.baseData.name);
+  // The first request called each once; the cached answer and the refusal called nobody.
+  assert.deepEqual(spans.sort(), ["Entra token", "Key Vault sign", "ledger intent", "token"]);
   assert.doesNotMatch(text, /eyJ[A-Za-z0-9_-]{10}/);
   assert.ok(!text.includes(world.vaultHost));
 });

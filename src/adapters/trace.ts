@@ -1,0 +1,112 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { randomBytes } from "node:crypto";
+import { Fault } from "../domain/fault.ts";
+import { errorClass } from "./error-class.ts";
+
+/** A finished piece of work, as plain data: the SDK that sends it may not be loaded yet. */
+export interface Span extends SpanContext {
+  parentSpanId?: string;
+  /** `client` for a call to another service, `internal` for the invocation around it. */
+  kind: "client" | "internal";
+  /** A constant of ours, such as `Key Vault sign`: key URLs, hosts and tenants stay out of traces (I6). */
+  name: string;
+  /** The invocation's id: `correlation_id` of the answer, `correlationId` of its event. */
+  correlationId?: string;
+  startMs: number;
+  endMs: number;
+  /** Code of a fault or class of an error, never its message. */
+  error?: string;
+}
+
+/** W3C Trace Context, lower-case hex. */
+export interface SpanContext {
+  traceId: string;
+  spanId: string;
+}
+
+type AsyncCall<A extends unknown[], R> = (...args: A) => Promise<R>;
+
+export interface Tracer {
+  /** The work of one invocation. `traceParent` is the host's own span (W3C Trace Context §3.2), if it has one. */
+  invocation<R>(of: { name: string; correlationId: string; traceParent?: string }, work: () => R): R;
+  /** A call to the outside that is a span wherever it is made within an invocation. */
+  call<A extends unknown[], R>(name: string, call: AsyncCall<A, R>): AsyncCall<A, R>;
+  current(): SpanContext | undefined;
+}
+
+/** Where nothing is sent, nothing is measured. */
+export const noTracer: Tracer = { invocation: (_, work) => work(), call: (_, call) => call, current() {} };
+
+interface Invocation extends SpanContext {
+  calledOut: boolean;
+}
+
+/**
+ * Spans of the work that went outside: an answer from the cache makes none, so that a busy caller costs no telemetry
+ * beyond its event. Who waits for somebody else's mint has no spans of its own; the first one has them.
+ */
+export function createTracer(clock: () => number, record: (span: Span) => void): Tracer {
+  const invocations = new AsyncLocalStorage<Invocation>();
+  return {
+    invocation({ name, correlationId, traceParent }, work) {
+      const parent = parseTraceParent(traceParent);
+      const own: Invocation = { traceId: parent?.traceId ?? randomHex(16), spanId: randomHex(8), calledOut: false };
+      const startMs = clock();
+      const finish = (error?: unknown) => {
+        if (!own.calledOut) return;
+        const { traceId, spanId } = own;
+        const span = { traceId, spanId, name, correlationId, startMs, endMs: clock(), kind: "internal" as const };
+        record({ ...span, ...(parent && { parentSpanId: parent.spanId }), ...errorOf(error) });
+      };
+      return observe(() => invocations.run(own, work), finish);
+    },
+    call(name, call) {
+      return (...args) => {
+        const parent = invocations.getStore();
+        if (parent === undefined) return call(...args);
+        parent.calledOut = true;
+        const { traceId, spanId: parentSpanId } = parent;
+        const startMs = clock();
+        const finish = (error?: unknown) => {
+          const ids = { traceId, parentSpanId, spanId: randomHex(8) };
+          record({ ...ids, kind: "client", name, startMs, endMs: clock(), ...errorOf(error) });
+        };
+        return observe(() => call(...args), finish);
+      };
+    },
+    current: () => invocations.getStore(),
+  };
+}
+
+/** Calls `finish` once, when the work is done or failed; the result is the work's own. */
+function observe<R>(work: () => R, finish: (error?: unknown) => void): R {
+  let result: R;
+  try {
+    result = work();
+  } catch (error) {
+    finish(error ?? "none");
+    throw error;
+  }
+  if (result instanceof Promise) {
+    result.then(
+      () => finish(),
+      (error) => finish(error ?? "none"),
+    );
+  } else finish();
+  return result;
+}
+
+function errorOf(error: unknown): { error?: string } {
+  if (error === undefined) return {};
+  return { error: error instanceof Fault ? error.code : errorClass(error) };
+}
+
+function parseTraceParent(text: string | undefined): SpanContext | undefined {
+  const [, traceId, spanId] = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/.exec(text ?? "") ?? [];
+  if (!traceId || !spanId || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  return { traceId, spanId };
+}
+
+function randomHex(bytes: number): string {
+  return randomBytes(bytes).toString("hex");
+}
