@@ -67,6 +67,7 @@ export interface Stack {
 }
 
 const authorityHosts = ["login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"];
+const graphHost = "graph.microsoft.com";
 const storageHosts = ["blob", "queue", "table"].map((service) => `${world.storageAccount}.${service}.core.windows.net`);
 
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -141,6 +142,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       "key-vault": keyVault.control,
       entra: entra.control,
       "azure-monitor": monitor.control,
+      storage: storage.control,
     });
     stopping.push(() => control.stop());
 
@@ -194,6 +196,7 @@ async function issueServerCertificate(authority: CertificateAuthority, folder: s
     "127.0.0.1",
     world.vaultHost,
     ...authorityHosts,
+    graphHost,
     ...storageHosts,
     ...queryHosts,
     world.telemetryHost,
@@ -212,8 +215,12 @@ function populate(entra: EntraEmulator, certificatePem: string): void {
   for (const { tenantId, hasConsented } of Object.values(world.tenants)) {
     if (hasConsented) entra.grantConsent(tenantId, clientId, { "https://graph.microsoft.com": ["User.Read.All"] });
   }
+  // In the home tenant it asks for tokens for itself only.
+  entra.grantConsent(world.homeTenantId, clientId);
   const appRoles = { [world.keyholdAudience]: [world.callerRole] };
   for (const identity of Object.values(world.identities)) entra.registerManagedIdentity(identity);
+  const directoryReader = { [`https://${graphHost}`]: ["Application.Read.All"] };
+  entra.registerManagedIdentity({ ...world.identities.monitoring, appRoles: directoryReader });
   for (const caller of Object.values(world.callers)) entra.registerManagedIdentity({ ...caller, appRoles });
 }
 
@@ -245,7 +252,7 @@ function settingsOf(
 
 function routesOf(ports: Ports): Record<string, number> {
   const routes: Record<string, number> = { [world.vaultHost]: ports.keyVault };
-  for (const host of authorityHosts) routes[host] = ports.entra;
+  for (const host of [...authorityHosts, graphHost]) routes[host] = ports.entra;
   for (const host of [...queryHosts, world.telemetryHost]) routes[host] = ports.monitor;
   for (const [i, host] of storageHosts.entries()) routes[host] = [ports.blob, ports.queue, ports.table][i] ?? 0;
   return routes;

@@ -57,7 +57,7 @@ export function policyOf(certificate: VaultCertificate, publisherCertificate: Va
       {
         name: client.name,
         clientId: client.clientId,
-        certificates: [{ keyId: certificate.keyId, certificate: certificate.certificatePem, state: "active" }],
+        certificates: [{ keyId: certificate.keyId, certificate: certificate.certificatePem }],
       },
     ],
     tenants: Object.entries(tenants).map(([name, { tenantId, state }]) => ({

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
+import { createApplicationDirectory } from "./adapters/application-directory.ts";
 import { createCallerVerifier } from "./adapters/caller-verifier.ts";
 import { createEntraTokenEndpoint } from "./adapters/entra-token-endpoint.ts";
 import { createEventLog } from "./adapters/event-log.ts";
+import { createFederatedIdentity } from "./adapters/federated-identity.ts";
 import { verifyFederationMetadata } from "./adapters/federation-metadata-xml.ts";
 import { createKeyVaultSigner } from "./adapters/key-vault-signer.ts";
 import { createMetadataStore } from "./adapters/metadata-store.ts";
@@ -11,6 +13,7 @@ import { policyBlob } from "./adapters/policy-blob.ts";
 import { policyFile } from "./adapters/policy-file.ts";
 import { createPolicySource } from "./adapters/policy-source.ts";
 import { createTableAuditStore } from "./adapters/table-audit-store.ts";
+import { createTableCredentialStore } from "./adapters/table-credential-store.ts";
 import { createTableLedger } from "./adapters/table-ledger.ts";
 import { createTableLedgerReader } from "./adapters/table-ledger-reader.ts";
 import { createTableLedgerRetention } from "./adapters/table-ledger-retention.ts";
@@ -18,6 +21,8 @@ import { createTelemetry } from "./adapters/telemetry.ts";
 import { createVaultLogReader } from "./adapters/vault-log-reader.ts";
 import { signXml } from "./adapters/xml-publisher.ts";
 import { ConfigurationError, readConfig } from "./config.ts";
+import { type CheckPorts, checkCredentials } from "./domain/credentials/check-credentials.ts";
+import { createCurrentCredentials } from "./domain/credentials/current-credentials.ts";
 import type { RecordEvent } from "./domain/events.ts";
 import { keyNamesOf } from "./domain/issuing/access-policy.ts";
 import { createCurrentPolicy } from "./domain/issuing/current-policy.ts";
@@ -73,8 +78,17 @@ const tokenCache = createTokenCache(config.tokenCache);
 const failureCache = createFailureCache(config.tokenCache.maxTokens);
 const readPolicyText =
   "file" in config.policy ? policyFile(config.policy.file) : policyBlob(config.policy.blobUrl, storageIdentity);
+const policySource = createPolicySource(readPolicyText, { cloud, homeTenantId });
+const credentialStore = createTableCredentialStore(config.auditTableUrl, storageIdentity);
+const credentials = createCurrentCredentials(credentialStore, record);
 const currentPolicy = createCurrentPolicy(
-  createPolicySource(readPolicyText, { cloud, homeTenantId }),
+  {
+    // What became of the certificates is as old as the policy that lists them, at most.
+    async read(etag) {
+      const [reading] = await Promise.all([policySource.read(etag), credentials.reload()]);
+      return reading;
+    },
+  },
   record,
   (policy) => {
     tokenCache.retain((clientId, tenantId) =>
@@ -96,6 +110,8 @@ const issuing: IssuingContext = {
   flights: new Map(),
   signer,
   tokenEndpoint,
+  federatedIdentity: createFederatedIdentity(cloud),
+  credentials,
   ledger,
   clock,
   sleep: (ms, signal) => sleep(ms, undefined, { signal }),
@@ -119,6 +135,9 @@ const signAudit: SignAuditPorts = {
   record,
 };
 
+const directory = createApplicationDirectory(cloud, monitoringIdentity);
+const check: CheckPorts = { ...issuing, store: credentialStore, directory };
+
 // A policy that is broken stops the start; one that cannot be read now does not, since it may be readable in a moment.
 const problems = await currentPolicy.load(clock());
 if (problems.length > 0) throw new ConfigurationError(problems.map(({ path, rule }) => `policy ${path} ${rule}`));
@@ -129,11 +148,13 @@ export const keyhold = {
   metadata: { find: metadata.find, clock },
   refreshMetadata: metadata.refreshAll,
   recordSignRate: () => signAuditRun(clock(), signAudit),
+  checkCredentials: async () => checkCredentials(await currentPolicy.at(clock()), check),
   readiness: { callerKeys: metadata.home, currentPolicy, clock },
   traceInvocation: tracer.invocation,
   /** Before the process ends: every outcome is written, and every event sent. */
   drain: async () => {
-    await ledger.drain();
+    // Events twice: if the ledger does not take its outcomes in time, the platform may not wait for what comes after.
+    await Promise.all([ledger.drain(), telemetry.flush()]);
     await telemetry.flush();
   },
 };

@@ -3,7 +3,7 @@ import { type Guid, parseGuid } from "./domain/guid.ts";
 
 /**
  * The settings: the only place that reads the environment. Everything that is wrong is reported at once, each with the
- * variable, the rule and the remedy, and never the value. docs/configuration.md has the same list.
+ * variable, the rule and the remedy, and never the value. README.md has the same list.
  */
 export interface Config {
   cloud: Cloud;
@@ -20,7 +20,7 @@ export interface Config {
   ledgerTableUrl: string;
   /** How long the ledger is kept. */
   ledgerRetentionDays: number;
-  /** The table of the audit: its state, findings and rates. */
+  /** What the timers know: state, findings and rates of the audit, and what became of certificates. */
   auditTableUrl: string;
   /** The Log Analytics workspace ("Workspace ID") that the vault's audit log goes to. */
   logWorkspaceId: Guid;

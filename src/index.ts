@@ -9,6 +9,7 @@ import "./functions/federation-metadata.ts";
 import "./functions/idp-metadata.ts";
 import "./functions/refresh-metadata.ts";
 import "./functions/record-sign-rate.ts";
+import "./functions/check-credentials.ts";
 import "./functions/health-live.ts";
 import "./functions/health-ready.ts";
 

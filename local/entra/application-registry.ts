@@ -1,42 +1,85 @@
 /**
- * App registrations of the home tenant and the certificates their assertions are checked against. Only public parts
- * are taken; a certificate is found by its thumbprint without a scan.
+ * App registrations of the home tenant and what lets one in as them: certificates, secrets and federated credentials,
+ * on the application and on its service principal in the home tenant.
  */
-import { createHash, type KeyObject, X509Certificate } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
+import {
+  addCertificate,
+  type RegisteredCertificate,
+  type RegisteredCertificates,
+  readCertificate,
+  removeCertificate,
+} from "./registered-certificate.ts";
 
-export interface RegisteredCertificate {
-  /** base64url of the SHA-256 and of the SHA-1 digest of the certificate. */
-  x5tS256: string;
-  x5t: string;
-  subject: string;
-  notBefore: number;
-  notAfter: number;
-  publicKey: KeyObject;
+export interface CredentialHolder {
+  certificates: RegisteredCertificates;
+  passwords: Password[];
 }
 
-export interface Application {
+/** That there is a secret. Its text is not kept: the token endpoint takes none. */
+export interface Password {
+  keyId: string;
+  displayName: string;
+  startDateTime: string;
+  endDateTime: string;
+}
+
+export interface FederatedCredential {
+  id: string;
+  name: string;
+  issuer: string;
+  subject: string;
+  audiences: string[];
+}
+
+/** App instance property lock, with the names of Microsoft Graph. */
+export interface InstanceLock {
+  isEnabled: boolean;
+  allProperties: boolean | null;
+  credentialsWithUsageVerify: boolean | null;
+  credentialsWithUsageSign: boolean | null;
+  tokenEncryptionKeyId: boolean | null;
+}
+
+export interface Application extends CredentialHolder {
   clientId: string;
   name: string;
   objectId: string;
-  /** By either thumbprint: the two kinds differ in length, so they cannot meet. */
-  certificates: Map<string, RegisteredCertificate>;
+  federated: FederatedCredential[];
+  /** On for a new application, as the portal sets it. */
+  lock: InstanceLock | null;
+  /** Of the home tenant; it is there for others once the home tenant has consented. */
+  servicePrincipal: CredentialHolder;
 }
+
+const yearMs = 365 * 86_400_000;
+const fullLock: InstanceLock = {
+  isEnabled: true,
+  allProperties: true,
+  credentialsWithUsageVerify: null,
+  credentialsWithUsageSign: null,
+  tokenEncryptionKeyId: null,
+};
 
 export class ApplicationRegistry {
   #applications = new Map<string, Application>();
 
   register(app: { clientId: string; name: string; objectId?: string | undefined }): void {
     const clientId = app.clientId.toLowerCase();
-    this.#applications.set(clientId, {
-      clientId,
-      name: app.name,
-      objectId: app.objectId ?? deterministicGuid("application", clientId),
-      certificates: this.#applications.get(clientId)?.certificates ?? new Map(),
-    });
+    const objectId = app.objectId?.toLowerCase() ?? deterministicGuid("application", clientId);
+    const before = this.#applications.get(clientId) ?? {
+      ...{ certificates: new Map(), passwords: [], federated: [], lock: { ...fullLock } },
+      servicePrincipal: { certificates: new Map(), passwords: [] },
+    };
+    this.#applications.set(clientId, { ...before, clientId, name: app.name, objectId });
   }
 
   find(clientId: string): Application | undefined {
     return this.#applications.get(clientId.toLowerCase());
+  }
+
+  byObjectId(objectId: string): Application | undefined {
+    return this.list().find((application) => application.objectId === objectId.toLowerCase());
   }
 
   list(): Application[] {
@@ -44,40 +87,39 @@ export class ApplicationRegistry {
   }
 
   registerCertificate(clientId: string, pem: string): RegisteredCertificate {
-    if (pem.includes("PRIVATE KEY")) throw new Error("register the certificate alone, without its private key");
-    const certificate = read(pem);
-    const { certificates } = this.#require(clientId);
-    certificates.set(certificate.x5tS256, certificate);
-    certificates.set(certificate.x5t, certificate);
-    return certificate;
+    return addCertificate(this.require(clientId).certificates, readCertificate(pem));
   }
 
   removeCertificate(clientId: string, x5tS256: string): void {
-    const { certificates } = this.#require(clientId);
-    const certificate = certificates.get(x5tS256);
-    if (certificate === undefined) throw new Error(`no certificate ${x5tS256} is registered on ${clientId}`);
-    certificates.delete(certificate.x5tS256);
-    certificates.delete(certificate.x5t);
+    removeCertificate(this.require(clientId).certificates, x5tS256);
   }
 
-  #require(clientId: string): Application {
+  require(clientId: string): Application {
     const application = this.find(clientId);
     if (application === undefined) throw new Error(`no application ${clientId} is registered`);
     return application;
   }
 }
 
-function read(pem: string): RegisteredCertificate {
-  const certificate = new X509Certificate(pem);
-  if (certificate.publicKey.asymmetricKeyType !== "rsa") throw new Error("only certificates with an RSA key work");
-  return {
-    x5tS256: createHash("sha256").update(certificate.raw).digest("base64url"),
-    x5t: createHash("sha1").update(certificate.raw).digest("base64url"),
-    subject: certificate.subject,
-    notBefore: Date.parse(certificate.validFrom),
-    notAfter: Date.parse(certificate.validTo),
-    publicKey: certificate.publicKey,
+/** As if somebody had made a client secret. */
+export function addPassword(to: CredentialHolder, displayName = "secret"): Password {
+  const password = {
+    ...{ keyId: randomUUID(), displayName },
+    startDateTime: new Date().toISOString(),
+    endDateTime: new Date(Date.now() + yearMs).toISOString(),
   };
+  to.passwords.push(password);
+  return password;
+}
+
+export function addFederatedCredential(
+  to: Application,
+  credential: { issuer: string; subject: string; audiences: string[]; name?: string | undefined },
+): FederatedCredential {
+  const id = randomUUID();
+  const added = { ...credential, id, name: credential.name ?? `federated-${id.slice(0, 8)}` };
+  to.federated.push(added);
+  return added;
 }
 
 /** The same GUID for the same parts, so that object ids stay stable over restarts without being stored. */

@@ -4,8 +4,9 @@
  */
 import { constants, type KeyObject, verify } from "node:crypto";
 import { AadstsError } from "./aadsts-error.ts";
-import type { Application, RegisteredCertificate } from "./application-registry.ts";
+import type { Application } from "./application-registry.ts";
 import type { Assertion } from "./client-assertion.ts";
+import type { RegisteredCertificate, RegisteredCertificates } from "./registered-certificate.ts";
 
 const nbfSkewSeconds = 300;
 const longestLifetimeSeconds = 24 * 60 * 60;
@@ -14,7 +15,7 @@ const longestLifetimeSeconds = 24 * 60 * 60;
 export function checkAssertion(
   assertion: Assertion,
   application: Application | undefined,
-  expected: { clientId: string; tenantId: string; authorityHost: string; now: number },
+  expected: { clientId: string; tenantId: string; homeTenantId: string; authorityHost: string; now: number },
 ): void {
   const { header, claims } = assertion;
   if (header.alg !== "PS256" && header.alg !== "RS256") {
@@ -22,7 +23,7 @@ export function checkAssertion(
   }
   // Without a registration there are no certificates to look the key up in.
   if (application === undefined) throw new AadstsError(700016);
-  const certificate = findCertificate(header, application);
+  const certificate = findCertificate(header, application.certificates, ownCertificates(application, expected));
   if (!isSignedBy(assertion, header.alg, certificate.publicKey)) {
     throw new AadstsError(
       700027,
@@ -39,9 +40,21 @@ export function checkAssertion(
   }
 }
 
-function findCertificate(header: Record<string, unknown>, application: Application): RegisteredCertificate {
+/** A key of the service principal lets one in as the client in its tenant only. */
+function ownCertificates(
+  { servicePrincipal }: Application,
+  { tenantId, homeTenantId }: { tenantId: string; homeTenantId: string },
+): RegisteredCertificates {
+  return tenantId === homeTenantId ? servicePrincipal.certificates : new Map();
+}
+
+function findCertificate(
+  header: Record<string, unknown>,
+  ...registered: RegisteredCertificates[]
+): RegisteredCertificate {
   const thumbprint = header["x5t#S256"] ?? header.x5t;
-  const certificate = typeof thumbprint === "string" ? application.certificates.get(thumbprint) : undefined;
+  const found = registered.map((each) => (typeof thumbprint === "string" ? each.get(thumbprint) : undefined));
+  const certificate = found.find((each) => each !== undefined);
   // A SHA-256 thumbprint in `x5t`, or the other way round, is not found by the real service either.
   const isRightKind = certificate?.[header["x5t#S256"] === undefined ? "x5t" : "x5tS256"] === thumbprint;
   if (certificate !== undefined && isRightKind) return certificate;
@@ -52,7 +65,7 @@ function findCertificate(header: Record<string, unknown>, application: Applicati
   );
 }
 
-function isSignedBy({ signedText, signature }: Assertion, alg: "PS256" | "RS256", key: KeyObject): boolean {
+export function isSignedBy({ signedText, signature }: Assertion, alg: "PS256" | "RS256", key: KeyObject): boolean {
   const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
   const padding = alg === "PS256" ? pss : { padding: constants.RSA_PKCS1_PADDING };
   return verify("sha256", Buffer.from(signedText), { key, ...padding }, signature);

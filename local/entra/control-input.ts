@@ -3,9 +3,9 @@ import { z } from "zod";
 import { behaviourSchema } from "../behaviour-schema.ts";
 import { isGuid } from "./tenants.ts";
 
-const guid = z.string().refine(isGuid, "must be a GUID");
+export const guid = z.string().refine(isGuid, "must be a GUID");
 export const behaviourBody = behaviourSchema(
-  z.enum(["token", "discovery", "keys", "federationMetadata", "managedIdentity"]),
+  z.enum(["token", "discovery", "keys", "federationMetadata", "managedIdentity", "graph"]),
 );
 export const applicationBody = z.strictObject({ clientId: guid, name: z.string(), objectId: guid.optional() });
 export const certificateBody = z.strictObject({ clientId: guid, certificatePem: z.string() });

@@ -2,10 +2,12 @@
  * The control routes: what a test or a demonstration sets from outside, as plain JSON. They are mounted on the control
  * server by someone else; nothing here is part of the emulated protocol.
  */
-import { z } from "zod";
+import type { z } from "zod";
 import { ControlError, type ControlRoute } from "../control-route.ts";
 import type { Application } from "./application-registry.ts";
 import { issueCallerToken } from "./caller-token.ts";
+import { withBody, withQuery } from "./control-body.ts";
+import { credentialRoutes } from "./control-credentials.ts";
 import {
   applicationBody,
   behaviourBody,
@@ -21,10 +23,17 @@ import {
   tokenBody,
 } from "./control-input.ts";
 import { managedIdentityToken } from "./managed-identity-endpoint.ts";
+import { listCertificates } from "./registered-certificate.ts";
 import type { EntraState } from "./state.ts";
 
 export function controlRoutes(state: EntraState): ControlRoute[] {
-  return [...stateRoutes(state), ...directoryRoutes(state), ...keyRoutes(state), ...tokenRoutes(state)];
+  return [
+    ...stateRoutes(state),
+    ...directoryRoutes(state),
+    ...credentialRoutes(state),
+    ...keyRoutes(state),
+    ...tokenRoutes(state),
+  ];
 }
 
 function stateRoutes(state: EntraState): ControlRoute[] {
@@ -37,6 +46,7 @@ function stateRoutes(state: EntraState): ControlRoute[] {
         state.audit.length = 0;
       },
     },
+    { method: "GET", path: "/graph-audit", handle: () => state.graphAudit },
     { method: "GET", path: "/behaviour", handle: () => state.behaviour },
     withBody("PUT", "/behaviour", behaviourBody, (behaviour) => {
       state.behaviour = behaviour;
@@ -71,12 +81,11 @@ function directoryRoutes({ applications, tenants }: EntraState): ControlRoute[] 
 }
 
 function describe({ clientId, name, objectId, certificates }: Application) {
-  const distinct = [...new Set(certificates.values())];
   return {
     clientId,
     name,
     objectId,
-    certificates: distinct.map(({ x5tS256, x5t, subject, notBefore, notAfter }) => ({
+    certificates: listCertificates(certificates).map(({ x5tS256, x5t, subject, notBefore, notAfter }) => ({
       x5tS256,
       x5t,
       subject,
@@ -114,23 +123,4 @@ function tokenRoutes(state: EntraState): ControlRoute[] {
       return { token: (await managedIdentityToken(state, identity, audience)).token };
     }),
   ];
-}
-
-function withBody<T>(method: string, path: string, schema: z.ZodType<T>, handle: (body: T) => unknown): ControlRoute {
-  return { method, path, handle: ({ body }) => run(schema, body, handle) };
-}
-
-function withQuery<T>(method: string, path: string, schema: z.ZodType<T>, handle: (query: T) => unknown): ControlRoute {
-  return { method, path, handle: ({ query }) => run(schema, Object.fromEntries(query), handle) };
-}
-
-/** Whatever goes wrong with the input, also inside the emulator, is told as a control error. */
-async function run<T>(schema: z.ZodType<T>, input: unknown, handle: (value: T) => unknown): Promise<unknown> {
-  const parsed = schema.safeParse(input);
-  if (!parsed.success) throw new ControlError(z.prettifyError(parsed.error));
-  try {
-    return await handle(parsed.data);
-  } catch (error) {
-    throw error instanceof Error ? new ControlError(error.message) : error;
-  }
 }

@@ -75,6 +75,10 @@ export function jsonWebKey({ kid, n, e, certificate }: SigningKey, issuer: strin
   return { kty: "RSA", use: "sig", kid, x5t: kid, n, e, x5c: [certificate], issuer };
 }
 
+export function graphHostOf(authorityHost: string): string {
+  return (otherClouds[authorityHost] ?? publicCloud).msgraph;
+}
+
 function metadata(state: EntraState, tenant: string, version: ProtocolVersion, appId: string | undefined) {
   const cloud = otherClouds[state.authorityHost] ?? publicCloud;
   const authority = `https://${state.authorityHost}/${tenant}`;

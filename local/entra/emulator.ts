@@ -1,15 +1,17 @@
 /**
- * An emulator of Microsoft Entra ID: the token service over HTTPS under its production name, and the managed identity
- * endpoint that App Service offers over plain HTTP. State is held in memory; interactive sign-in and Microsoft Graph are
- * not emulated.
+ * An emulator of Microsoft Entra ID: the token service and the part of Microsoft Graph that concerns credentials of
+ * applications, over HTTPS under their production names, and the managed identity endpoint that App Service offers over
+ * plain HTTP. State is held in memory; interactive sign-in is not emulated.
  */
 import type { TlsIdentity } from "../certificate-authority.ts";
 import type { ControlRoute } from "../control-route.ts";
 import { type Behaviour, createEmulator, type Emulator } from "../emulator-server.ts";
+import type { Application } from "./application-registry.ts";
 import type { EntraAuditEvent } from "./audit-log.ts";
 import { issueCallerToken } from "./caller-token.ts";
 import { controlRoutes } from "./control.ts";
-import { jwks } from "./discovery.ts";
+import { graphHostOf, jwks } from "./discovery.ts";
+import { answerGraph, type GraphAuditEvent } from "./graph/service.ts";
 import type { ManagedIdentity } from "./managed-identities.ts";
 import { identityPath, managedIdentityEndpoint } from "./managed-identity-endpoint.ts";
 import type { KeyOptions } from "./signing-keys.ts";
@@ -30,13 +32,15 @@ export interface EntraOptions {
   homeTenantId: string;
 }
 
-/** Start and stop concern the HTTPS token service; `managedIdentity` is stopped and started by itself. */
+/** Start and stop concern the HTTPS token service and Graph, one server; `managedIdentity` is stopped and started by itself. */
 export interface EntraEmulator extends Emulator {
   managedIdentity: Emulator;
   registerApplication(app: { clientId: string; name: string; objectId?: string }): void;
   /** By the public part only. An application may hold several. */
   registerCertificate(clientId: string, certificatePem: string): void;
   removeCertificate(clientId: string, x5tS256: string): void;
+  /** As it is kept: what a test changes in it holds at once. Throws where none is registered. */
+  application(clientId: string): Application;
   /** Every GUID is a tenant until it is removed; consent is per tenant and client. Roles are by resource. */
   grantConsent(tenantId: string, clientId: string, roles?: GrantedRoles): void;
   revokeConsent(tenantId: string, clientId: string): void;
@@ -67,7 +71,8 @@ export interface EntraEmulator extends Emulator {
   retireKey(kid: string, tenantId?: string, options?: KeyOptions): void;
   replaceAllKeys(tenantId?: string, options?: KeyOptions): Promise<string>;
   readonly audit: EntraAuditEvent[];
-  /** Operations: `token`, `discovery`, `keys`, `federationMetadata`, `managedIdentity`. */
+  readonly graphAudit: GraphAuditEvent[];
+  /** Operations: `token`, `discovery`, `keys`, `federationMetadata`, `managedIdentity`, `graph`. */
   behaviour: Behaviour;
   clockOffsetSeconds: number;
   /** Undefined: 60 to 90 minutes at random (managed identities: 24 hours). */
@@ -79,10 +84,12 @@ export async function startEntra(options: EntraOptions): Promise<EntraEmulator> 
   const { authorityHost = "login.microsoftonline.com", homeTenantId, tls } = options;
   if (!isGuid(homeTenantId)) throw new Error("homeTenantId must be a GUID");
   const state = await EntraState.create({ authorityHost, homeTenantId });
+  const graphHost = graphHostOf(authorityHost);
   const tokenService = await createEmulator({
     port: options.port,
     tls,
-    handler: (request) => answerTokenService(state, request),
+    handler: (request) =>
+      request.url.hostname === graphHost ? answerGraph(state, request) : answerTokenService(state, request),
   });
   const managedIdentity = await createEmulator({
     port: options.managedIdentityPort,
@@ -98,6 +105,7 @@ export async function startEntra(options: EntraOptions): Promise<EntraEmulator> 
     managedIdentity,
     registerApplication: (app) => applications.register(app),
     registerCertificate: (clientId, pem) => void applications.registerCertificate(clientId, pem),
+    application: (clientId) => applications.require(clientId),
     removeCertificate: (clientId, x5tS256) => applications.removeCertificate(clientId, x5tS256),
     grantConsent: (tenantId, clientId, roles) => tenants.grantConsent(tenantId, clientId, roles),
     revokeConsent: (tenantId, clientId) => tenants.revokeConsent(tenantId, clientId),
@@ -118,6 +126,7 @@ export async function startEntra(options: EntraOptions): Promise<EntraEmulator> 
     retireKey: (kid, tenantId, keyOptions) => keys.retire(kid, tenantId, keyOptions),
     replaceAllKeys: (tenantId, keyOptions) => keys.replaceAll(tenantId, keyOptions),
     audit: state.audit,
+    graphAudit: state.graphAudit,
     get behaviour() {
       return state.behaviour;
     },

@@ -3,7 +3,7 @@ export interface ManagedIdentity {
   clientId: string;
   objectId: string;
   name: string;
-  /** App roles assigned to the identity, by the audience GUID of the API. */
+  /** App roles assigned to the identity, by the audience of the API: its GUID, or the URI of Microsoft's own. */
   appRoles?: Record<string, string[]> | undefined;
   /** Azure resource id of a user-assigned identity, for requests with `mi_res_id`. */
   resourceId?: string | undefined;
@@ -24,6 +24,10 @@ export class ManagedIdentities {
 
   byClientId(clientId: string): ManagedIdentity | undefined {
     return this.#byId.get(key("client_id", clientId));
+  }
+
+  byObjectId(objectId: string): ManagedIdentity | undefined {
+    return this.#byId.get(key("principal_id", objectId));
   }
 
   /** By the request's parameters; without any of the id parameters the system-assigned identity. */

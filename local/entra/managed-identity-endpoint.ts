@@ -8,6 +8,7 @@ import { tokenTimes, v1Claims, v2Claims } from "./access-token.ts";
 import type { ManagedIdentity } from "./managed-identities.ts";
 import type { EntraState } from "./state.ts";
 import { isGuid } from "./tenants.ts";
+import { exchangeAudience, exchangeResource } from "./token-exchange.ts";
 
 export const identityPath = "/msi/token";
 const apiVersion = "2019-08-01";
@@ -48,18 +49,18 @@ export async function managedIdentityEndpoint(state: EntraState, request: Emulat
   };
 }
 
-/** The v2 shape for an API named by its GUID (plain or as `api://`), the v1 shape for all others. */
+/** The v2 shape for an API named by its GUID (plain or as `api://`) and for the exchange, the v1 shape for all others. */
 export async function managedIdentityToken(
   state: EntraState,
   identity: ManagedIdentity,
   resource: string,
 ): Promise<{ token: string; expiresAt: number }> {
   const times = tokenTimes(state.now(), state.tokenLifetimeSeconds ?? lifetimeSeconds);
-  const audience = resource.replace(/^api:\/\//, "").toLowerCase();
+  const audience = resource === exchangeResource ? exchangeAudience : resource.replace(/^api:\/\//, "").toLowerCase();
   const subject = { tenantId: state.homeTenantId, clientId: identity.clientId, objectId: identity.objectId };
   const claims = isGuid(audience)
     ? v2Claims({ ...subject, roles: rolesFor(identity, audience) }, audience, times, state.authorityHost)
-    : v1Claims(subject, resource, times);
+    : v1Claims({ ...subject, roles: rolesFor(identity, audience) }, resource, times);
   return { token: await state.keys.sign(claims, state.homeTenantId), expiresAt: times.expiresAt };
 }
 

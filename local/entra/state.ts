@@ -4,6 +4,7 @@ import type { Behaviour } from "../emulator-server.ts";
 import { randomLifetimeSeconds } from "./access-token.ts";
 import { ApplicationRegistry } from "./application-registry.ts";
 import type { EntraAuditEvent } from "./audit-log.ts";
+import type { GraphAuditEvent } from "./graph/service.ts";
 import { ManagedIdentities } from "./managed-identities.ts";
 import { MetadataDocuments } from "./metadata-documents.ts";
 import { SigningKeys } from "./signing-keys.ts";
@@ -18,6 +19,7 @@ export class EntraState {
   readonly tenants = new Tenants();
   readonly identities = new ManagedIdentities();
   readonly audit: EntraAuditEvent[] = [];
+  readonly graphAudit: GraphAuditEvent[] = [];
   readonly identityHeader = randomBytes(24).toString("base64url");
   behaviour: Behaviour = { latencyMs: 0, faults: [] };
   clockOffsetSeconds = 0;

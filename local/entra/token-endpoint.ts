@@ -1,6 +1,6 @@
 /**
- * `POST /{tenant}/oauth2/v2.0/token` with client credentials, authenticated by a certificate's assertion. Secrets,
- * federated credentials and every grant of a user are refused.
+ * `POST /{tenant}/oauth2/v2.0/token` with client credentials, authenticated by a certificate's assertion or by the
+ * token of a managed identity. Secrets and every grant of a user are refused.
  */
 import { createHash } from "node:crypto";
 import { applyBehaviour, type EmulatorRequest, type EmulatorResponse } from "../emulator-server.ts";
@@ -11,6 +11,7 @@ import { type Assertion, decodeAssertion, describeAssertion } from "./client-ass
 import { checkAssertion } from "./client-assertion-check.ts";
 import type { EntraState } from "./state.ts";
 import { sharedEndpoints } from "./tenants.ts";
+import { checkFederatedAssertion, isFederated } from "./token-exchange.ts";
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -66,8 +67,9 @@ async function issue(
   const tenantId = checkTenant(state, tenant);
   const assertion = readAssertion(form, event);
   const application = state.applications.find(clientId);
-  const { authorityHost } = state;
-  checkAssertion(assertion, application, { clientId, tenantId, authorityHost, now: state.now() });
+  const { authorityHost, homeTenantId } = state;
+  if (isFederated(assertion)) checkFederatedAssertion(state, assertion, application);
+  else checkAssertion(assertion, application, { clientId, tenantId, homeTenantId, authorityHost, now: state.now() });
   const roles = state.tenants.consent(tenantId, clientId);
   if (roles === undefined) throw new AadstsError(700016);
   const resource = readResource(form.get("scope"));

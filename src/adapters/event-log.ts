@@ -11,9 +11,14 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
     case "sign_audit_finished":
     case "sign_audit_resolved":
     case "sign_rate_judged":
+    case "credential_promoted":
+    case "credential_retired":
+    case "credential_enabled":
+    case "credentials_checked":
       return "info";
     case "token_renewal_failed":
     case "metadata_keys_differ":
+    case "credential_expiring":
       return "warn";
     case "policy_rejected":
     case "policy_not_readable":
@@ -27,6 +32,11 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
     case "sign_audit_finding":
     case "sign_audit_failed":
     case "sign_rate_abnormal":
+    case "credential_canary_failed":
+    case "credential_disabled":
+    case "credential_fallback":
+    case "credential_drift":
+    case "credentials_check_failed":
       return "error";
     default:
       return event satisfies never;

@@ -18,3 +18,14 @@ export function ledgerPartitions(timeMs: number): string[] {
 export function hourOf(timeMs: number): string {
   return new Date(timeMs).toISOString().slice(0, 13);
 }
+
+/** The start of a partition's hour, milliseconds since 1970; NaN for a name that `partitionOf` does not give. */
+export function hourOfPartition(partition: string): number {
+  return /^[0-9-]{10}T[0-9]{2}_[0-9a-f]$/.test(partition) ? Date.parse(`${partition.slice(0, 13)}:00:00Z`) : Number.NaN;
+}
+
+/** The least row key (UUID version 7) of a time. */
+export function keyAt(timeMs: number): string {
+  const hex = Math.max(0, Math.floor(timeMs)).toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}

@@ -22,16 +22,33 @@ const state = z
 const certificate = z.strictObject({
   keyId: z.string().describe("Key URL with its version: https://<vault>.vault.azure.net/keys/<name>/<version>."),
   certificate: z.string().describe("The public certificate registered at the application, PEM."),
-  state: z
-    .enum(["staged", "active", "retiring"])
-    .describe("Exactly one certificate of a client is `active`: the one that signs."),
 });
 
 export const policySchema = z
   .strictObject({
     $schema: z.string().optional().describe("For editors."),
     clients: z
-      .array(z.strictObject({ name, clientId: guid, state, certificates: z.array(certificate).min(1) }))
+      .array(
+        z.strictObject({
+          name,
+          clientId: guid,
+          state,
+          certificates: z
+            .array(certificate)
+            .min(1)
+            .optional()
+            .describe("The first begins. One that is added signs as soon as a canary token was issued for it."),
+          managedIdentityFederation: z
+            .strictObject({
+              identityClientId: guid.describe("Client id of a user-assigned managed identity of Keyhold."),
+              identityObjectId: guid.describe("Its object id: the subject of the application's federated credential."),
+            })
+            .optional()
+            .describe(
+              "Instead of certificates: the identity's own token is the assertion. No vault, and no audit by it.",
+            ),
+        }),
+      )
       .describe("Our app registrations, each with its own key."),
     tenants: z
       .array(z.strictObject({ name, tenantId: guid, state: z.enum(["active", "suspended"]).describe("No default.") }))

@@ -1,11 +1,11 @@
-import { TableClient } from "@azure/data-tables";
+import { odata, TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import { type Guid, parseGuid } from "../domain/guid.ts";
+import { parseGuid } from "../domain/guid.ts";
 import type { LedgerReader } from "../domain/sign-audit/audit-store.ts";
 import type { LedgerRow } from "../domain/sign-audit/finding.ts";
-import { ledgerPartitions } from "./ledger-partition.ts";
-
-const hourMs = 3_600_000;
+import { timeOfLedgerId } from "../domain/sign-audit/ledger-id.ts";
+import { hourMs } from "../domain/sign-audit/ledger-query.ts";
+import { keyAt, ledgerPartitions } from "./ledger-partition.ts";
 
 /**
  * Reads the ledger by time. Row keys begin with their time, so of each partition only the part that is asked for is
@@ -15,10 +15,13 @@ export function createTableLedgerReader(url: string, credential: TokenCredential
   const { origin, pathname } = new URL(url);
   const table = new TableClient(origin, pathname.slice(1), credential);
   async function readPartition(partition: string, fromMs: number, toMs: number): Promise<LedgerRow[]> {
-    const filter = `PartitionKey eq '${partition}' and RowKey ge '${keyAt(fromMs)}' and RowKey lt '${keyAt(toMs)}'`;
-    const select = ["rowKey", "time", "keyName", "keyVersion", "outcome", "vaultRequestId"];
+    const filter = odata`PartitionKey eq ${partition} and RowKey ge ${keyAt(fromMs)} and RowKey lt ${keyAt(toMs)}`;
+    const select = ["rowKey", "time", "keyName", "keyVersion", "identityClientId", "outcome", "vaultRequestId"];
     const rows: LedgerRow[] = [];
-    for await (const row of table.listEntities({ queryOptions: { filter, select } })) rows.push(toLedgerRow(row));
+    for await (const entity of table.listEntities({ queryOptions: { filter, select } })) {
+      const row = toLedgerRow(entity);
+      if (row) rows.push(row);
+    }
     return rows;
   }
   return {
@@ -32,19 +35,20 @@ export function createTableLedgerReader(url: string, credential: TokenCredential
   };
 }
 
-/** The least row key (UUID version 7) of a time. */
-function keyAt(timeMs: number): string {
-  const hex = Math.max(0, Math.floor(timeMs)).toString(16).padStart(12, "0");
-  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
-}
-
-function toLedgerRow(row: Record<string, unknown>): LedgerRow {
+/**
+ * Undefined for a row that Keyhold did not write: it explains no signature, so that what it hides is found. And for one
+ * of a managed identity, which has no key and no part in what the vault logs.
+ */
+function toLedgerRow(row: Record<string, unknown>): LedgerRow | undefined {
   const text = (name: string) => (typeof row[name] === "string" ? (row[name] as string) : undefined);
   const outcome = text("outcome") as LedgerRow["outcome"];
   const vaultRequestId = text("vaultRequestId");
+  const id = parseGuid(text("rowKey"));
+  if (id === undefined || !(row.time instanceof Date) || row.time.getTime() !== timeOfLedgerId(id)) return undefined;
+  if (text("identityClientId") !== undefined) return undefined;
   return {
-    id: parseGuid(text("rowKey")) as Guid,
-    timeMs: row.time instanceof Date ? row.time.getTime() : Date.parse(String(row.time)),
+    id,
+    timeMs: row.time.getTime(),
     keyName: text("keyName") ?? "",
     keyVersion: text("keyVersion") ?? "",
     ...(outcome === undefined ? {} : { outcome }),

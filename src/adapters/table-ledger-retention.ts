@@ -1,4 +1,4 @@
-import { TableClient } from "@azure/data-tables";
+import { RestError, TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import type { LedgerRetention } from "../domain/sign-audit/audit-store.ts";
 import { hourOf } from "./ledger-partition.ts";
@@ -22,9 +22,14 @@ export function createTableLedgerRetention(url: string, credential: TokenCredent
         if (rows.push([partitionKey, rowKey]) >= maxRows) break;
       }
       for (let i = 0; i < rows.length; i += parallel) {
-        await Promise.all(rows.slice(i, i + parallel).map((row) => table.deleteEntity(...row)));
+        await Promise.all(rows.slice(i, i + parallel).map((row) => table.deleteEntity(...row).catch(unlessGone)));
       }
       return rows.length;
     },
   };
+}
+
+/** Another run, on another instance, was faster. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof RestError) || error.statusCode !== 404) throw error;
 }

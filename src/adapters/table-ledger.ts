@@ -1,87 +1,125 @@
+import { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RestError, TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import type { RecordEvent } from "../domain/events.ts";
 import { Fault } from "../domain/fault.ts";
 import type { Guid } from "../domain/guid.ts";
-import type { Ledger, SignIntent, SignOutcome } from "../domain/sign-audit/ledger.ts";
+import type { Ledger } from "../domain/sign-audit/ledger.ts";
 import { errorClass } from "./error-class.ts";
-import { partitionOf } from "./ledger-partition.ts";
+import { intentEntity, outcomeEntity } from "./ledger-entity.ts";
+import { parseRetryAfter } from "./retry-after.ts";
+import { tableErrorCode } from "./table-error-code.ts";
 
 /** Milliseconds for one write. */
 const timeoutMs = 3_000;
-/** A caller waits for the intent: one more try, soon. Nobody waits for the outcome: tries go on for a minute. */
+/** A caller waits for the intent: one more try, soon, or none where storage asks for longer. */
 const intentDelaysMs = [200];
-const outcomeDelaysMs = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
+const intentMaxWaitMs = 1_000;
+/**
+ * Nobody waits for the outcome: tries go on for a quarter of an hour. What waits is bounded, since a ledger that takes
+ * no outcomes takes no intents either, and then nothing is signed.
+ */
+const outcomeDelaysMs = [500, 1_000, 2_000, 4_000, 8_000, 16_000, ...Array.from({ length: 28 }, () => 30_000)];
+const outcomeMaxWaitMs = 60_000;
+/** An instance that ends cannot wait: soon again, and for this long in all. The platform may end it before. */
+const drainDelayMs = 1_000;
+const drainWithinMs = 20_000;
+const jitter = 0.2;
+/**
+ * Connections to storage. Without a bound every write that waits for slow storage opens one more, until handshakes are
+ * all that an instance does, or its outbound ports are used up for vault and Entra too.
+ */
+const maxConnections = 32;
 
 export interface TableLedger extends Ledger {
-  /** Resolves when no outcome is on its way any more. */
+  /** Resolves when every intent of ours has its outcome, or after some 20 s: those left stay open, and are told. */
   drain(): Promise<void>;
 }
 
 /** The ledger in an Azure table. It writes and never reads or deletes; the table is made by the deployment. */
 export function createTableLedger(url: string, credential: TokenCredential, record: RecordEvent): TableLedger {
   const { origin, pathname } = new URL(url);
-  const table = new TableClient(origin, pathname.slice(1), credential, { retryOptions: { maxRetries: 0 } });
-  const pending = new Set<Promise<void>>();
+  const agent = new Agent({ keepAlive: true, maxSockets: maxConnections });
+  const table = new TableClient(origin, pathname.slice(1), credential, { agent, retryOptions: { maxRetries: 0 } });
+  /** Intents whose outcome is not in the table yet. */
+  const open = new Map<Guid, PromiseWithResolvers<void>>();
+  const draining = new AbortController();
+  let drainUntilMs = Number.POSITIVE_INFINITY;
+
+  async function writeOutcome(write: () => Promise<unknown>): Promise<void> {
+    for (const delayMs of [...outcomeDelaysMs, undefined]) {
+      try {
+        await write();
+        return;
+      } catch (error) {
+        if (delayMs === undefined || performance.now() >= drainUntilMs) throw error;
+        const waitMs = Math.min(Math.max(delayMs, retryAfterMs(error)), outcomeMaxWaitMs);
+        await (draining.signal.aborted ? sleep(Math.min(waitMs, drainDelayMs)) : pause(waitMs, draining.signal));
+      }
+    }
+  }
+
   return {
     async recordIntent(intent) {
-      try {
-        await retry(intentDelaysMs, () =>
-          table.createEntity(intentEntity(intent), { abortSignal: AbortSignal.timeout(timeoutMs) }),
-        );
-      } catch (error) {
-        throw new Fault("ledger_unavailable", { because: errorClass(error) });
+      const create = () =>
+        table.createEntity(intentEntity(intent), { abortSignal: AbortSignal.timeout(timeoutMs) }).catch(unlessStored);
+      for (const delayMs of [...intentDelaysMs, undefined]) {
+        try {
+          await create();
+          break;
+        } catch (error) {
+          const waitMs = retryAfterMs(error);
+          if (delayMs === undefined || waitMs > intentMaxWaitMs) throw unavailable(error);
+          await sleep(Math.max(delayMs, waitMs) * (1 + jitter * Math.random()));
+        }
       }
+      open.set(intent.id, Promise.withResolvers());
     },
     recordOutcome(id, outcome) {
-      const write = retry(outcomeDelaysMs, () =>
-        table.updateEntity(outcomeEntity(id, outcome), "Merge", { abortSignal: AbortSignal.timeout(timeoutMs) }),
-      )
+      const entity = outcomeEntity(id, outcome);
+      const write = () => table.updateEntity(entity, "Merge", { abortSignal: AbortSignal.timeout(timeoutMs) });
+      writeOutcome(write)
         .catch((error) =>
           record({ event: "ledger_outcome_lost", ledgerId: id, outcome: outcome.outcome, because: errorClass(error) }),
         )
-        .finally(() => pending.delete(write));
-      pending.add(write);
+        .finally(() => {
+          open.get(id)?.resolve();
+          open.delete(id);
+        });
     },
     async drain() {
-      await Promise.all(pending);
+      drainUntilMs = performance.now() + drainWithinMs;
+      draining.abort();
+      const end = new AbortController();
+      const timeout = sleep(drainWithinMs + timeoutMs + drainDelayMs, undefined, { signal: end.signal }).catch(
+        () => {},
+      );
+      while (open.size > 0 && performance.now() < drainUntilMs) {
+        await Promise.race([Promise.all([...open.values()].map(({ promise }) => promise)), timeout]);
+      }
+      end.abort();
     },
   };
 }
 
-function intentEntity({ id, timeMs, ...intent }: SignIntent) {
-  return { partitionKey: partitionOf(id), rowKey: id, time: new Date(timeMs), ...intent };
+/** Our own row from a try whose answer was lost: ids are never used twice. Other conflicts store nothing. */
+function unlessStored(error: unknown): void {
+  if (tableErrorCode(error) !== "EntityAlreadyExists") throw error;
 }
 
-/** Only known members, so that nothing else of an outcome can ever get into a row. */
-function outcomeEntity(id: Guid, outcome: SignOutcome) {
-  const { codes, tokenExpiresAt, assertionExpiresAt, ...texts } = {
-    codes: undefined,
-    tokenExpiresAt: undefined,
-    assertionExpiresAt: undefined,
-    ...outcome,
-  };
-  return {
-    partitionKey: partitionOf(id),
-    rowKey: id,
-    ...texts,
-    ...(codes ? { codes: codes.join(" ") } : {}),
-    ...(tokenExpiresAt ? { tokenExpiresAt: new Date(tokenExpiresAt * 1000) } : {}),
-    ...(assertionExpiresAt ? { assertionExpiresAt: new Date(assertionExpiresAt * 1000) } : {}),
-  };
+function unavailable(error: unknown): Fault {
+  const waitMs = retryAfterMs(error);
+  const because = errorClass(error);
+  return new Fault("ledger_unavailable", waitMs > 0 ? { because, retryAfterSeconds: waitMs / 1000 } : { because });
 }
 
-async function retry(delaysMs: readonly number[], write: () => Promise<unknown>): Promise<void> {
-  for (const delayMs of [...delaysMs, undefined]) {
-    try {
-      await write();
-      return;
-    } catch (error) {
-      // Our own row from a try whose answer was lost: ids are never used twice.
-      if (error instanceof RestError && error.statusCode === 409) return;
-      if (delayMs === undefined) throw error;
-      await sleep(delayMs);
-    }
-  }
+function retryAfterMs(error: unknown): number {
+  const header = error instanceof RestError ? error.response?.headers.get("retry-after") : undefined;
+  return 1000 * (parseRetryAfter(header) ?? 0);
+}
+
+/** Cut short by the signal. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms * (1 + jitter * Math.random()), undefined, { signal }).catch(() => {});
 }

@@ -26,6 +26,16 @@ export const eventNames = [
   "sign_rate_abnormal",
   "sign_audit_finished",
   "sign_audit_failed",
+  "credential_promoted",
+  "credential_retired",
+  "credential_enabled",
+  "credential_disabled",
+  "credential_canary_failed",
+  "credential_fallback",
+  "credential_expiring",
+  "credential_drift",
+  "credentials_checked",
+  "credentials_check_failed",
 ] as const satisfies readonly KeyholdEvent["event"][];
 
 /**

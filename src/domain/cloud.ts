@@ -11,6 +11,10 @@ export interface Cloud {
   readonly authorityHost: string;
   readonly vaultHostSuffix: string;
   readonly storageHostSuffix: string;
+  /** Microsoft Graph. */
+  readonly graphHost: string;
+  /** Audience of a managed identity's token that is exchanged for an application's (workload identity federation). */
+  readonly tokenExchangeAudience: string;
 }
 
 /** Source: Entra and Azure documentation on national clouds. An app registration exists in one cloud only. */
@@ -20,18 +24,24 @@ export const clouds: Readonly<Record<CloudName, Cloud>> = {
     authorityHost: "login.microsoftonline.com",
     vaultHostSuffix: ".vault.azure.net",
     storageHostSuffix: ".core.windows.net",
+    graphHost: "graph.microsoft.com",
+    tokenExchangeAudience: "api://AzureADTokenExchange",
   },
   usgovernment: {
     name: "usgovernment",
     authorityHost: "login.microsoftonline.us",
     vaultHostSuffix: ".vault.usgovcloudapi.net",
     storageHostSuffix: ".core.usgovcloudapi.net",
+    graphHost: "graph.microsoft.us",
+    tokenExchangeAudience: "api://AzureADTokenExchangeUSGov",
   },
   china: {
     name: "china",
     authorityHost: "login.partner.microsoftonline.cn",
     vaultHostSuffix: ".vault.azure.cn",
     storageHostSuffix: ".core.chinacloudapi.cn",
+    graphHost: "microsoftgraph.chinacloudapi.cn",
+    tokenExchangeAudience: "api://AzureADTokenExchangeChina",
   },
 };
 

@@ -1,3 +1,7 @@
+import type { CertificateRecord } from "./credentials/credential-state.ts";
+import type { CertificateFacts } from "./credentials/describe-certificate.ts";
+import type { DriftFinding } from "./credentials/drift.ts";
+import type { ExpiryWarning } from "./credentials/expiry.ts";
 import type { FaultCode } from "./fault.ts";
 import type { Guid } from "./guid.ts";
 import type { Refusal } from "./issuing/refusal.ts";
@@ -40,7 +44,28 @@ export type KeyholdEvent =
   | { event: "policy_not_readable"; ageSeconds: number | undefined; because: string }
   | { event: "ledger_outcome_lost"; ledgerId: Guid; outcome: string; because: string }
   | MetadataEvent
-  | SignAuditEvent;
+  | SignAuditEvent
+  | CredentialEvent;
+
+/** Of the certificates that clients sign with, and of what else Entra would let in as them. */
+export type CredentialEvent =
+  | ({ event: "credential_promoted"; clientId: Guid } & CertificateFacts)
+  | ({ event: "credential_retired"; clientId: Guid } & CertificateFacts)
+  | ({ event: "credential_disabled"; clientId: Guid } & CertificateFacts)
+  | ({ event: "credential_enabled"; clientId: Guid } & CertificateFacts)
+  | ({
+      event: "credential_canary_failed";
+      clientId: Guid;
+      state: CertificateRecord["state"];
+      reason: string;
+      codes?: readonly number[];
+    } & CertificateFacts)
+  /** The certificate that was refused; `to` is the thumbprint of the one that was accepted. */
+  | ({ event: "credential_fallback"; clientId: Guid; to: string; codes: readonly number[] } & CertificateFacts)
+  | ({ event: "credential_expiring"; clientId?: Guid } & ExpiryWarning & CertificateFacts)
+  | ({ event: "credential_drift"; clientId: Guid; client: string } & DriftFinding)
+  | { event: "credentials_checked"; clients: number; canaries: number; durationMs: number }
+  | { event: "credentials_check_failed"; clientId?: Guid; because: string };
 
 /** Of the comparison of the ledger with the vault's own log, and of the sign rate with its baseline. */
 export type SignAuditEvent =

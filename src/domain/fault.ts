@@ -11,6 +11,7 @@ export type FaultCode =
   | "signer_unavailable"
   | "signature_not_ours"
   | "certificate_not_valid"
+  | "identity_unavailable"
   | "credential_rejected"
   | "clock_skewed"
   | "token_endpoint_rejected"

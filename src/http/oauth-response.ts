@@ -111,6 +111,7 @@ function faultError(fault: unknown): OAuthError {
     case "ledger_unavailable":
     case "policy_unavailable":
     case "caller_keys_unavailable":
+    case "identity_unavailable":
       return {
         ...error(503, "temporarily_unavailable", "a service that is needed does not answer"),
         retryAfterSeconds,

@@ -15,6 +15,9 @@ const metadata = { source: contosoId, document: "jwks" as const };
 const finding = { finding: "unaccounted_signature" as const, id: "f", severity: 0 as const, timeMs: startMs };
 const rate = { keyName: "k", windowFromMs: startMs, signs: 9, low: 0, high: 5, median: 2, basis: "history" as const };
 
+const certificate = { keyName: "k", keyVersion: "v", thumbprint: "AB" };
+const drift = { finding: "foreign_key", severity: 0, on: "application", keyId: "k", difference: "x" } as const;
+
 type Level = "info" | "warn" | "error";
 /** One of each name: a new event does not compile until it is here. */
 const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level][]> = {
@@ -50,6 +53,23 @@ const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level]
   sign_rate_judged: [[{ event: "sign_rate_judged", ...rate, verdict: "normal" }, "info"]],
   sign_rate_abnormal: [[{ event: "sign_rate_abnormal", ...rate, verdict: "above" }, "error"]],
   sign_audit_finished: [[{ event: "sign_audit_finished", windows: 1, lagSeconds: 900, expiredRows: 0 }, "info"]],
+  credential_promoted: [[{ event: "credential_promoted", clientId, ...certificate }, "info"]],
+  credential_retired: [[{ event: "credential_retired", clientId, ...certificate }, "info"]],
+  credential_enabled: [[{ event: "credential_enabled", clientId, ...certificate }, "info"]],
+  credential_disabled: [[{ event: "credential_disabled", clientId, ...certificate }, "error"]],
+  credential_canary_failed: [
+    [
+      { event: "credential_canary_failed", clientId, ...certificate, state: "staged", reason: "x", codes: [1] },
+      "error",
+    ],
+  ],
+  credential_fallback: [[{ event: "credential_fallback", clientId, ...certificate, to: "CD", codes: [1] }, "error"]],
+  credential_expiring: [
+    [{ event: "credential_expiring", ...certificate, daysLeft: 6, threshold: 7, severity: 1 }, "warn"],
+  ],
+  credential_drift: [[{ event: "credential_drift", clientId, client: "c", ...drift }, "error"]],
+  credentials_checked: [[{ event: "credentials_checked", clients: 1, canaries: 1, durationMs: 1 }, "info"]],
+  credentials_check_failed: [[{ event: "credentials_check_failed", because: "x" }, "error"]],
   sign_audit_failed: [[{ event: "sign_audit_failed", because: "vault_log_throttled" }, "error"]],
 };
 

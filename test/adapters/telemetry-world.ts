@@ -32,6 +32,12 @@ const finding = { id: "f", finding: "unaccounted_signature" as const, severity: 
 const rate = { keyName: "k", windowFromMs: startMs, signs: 7, verdict: "above" as const };
 const band = { low: 1, high: 5, median: 3, basis: "history" as const };
 
+const certificate = { keyName: "k", keyVersion: "v", thumbprint: "AB" };
+const drift = {
+  ...({ finding: "foreign_federation", severity: 0, on: "application", keyId: "k", thumbprint: "AB" } as const),
+  ...{ issuer: "https://evil.example/", subject: token, difference: "x" },
+};
+
 /** One of each name, with what an attacker could put into it: a new event does not compile until it is here. */
 export const samples: { [Name in KeyholdEvent["event"]]: Extract<KeyholdEvent, { event: Name }> } = {
   request_answered: {
@@ -59,6 +65,22 @@ export const samples: { [Name in KeyholdEvent["event"]]: Extract<KeyholdEvent, {
   sign_rate_judged: { event: "sign_rate_judged", ...rate, ...band },
   sign_rate_abnormal: { event: "sign_rate_abnormal", ...rate, ...band },
   sign_audit_finished: { event: "sign_audit_finished", windows: 2, lagSeconds: 600, expiredRows: 0 },
+  credential_promoted: { event: "credential_promoted", clientId, ...certificate },
+  credential_retired: { event: "credential_retired", clientId, ...certificate },
+  credential_enabled: { event: "credential_enabled", clientId, ...certificate },
+  credential_disabled: { event: "credential_disabled", clientId, ...certificate },
+  credential_canary_failed: {
+    ...{ event: "credential_canary_failed", clientId, ...certificate },
+    ...{ state: "staged", reason: "credential_rejected", codes: [700027] },
+  },
+  credential_fallback: { event: "credential_fallback", clientId, ...certificate, to: "CD", codes: [700027] },
+  credential_expiring: {
+    ...{ event: "credential_expiring", clientId, ...certificate },
+    ...{ daysLeft: 6, threshold: 7, severity: 1 },
+  },
+  credential_drift: { event: "credential_drift", clientId, client: "c", ...drift },
+  credentials_checked: { event: "credentials_checked", clients: 1, canaries: 2, durationMs: 3 },
+  credentials_check_failed: { event: "credentials_check_failed", clientId, because: "x" },
   sign_audit_failed: { event: "sign_audit_failed", because: "x" },
 };
 export const issued: KeyholdEvent = {

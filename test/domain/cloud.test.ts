@@ -7,16 +7,34 @@ const { clouds } = cloudModule;
 
 /** Hosts as Microsoft documents them for national clouds. Written out: a test that derived them would prove nothing. */
 const hosts = {
-  public: ["login.microsoftonline.com", ".vault.azure.net", ".core.windows.net"],
-  usgovernment: ["login.microsoftonline.us", ".vault.usgovcloudapi.net", ".core.usgovcloudapi.net"],
-  china: ["login.partner.microsoftonline.cn", ".vault.azure.cn", ".core.chinacloudapi.cn"],
+  public: ["login.microsoftonline.com", ".vault.azure.net", ".core.windows.net", "graph.microsoft.com"],
+  usgovernment: [
+    "login.microsoftonline.us",
+    ".vault.usgovcloudapi.net",
+    ".core.usgovcloudapi.net",
+    "graph.microsoft.us",
+  ],
+  china: [
+    "login.partner.microsoftonline.cn",
+    ".vault.azure.cn",
+    ".core.chinacloudapi.cn",
+    "microsoftgraph.chinacloudapi.cn",
+  ],
 } as const satisfies Record<cloudModule.CloudName, readonly string[]>;
 
+const exchangeAudiences = {
+  public: "api://AzureADTokenExchange",
+  usgovernment: "api://AzureADTokenExchangeUSGov",
+  china: "api://AzureADTokenExchangeChina",
+};
+
 describe("clouds", () => {
-  for (const [name, [authority, vault, storage]] of Object.entries(hosts)) {
+  for (const [name, [authority, vault, storage, graphHost]] of Object.entries(hosts)) {
     const cloud = clouds[name as cloudModule.CloudName];
     test(`${name} has its own hosts`, () => {
-      assert.deepEqual(cloud, { name, authorityHost: authority, vaultHostSuffix: vault, storageHostSuffix: storage });
+      const suffixes = { vaultHostSuffix: vault, storageHostSuffix: storage };
+      const tokenExchangeAudience = exchangeAudiences[cloud.name];
+      assert.deepEqual(cloud, { name, authorityHost: authority, ...suffixes, graphHost, tokenExchangeAudience });
     });
 
     test(`${name} has all URLs on its authority, with the GUIDs and nothing else`, () => {

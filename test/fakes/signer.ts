@@ -16,6 +16,8 @@ export interface FakeSigner extends VaultSigner {
   readonly failures: unknown[];
   /** Thrown by every call while set. */
   failure: unknown;
+  /** Which private key the vault holds under a key URL: the registered one, whatever the name, until it is set. */
+  keyOf: (keyId: string) => KeyObject;
   /** Changes what comes back, as a vault gone wrong would. */
   tamper: (answer: VaultSignature) => VaultSignature;
 }
@@ -37,13 +39,14 @@ export function createFakeSigner(journal: string[] = []): FakeSigner {
     calls,
     failures,
     failure: undefined,
+    keyOf: () => registered.privateKey,
     tamper: (answer) => answer,
     async sign(input) {
       calls.push(input);
       journal.push("sign");
       const failure = failures.shift() ?? this.failure;
       if (failure !== undefined) throw failure;
-      const signature = signatureBy(registered.privateKey, input.digest, input.algorithm);
+      const signature = signatureBy(this.keyOf(input.keyId), input.digest, input.algorithm);
       return this.tamper({ signature, keyId: input.keyId, requestId: `vault-request-${calls.length}` });
     },
   } satisfies FakeSigner;

@@ -144,6 +144,7 @@ const faults: Record<FaultCode, Row> = {
   ledger_unavailable: waiting,
   policy_unavailable: waiting,
   caller_keys_unavailable: waiting,
+  identity_unavailable: waiting,
   signer_forbidden: ours,
   signer_key_disabled: ours,
   signer_key_not_found: ours,

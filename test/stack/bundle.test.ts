@@ -62,6 +62,7 @@ test("from a folder without node_modules the worker's rules load it, and it list
   );
   assert.deepEqual(listed.sort(), [
     "assertion httpTrigger POST /{tenantId}/assertion",
+    "checkCredentials timerTrigger 0 47 * * * *",
     "federation-metadata httpTrigger GET /{tenantId}/federationmetadata/2007-06/federationmetadata.xml",
     "health-live httpTrigger GET /health/live",
     "health-ready httpTrigger GET /health/ready",

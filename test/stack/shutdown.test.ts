@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { runAuditAsOf } from "../../local/audit-as-of.ts";
+import { type LoggedEvent, runAuditAsOf } from "../../local/audit-as-of.ts";
 import type { FunctionsInstance } from "../../local/functions-instance.ts";
 import { freePorts } from "../../local/ports.ts";
+import { tableFaultAnswers } from "../../local/storage-faults.ts";
 import * as world from "../../local/world.ts";
-import { testStack } from "./test-stack.ts";
+import { settledLedgerRows, testStack } from "./test-stack.ts";
 
 /** What happens to signatures that are under way when an instance ends. */
 const stack = await testStack({ startFunctions: false });
@@ -38,12 +39,18 @@ async function warmInstance(): Promise<FunctionsInstance> {
 const signsSince = (index: number) =>
   stack.keyVault.audit.slice(index).filter((row) => row.OperationName === "KeySign");
 
+const openIntents = async () =>
+  (await stack.storage.ledgerRows()).filter(({ outcome }) => outcome === undefined).length;
+
+const thefts = (events: LoggedEvent[]) =>
+  events.filter(({ event, finding }) => event === "sign_audit_finding" && finding === "unaccounted_signature");
+
 test("told to stop (SIGTERM), an instance answers what it has begun and writes down every outcome", async () => {
   const instance = await warmInstance();
   const before = stack.keyVault.audit.length;
-  stack.keyVault.behaviour.latencyMs = 500;
+  stack.keyVault.behaviour.latencyMs = 2_000;
   const asked = askAssertions(instance, 20);
-  await sleep(250);
+  while ((await openIntents()) < 20) await sleep(50);
   await instance.stop();
   stack.keyVault.behaviour.latencyMs = 0;
   assert.deepEqual(
@@ -57,23 +64,54 @@ test("told to stop (SIGTERM), an instance answers what it has begun and writes d
   for (const sign of signs) assert.ok(ids.has(sign.CorrelationId));
 });
 
+/** Has ten assertions signed while the ledger takes no outcome, and tells the instance to stop. */
+async function stopWhileThrottled(times: { times?: number }): Promise<{ signed: string[] }> {
+  const instance = await warmInstance();
+  await settledLedgerRows(stack);
+  const before = stack.keyVault.audit.length;
+  stack.storage.behaviour.faults = [{ operation: "MergeEntity", ...times, ...tableFaultAnswers.serverBusy }];
+  const answers = await askAssertions(instance, 10);
+  assert.deepEqual(
+    answers.map((result) => result.status === "fulfilled" && result.value),
+    Array.from({ length: 10 }, () => 200),
+  );
+  await instance.stop();
+  return { signed: signsSince(before).map(({ CorrelationId }) => CorrelationId) };
+}
+
+test("told to stop while storage throttles, it ends when the last outcome is written", async () => {
+  const { signed } = await stopWhileThrottled({ times: 35 });
+  assert.deepEqual(stack.storage.behaviour.faults, [], "all of them were met");
+  const outcomes = new Map((await stack.storage.ledgerRows()).map((row) => [row.vaultRequestId, row.outcome]));
+  assert.equal(signed.length, 10);
+  for (const requestId of signed) assert.equal(outcomes.get(requestId), "handed_out");
+});
+
+test("told to stop while storage throttles for good, it ends all the same and leaves an intent for each signature", async () => {
+  const openBefore = await openIntents();
+  await runAuditAsOf(15 * 60_000, environment);
+  const { signed } = await stopWhileThrottled({});
+  stack.storage.behaviour.faults = [];
+  assert.equal(signed.length, 10);
+  assert.equal((await openIntents()) - openBefore, 10);
+  assert.deepEqual(thefts(await runAuditAsOf(25 * 60_000, environment)), []);
+});
+
 test("killed in the middle, it leaves an intent for every signature, and the audit invents no theft", async () => {
+  const openBefore = await openIntents();
   const instance = await warmInstance();
   await runAuditAsOf(15 * 60_000, environment);
   const before = stack.keyVault.audit.length;
-  stack.keyVault.behaviour.latencyMs = 500;
+  stack.keyVault.behaviour.latencyMs = 2_000;
   const asked = askAssertions(instance, 3);
-  await sleep(250);
+  while ((await openIntents()) - openBefore < 3) await sleep(50);
+  // The intents are stored; what follows is on its way to the vault.
+  await sleep(500);
   await instance.kill();
   await asked;
-  await sleep(500);
+  await sleep(2_000);
   stack.keyVault.behaviour.latencyMs = 0;
   assert.equal(signsSince(before).length, 3, "the vault signed all the same");
-  const open = (await stack.storage.ledgerRows()).filter(({ outcome }) => outcome === undefined);
-  assert.equal(open.length, 3);
-  const events = await runAuditAsOf(25 * 60_000, environment);
-  assert.deepEqual(
-    events.filter(({ event, finding }) => event === "sign_audit_finding" && finding === "unaccounted_signature"),
-    [],
-  );
+  assert.equal((await openIntents()) - openBefore, 3);
+  assert.deepEqual(thefts(await runAuditAsOf(25 * 60_000, environment)), []);
 });

@@ -58,3 +58,9 @@ export async function settledLedgerRows(stack: Stack, tries = 50): Promise<Recor
   }
   assert.fail("a ledger row stayed open");
 }
+
+/** Runs a timer's function now, and waits for its end. */
+export async function runTimer({ httpUrl }: { httpUrl: string }, name: string): Promise<void> {
+  const response = await fetch(`${httpUrl}/admin/functions/${name}?wait=true`, { method: "POST", body: "{}" });
+  assert.equal(response.ok, true, await response.text());
+}

@@ -18,7 +18,7 @@ export type EntraErrorClass =
 const numbersByClass: Partial<Record<EntraErrorClass, readonly number[]>> = {
   credential_rejected: [
     700027, 7000274, 50012, 50013, 700030, 7000214, 7000277, 1000502, 50048, 50027, 700021, 700023, 700025, 7000218,
-    7000215, 7000222,
+    7000215, 7000222, 70021, 700211, 700212, 700213, 7002137, 7002138, 700226, 70025,
   ],
   clock_skewed: [700024],
   not_consented: [700016, 700011, 65001, 650056, 90094, 90099],

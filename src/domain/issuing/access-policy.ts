@@ -30,8 +30,10 @@ export interface ClientRule {
   name: string;
   clientId: Guid;
   isActive: boolean;
-  /** The one certificate in state `active`. */
-  certificate: SigningCertificate;
+  /** At least one, in the order of the policy; none for a client with `federation`. */
+  certificates: readonly SigningCertificate[];
+  /** The managed identity whose token is the assertion (RFC 7523), where there is no key. */
+  federation?: { identityClientId: Guid; identityObjectId: Guid };
 }
 
 export interface TenantRule {
@@ -54,7 +56,7 @@ export interface GrantRule {
 
 /** Names of all keys that the policy signs with. */
 export function keyNamesOf({ clients, publisher }: AccessPolicy): string[] {
-  const names = [...clients.values()].map(({ certificate }) => certificate.keyName);
+  const names = [...clients.values()].flatMap(({ certificates }) => certificates.map(({ keyName }) => keyName));
   return [...new Set(publisher ? [...names, publisher.keyName] : names)];
 }
 

@@ -102,19 +102,34 @@ function compileClient(
   context: PolicyContext,
   report: Report,
 ): ClientRule | undefined {
-  const active: SigningCertificate[] = [];
-  client.certificates.forEach((document, i) => {
+  const rule = { name: client.name, clientId, isActive: client.state === "active" };
+  const { managedIdentityFederation: federation } = client;
+  if ((federation === undefined) === (client.certificates === undefined)) {
+    report(path, "must have either certificates or managedIdentityFederation, not both");
+    return undefined;
+  }
+  if (federation) {
+    const identityClientId = parseGuid(federation.identityClientId);
+    const identityObjectId = parseGuid(federation.identityObjectId);
+    if (!identityClientId) report(`${path}.managedIdentityFederation.identityClientId`, "must be a GUID");
+    if (!identityObjectId) report(`${path}.managedIdentityFederation.identityObjectId`, "must be a GUID");
+    if (!identityClientId || !identityObjectId) return undefined;
+    return { ...rule, certificates: [], federation: { identityClientId, identityObjectId } };
+  }
+  const certificates: SigningCertificate[] = [];
+  client.certificates?.forEach((document, i) => {
     const certificate = parseSigningCertificate(document.keyId, document.certificate, context.cloud);
     if (Array.isArray(certificate)) {
       for (const rule of certificate) report(`${path}.certificates[${i}]`, rule);
-    } else if (document.state === "active") active.push(certificate);
+      return;
+    }
+    if (certificates.some(({ x5tS256 }) => x5tS256 === certificate.x5tS256)) {
+      report(`${path}.certificates[${i}]`, "must not be listed twice");
+    }
+    certificates.push(certificate);
   });
-  const count = client.certificates.filter((certificate) => certificate.state === "active").length;
-  if (count !== 1)
-    report(`${path}.certificates`, `must have exactly one certificate with state "active", has ${count}`);
-  const certificate = active[0];
-  if (!certificate) return undefined;
-  return { name: client.name, clientId, isActive: client.state === "active", certificate };
+  if (certificates.length === 0) return undefined;
+  return { ...rule, certificates };
 }
 
 function compileMetadata(documents: readonly MetadataDocument[], report: Report): Map<string, MetadataRule> {
@@ -148,7 +163,7 @@ function compilePublisher(
     return undefined;
   }
   const ofClients = clients
-    .flatMap(({ certificates }) => certificates)
+    .flatMap(({ certificates = [] }) => certificates)
     .map((client) => parseSigningCertificate(client.keyId, client.certificate, context.cloud))
     .filter((client): client is SigningCertificate => !Array.isArray(client));
   const keyOf = ({ keyId }: SigningCertificate) => keyId.slice(0, keyId.lastIndexOf("/")).toLowerCase();
@@ -176,6 +191,12 @@ function addGrant(
   if (!client) report(`${path}.client`, "must be the name of an entry of clients that is itself valid");
   const issuesToken = grant.issues.includes("token");
   const issuesAssertion = grant.issues.includes("assertion");
+  if (issuesAssertion && client?.federation) {
+    report(
+      `${path}.issues`,
+      "must not hand out assertions of a client with managedIdentityFederation: that is its token",
+    );
+  }
   if (issuesToken && grant.scopes.length === 0)
     report(`${path}.scopes`, "must name at least one scope to issue tokens");
   if (!issuesToken && grant.scopes.length > 0) {

@@ -30,6 +30,7 @@ const transientCodes: ReadonlySet<FaultCode> = new Set([
   "ledger_unavailable",
   "policy_unavailable",
   "caller_keys_unavailable",
+  "identity_unavailable",
 ]);
 
 /** How long a caller should wait after this fault, seconds: what `Retry-After` says. */

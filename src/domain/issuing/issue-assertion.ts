@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
+import { Fault } from "../fault.ts";
 import type { Guid } from "../guid.ts";
 import { ok, type Result } from "../result.ts";
 import type { Authorization } from "./access-policy.ts";
 import { admit } from "./admit.ts";
 import type { IssuingContext } from "./issue-token.ts";
-import { mintDeadlineMs } from "./mint.ts";
+import { mintDeadlineMs, sign } from "./mint.ts";
 import type { Refusal } from "./refusal.ts";
 import { createDeadline, withRetry } from "./retry.ts";
-import { signAssertion } from "./sign-assertion.ts";
 
 export interface AssertionRequest {
   tenantId: Guid;
@@ -35,9 +35,15 @@ export async function issueAssertion(
   const budget = context.budget.take(admitted.value.caller.objectId, context.clock());
   if (!budget.ok) return budget;
   const deadline = createDeadline(context.clock(), mintDeadlineMs);
-  const { cloud, instance } = context;
-  const order = { purpose: "assertion" as const, authorization: admitted.value, cloud, instance };
-  const signed = await withRetry(() => signAssertion(order, context, deadline), context, deadline);
+  const { caller, client, tenant } = admitted.value;
+  // A client without key has no such grant: the policy refuses it.
+  const certificate = context.credentials.certificateOf(client, context.clock());
+  if (!certificate) throw new Fault("certificate_not_valid");
+  const order = {
+    ...{ purpose: "assertion" as const, caller, client, clientId: client.clientId, tenantId: tenant.tenantId },
+    ...{ cloud: context.cloud, instance: context.instance },
+  };
+  const signed = await withRetry(() => sign(certificate, order, context, deadline), context, deadline);
   context.ledger.recordOutcome(signed.ledgerId, {
     outcome: "handed_out",
     vaultRequestId: signed.vaultRequestId,

@@ -7,8 +7,9 @@ import type { Authorization } from "./access-policy.ts";
 import { admit } from "./admit.ts";
 import type { CallerVerifier } from "./caller.ts";
 import type { CurrentPolicy } from "./current-policy.ts";
+import type { TokenOrder } from "./exchange.ts";
 import type { FailureCache } from "./failure-cache.ts";
-import { mint, type TokenOrder } from "./mint.ts";
+import { mint } from "./mint.ts";
 import type { MintBudget } from "./mint-budget.ts";
 import type { IssuingPorts } from "./ports.ts";
 import type { Refusal } from "./refusal.ts";
@@ -44,6 +45,8 @@ export interface IssuingContext extends IssuingPorts {
   record: RecordEvent;
 }
 
+type CallersOrder = TokenOrder & { authorization: Authorization };
+
 /** A token with less left than this is no help to a caller: a new one is minted first, if that can be done. */
 const minRemainingSeconds = 120;
 /** Renewal starts at 75 to 85 % of the lifetime, so that tokens minted together are not renewed together. */
@@ -62,29 +65,31 @@ export async function issueToken(
 ): Promise<Result<IssuedToken, Refusal>> {
   const admitted = await admit({ ...request, issues: "token" }, context);
   if (!admitted.ok) return admitted;
-  const order: TokenOrder = {
-    purpose: "token",
-    authorization: admitted.value,
-    scope: request.scope,
-    cloud: context.cloud,
-    instance: context.instance,
+  const { caller, client, tenant } = admitted.value;
+  const order: CallersOrder = {
+    ...{ purpose: "token", caller, client, clientId: client.clientId, tenantId: tenant.tenantId, scope: request.scope },
+    ...{ cloud: context.cloud, instance: context.instance, authorization: admitted.value },
   };
   const key = tokenCacheKey({ cloud: context.cloud.name, ...request });
   const nowSeconds = secondsOf(context);
-  const cached = context.tokenCache.get(key, nowSeconds);
+  // A disabled key version stops the client: what is cached is not handed out either, until the vault signs again.
+  const fromCache = () =>
+    context.credentials.isStopped(client, context.clock())
+      ? undefined
+      : context.tokenCache.get(key, secondsOf(context));
+  const cached = fromCache();
   if (cached && cached.expiresAt - nowSeconds >= minRemainingSeconds) {
     if (nowSeconds >= cached.refreshAt) renewInBackground(key, cached, order, context);
     return ok(issued(cached, true, order, nowSeconds));
   }
-  // What is still valid is served to the end, whatever is down (I3).
-  const leftover = () => context.tokenCache.get(key, secondsOf(context));
   try {
     const minted = await mintOnce(key, order, context);
     if (minted.ok) return ok(issued(minted.value, false, order, secondsOf(context)));
-    const token = leftover();
+    // What is still valid is served to the end, whatever is down (I3).
+    const token = fromCache();
     return token ? ok(issued(token, true, order, secondsOf(context))) : minted;
   } catch (error) {
-    const token = leftover();
+    const token = fromCache();
     if (!token) throw error;
     return ok(issued(token, true, order, secondsOf(context)));
   }
@@ -93,7 +98,7 @@ export async function issueToken(
 /** One mint at a time for one key, whoever asks (I1): the first pays from its budget, the others wait with it. */
 async function mintOnce(
   key: string,
-  order: TokenOrder,
+  order: CallersOrder,
   context: IssuingContext,
 ): Promise<Result<CachedToken, Refusal>> {
   const flight = context.flights.get(key);
@@ -110,7 +115,7 @@ async function mintOnce(
 
 async function mintAndCache(
   key: string,
-  order: TokenOrder,
+  order: CallersOrder,
   context: IssuingContext,
 ): Promise<Result<CachedToken, Refusal>> {
   try {
@@ -133,14 +138,13 @@ async function mintAndCache(
 }
 
 /** Nobody waits for it and its failure hurts nobody: the old token is served to its end, and tried again meanwhile. */
-function renewInBackground(key: string, cached: CachedToken, order: TokenOrder, context: IssuingContext): void {
+function renewInBackground(key: string, cached: CachedToken, order: CallersOrder, context: IssuingContext): void {
   cached.refreshAt = secondsOf(context) + renewRetrySeconds;
-  const { tenant, client } = order.authorization;
   const failed = (reason: string, codes?: readonly number[]) =>
     context.record({
       event: "token_renewal_failed",
-      tenantId: tenant.tenantId,
-      clientId: client.clientId,
+      tenantId: order.tenantId,
+      clientId: order.clientId,
       scope: order.scope,
       reason,
       ...(codes === undefined ? {} : { codes }),
@@ -153,7 +157,7 @@ function renewInBackground(key: string, cached: CachedToken, order: TokenOrder, 
   );
 }
 
-function issued(token: CachedToken, cached: boolean, order: TokenOrder, nowSeconds: number): IssuedToken {
+function issued(token: CachedToken, cached: boolean, order: CallersOrder, nowSeconds: number): IssuedToken {
   return {
     accessToken: token.accessToken,
     expiresInSeconds: Math.max(0, token.expiresAt - nowSeconds),

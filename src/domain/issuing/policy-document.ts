@@ -12,7 +12,17 @@ export interface ClientDocument {
   name: string;
   clientId: string;
   state: "active" | "suspended";
-  certificates: CertificateDocument[];
+  /** One or more, the one to begin with first. Which of them signs is decided by canaries (domain/credentials). */
+  certificates?: CertificateDocument[] | undefined;
+  /** Instead of certificates: no key, and no vault. */
+  managedIdentityFederation?: FederationDocument | undefined;
+}
+
+/** A managed identity that a federated credential of the application trusts. */
+export interface FederationDocument {
+  identityClientId: string;
+  /** Its object id (principal id): the subject of the federated credential. */
+  identityObjectId: string;
 }
 
 export interface CertificateDocument {
@@ -20,7 +30,6 @@ export interface CertificateDocument {
   keyId: string;
   /** The public certificate registered at the application, PEM. */
   certificate: string;
-  state: "staged" | "active" | "retiring";
 }
 
 /** Identity providers whose metadata is kept fresh for relying parties, besides the home tenant's. */

@@ -1,3 +1,4 @@
+import type { CurrentCredentials } from "../credentials/current-credentials.ts";
 import type { Guid } from "../guid.ts";
 import type { AccountablePorts } from "../sign-audit/accountable-signature.ts";
 import type { EntraRejection } from "./aadsts.ts";
@@ -32,8 +33,16 @@ export type EntraAnswer =
       serverTimeMs?: number;
     };
 
+/** Tokens of managed identities of ours, for clients that have no key (workload identity federation). */
+export interface FederatedIdentity {
+  /** Throws a `Fault` identity_unavailable. */
+  getAssertion(identityClientId: Guid, signal: AbortSignal): Promise<string>;
+}
+
 export interface IssuingPorts extends AccountablePorts {
+  federatedIdentity: FederatedIdentity;
   tokenEndpoint: TokenEndpoint;
+  credentials: CurrentCredentials;
   /** Resolves after `ms`; rejects when the signal aborts. */
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** 0 <= x < 1, for jitter only. */

@@ -1,3 +1,5 @@
+import type { Guid } from "../guid.ts";
+
 declare const brand: unique symbol;
 
 /** `<resource>/.default`, exactly one. Only `parseScope` makes one. */
@@ -18,6 +20,11 @@ const scopePattern =
 export function parseScope(text: string): Scope | undefined {
   if (text.length > maxScopeLength || !scopePattern.test(text)) return undefined;
   return text as Scope;
+}
+
+/** A client asking for itself: Entra knows that only by GUID (AADSTS90009), and the token opens nothing else. */
+export function ownScope(clientId: Guid): Scope {
+  return `${clientId}/.default` as Scope;
 }
 
 /** The resource of a scope: `https://graph.microsoft.com` of `https://graph.microsoft.com/.default`. */

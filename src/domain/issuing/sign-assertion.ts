@@ -1,15 +1,18 @@
 import type { Cloud } from "../cloud.ts";
 import type { Guid } from "../guid.ts";
-import { type AccountablePorts, signAccountably } from "../sign-audit/accountable-signature.ts";
-import type { Authorization } from "./access-policy.ts";
+import { type AccountablePorts, type SignReason, signAccountably } from "../sign-audit/accountable-signature.ts";
 import { buildClientAssertion } from "./client-assertion.ts";
 import type { Deadline } from "./retry.ts";
 import type { Scope } from "./scope.ts";
+import type { SigningCertificate } from "./signing-certificate.ts";
 
-/** One assertion that somebody with a grant asked for. */
+/** One assertion that somebody with a grant asked for, or a canary of our own. */
 export interface SignOrder {
-  purpose: "token" | "assertion";
-  authorization: Authorization;
+  purpose: "token" | "assertion" | "canary";
+  /** Without an object id it is Keyhold itself. */
+  caller: { objectId?: Guid; name: string };
+  clientId: Guid;
+  tenantId: Guid;
   scope?: Scope;
   cloud: Cloud;
   instance: string;
@@ -26,34 +29,39 @@ export interface SignedAssertion {
 /** intent -> build -> vault signs -> check. `clockOffsetMs` is how far Entra's clock is ahead of ours. */
 export async function signAssertion(
   order: SignOrder,
+  certificate: SigningCertificate,
   ports: AccountablePorts,
   deadline: Deadline,
   clockOffsetMs = 0,
 ): Promise<SignedAssertion> {
-  const { caller, client, tenant } = order.authorization;
-  const reason = {
-    purpose: order.purpose,
-    callerObjectId: caller.objectId,
-    callerName: caller.name,
-    clientId: client.clientId,
-    tenantId: tenant.tenantId,
-    ...(order.scope === undefined ? {} : { scope: order.scope }),
-    instance: order.instance,
-  };
+  const { clientId, tenantId, cloud } = order;
   const build = () =>
-    buildClientAssertion(client.certificate, {
-      cloud: order.cloud,
-      clientId: client.clientId,
-      tenantId: tenant.tenantId,
+    buildClientAssertion(certificate, {
+      cloud,
+      clientId,
+      tenantId,
       nowSeconds: Math.floor((ports.clock() + clockOffsetMs) / 1000),
     });
   const { signed, signature, ...rest } = await signAccountably(
-    reason,
-    client.certificate,
+    reasonOf(order),
+    certificate,
     build,
     ports,
     deadline.signal,
   );
   const clientAssertion = `${signed.signingInput}.${Buffer.from(signature).toString("base64url")}`;
   return { ...rest, clientAssertion, expiresAt: signed.expiresAt };
+}
+
+/** What the ledger is told of an order. */
+export function reasonOf({ purpose, caller, clientId, tenantId, scope, instance }: SignOrder): SignReason {
+  return {
+    purpose,
+    ...(caller.objectId === undefined ? {} : { callerObjectId: caller.objectId }),
+    callerName: caller.name,
+    clientId,
+    tenantId,
+    ...(scope === undefined ? {} : { scope }),
+    instance,
+  };
 }

@@ -9,6 +9,8 @@ export interface SigningCertificate {
   keyVersion: string;
   /** base64url(SHA-256(DER certificate)), the JOSE header `x5t#S256` (RFC 7515 §4.1.8). */
   x5tS256: string;
+  /** SHA-1 of the DER, upper-case hexadecimal: what Entra's portal and Microsoft Graph know it by. Names, never trusts. */
+  thumbprint: string;
   /** base64 of the DER. */
   der: string;
   publicKey: KeyObject;
@@ -36,6 +38,7 @@ export function parseSigningCertificate(keyId: string, pem: string, cloud: Cloud
     keyId,
     ...key,
     x5tS256: createHash("sha256").update(certificate.raw).digest("base64url"),
+    thumbprint: createHash("sha1").update(certificate.raw).digest("hex").toUpperCase(),
     der: certificate.raw.toString("base64"),
     publicKey: certificate.publicKey,
     notBeforeMs: certificate.validFromDate.getTime(),

@@ -10,7 +10,7 @@ import type { VaultLogRow } from "./vault-log.ts";
  */
 
 /** A row of the ledger, as far as reconciliation needs it: the intent, and of the outcome what may be there. */
-export interface LedgerRow extends Pick<SignIntent, "id" | "timeMs" | "keyName" | "keyVersion"> {
+export interface LedgerRow extends Required<Pick<SignIntent, "id" | "timeMs" | "keyName" | "keyVersion">> {
   outcome?: SignOutcome["outcome"];
   vaultRequestId?: string;
 }

@@ -1,8 +1,12 @@
 import type { FaultCode } from "../fault.ts";
 import type { Guid } from "../guid.ts";
 
-/** What a signature is for: a caller's token or assertion, or a document that we publish ourselves. */
-export type SignPurpose = "token" | "assertion" | "publication";
+/**
+ * What a signature is for: a caller's token or assertion, a document that we publish ourselves, or the proof that Entra
+ * takes a staged certificate (`canary`).
+ */
+export const signPurposes = ["token", "assertion", "publication", "canary"] as const;
+export type SignPurpose = (typeof signPurposes)[number];
 
 /** Written before the vault is asked (invariant I4): a signature without an intent was made behind our back. */
 export interface SignIntent {
@@ -19,9 +23,11 @@ export interface SignIntent {
   scope?: string;
   /** Only for publications: whose metadata. */
   metadataSource?: string;
-  /** Key name and version; never the key's URL (I6). */
-  keyName: string;
-  keyVersion: string;
+  /** Key name and version; never the key's URL (I6). Absent where no key signs. */
+  keyName?: string;
+  keyVersion?: string;
+  /** The managed identity whose own token is the assertion: no signature of the vault, and none to be accounted for. */
+  identityClientId?: Guid;
   /** Which process of ours. */
   instance: string;
 }
@@ -35,7 +41,7 @@ export interface SignIntent {
 export type SignOutcome =
   | {
       outcome: "issued";
-      vaultRequestId: string;
+      vaultRequestId?: string;
       entraRequestId?: string;
       tokenSha256: string;
       /** Seconds since 1970. */
@@ -43,11 +49,17 @@ export type SignOutcome =
     }
   | { outcome: "handed_out"; vaultRequestId: string; assertionSha256: string; assertionExpiresAt: number }
   | { outcome: "published"; vaultRequestId: string }
-  | { outcome: "rejected"; vaultRequestId: string; entraRequestId?: string; codes: readonly number[] }
-  | { outcome: "exchange_failed"; vaultRequestId: string; fault: FaultCode }
+  | { outcome: "rejected"; vaultRequestId?: string; entraRequestId?: string; codes: readonly number[] }
+  | { outcome: "exchange_failed"; vaultRequestId?: string; fault: FaultCode }
   | { outcome: "signature_discarded"; vaultRequestId: string; fault: FaultCode }
   | { outcome: "not_signed"; vaultRequestId?: string; fault: FaultCode }
   | { outcome: "maybe_signed"; vaultRequestId?: string; fault: FaultCode };
+
+/** A row as it is read back. Without outcome it is open: not known yet, or never. */
+export interface LedgerEntry {
+  intent: SignIntent;
+  outcome?: SignOutcome;
+}
 
 /** The write-ahead ledger of all signatures. */
 export interface Ledger {

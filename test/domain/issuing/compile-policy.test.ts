@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { clouds } from "../../../src/domain/cloud.ts";
 import { compilePolicy, type PolicyProblem } from "../../../src/domain/issuing/compile-policy.ts";
-import type { PolicyDocument } from "../../../src/domain/issuing/policy-document.ts";
+import type { FederationDocument, PolicyDocument } from "../../../src/domain/issuing/policy-document.ts";
 import { makeEllipticCurve, makeRsa, registered } from "../../fixtures/certificates.ts";
 import * as ids from "../../fixtures/ids.ts";
 import { certificateDocument, grant, keyId, keyVersion, named, validPolicy, vaultHost } from "../../fixtures/policy.ts";
@@ -35,13 +35,19 @@ const withPublisher = (overrides: Partial<NonNullable<PolicyDocument["publisher"
   const own = keyId.replace("client-assertion", "publisher");
   policy.publisher = { keyId: own, certificate: registered.pem, ...overrides };
 };
+const federation = { identityClientId: ids.billingAzp, identityObjectId: ids.billingObjectId };
+const withFederation = (overrides: Partial<FederationDocument>) => (policy: PolicyDocument) => {
+  const client = named(policy.clients, "broker");
+  client.certificates = undefined;
+  client.managedIdentityFederation = { ...federation, ...overrides };
+};
 const certificatePath = "clients[0].certificates[0]";
 
 test("a valid policy compiles to rules by id", () => {
   const policy = compilePolicy(validPolicy(), context);
   assert.ok(!Array.isArray(policy));
   assert.deepEqual([policy.clients.size, policy.tenants.size, policy.callers.size, policy.grants.size], [2, 4, 3, 6]);
-  const { certificate } = policy.clients.get(ids.clientId) ?? {};
+  const [certificate] = policy.clients.get(ids.clientId)?.certificates ?? [];
   assert.deepEqual(
     [certificate?.keyId, certificate?.keyName, certificate?.keyVersion],
     [keyId, "client-assertion", keyVersion],
@@ -204,7 +210,6 @@ const cases: [name: string, change: (policy: PolicyDocument) => void, path: stri
   ],
   ["a certificate with a weak key", withCertificate({ certificate: weak.pem }), certificatePath, /2048/],
   ["a certificate of an elliptic curve", withCertificate({ certificate: ellipticCurve.pem }), certificatePath, /RSA/],
-  ["no active certificate", withCertificate({ state: "staged" }), "clients[0].certificates", /exactly one .* has 0$/],
   ["metadata of a domain name", withMetadata({ tenant: "contoso.com" }), "metadata[0].tenant", /GUID/],
   ["metadata of an application that is no GUID", withMetadata({ appId: "x" }), "metadata[0].appId", /GUID/],
   [
@@ -234,12 +239,46 @@ const cases: [name: string, change: (policy: PolicyDocument) => void, path: stri
     /not be the key of a client/,
   ],
   [
-    "two active certificates",
+    "a client without any credential",
+    (policy) => {
+      named(policy.clients, "broker").certificates = undefined;
+    },
+    "clients[0]",
+    /either certificates or managedIdentityFederation/,
+  ],
+  [
+    "a client with a key and a federation: nobody would know which is used",
+    (policy) => {
+      named(policy.clients, "broker").managedIdentityFederation = federation;
+    },
+    "clients[0]",
+    /either certificates or managedIdentityFederation/,
+  ],
+  [
+    "a federation with an identity that is no GUID",
+    withFederation({ identityClientId: "x" }),
+    "clients[0].managedIdentityFederation.identityClientId",
+    /GUID/,
+  ],
+  [
+    "a federation with a subject that is no GUID",
+    withFederation({ identityObjectId: "x" }),
+    "clients[0].managedIdentityFederation.identityObjectId",
+    /GUID/,
+  ],
+  [
+    "an assertion of a federated client: it would be the identity's own token",
+    withFederation({}),
+    "grants[4].issues",
+    /must not hand out assertions/,
+  ],
+  [
+    "a certificate that is listed twice",
     (policy) => {
       named(policy.clients, "broker").certificates = [certificateDocument(), certificateDocument()];
     },
-    "clients[0].certificates",
-    /exactly one .* has 2$/,
+    "clients[0].certificates[1]",
+    /twice/,
   ],
 ];
 
@@ -282,7 +321,8 @@ test("no problem repeats a value, whatever the value is", () => {
   const problems = problemsOf((policy) => {
     for (const client of policy.clients) {
       client.clientId = marked(client.clientId);
-      for (const each of client.certificates) Object.assign(each, { keyId: marked(each.keyId), certificate: canary });
+      for (const each of client.certificates ?? [])
+        Object.assign(each, { keyId: marked(each.keyId), certificate: canary });
     }
     for (const tenant of policy.tenants) tenant.tenantId = marked(tenant.tenantId);
     for (const caller of policy.callers) {
@@ -295,7 +335,8 @@ test("no problem repeats a value, whatever the value is", () => {
   const again = problemsOf((policy) => {
     for (const client of policy.clients) {
       Object.assign(client, { name: canary });
-      for (const each of client.certificates) Object.assign(each, { keyId: marked(each.keyId), certificate: canary });
+      for (const each of client.certificates ?? [])
+        Object.assign(each, { keyId: marked(each.keyId), certificate: canary });
     }
     for (const caller of policy.callers) Object.assign(caller, { name: canary, azp: canary });
     for (const tenant of policy.tenants) tenant.name = canary;

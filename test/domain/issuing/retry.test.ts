@@ -93,6 +93,7 @@ describe("withRetry", () => {
     signer_rejected: false,
     signature_not_ours: false,
     certificate_not_valid: false,
+    identity_unavailable: false,
     credential_rejected: false,
     clock_skewed: false,
     token_endpoint_rejected: false,

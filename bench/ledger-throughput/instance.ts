@@ -1,0 +1,99 @@
+/** One instance: forked by measure.ts, with the connections of production names led to the stack. */
+import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ManagedIdentityCredential } from "@azure/identity";
+import * as world from "../../local/world.ts";
+import { createTableLedger } from "../../src/adapters/table-ledger.ts";
+import { parseGuid } from "../../src/domain/guid.ts";
+import type { SignIntent } from "../../src/domain/sign-audit/ledger.ts";
+import { createLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";
+
+export interface InstanceOrder {
+  url: string;
+  clientId: string;
+  /** A constant rate, whatever comes back; or so many at a time, as fast as they are stored. */
+  pace: { perSecond: number } | { inFlight: number };
+  seconds: number;
+  signMs: number;
+}
+
+export interface InstanceReport {
+  stored: string[];
+  failed: number;
+  lost: number;
+  /** Milliseconds that a caller would have waited for the intent. */
+  intentMs: number[];
+  /** Seconds of processor time of this process. */
+  cpuSeconds: number;
+  /** Milliseconds from the first intent to the last outcome in the table. */
+  tookMs: number;
+  /** How late the loop that keeps the rate was at worst, milliseconds. */
+  behindMs: number;
+}
+
+const order = JSON.parse(process.argv[2] ?? "") as InstanceOrder;
+const report: InstanceReport = { stored: [], failed: 0, lost: 0, intentMs: [], cpuSeconds: 0, tookMs: 0, behindMs: 0 };
+const credential = new ManagedIdentityCredential({ clientId: order.clientId });
+const ledger = createTableLedger(order.url, credential, () => report.lost++);
+const [callerObjectId, clientId, tenantId] = [
+  world.callers.billing.objectId,
+  world.client.clientId,
+  world.tenants.contoso.tenantId,
+].map((id) => parseGuid(id));
+
+async function sign(): Promise<void> {
+  const timeMs = Date.now();
+  const id = createLedgerId(timeMs);
+  const beganMs = performance.now();
+  try {
+    await ledger.recordIntent({
+      ...{ id, timeMs, purpose: "token", callerObjectId, clientId, tenantId },
+      ...{ callerName: world.callers.billing.name, scope: world.scopes.graph, instance: `${process.pid}` },
+      ...{ keyName: world.client.keyName, keyVersion: "0123456789abcdef0123456789abcdef" },
+    } as SignIntent);
+  } catch {
+    report.failed += 1;
+    return;
+  }
+  report.intentMs.push(performance.now() - beganMs);
+  report.stored.push(id);
+  await sleep(order.signMs);
+  ledger.recordOutcome(id, {
+    outcome: "issued",
+    vaultRequestId: id,
+    entraRequestId: id,
+    tokenSha256: createHash("sha256").update(id).digest("hex"),
+    tokenExpiresAt: Math.floor(timeMs / 1000) + 3600,
+  });
+}
+
+await sign(); // token and connection, as on an instance that is warm
+await sleep(1_000);
+Object.assign(report, { stored: [], failed: 0, lost: 0, intentMs: [] });
+const cpu = process.cpuUsage();
+const startMs = performance.now();
+await ("perSecond" in order.pace ? keepRate(order.pace.perSecond) : keepBusy(order.pace.inFlight));
+await ledger.drain();
+report.tookMs = performance.now() - startMs;
+const { user, system } = process.cpuUsage(cpu);
+report.cpuSeconds = (user + system) / 1e6;
+process.send?.(report, () => process.exit(0));
+
+async function keepRate(perSecond: number): Promise<void> {
+  const signing: Promise<void>[] = [];
+  for (let i = 0; i < perSecond * order.seconds; i++) {
+    const waitMs = startMs + (1_000 * i) / perSecond - performance.now();
+    if (waitMs > 1) await sleep(waitMs);
+    report.behindMs = Math.max(report.behindMs, -waitMs);
+    signing.push(sign());
+  }
+  await Promise.all(signing);
+}
+
+async function keepBusy(inFlight: number): Promise<void> {
+  const endMs = startMs + 1_000 * order.seconds;
+  const loop = async () => {
+    while (performance.now() < endMs) await sign();
+  };
+  await Promise.all(Array.from({ length: inFlight }, loop));
+}

@@ -1,0 +1,115 @@
+import type { TokenCredential } from "@azure/identity";
+import { z } from "zod";
+import type { Cloud } from "../domain/cloud.ts";
+import type { CredentialHolder, FederatedCredential, RegisteredCredentials } from "../domain/credentials/drift.ts";
+import { type ApplicationDirectory, ApplicationDirectoryError } from "../domain/credentials/ports.ts";
+import type { Guid } from "../domain/guid.ts";
+import { createGraphGet, type GraphGet, unexpected } from "./graph-get.ts";
+
+/** Milliseconds for all that is read of one application. */
+const deadlineMs = 20_000;
+/** Entra allows 20 federated credentials for an application. */
+const maxPages = 20;
+
+const credentials = {
+  /** Graph returns the `key` on `$select` for a single object only. */
+  keyCredentials: z.array(z.object({ keyId: z.guid(), key: z.base64().nullish() })),
+  passwordCredentials: z.array(z.object({ keyId: z.guid() })),
+};
+const lock = z.object({ isEnabled: z.boolean().nullish(), allProperties: z.boolean().nullish() });
+const application = z.object({
+  ...{ id: z.guid(), appId: z.guid(), ...credentials },
+  servicePrincipalLockConfiguration: lock.nullable(),
+});
+const servicePrincipal = z.object({ appId: z.guid(), ...credentials });
+const federatedPage = z.object({
+  value: z.array(
+    z.object({
+      ...{ id: z.guid(), issuer: z.string() },
+      /** Absent where an expression stands in its place: no subject that a policy could name, so it stays a difference. */
+      subject: z.string().nullish(),
+      audiences: z.array(z.string()),
+    }),
+  ),
+  "@odata.nextLink": z.url().optional(),
+});
+
+/**
+ * The credentials of an application of the home tenant, as Microsoft Graph tells them. `credential` needs the app role
+ * `Application.Read.All`. An answer without the expected shape is an error: it never means that there is nothing.
+ */
+export function createApplicationDirectory(
+  { graphHost }: Cloud,
+  credential: TokenCredential,
+  timeoutMs = deadlineMs,
+): ApplicationDirectory {
+  return {
+    async credentialsOf(clientId) {
+      const get = createGraphGet(graphHost, credential, AbortSignal.timeout(timeoutMs));
+      const app = await readApplication(get, clientId);
+      const principal = await readServicePrincipal(get, clientId);
+      const federated = await readFederated(get, app.id);
+      const { isEnabled, allProperties } = app.servicePrincipalLockConfiguration ?? {};
+      return {
+        keys: [...keysOf("application", app), ...keysOf("servicePrincipal", principal)],
+        passwords: [...passwordsOf("application", app), ...passwordsOf("servicePrincipal", principal)],
+        federated,
+        isInstanceLocked: isEnabled === true && allProperties === true,
+      };
+    },
+  };
+}
+
+async function readApplication(get: GraphGet, clientId: Guid): Promise<z.infer<typeof application>> {
+  const select = "id,appId,keyCredentials,passwordCredentials,servicePrincipalLockConfiguration";
+  const answer = await get(`applications(appId='${clientId}')?$select=${select}`);
+  if (answer === undefined) throw new ApplicationDirectoryError("application_not_found");
+  return ofClient(parse(application, answer), clientId);
+}
+
+/** Without one in the home tenant the client cannot have its canaries, and this check would see but half. */
+async function readServicePrincipal(get: GraphGet, clientId: Guid): Promise<z.infer<typeof servicePrincipal>> {
+  const select = "appId,keyCredentials,passwordCredentials";
+  const answer = await get(`servicePrincipals(appId='${clientId}')?$select=${select}`);
+  if (answer === undefined) throw new ApplicationDirectoryError("service_principal_not_found");
+  return ofClient(parse(servicePrincipal, answer), clientId);
+}
+
+async function readFederated(get: GraphGet, objectId: string): Promise<FederatedCredential[]> {
+  const found: FederatedCredential[] = [];
+  let next: string | undefined = `applications/${objectId}/federatedIdentityCredentials`;
+  for (let pages = 0; next !== undefined; pages++) {
+    if (pages === maxPages) throw unexpected("pages");
+    const answer = await get(next);
+    if (answer === undefined) throw new ApplicationDirectoryError("application_not_found");
+    const page = parse(federatedPage, answer);
+    found.push(...page.value.map(({ subject, ...each }) => ({ ...each, subject: subject ?? "" })));
+    next = page["@odata.nextLink"];
+  }
+  return found;
+}
+
+type Holder = z.infer<typeof servicePrincipal>;
+
+function keysOf(on: CredentialHolder, { keyCredentials }: Holder): RegisteredCredentials["keys"] {
+  // Spelt anew, so that two spellings of the same bytes compare alike.
+  return keyCredentials.map(({ keyId, key }) => ({
+    ...{ on, keyId },
+    ...(key ? { der: Buffer.from(key, "base64").toString("base64") } : {}),
+  }));
+}
+
+function passwordsOf(on: CredentialHolder, { passwordCredentials }: Holder): RegisteredCredentials["passwords"] {
+  return passwordCredentials.map(({ keyId }) => ({ on, keyId }));
+}
+
+function ofClient<T extends { appId: string }>(found: T, clientId: Guid): T {
+  if (found.appId.toLowerCase() !== clientId) throw unexpected("appId");
+  return found;
+}
+
+function parse<T>(schema: z.ZodType<T>, answer: unknown): T {
+  const parsed = schema.safeParse(answer);
+  if (!parsed.success) throw unexpected("shape");
+  return parsed.data;
+}

@@ -1,0 +1,23 @@
+import { ManagedIdentityCredential } from "@azure/identity";
+import type { Cloud } from "../domain/cloud.ts";
+import { Fault } from "../domain/fault.ts";
+import type { Guid } from "../domain/guid.ts";
+import type { FederatedIdentity } from "../domain/issuing/ports.ts";
+import { errorClass } from "./error-class.ts";
+
+/** Tokens of user-assigned managed identities for the exchange; the SDK keeps each until shortly before it expires. */
+export function createFederatedIdentity({ tokenExchangeAudience }: Cloud): FederatedIdentity {
+  const credentials = new Map<Guid, ManagedIdentityCredential>();
+  return {
+    async getAssertion(identityClientId, abortSignal) {
+      const credential =
+        credentials.get(identityClientId) ?? new ManagedIdentityCredential({ clientId: identityClientId });
+      credentials.set(identityClientId, credential);
+      try {
+        return (await credential.getToken(`${tokenExchangeAudience}/.default`, { abortSignal })).token;
+      } catch (error) {
+        throw new Fault("identity_unavailable", { because: errorClass(error) });
+      }
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TokenCredential } from "@azure/identity";
+import { ApplicationDirectoryError } from "../domain/credentials/ports.ts";
+import { errorClass } from "./error-class.ts";
+import { parseRetryAfter } from "./retry-after.ts";
+
+/** What a directory says of one application is a few kilobytes. */
+const maxBytes = 1_048_576;
+/** Where the service is busy and does not say for how long. */
+const defaultRetrySeconds = 1;
+/** Who is told to wait longer gives up at once: the next hour's run comes anyway. */
+const longestRetrySeconds = 15;
+
+/** The answer's JSON, or undefined for a 404. */
+export type GraphGet = (pathOrLink: string) => Promise<unknown>;
+
+/**
+ * GET of Microsoft Graph v1.0 with our token, which goes to `host` and nowhere else: redirects are not followed, and a
+ * link of an answer is only where it stays on that host and version (T8: whoever could bend it would get the token).
+ * Once more after a 429 or 5xx, within the deadline of `signal`. Throws `ApplicationDirectoryError`.
+ */
+export function createGraphGet(host: string, credential: TokenCredential, signal: AbortSignal): GraphGet {
+  const prefix = `https://${host}/v1.0/`;
+
+  async function send(url: string): Promise<Response> {
+    const authorization = `Bearer ${await requestToken(host, credential, signal)}`;
+    const headers = { authorization, accept: "application/json" };
+    try {
+      return await fetch(url, { headers, redirect: "manual", signal });
+    } catch (error) {
+      throw unavailable(error, signal);
+    }
+  }
+
+  return async (pathOrLink) => {
+    const url = URL.parse(pathOrLink, prefix)?.href;
+    if (!url?.startsWith(prefix)) throw unexpected("link");
+    let response = await send(url);
+    const retrySeconds = retrySecondsOf(response);
+    if (retrySeconds <= longestRetrySeconds) {
+      await discard(response);
+      await wait(retrySeconds, signal);
+      response = await send(url);
+    }
+    if (response.status === 200) return parse(await readText(response, signal));
+    await discard(response);
+    if (response.status === 404) return undefined;
+    throw refusal(response.status);
+  };
+}
+
+async function requestToken(host: string, credential: TokenCredential, signal: AbortSignal): Promise<string> {
+  try {
+    const answer = await credential.getToken(`https://${host}/.default`, { abortSignal: signal });
+    if (answer) return answer.token;
+  } catch (error) {
+    if (signal.aborted) throw new ApplicationDirectoryError("graph_timed_out", "token");
+    throw new ApplicationDirectoryError("graph_token_unavailable", errorClass(error));
+  }
+  throw new ApplicationDirectoryError("graph_token_unavailable");
+}
+
+/** Infinite where another try is of no use. */
+function retrySecondsOf({ status, headers }: Response): number {
+  if (status !== 429 && status < 500) return Number.POSITIVE_INFINITY;
+  return parseRetryAfter(headers.get("retry-after")) ?? defaultRetrySeconds;
+}
+
+async function wait(seconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(seconds * 1000, undefined, { signal }).catch((error) => {
+    throw unavailable(error, signal);
+  });
+}
+
+async function readText({ body }: Response, signal: AbortSignal): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of body ?? []) {
+      bytes += chunk.byteLength;
+      if (bytes > maxBytes) throw unexpected("size");
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw error instanceof ApplicationDirectoryError ? error : unavailable(error, signal);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unexpected("json");
+  }
+}
+
+/** Unread it would keep its connection. */
+async function discard({ body }: Response): Promise<void> {
+  await body?.cancel().catch(() => {});
+}
+
+function refusal(status: number): ApplicationDirectoryError {
+  const code =
+    status === 401 || status === 403
+      ? "graph_forbidden"
+      : status === 429
+        ? "graph_throttled"
+        : status >= 500
+          ? "graph_unavailable"
+          : "graph_answer_unexpected";
+  return new ApplicationDirectoryError(code, String(status));
+}
+
+function unavailable(error: unknown, signal: AbortSignal): ApplicationDirectoryError {
+  return new ApplicationDirectoryError(signal.aborted ? "graph_timed_out" : "graph_unavailable", errorClass(error));
+}
+
+export function unexpected(because: string): ApplicationDirectoryError {
+  return new ApplicationDirectoryError("graph_answer_unexpected", because);
+}

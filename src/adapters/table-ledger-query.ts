@@ -1,0 +1,177 @@
+import { odata, RestError, TableClient, type TableEntityResult } from "@azure/data-tables";
+import type { TokenCredential } from "@azure/identity";
+import { Fault } from "../domain/fault.ts";
+import type { Guid } from "../domain/guid.ts";
+import type { Result } from "../domain/result.ts";
+import type { LedgerEntry } from "../domain/sign-audit/ledger.ts";
+import {
+  hourMs,
+  hoursOf,
+  type LedgerQuery,
+  type LedgerSearch,
+  matchesQuery,
+  type UnreadableRow,
+} from "../domain/sign-audit/ledger-query.ts";
+import { errorClass } from "./error-class.ts";
+import { ledgerProperties, parseLedgerEntity } from "./ledger-entity.ts";
+import { hourOf, hourOfPartition, keyAt, ledgerPartitions, partitionOf } from "./ledger-partition.ts";
+import { tableErrorCode } from "./table-error-code.ts";
+
+/** Rows of one page; a table answers with a thousand at most. Sixteen pages, of one hour, are held at once. */
+const minPageRows = 100;
+const maxPageRows = 1_000;
+/** Tables only go up in time. Newest first, so many rows are held to be turned around. */
+const turnedRows = 4_000;
+
+type Row = TableEntityResult<Record<string, unknown>>;
+type Found = Result<LedgerEntry, UnreadableRow>;
+
+/**
+ * Reads the ledger for the command line: hour by hour, the sixteen partitions of an hour at once and merged, hours
+ * without rows passed over. It sees only partitions that Keyhold writes.
+ */
+export function createTableLedgerSearch(url: string, credential: TokenCredential): LedgerSearch {
+  const { origin, pathname } = new URL(url);
+  const table = new TableClient(origin, pathname.slice(1), credential);
+  return {
+    async *find(query) {
+      let left = query.limit ?? Number.POSITIVE_INFINITY;
+      if (left <= 0) return;
+      try {
+        for await (const row of query.id === undefined ? rowsOf(table, query) : rowOfId(table, query.id)) {
+          const found: Found = parseLedgerEntity(row);
+          if (found.ok && !matchesQuery(query, found.value)) continue;
+          yield found;
+          if (found.ok) left -= 1;
+          if (left <= 0) return;
+        }
+      } catch (error) {
+        if (error instanceof RestError) throw new Fault("ledger_unavailable", { because: errorClass(error) });
+        throw error;
+      }
+    },
+  };
+}
+
+async function* rowOfId(table: TableClient, id: Guid): AsyncGenerator<Row> {
+  try {
+    yield await table.getEntity(partitionOf(id), id);
+  } catch (error) {
+    // Any other 404 is that of a table that is not there.
+    if (tableErrorCode(error) !== "ResourceNotFound") throw error;
+  }
+}
+
+async function* rowsOf(table: TableClient, query: LedgerQuery): AsyncGenerator<Row> {
+  const { fromMs, toMs } = hoursOf(query);
+  const hours = query.newestFirst ? hoursDown(table, fromMs, toMs) : hoursUp(table, fromMs, toMs);
+  for await (const hour of hours) {
+    const part = { ...query, fromMs: Math.max(hour, query.fromMs), toMs: Math.min(hour + hourMs, query.toMs) };
+    yield* query.newestFirst ? rowsDown(table, part) : rowsUp(table, part);
+  }
+}
+
+/** Hours that have rows. One small read passes over any number of empty ones. */
+async function* hoursUp(table: TableClient, fromMs: number, toMs: number): AsyncGenerator<number> {
+  for (let from = fromMs; from < toMs; ) {
+    const hour = await firstHour(table, from, toMs);
+    if (hour === undefined) return;
+    yield hour;
+    from = hour + hourMs;
+  }
+}
+
+async function* hoursDown(table: TableClient, fromMs: number, toMs: number): AsyncGenerator<number> {
+  const first = fromMs < toMs ? await firstHour(table, fromMs, toMs) : undefined;
+  if (first === undefined) return;
+  const hours = (toMs - first) / hourMs;
+  if (hours === 1) return yield first;
+  const middle = first + Math.floor(hours / 2) * hourMs;
+  yield* hoursDown(table, middle, toMs);
+  yield* hoursDown(table, first, middle);
+}
+
+async function firstHour(table: TableClient, fromMs: number, toMs: number): Promise<number | undefined> {
+  let partition = await firstPartition(table, odata`PartitionKey ge ${hourOf(fromMs)}`, toMs);
+  // One that is named otherwise is not ours. It must not hide the hours behind it.
+  while (partition !== undefined && Number.isNaN(hourOfPartition(partition))) {
+    partition = await firstPartition(table, odata`PartitionKey gt ${partition}`, toMs);
+  }
+  return partition === undefined ? undefined : hourOfPartition(partition);
+}
+
+async function firstPartition(table: TableClient, after: string, toMs: number): Promise<string | undefined> {
+  const filter = `${after} and ${odata`PartitionKey lt ${hourOf(toMs)}`}`;
+  const rows = table.listEntities({ queryOptions: { filter, select: ["PartitionKey", "RowKey"] } });
+  for await (const [row] of rows.byPage({ maxPageSize: 1 })) {
+    if (row) return row.partitionKey; // a page may be empty, and the next one not
+  }
+  return undefined;
+}
+
+/** Of one hour. Row keys begin with their time, so only what is asked for is read, however many rows there are. */
+async function* rowsUp(table: TableClient, query: LedgerQuery): AsyncGenerator<Row> {
+  const select = ["PartitionKey", "RowKey", ...ledgerProperties];
+  const maxPageSize = Math.min(Math.max(query.limit ?? maxPageRows, minPageRows), maxPageRows);
+  const streams = ledgerPartitions(query.fromMs).map((partition) =>
+    flatten(
+      table.listEntities({ queryOptions: { filter: filterOf(partition, query), select } }).byPage({ maxPageSize }),
+    ),
+  );
+  yield* merge(streams);
+}
+
+/** Halves the time until its rows can be held; a single millisecond is not halved. */
+async function* rowsDown(table: TableClient, query: LedgerQuery): AsyncGenerator<Row> {
+  const { fromMs, toMs } = query;
+  const held: Row[] = [];
+  for await (const row of rowsUp(table, query)) {
+    held.push(row);
+    if (held.length > turnedRows && toMs - fromMs > 1) {
+      const middle = Math.floor((fromMs + toMs) / 2);
+      yield* rowsDown(table, { ...query, fromMs: middle });
+      yield* rowsDown(table, { ...query, toMs: middle });
+      return;
+    }
+  }
+  yield* held.reverse();
+}
+
+/**
+ * What storage need not send. Values are escaped by `odata` and nowhere joined by hand: an operator may paste anything,
+ * and `' or PartitionKey ne '` must find nothing rather than everything.
+ */
+export function filterOf(partition: string, query: LedgerQuery): string {
+  const { fromMs, toMs, callerObjectId, tenantId, clientId, purpose, outcome } = query;
+  return [
+    odata`PartitionKey eq ${partition} and RowKey ge ${keyAt(fromMs)} and RowKey lt ${keyAt(toMs)}`,
+    ...(callerObjectId === undefined ? [] : [odata`callerObjectId eq ${callerObjectId}`]),
+    ...(tenantId === undefined ? [] : [odata`tenantId eq ${tenantId}`]),
+    ...(clientId === undefined ? [] : [odata`clientId eq ${clientId}`]),
+    ...(purpose === undefined ? [] : [odata`purpose eq ${purpose}`]),
+    // A property that is not there cannot be asked for.
+    ...(outcome === undefined || outcome === "open" ? [] : [odata`outcome eq ${outcome}`]),
+  ].join(" and ");
+}
+
+async function* flatten(pages: AsyncIterable<Row[]>): AsyncGenerator<Row> {
+  for await (const page of pages) yield* page;
+}
+
+/** Streams that are sorted by row key as one that is; each is read no further than its next row's page. */
+async function* merge(streams: readonly AsyncGenerator<Row>[]): AsyncGenerator<Row> {
+  const heads = await Promise.all(streams.map(async (stream) => ({ stream, next: await stream.next() })));
+  for (;;) {
+    let first: (typeof heads)[number] | undefined;
+    for (const head of heads) {
+      if (!head.next.done && (!first || keyOf(head.next.value) < keyOf(first.next.value))) first = head;
+    }
+    if (!first) return;
+    yield first.next.value;
+    first.next = await first.stream.next();
+  }
+}
+
+function keyOf(row: Row): string {
+  return row.rowKey ?? "";
+}

@@ -1,0 +1,171 @@
+import { type Cloud, issuerOf } from "../cloud.ts";
+import type { RecordEvent } from "../events.ts";
+import { Fault } from "../fault.ts";
+import type { Guid } from "../guid.ts";
+import type { AccessPolicy, ClientRule } from "../issuing/access-policy.ts";
+import { mintWith } from "../issuing/mint.ts";
+import type { IssuingPorts } from "../issuing/ports.ts";
+import { ownScope } from "../issuing/scope.ts";
+import type { SigningCertificate } from "../issuing/signing-certificate.ts";
+import type { CanaryRecord, CertificateRecord, CredentialStore } from "./credential-state.ts";
+import { describeCertificate } from "./describe-certificate.ts";
+import { findDrift } from "./drift.ts";
+import { expiryWarning } from "./expiry.ts";
+import { align, applyCanaries, recordOf, retiredNow } from "./life-cycle.ts";
+import { type ApplicationDirectory, ApplicationDirectoryError } from "./ports.ts";
+
+export interface CheckPorts extends IssuingPorts {
+  store: CredentialStore;
+  directory: ApplicationDirectory;
+  record: RecordEvent;
+  cloud: Cloud;
+  instance: string;
+}
+
+/**
+ * One run of the timer: every certificate that signs, or waits to, mints a canary token that nobody gets. One that
+ * waited and succeeded signs from now on; nothing is promoted on hope. The canaries of those that sign notice a
+ * disabled key and a refusal also where nobody asks for tokens, and keep the sign rate above zero, so that silence means
+ * something. One client's trouble does not keep the others from being looked at.
+ */
+export async function checkCredentials(policy: AccessPolicy, ports: CheckPorts): Promise<void> {
+  const startedMs = ports.clock();
+  const clients = [...policy.clients.values()].filter(({ isActive }) => isActive);
+  const states = await ports.store.load();
+  let canaries = 0;
+  for (const client of clients) {
+    try {
+      canaries += await checkClient(client, states.get(client.clientId) ?? [], policy.homeTenantId, ports);
+    } catch (error) {
+      ports.record({ event: "credentials_check_failed", clientId: client.clientId, because: nameOf(error) });
+    }
+  }
+  // Also of suspended clients: Entra does not know that they are.
+  for (const client of policy.clients.values()) {
+    try {
+      await reportDrift(client, policy.homeTenantId, ports);
+    } catch (error) {
+      ports.record({ event: "credentials_check_failed", clientId: client.clientId, because: nameOf(error) });
+    }
+  }
+  if (policy.publisher) await warnOfPublisher(policy.publisher, policy.homeTenantId, ports);
+  const durationMs = ports.clock() - startedMs;
+  ports.record({ event: "credentials_checked", clients: clients.length, canaries, durationMs });
+}
+
+/** Told in every run while it lasts: nobody should get used to a credential that is not ours. */
+async function reportDrift(client: ClientRule, homeTenantId: Guid, ports: CheckPorts): Promise<void> {
+  const { clientId, name, certificates, federation } = client;
+  const found = await ports.directory.credentialsOf(clientId);
+  const federated = federation && {
+    issuer: issuerOf(ports.cloud, homeTenantId),
+    subject: federation.identityObjectId,
+    audiences: [ports.cloud.tokenExchangeAudience],
+  };
+  for (const finding of findDrift({ certificates, ...(federated && { federated }) }, found)) {
+    ports.record({ event: "credential_drift", clientId, client: name, ...finding });
+  }
+}
+
+async function checkClient(
+  client: ClientRule,
+  before: readonly CertificateRecord[],
+  homeTenantId: Guid,
+  ports: CheckPorts,
+): Promise<number> {
+  const { clientId, certificates } = client;
+  const nowMs = ports.clock();
+  const aligned = align(certificates, before, nowMs);
+  const canaries = new Map<string, CanaryRecord>();
+  for (const certificate of certificates) {
+    const { state = "staged" } = recordOf(aligned, certificate) ?? {};
+    const isValid = certificate.notBeforeMs <= nowMs && nowMs < certificate.notAfterMs;
+    if (state === "retiring" || !isValid) continue;
+    const canary = await mintCanary(client, certificate, homeTenantId, ports);
+    canaries.set(certificate.x5tS256, canary);
+    if (canary.ok) continue;
+    const { reason = "unknown", codes } = canary;
+    const facts = { clientId, ...describeCertificate(certificate), state, reason, ...(codes && { codes }) };
+    ports.record({ event: "credential_canary_failed", ...facts });
+  }
+  let promoted: SigningCertificate | undefined;
+  let told: (() => void)[] = [];
+  // May be run again with a newer state, so that what is told is collected anew each time.
+  await ports.store.update(clientId, (state) => {
+    told = [];
+    const applied = applyCanaries(certificates, state, canaries, nowMs);
+    promoted = applied.promoted;
+    return applied.state.map((record) => warnOf(client, record, nowMs, ports, told));
+  });
+  await ports.credentials.reload();
+  if (promoted) ports.record({ event: "credential_promoted", clientId, ...describeCertificate(promoted) });
+  for (const tell of told) tell();
+  return canaries.size;
+}
+
+/** A token for the client itself in the home tenant: it opens nothing, and is dropped at once. */
+async function mintCanary(
+  client: ClientRule,
+  certificate: SigningCertificate,
+  homeTenantId: Guid,
+  ports: CheckPorts,
+): Promise<CanaryRecord> {
+  const { clientId } = client;
+  const order = {
+    ...{ purpose: "canary" as const, caller: { name: "keyhold" }, client, clientId, tenantId: homeTenantId },
+    ...{ scope: ownScope(clientId), cloud: ports.cloud, instance: ports.instance },
+  };
+  const atMs = ports.clock();
+  try {
+    const minted = await mintWith(certificate, order, ports);
+    if (minted.ok) return { atMs, ok: true };
+    const { reason } = minted.refusal;
+    return { atMs, ok: false, reason, ...("codes" in minted.refusal ? { codes: minted.refusal.codes } : {}) };
+  } catch (error) {
+    if (!(error instanceof Fault)) return { atMs, ok: false, reason: nameOf(error) };
+    const { codes } = error.detail;
+    return { atMs, ok: false, reason: error.code, ...(codes ? { codes } : {}) };
+  }
+}
+
+/** The record with what is told about it marked as told; `told` gets what is to be said once that is stored. */
+function warnOf(
+  { clientId, certificates }: ClientRule,
+  record: CertificateRecord,
+  nowMs: number,
+  ports: CheckPorts,
+  told: (() => void)[],
+): CertificateRecord {
+  const certificate = certificates.find(({ x5tS256 }) => x5tS256 === record.x5tS256);
+  if (!certificate) return record;
+  const facts = { clientId, ...describeCertificate(certificate) };
+  if (retiredNow([certificate], [record], nowMs).length > 0) {
+    told.push(() => ports.record({ event: "credential_retired", ...facts }));
+    return { ...record, isRetiredTold: true };
+  }
+  const warning = record.state === "retiring" ? undefined : expiryWarning(certificate, record, nowMs);
+  if (!warning) return record;
+  told.push(() => ports.record({ event: "credential_expiring", ...facts, ...warning }));
+  return { ...record, warnedDays: warning.threshold };
+}
+
+/** The publisher has no canary: its certificate is its relying parties' to trust. Its record lies with the home tenant. */
+async function warnOfPublisher(publisher: SigningCertificate, homeTenantId: Guid, ports: CheckPorts): Promise<void> {
+  const nowMs = ports.clock();
+  let warning: ReturnType<typeof expiryWarning>;
+  await ports.store.update(homeTenantId, (state) => {
+    const [record = assertNever()] = align([publisher], state, nowMs);
+    warning = expiryWarning(publisher, record, nowMs);
+    return [warning ? { ...record, warnedDays: warning.threshold } : record];
+  });
+  if (warning) ports.record({ event: "credential_expiring", ...describeCertificate(publisher), ...warning });
+}
+
+function assertNever(): never {
+  throw new TypeError("a registered certificate has a record");
+}
+
+function nameOf(error: unknown): string {
+  if (error instanceof Fault || error instanceof ApplicationDirectoryError) return error.code;
+  return error instanceof Error ? error.name : "unknown";
+}

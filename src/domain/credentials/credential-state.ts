@@ -1,0 +1,40 @@
+import type { Guid } from "../guid.ts";
+
+/**
+ * What is known about the certificates of a client, as it is stored: which of them signs, and how they fared. The
+ * policy says which certificates a client has; this says what became of them, and no person writes it.
+ */
+export interface CertificateRecord {
+  x5tS256: string;
+  /** `staged`: waits for a canary. `active`: signs. `retiring`: signed before, and may be fallen back to. */
+  state: "staged" | "active" | "retiring";
+  /** In this state, milliseconds since 1970. */
+  sinceMs: number;
+  canary?: CanaryRecord;
+  /** Entra refused it in production while it was active. */
+  refusedAtMs?: number;
+  /** The vault said that the key version is disabled, and has not signed with it since. */
+  disabledAtMs?: number;
+  /** The last threshold of days before expiry that was told. */
+  warnedDays?: number;
+  /** That it may be removed was told. */
+  isRetiredTold?: boolean;
+}
+
+export interface CanaryRecord {
+  atMs: number;
+  ok: boolean;
+  /** Of a failed one: code of the fault or reason of the refusal, and AADSTS numbers. */
+  reason?: string;
+  codes?: readonly number[];
+}
+
+/** One record per certificate in the policy; none yet for a client that was never looked at. */
+export type CredentialState = readonly CertificateRecord[];
+
+export interface CredentialStore {
+  /** All clients. Throws where storage does not answer. */
+  load(): Promise<Map<Guid, CredentialState>>;
+  /** Reads, changes and writes, again if somebody else wrote in between. Throws where storage does not answer. */
+  update(clientId: Guid, change: (state: CredentialState) => CredentialState): Promise<CredentialState>;
+}

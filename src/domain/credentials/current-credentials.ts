@@ -1,0 +1,71 @@
+import type { RecordEvent } from "../events.ts";
+import type { Guid } from "../guid.ts";
+import type { SigningCertificate } from "../issuing/signing-certificate.ts";
+import type { CredentialState, CredentialStore } from "./credential-state.ts";
+import { describeCertificate } from "./describe-certificate.ts";
+import { align, alternativeTo, chooseCertificate, fallBack, isStopped, markDisabled, recordOf } from "./life-cycle.ts";
+
+/** A client that signs with certificates: its id, and those of the policy in their order. */
+export interface CertificateClient {
+  clientId: Guid;
+  certificates: readonly SigningCertificate[];
+}
+
+/** Which certificate signs now. Answers come from memory; what is noticed is stored behind the answer. */
+export interface CurrentCredentials {
+  /** Reads the states anew. Never rejects: with what was known before, and else with the policy alone, one can sign. */
+  reload(): Promise<void>;
+  certificateOf(client: CertificateClient, nowMs: number): SigningCertificate | undefined;
+  alternativeTo(refused: SigningCertificate, client: CertificateClient, nowMs: number): SigningCertificate | undefined;
+  /** Whether the key version that would sign is disabled. Then also what is cached is not handed out. */
+  isStopped(client: CertificateClient, nowMs: number): boolean;
+  noteFallback(
+    client: CertificateClient,
+    change: { refused: SigningCertificate; accepted: SigningCertificate; codes: readonly number[] },
+    nowMs: number,
+  ): void;
+  noteDisabled(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
+  noteSigned(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
+}
+
+export function createCurrentCredentials(store: CredentialStore, record: RecordEvent): CurrentCredentials {
+  let states = new Map<Guid, CredentialState>();
+  const stateOf = ({ clientId }: CertificateClient) => states.get(clientId) ?? [];
+
+  /** In memory at once, in storage as soon as that answers. What is lost there is noticed again by the next mint. */
+  function change(client: CertificateClient, next: (state: CredentialState) => CredentialState, nowMs: number): void {
+    const changed = (state: CredentialState) => next(align(client.certificates, state, nowMs));
+    states.set(client.clientId, changed(stateOf(client)));
+    store.update(client.clientId, changed).catch(() => {});
+  }
+
+  return {
+    async reload() {
+      await store.load().then(
+        (loaded) => {
+          states = loaded;
+        },
+        () => {},
+      );
+    },
+    certificateOf: (client, nowMs) => chooseCertificate(client.certificates, stateOf(client), nowMs),
+    alternativeTo: (refused, client, nowMs) => alternativeTo(refused, client.certificates, stateOf(client), nowMs),
+    isStopped: (client, nowMs) => isStopped(client.certificates, stateOf(client), nowMs),
+    noteFallback(client, { refused, accepted, codes }, nowMs) {
+      change(client, (state) => fallBack(state, refused, accepted, nowMs), nowMs);
+      const { clientId } = client;
+      const to = describeCertificate(accepted).thumbprint;
+      record({ event: "credential_fallback", clientId, ...describeCertificate(refused), to, codes });
+    },
+    noteDisabled(client, certificate, nowMs) {
+      if (recordOf(stateOf(client), certificate)?.disabledAtMs !== undefined) return;
+      change(client, (state) => markDisabled(state, certificate, nowMs), nowMs);
+      record({ event: "credential_disabled", clientId: client.clientId, ...describeCertificate(certificate) });
+    },
+    noteSigned(client, certificate, nowMs) {
+      if (recordOf(stateOf(client), certificate)?.disabledAtMs === undefined) return;
+      change(client, (state) => markDisabled(state, certificate, undefined), nowMs);
+      record({ event: "credential_enabled", clientId: client.clientId, ...describeCertificate(certificate) });
+    },
+  };
+}

@@ -1,0 +1,143 @@
+import { createHash } from "node:crypto";
+import type { SigningCertificate } from "../issuing/signing-certificate.ts";
+
+/**
+ * Whoever may sign with a key can add a credential of their own to the application and stay (T8). So what Entra would
+ * let in as the client is compared with the policy: nothing else may be there, and what protects it must be on.
+ */
+export interface RegisteredCredentials {
+  keys: readonly RegisteredKey[];
+  passwords: readonly { on: CredentialHolder; keyId: string }[];
+  federated: readonly FederatedCredential[];
+  /** App instance property lock: without it a customer's administrators can give the app a key of their own there. */
+  isInstanceLocked: boolean;
+}
+
+/** The application, or its service principal in the home tenant. */
+export type CredentialHolder = "application" | "servicePrincipal";
+
+export interface RegisteredKey {
+  on: CredentialHolder;
+  /** Entra's own GUID for the entry. */
+  keyId: string;
+  /** base64 of the certificate's DER; undefined where Graph did not return it. */
+  der?: string;
+}
+
+export interface FederatedCredential {
+  id: string;
+  issuer: string;
+  subject: string;
+  audiences: readonly string[];
+}
+
+/** What the policy says about a client. */
+export interface ExpectedCredentials {
+  certificates: readonly SigningCertificate[];
+  federated?: Omit<FederatedCredential, "id">;
+}
+
+export interface DriftFinding {
+  finding:
+    | "foreign_key"
+    | "foreign_password"
+    | "foreign_federation"
+    | "missing_certificate"
+    | "missing_federation"
+    | "instance_lock_off";
+  severity: 0 | 1;
+  on: CredentialHolder;
+  /** Entra's id of what is there and should not be. */
+  keyId?: string;
+  /** SHA-1, upper-case hexadecimal, of the certificate that is foreign or missing, where it is known. */
+  thumbprint?: string;
+  /** Of a federated credential; whoever made it chose these words. */
+  issuer?: string;
+  subject?: string;
+  difference: string;
+}
+
+/**
+ * Every difference, each time. A key is known by its certificate, byte by byte: the identifier beside it is text that
+ * whoever added the key has chosen.
+ */
+export function findDrift(expected: ExpectedCredentials, found: RegisteredCredentials): DriftFinding[] {
+  return [
+    ...foreignKeys(expected, found),
+    ...found.passwords.map(({ on, keyId }) =>
+      foreign("foreign_password", on, "a client secret is registered: Keyhold uses none", { keyId }),
+    ),
+    ...foreignFederations(expected, found),
+    ...missing(expected, found),
+    ...(found.isInstanceLocked ? [] : [lockOff]),
+  ];
+}
+
+/** SHA-1, upper-case hexadecimal, of a base64 DER: the name that Entra's portal shows. Nothing is trusted by it. */
+export function thumbprintOf(der: string): string {
+  return createHash("sha1").update(der, "base64").digest("hex").toUpperCase();
+}
+
+const lockOff: DriftFinding = {
+  finding: "instance_lock_off",
+  severity: 1,
+  on: "application",
+  difference: "the app instance property lock does not cover all properties: customers could add credentials",
+};
+
+function foreignKeys({ certificates }: ExpectedCredentials, { keys }: RegisteredCredentials): DriftFinding[] {
+  const ours = new Set(certificates.map(({ der }) => der));
+  return keys.flatMap(({ on, keyId, der }) => {
+    if (der === undefined)
+      return [foreign("foreign_key", on, "a key is registered whose certificate Graph does not show", { keyId })];
+    const thumbprint = thumbprintOf(der);
+    // Keyhold registers nothing at service principals.
+    if (on === "application" && ours.has(der)) return [];
+    return [
+      foreign("foreign_key", on, "a certificate is registered that the policy does not list", { keyId, thumbprint }),
+    ];
+  });
+}
+
+function foreignFederations({ federated }: ExpectedCredentials, found: RegisteredCredentials): DriftFinding[] {
+  return found.federated
+    .filter((each) => !federated || !isSame(federated, each))
+    .map(({ id: keyId, issuer, subject }) => {
+      const difference = "a federated credential is registered that the policy does not list";
+      return foreign("foreign_federation", "application", difference, { keyId, issuer, subject });
+    });
+}
+
+function missing(expected: ExpectedCredentials, found: RegisteredCredentials): DriftFinding[] {
+  const there = new Set(found.keys.filter(({ on }) => on === "application").map(({ der }) => der));
+  const certificates = expected.certificates
+    .filter(({ der }) => !there.has(der))
+    .map(({ thumbprint }): DriftFinding => {
+      const difference = "the policy lists a certificate that is not registered at the application";
+      return { finding: "missing_certificate", severity: 1, on: "application", thumbprint, difference };
+    });
+  const { federated } = expected;
+  if (!federated || found.federated.some((each) => isSame(federated, each))) return certificates;
+  const difference = "the policy lists a federated credential that is not registered at the application";
+  return [...certificates, { finding: "missing_federation", severity: 1, on: "application", difference }];
+}
+
+/** To the letter, as Entra compares them. */
+function isSame(expected: Omit<FederatedCredential, "id">, found: FederatedCredential): boolean {
+  const { issuer, subject, audiences } = found;
+  return (
+    issuer === expected.issuer &&
+    subject === expected.subject &&
+    audiences.length === expected.audiences.length &&
+    audiences.every((audience, i) => audience === expected.audiences[i])
+  );
+}
+
+function foreign(
+  finding: DriftFinding["finding"],
+  on: CredentialHolder,
+  difference: string,
+  facts: Pick<DriftFinding, "keyId" | "thumbprint" | "issuer" | "subject">,
+): DriftFinding {
+  return { finding, severity: 0, on, ...facts, difference };
+}

@@ -1,0 +1,31 @@
+import type { Guid } from "../guid.ts";
+import type { RegisteredCredentials } from "./drift.ts";
+
+/** The directory that the client is registered in, seen with rights to read it. */
+export interface ApplicationDirectory {
+  /** All of them, or `ApplicationDirectoryError`: what was read in part could hide a difference. */
+  credentialsOf(clientId: Guid): Promise<RegisteredCredentials>;
+}
+
+export type ApplicationDirectoryErrorCode =
+  | "graph_token_unavailable"
+  | "graph_forbidden"
+  | "graph_throttled"
+  | "graph_timed_out"
+  | "graph_unavailable"
+  | "graph_answer_unexpected"
+  | "application_not_found"
+  | "service_principal_not_found";
+
+/** The message is the code: what the directory wrote stays behind (T5). `because` names an error class or a status. */
+export class ApplicationDirectoryError extends Error {
+  override readonly name = "ApplicationDirectoryError";
+  readonly code: ApplicationDirectoryErrorCode;
+  readonly because: string | undefined;
+
+  constructor(code: ApplicationDirectoryErrorCode, because?: string) {
+    super(code);
+    this.code = code;
+    this.because = because;
+  }
+}

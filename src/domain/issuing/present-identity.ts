@@ -1,0 +1,29 @@
+import { Fault } from "../fault.ts";
+import type { Guid } from "../guid.ts";
+import { createLedgerId } from "../sign-audit/ledger-id.ts";
+import type { IssuingPorts } from "./ports.ts";
+import type { Deadline } from "./retry.ts";
+import { reasonOf, type SignOrder } from "./sign-assertion.ts";
+
+/**
+ * intent -> the managed identity's own token: an assertion without a key and without a vault (RFC 7523 §3; Entra,
+ * workload identity federation). The ledger says who asked, as for a signature; there is no second log to compare it
+ * with, and whoever runs code in the app can get such a token without leaving a trace here (T7).
+ */
+export async function presentIdentity(
+  order: SignOrder,
+  identityClientId: Guid,
+  ports: IssuingPorts,
+  deadline: Deadline,
+): Promise<{ ledgerId: Guid; clientAssertion: string }> {
+  const timeMs = ports.clock();
+  const ledgerId = createLedgerId(timeMs);
+  await ports.ledger.recordIntent({ ...reasonOf(order), id: ledgerId, timeMs, identityClientId });
+  try {
+    return { ledgerId, clientAssertion: await ports.federatedIdentity.getAssertion(identityClientId, deadline.signal) };
+  } catch (error) {
+    const fault = error instanceof Fault ? error.code : "identity_unavailable";
+    ports.ledger.recordOutcome(ledgerId, { outcome: "not_signed", fault });
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import type { Guid } from "../guid.ts";
+import type { Result } from "../result.ts";
+import type { LedgerEntry, SignOutcome, SignPurpose } from "./ledger.ts";
+import { timeOfLedgerId } from "./ledger-id.ts";
+
+/** Who got what, and when. Everything that is given must hold. */
+export interface LedgerQuery {
+  /** Milliseconds since 1970: `fromMs` <= time of the intent < `toMs`. */
+  fromMs: number;
+  toMs: number;
+  id?: Guid;
+  callerObjectId?: Guid;
+  tenantId?: Guid;
+  clientId?: Guid;
+  purpose?: SignPurpose;
+  /** `open`: no outcome is known. */
+  outcome?: SignOutcome["outcome"] | "open";
+  /** Default: oldest first. */
+  newestFirst?: boolean;
+  /** Most entries. Rows that cannot be read come on top of it. */
+  limit?: number;
+}
+
+/**
+ * A row that is none of ours: another hand or a bug wrote it. It is told, since to pass over it would hide it. Holds
+ * names of properties and never their values: whoever writes rows (T15) must not write to an operator's terminal.
+ */
+export interface UnreadableRow {
+  reason: "row_unreadable";
+  partition: string;
+  rowKey: string;
+  properties: readonly string[];
+}
+
+/** Reads the ledger for people. */
+export interface LedgerSearch {
+  /**
+   * In order of time, page by page as they are consumed, so that neither a month nor an hour need fit into memory.
+   * Throws `ledger_unavailable`, also in the middle.
+   */
+  find(query: LedgerQuery): AsyncIterable<Result<LedgerEntry, UnreadableRow>>;
+}
+
+/** The one row of an id, which tells its time: what a customer quotes from Entra's sign-in log. */
+export function queryOfId(id: Guid): LedgerQuery {
+  const fromMs = timeOfLedgerId(id);
+  return { fromMs, toMs: fromMs + 1, id };
+}
+
+const exactFields = ["id", "callerObjectId", "tenantId", "clientId", "purpose"] as const;
+
+/** The whole meaning of a query but its order and limit; what storage filters by is only to read less. */
+export function matchesQuery(query: LedgerQuery, { intent, outcome }: LedgerEntry): boolean {
+  const isInTime = intent.timeMs >= query.fromMs && intent.timeMs < query.toMs;
+  const isExact = exactFields.every((name) => query[name] === undefined || query[name] === intent[name]);
+  const isOutcome = query.outcome === undefined || query.outcome === (outcome?.outcome ?? "open");
+  return isInTime && isExact && isOutcome;
+}
+
+export const hourMs = 3_600_000;
+
+/** The part of a query's time that lies in whole hours of UTC, as the ledger is kept. Empty where `toMs` <= `fromMs`. */
+export function hoursOf({ fromMs, toMs }: Pick<LedgerQuery, "fromMs" | "toMs">): { fromMs: number; toMs: number } {
+  if (!Number.isSafeInteger(fromMs) || !Number.isSafeInteger(toMs) || fromMs < 0 || toMs > maxTimeMs) {
+    throw new RangeError("fromMs and toMs must be whole milliseconds since 1970, up to the year 9999");
+  }
+  return { fromMs: Math.floor(fromMs / hourMs) * hourMs, toMs: Math.ceil(toMs / hourMs) * hourMs };
+}
+
+/** Beyond it years have more than four digits, and text of times does not sort any longer. */
+const maxTimeMs = Date.UTC(9999, 11, 31);

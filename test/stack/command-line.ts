@@ -1,0 +1,32 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Stack } from "../../local/stack.ts";
+
+/** The built command line against a test's stack, as `npx keyhold` runs it. */
+export interface CommandAnswer {
+  exit: number;
+  stdout: string;
+  stderr: string;
+}
+
+const path = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
+
+export function runKeyhold(
+  stack: Stack,
+  args: readonly string[],
+  settings: Record<string, string> = {},
+): Promise<CommandAnswer> {
+  const env = {
+    PATH: process.env.PATH,
+    NODE_EXTRA_CA_CERTS: stack.authority.certificateFile,
+    LOCAL_ROUTES: JSON.stringify(stack.routes),
+    ...stack.settings(stack.ports.https),
+    ...settings,
+  };
+  const argv = ["--import", path("local/network/redirect.ts"), path("dist/cli.js"), ...args];
+  return new Promise((resolve) => {
+    execFile(process.execPath, argv, { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      resolve({ exit: typeof error?.code === "number" ? error.code : error ? -1 : 0, stdout, stderr });
+    });
+  });
+}
