@@ -1,0 +1,327 @@
+// Keyhold in a resource group of its own: the app, a vault that only signs, and what watches both. docs/deploy.md
+
+targetScope = 'subscription'
+
+@description('Name of the azd environment: part of the names of all resources.')
+@minLength(1)
+@maxLength(32)
+param environmentName string
+
+@description('Azure region; one that has Flex Consumption.')
+@metadata({
+  azd: {
+    type: 'location'
+  }
+})
+param location string
+
+@description('Client id of the app registration of Keyhold itself: the audience of the tokens of callers.')
+@minLength(36)
+@maxLength(36)
+param audience string
+
+@description('Names of the keys that sign, one for each client application of the policy.')
+@minLength(1)
+param clientKeyNames array
+
+@description('Name of the key that signs idp.xml. Never the key of a client.')
+param publisherKeyName string = 'idp-publisher'
+
+@description('Size of the keys in bits.')
+@allowed([2048, 3072, 4096])
+param keySize int = 2048
+
+@description('The tenant that callers come from; empty: the one of the subscription.')
+param homeTenantId string = ''
+
+@description('App role that a caller must hold.')
+param callerRole string = 'Tokens.Issue'
+
+@description('Origin under which callers reach the app, https; empty: its own host name.')
+param publicUrl string = ''
+
+@description('IPv4 ranges (CIDR) that callers come from; none: from anywhere, with a valid token.')
+param callerAddressRanges array = []
+
+@description('IPv4 addresses (without /32) and ranges from which vault and data are reached; none: the network only.')
+param operatorAddressRanges array = []
+
+@description('E-mail addresses that alerts go to.')
+param alertEmails array = []
+
+@description('Where whoever is woken finds docs/runbook.md: an address of your own repository or wiki.')
+param runbookUrl string = 'docs/runbook.md'
+
+@description('Whether vault, data and logs are locked against deletion.')
+param lockResources bool = true
+
+@description('Days that logs are kept in the workspace, the audit log of the vault among them.')
+@minValue(30)
+@maxValue(730)
+param logRetentionDays int = 90
+
+@description('Days that the ledger is kept.')
+@minValue(30)
+@maxValue(3650)
+param ledgerRetentionDays int = 400
+
+@description('Redundancy of policy, ledger and audit. Standard_LRS in a region without availability zones.')
+@allowed(['Standard_ZRS', 'Standard_LRS', 'Standard_GZRS', 'Standard_GRS'])
+param dataStorageSku string = 'Standard_ZRS'
+
+@description('Addresses of the virtual network, /25 or larger.')
+param networkAddressPrefix string = '10.71.0.0/24'
+
+@description('Instances that are always up, so that no token waits for a cold start.')
+@minValue(1)
+param alwaysReadyInstances int = 1
+
+@description('Most instances. 40 is the least that Flex Consumption takes.')
+@minValue(40)
+@maxValue(1000)
+param maximumInstanceCount int = 40
+
+@description('Requests that one instance works on at a time; host.json allows as many.')
+@minValue(1)
+@maxValue(1000)
+param perInstanceConcurrency int = 100
+
+@description('New tokens and assertions per minute, all callers, one instance.')
+@minValue(1)
+@maxValue(60000)
+param mintsPerMinute int = 1200
+
+@description('The same for one caller.')
+@minValue(1)
+@maxValue(60000)
+param mintsPerMinutePerCaller int = 300
+
+@description('Most tokens kept in memory.')
+@minValue(1)
+@maxValue(1000000)
+param cacheMaxTokens int = 20000
+
+@description('Most bytes of them.')
+@minValue(1048576)
+@maxValue(1073741824)
+param cacheMaxBytes int = 134217728
+
+var suffix = uniqueString(subscription().id, environmentName, location)
+var namePrefix = 'keyhold-${environmentName}'
+var tags = { 'azd-env-name': environmentName }
+var clouds = {
+  AzureCloud: 'public'
+  AzureUSGovernment: 'usgovernment'
+  AzureChinaCloud: 'china'
+}
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
+  name: 'rg-${namePrefix}'
+  location: location
+  tags: tags
+}
+
+module identities 'modules/identities.bicep' = {
+  scope: group
+  name: 'identities'
+  params: {
+    location: location
+    namePrefix: namePrefix
+    tags: tags
+  }
+}
+
+module network 'modules/network.bicep' = {
+  scope: group
+  name: 'network'
+  params: {
+    location: location
+    namePrefix: namePrefix
+    tags: tags
+    addressPrefix: networkAddressPrefix
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  scope: group
+  name: 'monitoring'
+  params: {
+    location: location
+    namePrefix: namePrefix
+    tags: tags
+    retentionDays: logRetentionDays
+    alertEmails: alertEmails
+    monitoringPrincipalId: identities.outputs.monitoring.principalId
+    lock: lockResources
+  }
+}
+
+module storageHost 'modules/storage-host.bicep' = {
+  scope: group
+  name: 'storage-host'
+  params: {
+    location: location
+    name: 'kholdhost${suffix}'
+    tags: tags
+    storagePrincipalId: identities.outputs.storage.principalId
+    subnetId: network.outputs.endpointSubnetId
+    blobZoneId: network.outputs.blobZoneId
+  }
+}
+
+module storageData 'modules/storage-data.bicep' = {
+  scope: group
+  name: 'storage-data'
+  params: {
+    location: location
+    name: 'kholddata${suffix}'
+    tags: tags
+    skuName: dataStorageSku
+    storagePrincipalId: identities.outputs.storage.principalId
+    subnetId: network.outputs.endpointSubnetId
+    blobZoneId: network.outputs.blobZoneId
+    tableZoneId: network.outputs.tableZoneId
+    operatorAddressRanges: operatorAddressRanges
+    workspaceId: monitoring.outputs.workspaceId
+    lock: lockResources
+  }
+}
+
+module vault 'modules/key-vault.bicep' = {
+  scope: group
+  name: 'key-vault'
+  params: {
+    location: location
+    name: 'keyhold-${suffix}'
+    tags: tags
+    keyNames: union(clientKeyNames, [publisherKeyName])
+    keySize: keySize
+    subnetId: network.outputs.endpointSubnetId
+    vaultZoneId: network.outputs.vaultZoneId
+    operatorAddressRanges: operatorAddressRanges
+    workspaceId: monitoring.outputs.workspaceId
+    lock: lockResources
+  }
+}
+
+module signingRole 'modules/signing-role.bicep' = {
+  scope: group
+  name: 'signing-role'
+  params: {
+    vaultName: vault.outputs.name
+    keyNames: vault.outputs.keyNames
+    signingPrincipalId: identities.outputs.signing.principalId
+  }
+}
+
+module functionApp 'modules/function-app.bicep' = {
+  scope: group
+  name: 'function-app'
+  params: {
+    location: location
+    name: 'keyhold-${suffix}'
+    tags: tags
+    signingIdentity: identities.outputs.signing
+    storageIdentity: identities.outputs.storage
+    monitoringIdentity: identities.outputs.monitoring
+    subnetId: network.outputs.appSubnetId
+    hostBlobServiceUri: storageHost.outputs.blobServiceUri
+    packageContainerUrl: storageHost.outputs.packageContainerUrl
+    applicationInsightsConnectionString: monitoring.outputs.connectionString
+    alwaysReadyInstances: alwaysReadyInstances
+    maximumInstanceCount: maximumInstanceCount
+    perInstanceConcurrency: perInstanceConcurrency
+    callerAddressRanges: callerAddressRanges
+    settings: {
+      KEYHOLD_CLOUD: clouds[environment().name]
+      KEYHOLD_HOME_TENANT_ID: empty(homeTenantId) ? tenant().tenantId : homeTenantId
+      KEYHOLD_AUDIENCE: audience
+      KEYHOLD_CALLER_ROLE: callerRole
+      KEYHOLD_PUBLIC_URL: publicUrl
+      KEYHOLD_POLICY_BLOB_URL: '${storageData.outputs.policyContainerUrl}/policy.json'
+      KEYHOLD_LEDGER_TABLE_URL: storageData.outputs.ledgerTableUrl
+      KEYHOLD_LEDGER_RETENTION_DAYS: string(ledgerRetentionDays)
+      KEYHOLD_AUDIT_TABLE_URL: storageData.outputs.auditTableUrl
+      KEYHOLD_LOG_WORKSPACE_ID: monitoring.outputs.workspaceCustomerId
+      KEYHOLD_VAULT_RESOURCE_ID: vault.outputs.id
+      KEYHOLD_METADATA_CONTAINER_URL: storageData.outputs.metadataContainerUrl
+      KEYHOLD_SIGNING_IDENTITY_CLIENT_ID: identities.outputs.signing.clientId
+      KEYHOLD_SIGNING_IDENTITY_OBJECT_ID: identities.outputs.signing.principalId
+      KEYHOLD_MONITORING_IDENTITY_CLIENT_ID: identities.outputs.monitoring.clientId
+      KEYHOLD_STORAGE_IDENTITY_CLIENT_ID: identities.outputs.storage.clientId
+      KEYHOLD_MINTS_PER_MINUTE: string(mintsPerMinute)
+      KEYHOLD_MINTS_PER_MINUTE_PER_CALLER: string(mintsPerMinutePerCaller)
+      KEYHOLD_CACHE_MAX_TOKENS: string(cacheMaxTokens)
+      KEYHOLD_CACHE_MAX_BYTES: string(cacheMaxBytes)
+    }
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  scope: group
+  name: 'alerts'
+  params: {
+    location: location
+    namePrefix: namePrefix
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
+    keyVaultId: vault.outputs.id
+    actionGroupId: monitoring.outputs.actionGroupId
+    signingIdentityPrincipalId: identities.outputs.signing.principalId
+    functionAppId: functionApp.outputs.id
+    runbookUrl: runbookUrl
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  scope: group
+  name: 'workbook'
+  params: {
+    location: location
+    namePrefix: namePrefix
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
+    keyVaultId: vault.outputs.id
+  }
+}
+
+@description('Resource group of all of it.')
+output AZURE_RESOURCE_GROUP string = group.name
+
+@description('The tenant of the subscription.')
+output AZURE_TENANT_ID string = tenant().tenantId
+
+@description('Host name of the app.')
+output AZURE_APP_HOST_NAME string = functionApp.outputs.hostName
+
+@description('Name of the app.')
+output AZURE_APP_NAME string = functionApp.outputs.name
+
+@description('Name of the vault.')
+output AZURE_KEY_VAULT_NAME string = vault.outputs.name
+
+@description('Address of the vault, as the policy names keys.')
+output AZURE_KEY_VAULT_URI string = vault.outputs.uri
+
+@description('The keys with their versions, as the policy names them.')
+output AZURE_KEY_IDS array = vault.outputs.keyIds
+
+@description('Storage account of policy, ledger, audit and metadata.')
+output AZURE_DATA_STORAGE_NAME string = storageData.outputs.name
+
+@description('Container that the policy is uploaded to, as policy.json.')
+output AZURE_POLICY_CONTAINER_URL string = storageData.outputs.policyContainerUrl
+
+@description('The role that may sign and nothing else.')
+output AZURE_SIGNER_ROLE_ID string = signingRole.outputs.roleDefinitionId
+
+@description('Client id of the identity that signs.')
+output KEYHOLD_SIGNING_IDENTITY_CLIENT_ID string = identities.outputs.signing.clientId
+
+@description('Client id of the identity for storage.')
+output KEYHOLD_STORAGE_IDENTITY_CLIENT_ID string = identities.outputs.storage.clientId
+
+@description('Client id of the identity that reads logs and sends telemetry.')
+output KEYHOLD_MONITORING_IDENTITY_CLIENT_ID string = identities.outputs.monitoring.clientId

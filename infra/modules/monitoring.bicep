@@ -1,0 +1,114 @@
+// Where logs and telemetry go, who may read and write them, and who is told.
+
+@description('Azure region.')
+param location string
+
+@description('Start of every name.')
+param namePrefix string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('Days that the workspace keeps its logs, 30 to 730.')
+param retentionDays int
+
+@description('E-mail addresses that alerts go to.')
+param alertEmails array
+
+@description('Object id of the identity that reads the log of the vault and sends telemetry.')
+param monitoringPrincipalId string
+
+@description('Whether the workspace is locked against deletion.')
+param lock bool
+
+var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
+var logAnalyticsDataReader = '3b03c2da-16b3-4a49-8834-0f8130efdd3b'
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
+  name: '${namePrefix}-logs'
+  location: location
+  tags: tags
+  properties: {
+    sku: {
+      name: 'PerGB2018'
+    }
+    retentionInDays: retentionDays
+    features: {
+      disableLocalAuth: true
+    }
+  }
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' = {
+  name: '${namePrefix}-insights'
+  location: location
+  tags: tags
+  kind: 'web'
+  properties: {
+    Application_Type: 'web'
+    WorkspaceResourceId: workspace.id
+    // Else whoever learns the connection string can write false events.
+    DisableLocalAuth: true
+  }
+}
+
+resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: '${namePrefix}-operators'
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'keyhold'
+    enabled: true
+    emailReceivers: [
+      for (address, i) in alertEmails: {
+        name: 'operator-${i}'
+        emailAddress: address
+        useCommonAlertSchema: true
+      }
+    ]
+  }
+}
+
+resource sendsTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: insights
+  name: guid(insights.id, monitoringPrincipalId, monitoringMetricsPublisher)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', monitoringMetricsPublisher)
+    principalId: monitoringPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource readsLogs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: workspace
+  name: guid(workspace.id, monitoringPrincipalId, logAnalyticsDataReader)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', logAnalyticsDataReader)
+    principalId: monitoringPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource workspaceLock 'Microsoft.Authorization/locks@2020-05-01' = if (lock) {
+  scope: workspace
+  name: 'keep'
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'Holds the audit log of the vault.'
+  }
+}
+
+@description('ARM id of the workspace.')
+output workspaceId string = workspace.id
+
+@description('"Workspace ID", as queries name it.')
+output workspaceCustomerId string = workspace.properties.customerId
+
+@description('ARM id of Application Insights.')
+output applicationInsightsId string = insights.id
+
+@description('Where telemetry is sent. Not a secret: without the role nobody can write with it.')
+output connectionString string = insights.properties.ConnectionString
+
+@description('ARM id of the action group.')
+output actionGroupId string = operators.id

@@ -1,0 +1,92 @@
+// The network through which the app reaches vault and storage, which have no other door.
+
+@description('Azure region.')
+param location string
+
+@description('Start of every name.')
+param namePrefix string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('Addresses of the network, /25 or larger. Choose others where it is to be peered.')
+param addressPrefix string
+
+var zoneNames = [
+  'privatelink${replace(environment().suffixes.keyvaultDns, '.vault.', '.vaultcore.')}'
+  'privatelink.blob.${environment().suffixes.storage}'
+  'privatelink.table.${environment().suffixes.storage}'
+]
+
+resource network 'Microsoft.Network/virtualNetworks@2025-07-01' = {
+  name: '${namePrefix}-network'
+  location: location
+  tags: tags
+  properties: {
+    addressSpace: {
+      addressPrefixes: [addressPrefix]
+    }
+    subnets: [
+      {
+        name: 'app'
+        properties: {
+          addressPrefix: cidrSubnet(addressPrefix, 26, 0)
+          delegations: [
+            {
+              name: 'flex-consumption'
+              properties: {
+                serviceName: 'Microsoft.App/environments'
+              }
+            }
+          ]
+        }
+      }
+      {
+        name: 'endpoints'
+        properties: {
+          addressPrefix: cidrSubnet(addressPrefix, 27, 2)
+          // Nothing runs in it, so nothing has to reach the internet from it.
+          defaultOutboundAccess: false
+        }
+      }
+    ]
+  }
+}
+
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
+  for name in zoneNames: {
+    name: name
+    location: 'global'
+    tags: tags
+  }
+]
+
+resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
+  for (name, i) in zoneNames: {
+    parent: zones[i]
+    name: 'network'
+    location: 'global'
+    tags: tags
+    properties: {
+      virtualNetwork: {
+        id: network.id
+      }
+      registrationEnabled: false
+    }
+  }
+]
+
+@description('Subnet of the app.')
+output appSubnetId string = network.properties.subnets[0].id
+
+@description('Subnet of the private endpoints.')
+output endpointSubnetId string = network.properties.subnets[1].id
+
+@description('Private DNS zone of vaults.')
+output vaultZoneId string = zones[0].id
+
+@description('Private DNS zone of blobs.')
+output blobZoneId string = zones[1].id
+
+@description('Private DNS zone of tables.')
+output tableZoneId string = zones[2].id

@@ -1,0 +1,86 @@
+// The storage account of the Functions host: the deployment package, leases of timers and keys of functions. It is an
+// account of its own because the host must own its blobs, and whoever owns them must not reach the policy.
+
+@description('Azure region.')
+param location string
+
+@description('Name of the account.')
+param name string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('Object id of the identity for storage.')
+param storagePrincipalId string
+
+@description('Subnet of the private endpoints.')
+param subnetId string
+
+@description('Private DNS zone of blobs.')
+param blobZoneId string
+
+var packageContainer = 'app-package'
+var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'StorageV2'
+  sku: {
+    name: 'Standard_LRS'
+  }
+  properties: {
+    allowBlobPublicAccess: false
+    allowSharedKeyAccess: false
+    allowCrossTenantReplication: false
+    defaultToOAuthAuthentication: true
+    minimumTlsVersion: 'TLS1_2'
+    supportsHttpsTrafficOnly: true
+    publicNetworkAccess: 'Disabled'
+    networkAcls: {
+      bypass: 'None'
+      defaultAction: 'Deny'
+    }
+  }
+}
+
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
+  parent: account
+  name: 'default'
+}
+
+resource package 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+  parent: blobs
+  name: packageContainer
+}
+
+// The host creates containers itself, so the scope is the account. There is nothing in it that is not the host's.
+resource hostOwnsBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: account
+  name: guid(account.id, storagePrincipalId, storageBlobDataOwner)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataOwner)
+    principalId: storagePrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+module blobEndpoint 'private-endpoint.bicep' = {
+  name: 'endpoint-host-blob'
+  params: {
+    location: location
+    name: '${name}-blob'
+    tags: tags
+    targetId: account.id
+    groupId: 'blob'
+    subnetId: subnetId
+    zoneId: blobZoneId
+  }
+}
+
+@description('Blob endpoint, with a slash at its end.')
+output blobServiceUri string = account.properties.primaryEndpoints.blob
+
+@description('Container of the deployment package.')
+output packageContainerUrl string = '${account.properties.primaryEndpoints.blob}${package.name}'

@@ -1,0 +1,90 @@
+import type { Finding } from "./finding.ts";
+import { show, type Value } from "./value.ts";
+
+/**
+ * What a value may look like. Only literals are judged: of an expression nothing is known but that it is one, so it
+ * passes wherever a value may stand.
+ */
+export type Shape =
+  | { kind: "text" }
+  | { kind: "whole" }
+  | { kind: "flag" }
+  | { kind: "any" }
+  | { kind: "one of"; texts: readonly string[] }
+  | { kind: "list"; of: Shape }
+  | { kind: "map"; of: Shape }
+  | { kind: "record"; members: Readonly<Record<string, Shape>> }
+  | { kind: "variants"; by: string; of: Readonly<Record<string, Shape>> };
+
+export const text: Shape = { kind: "text" };
+export const whole: Shape = { kind: "whole" };
+export const flag: Shape = { kind: "flag" };
+export const any: Shape = { kind: "any" };
+
+export function oneOf(...texts: string[]): Shape {
+  return { kind: "one of", texts };
+}
+
+export function list(of: Shape): Shape {
+  return { kind: "list", of };
+}
+
+export function map(of: Shape): Shape {
+  return { kind: "map", of };
+}
+
+/** A name with a question mark at its end may be left out. */
+export function record(members: Readonly<Record<string, Shape>>): Shape {
+  return { kind: "record", members };
+}
+
+/** A record whose members depend on the value of one of them. */
+export function variants(by: string, of: Readonly<Record<string, Shape>>): Shape {
+  return { kind: "variants", by, of };
+}
+
+/** `where` names the place in words, from the resource down. */
+export function checkShape(value: Value, shape: Shape, where: string, file: string): Finding[] {
+  const wrong = (line: number, rest: string) => [{ file, line, text: `${where} ${rest}` }];
+  if (value.kind === "either") return value.options.flatMap((option) => checkShape(option, shape, where, file));
+  if (shape.kind === "any" || value.kind === "expression" || value.kind === "null") return [];
+  const must = (what: string) => wrong(value.line, `must be ${what}, but is ${show(value)}: correct it`);
+  switch (shape.kind) {
+    case "text":
+      return value.kind === "string" ? [] : must("a string");
+    case "whole":
+      return value.kind === "number" ? [] : must("a number");
+    case "flag":
+      return value.kind === "boolean" ? [] : must("true or false");
+    case "one of":
+      if (value.kind !== "string") return must(`one of ${shape.texts.join(", ")}`);
+      return !value.literal || shape.texts.includes(value.text) ? [] : must(`one of ${shape.texts.join(", ")}`);
+    case "list":
+      if (value.kind !== "array") return must("an array");
+      return value.items.flatMap((item, index) => checkShape(item, shape.of, `${where}[${index}]`, file));
+  }
+  if (value.kind !== "object") return must("an object");
+  if (shape.kind === "map") {
+    return value.properties.flatMap((each) => checkShape(each.value, shape.of, `${where}.${each.name}`, file));
+  }
+  if (shape.kind === "variants") {
+    const variant = value.properties.find((each) => each.name === shape.by)?.value;
+    if (variant === undefined) return wrong(value.line, `has no ${shape.by}: add it`);
+    if (variant.kind !== "string") return [];
+    const chosen = shape.of[variant.text];
+    if (chosen) return checkShape(value, chosen, where, file);
+    return checkShape(variant, oneOf(...Object.keys(shape.of)), `${where}.${shape.by}`, file);
+  }
+  const findings: Finding[] = [];
+  for (const each of value.properties) {
+    const name = each.name ?? "";
+    const member = shape.members[name] ?? shape.members[`${name}?`];
+    if (member) findings.push(...checkShape(each.value, member, `${where}.${name}`, file));
+    else findings.push(...wrong(each.line, `has no property ${name || "with a computed name"}: correct or remove it`));
+  }
+  for (const name of Object.keys(shape.members)) {
+    if (name.endsWith("?") || value.properties.some((each) => each.name === name)) continue;
+    findings.push(...wrong(value.line, `lacks ${name}: add it`));
+  }
+  return findings;
+}

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { infra } from "./bicep/seeded-fault.ts";
+
+const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+const deploy = read("docs/deploy.md");
+
+test("docs/deploy.md has every variable of a deployment and no other, with its preset where that is a value", () => {
+  const inputs = [...read("infra/main.parameters.json").matchAll(/\$\{(\w+)(?:=(.*?))?\}/g)];
+  const presets = new Map(inputs.map(([, name = "", preset = ""]) => [name, preset]));
+  presets.delete("AZURE_ENV_NAME");
+  presets.delete("AZURE_LOCATION");
+  const rows = [...deploy.matchAll(/^\| `((?:KEYHOLD|AZURE)_\w+)` \| .* \| (.+) \|$/gm)];
+  assert.deepEqual(rows.map(([, name]) => name).sort(), [...presets.keys()].sort());
+  for (const [, name = "", documented = ""] of rows) {
+    const preset = presets.get(name) ?? "";
+    if (preset !== "" && preset !== "[]") assert.equal(documented.replaceAll("`", ""), preset, name);
+  }
+});
+
+test("what docs/deploy.md reads from the environment is set by azd", () => {
+  const outputs = infra.get("infra/main.bicep")?.outputs.map(({ name }) => name) ?? [];
+  const inputs = [...read("infra/main.parameters.json").matchAll(/\$\{(\w+)/g)].map((match) => match[1]);
+  for (const [, name] of deploy.matchAll(/\$((?:AZURE|KEYHOLD)_\w+)/g)) {
+    assert.ok(outputs.concat(inputs as string[]).includes(name ?? ""), name);
+  }
+});

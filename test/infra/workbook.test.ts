@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { describe, test } from "node:test";
+import { fileAt } from "./alert-definitions.ts";
+import { literalVariable } from "./bicep-literal.ts";
+import { analyse } from "./kusto.ts";
+import { deployed, queries } from "./queries.ts";
+
+interface Item {
+  type: number;
+  name: string;
+  content: {
+    json?: string;
+    version?: string;
+    query?: string;
+    visualization?: string;
+    queryType?: number;
+    resourceType?: string;
+    crossComponentResources?: string[];
+    timeContextFromParameter?: string;
+    parameters?: { name: string; version: string; type: number; query?: string; crossComponentResources?: string[] }[];
+  };
+}
+interface Notebook {
+  version: string;
+  items: Item[];
+  fallbackResourceIds: string[];
+}
+
+const infra = new URL("../../infra/", import.meta.url);
+const template = await readFile(new URL("workbook/keyhold.workbook.json", infra), "utf8");
+const bicep = fileAt("infra/modules/workbook.bicep");
+const inBicep = literalVariable(bicep, "queries") as Record<string, string>;
+const charts = ["table", "linechart"];
+
+/** As workbook.bicep does: the name of a file in quotes becomes its text as a JSON string. */
+function fillIn(text: string): Notebook {
+  const filled = Object.keys(inBicep).reduce(
+    (rest, name) => rest.replaceAll(`"${name}"`, () => JSON.stringify(queries.get(name))),
+    text,
+  );
+  return JSON.parse(deployed(filled).replaceAll("<workspaceId>", "/subscriptions/s/workspaces/w"));
+}
+
+/** What the portal would not show, or show something else for. */
+function problemsOf({ version, items, fallbackResourceIds }: Notebook): string[] {
+  const parameters = items.flatMap(({ content }) => content.parameters ?? []);
+  const names = items.map(({ name }) => name);
+  return [
+    ...(version === "Notebook/1.0" ? [] : ["not a notebook"]),
+    ...(fallbackResourceIds.length === 1 ? [] : ["no resource to ask"]),
+    ...(new Set(names).size === names.length ? [] : ["two items of one name"]),
+    ...items.flatMap((item) =>
+      problemsOfItem(
+        item,
+        parameters.map(({ name }) => name),
+      ).map((p) => `${item.name}: ${p}`),
+    ),
+    ...parameters.flatMap(({ query }) => (query === undefined ? [] : problemsOfQuery(query, []))),
+  ];
+}
+
+function problemsOfItem({ type, content }: Item, parameters: string[]): string[] {
+  if (type === 1) return content.json ? [] : ["no text"];
+  if (type === 9) return content.version === "KqlParameterItem/1.0" && content.parameters ? [] : ["no parameters"];
+  if (type !== 3) return [`unknown type ${type}`];
+  const isKql = content.version === "KqlItem/1.0" && content.queryType === 0;
+  const isAsked = content.resourceType === "microsoft.operationalinsights/workspaces";
+  return [
+    ...(isKql && isAsked && content.crossComponentResources?.length === 1 ? [] : ["not asked of the workspace"]),
+    ...(parameters.includes(content.timeContextFromParameter ?? "") ? [] : ["no time range"]),
+    ...(charts.includes(content.visualization ?? "") ? [] : ["unknown visualization"]),
+    ...problemsOfQuery(content.query ?? "", parameters, content.visualization),
+  ];
+}
+
+function problemsOfQuery(query: string, parameters: string[], visualization?: string): string[] {
+  const { problems, columns } = analyse(query);
+  const used = [...query.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "");
+  const isChart = visualization !== "linechart" || columns.some((column) => column.endsWith(":datetime"));
+  return [
+    ...problems,
+    ...(columns.length > 0 ? [] : ["no result"]),
+    ...used.filter((name) => !parameters.includes(name)).map((name) => `no parameter ${name}`),
+    ...(isChart ? [] : ["a line without times"]),
+    ...[...query.matchAll(/<\w+>/g)].map(([name]) => `nothing is put in for ${name}`),
+  ];
+}
+
+describe("the workbook", () => {
+  test("is a notebook whose queries have no error, as it is deployed", () => {
+    const notebook = fillIn(template);
+    assert.ok(notebook.items.length > 10);
+    assert.deepEqual(problemsOf(notebook), []);
+  });
+
+  test("uses every query that is made for it, from its own file, and no other", () => {
+    const files = [...queries.keys()].filter((name) => name.startsWith("workbook-")).sort();
+    const named = [...template.matchAll(/"query": "([^"]*)"/g)].map((match) => match[1]);
+    assert.deepEqual(named.sort(), files);
+    assert.deepEqual(Object.keys(inBicep).sort(), files);
+    for (const [name, path] of Object.entries(inBicep)) assert.equal(path, `../queries/${name}`);
+  });
+
+  test("is filled in by Bicep in the way that is tested here", () => {
+    assert.match(bicep.code, /substring\(string\(\[text\]\), 1, length\(string\(\[text\]\)\) - 2\)/);
+    assert.match(bicep.code, /replace\(text, '"\$\{query\.key\}"', query\.value\)/);
+    for (const name of ["keyVaultId", "applicationInsightsId", "workspaceId"]) {
+      assert.match(bicep.code, new RegExp(`'<${name}>', ${name}\\)`));
+    }
+  });
+
+  test("reads nothing beyond our own resources", () => {
+    for (const [name, text] of queries) {
+      if (!name.startsWith("workbook-")) continue;
+      const tables = text.match(/^(?:let \w+ = )?(AZKVAuditLogs|App\w+)$/gm) ?? [];
+      const scopes = text.match(/\| where _ResourceId =~ "<(keyVaultId|applicationInsightsId)>"/g) ?? [];
+      assert.ok(tables.length > 0 && tables.length === scopes.length, name);
+    }
+  });
+
+  const seeded: [fault: string, text: string, expected: RegExp][] = [
+    ["another format", template.replace("Notebook/1.0", "Notebook/2.0"), /not a notebook/],
+    ["a query that is not filled in", template.replace("workbook-answers.kql", "workbook-anwers.kql"), /answers: /],
+    ["a chart that is unknown", template.replace('"linechart"', '"lines"'), /unknown visualization/],
+    ["a query without a time range", template.replace('"TimeRange"', '"Time"'), /no time range/],
+    [
+      "a line without times",
+      template.replace('"table"', '"linechart"').replace("workbook-findings", "workbook-keys"),
+      /./,
+    ],
+    ["an item of an unknown kind", template.replace('"type": 3', '"type": 33'), /unknown type 33/],
+  ];
+  for (const [fault, text, expected] of seeded) {
+    test(`${fault} is found`, () => {
+      assert.notEqual(text, template);
+      assert.match(problemsOf(fillIn(text)).join("\n"), expected);
+    });
+  }
+});
