@@ -1,4 +1,5 @@
 /** `npm run drill -- NAME`: something happens to the running stack (`npm start`), and what Keyhold makes of it is shown. */
+import { drift, killSwitch, rotation } from "./drills/credentials.ts";
 import { rollover } from "./drills/rollover.ts";
 import { readStack, type StackFile } from "./drills/running-stack.ts";
 import { burst, logCut, silence, theft } from "./drills/sign-audit.ts";
@@ -9,6 +10,9 @@ const drills: Record<string, (stack: StackFile) => Promise<void>> = {
   "log-cut": logCut,
   burst,
   silence,
+  rotation,
+  drift,
+  "kill-switch": killSwitch,
 };
 
 const [, , name = ""] = process.argv;

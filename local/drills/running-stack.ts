@@ -13,7 +13,8 @@ export interface StackFile extends AuditEnvironment {
   logFile: string;
   tenants: Record<string, { tenantId: string }>;
   homeTenantId: string;
-  clients: { clientId: string }[];
+  clients: { clientId: string; name: string; keyName: string }[];
+  policyFile: string;
   scopes: { graph: string };
 }
 
@@ -28,7 +29,8 @@ export async function readStack(): Promise<StackFile> {
   return stack;
 }
 
-export async function ask(stack: StackFile, who: string): Promise<void> {
+/** The HTTP status of the answer. */
+export async function ask(stack: StackFile, who: string, isShown = true): Promise<number> {
   const token = await (await fetch(`${stack.control}/stack/caller-token?caller=billing-service`)).text();
   const response = await fetch(`${stack.keyhold.https}/${stack.tenants.contoso?.tenantId}/oauth2/v2.0/token`, {
     method: "POST",
@@ -39,7 +41,8 @@ export async function ask(stack: StackFile, who: string): Promise<void> {
       scope: stack.scopes.graph,
     }),
   });
-  show(who, `is answered with ${response.status}`);
+  if (isShown) show(who, `is answered with ${response.status}`);
+  return response.status;
 }
 
 export function show(what: string, value: string): void {

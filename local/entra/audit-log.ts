@@ -41,3 +41,14 @@ export function auditText(value: unknown): string {
   if (typeof value !== "string") return "";
   return value.includes("eyJ") ? "(struck out)" : value.slice(0, 200);
 }
+
+/** What was asked of Graph. Never a body or a token. */
+export interface GraphAuditEvent {
+  time: string;
+  method: string;
+  path: string;
+  status: number;
+  /** Of the caller, where the token was good. */
+  clientId?: string;
+  objectId?: string;
+}

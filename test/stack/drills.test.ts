@@ -13,11 +13,13 @@ const stack = await testStack();
 await writeFile(join(stack.folder, "stack.json"), JSON.stringify(describeStack(stack)));
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
+function runDrill(name: string) {
+  const env = { ...process.env, LOCAL_FOLDER: stack.folder };
+  return promisify(execFile)(process.execPath, ["local/drill.ts", name], { cwd: repository, env });
+}
+
 async function drill(name: string): Promise<string[]> {
-  const { stdout } = await promisify(execFile)(process.execPath, ["local/drill.ts", name], {
-    cwd: repository,
-    env: { ...process.env, LOCAL_FOLDER: stack.folder },
-  });
+  const { stdout } = await runDrill(name);
   return [...stdout.matchAll(/^ {2}(.+?) {2,}\{/gm)].map((match) => match[1] ?? "");
 }
 
@@ -31,3 +33,9 @@ for (const [name, alarm] of [
     assert.deepEqual(await drill(name), [alarm]);
   });
 }
+
+test("the drill drift finds the credential that somebody added", async () => {
+  const { stdout } = await runDrill("drift");
+  assert.match(stdout, /credential_drift/);
+  assert.match(stdout, /"finding":"foreign_password","severity":0/);
+});

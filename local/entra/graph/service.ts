@@ -4,23 +4,13 @@
  */
 import { applyBehaviour, type EmulatorRequest, type EmulatorResponse } from "../../emulator-server.ts";
 import type { Application } from "../application-registry.ts";
+import type { GraphAuditEvent } from "../audit-log.ts";
 import { graphHostOf } from "../discovery.ts";
 import type { EntraState } from "../state.ts";
 import { authenticate, type GraphCaller, requireReader, requireSelfOrWriter, requireWriter } from "./access.ts";
 import { badRequest, GraphError, graphErrorAnswer, notFound } from "./error.ts";
 import { parseSelect, type Shown, showApplication, showServicePrincipal } from "./objects.ts";
 import { addKey, patchApplication } from "./write.ts";
-
-/** What was asked of Graph. Never a body or a token. */
-export interface GraphAuditEvent {
-  time: string;
-  method: string;
-  path: string;
-  status: number;
-  /** Of the caller, where the token was good. */
-  clientId?: string;
-  objectId?: string;
-}
 
 const keptEvents = 10_000;
 /** Small, so that whoever reads two federated credentials has to follow the link. */

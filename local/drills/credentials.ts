@@ -1,0 +1,120 @@
+/** A certificate that is rotated, a credential that somebody added, and the switches that stop a client. */
+import { readFile, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ask, type StackFile, show } from "./running-stack.ts";
+
+type Event = Record<string, unknown>;
+
+/** A new key version and its certificate: refused by Entra at first, then taken, and nobody is refused at any time. */
+export async function rotation(stack: StackFile): Promise<void> {
+  const [client = missing()] = stack.clients;
+  const key = await control(stack, "POST", "/key-vault/keys", { name: client.keyName, subject: `CN=${client.name}` });
+  const version = String(key.version);
+  show("a new key version and its certificate", `${version}, in the policy, unknown to Entra`);
+  await changePolicy(stack, ({ clients }) => {
+    const { keyId, certificatePem } = key as { keyId: string; certificatePem: string };
+    clients[0]?.certificates?.push({ keyId, certificate: certificatePem });
+  });
+  await untilTold(stack, "credential_canary_failed", version);
+  await ask(stack, "a caller, meanwhile");
+  await control(stack, "POST", "/entra/certificates", {
+    clientId: client.clientId,
+    certificatePem: key.certificatePem,
+  });
+  show("it is registered at the application", "");
+  await untilTold(stack, "credential_promoted", version);
+  await ask(stack, "a caller, afterwards");
+}
+
+/** Somebody adds a client secret of their own, and the hourly look at the application finds it. */
+export async function drift(stack: StackFile): Promise<void> {
+  const [{ clientId } = missing()] = stack.clients;
+  const { keyId } = await control(stack, "POST", "/entra/passwords", { clientId });
+  show("somebody adds a client secret", String(keyId));
+  await untilTold(stack, "credential_drift", String(keyId));
+  await control(stack, "DELETE", `/entra/passwords?clientId=${clientId}&keyId=${keyId}`);
+  show("it is removed again", "");
+}
+
+/** A suspended tenant, then a disabled key version: how long until a cached token is not handed out any more. */
+export async function killSwitch(stack: StackFile): Promise<void> {
+  const [{ keyName } = missing()] = stack.clients;
+  await ask(stack, "a caller");
+  const setTenant = (state: string) =>
+    changePolicy(stack, ({ tenants }) => {
+      for (const tenant of tenants) if (tenant.name === "contoso") tenant.state = state;
+    });
+  await setTenant("suspended");
+  await untilAnswered(stack, "the tenant contoso is suspended", 403);
+  await setTenant("active");
+  await untilAnswered(stack, "it is active again", 200);
+
+  // The one that signs: another drill may have rotated it.
+  const signs = await (await fetch(`${stack.control}/key-vault/audit?operation=KeySign`)).json();
+  const [, version = ""] =
+    (signs as { Id: string }[]).map(({ Id }) => new RegExp(`/keys/${keyName}/(\\w+)$`).exec(Id)).findLast(Boolean) ??
+    [];
+  const setEnabled = (enabled: boolean) =>
+    control(stack, "PUT", "/key-vault/keys/enabled", { name: keyName, version, enabled });
+  await setEnabled(false);
+  await runTimer(stack);
+  await untilAnswered(stack, "the key version is disabled", 502);
+  await setEnabled(true);
+  await runTimer(stack);
+  await untilAnswered(stack, "it is enabled again", 200);
+}
+
+interface PolicyText {
+  clients: { certificates?: { keyId: string; certificate: string }[] }[];
+  tenants: { name: string; state: string }[];
+}
+
+async function changePolicy({ policyFile }: StackFile, change: (policy: PolicyText) => void): Promise<void> {
+  const policy = JSON.parse(await readFile(policyFile, "utf8")) as PolicyText;
+  change(policy);
+  await writeFile(policyFile, `${JSON.stringify(policy, undefined, 2)}\n`);
+}
+
+async function runTimer({ keyhold }: StackFile): Promise<void> {
+  await fetch(`${keyhold.http}/admin/functions/checkCredentials?wait=true`, { method: "POST", body: "{}" });
+}
+
+/** Runs the hourly timer, again until the policy was re-read, and shows what it says of this credential. */
+async function untilTold(stack: StackFile, wanted: string, mark: string): Promise<void> {
+  const before = (await readFile(stack.logFile, "utf8")).length;
+  const startedMs = performance.now();
+  while (performance.now() - startedMs < 90_000) {
+    await runTimer(stack);
+    const lines = (await readFile(stack.logFile, "utf8")).slice(before).split("\n");
+    const line = lines.find((each) => each.includes(`"event":"${wanted}"`) && each.includes(mark));
+    if (line) {
+      const { time: _, level: __, event, ...facts } = JSON.parse(line.slice(line.indexOf("{"))) as Event;
+      show("the hourly timer (now) says", String(event));
+      return show("", JSON.stringify(facts));
+    }
+    await sleep(2_000);
+  }
+  throw new Error(`${wanted} was not told within 90 s`);
+}
+
+async function untilAnswered(stack: StackFile, what: string, wanted: number): Promise<void> {
+  const startedMs = performance.now();
+  while (performance.now() - startedMs < 90_000) {
+    if ((await ask(stack, "a caller", false)) === wanted) {
+      const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+      return show(what, `${wanted} after ${seconds} s`);
+    }
+    await sleep(250);
+  }
+  throw new Error(`no answer ${wanted} within 90 s`);
+}
+
+async function control(stack: StackFile, method: string, path: string, body?: object): Promise<Event> {
+  const response = await fetch(`${stack.control}${path}`, { method, ...(body && { body: JSON.stringify(body) }) });
+  if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
+  return response.status === 204 ? {} : ((await response.json()) as Event);
+}
+
+function missing(): never {
+  throw new Error("stack.json names no client");
+}
