@@ -4,7 +4,8 @@ import { type Cloud, issuerOf } from "../domain/cloud.ts";
 import { Fault } from "../domain/fault.ts";
 import type { Guid } from "../domain/guid.ts";
 import { type CallerVerifier, validateCallerClaims } from "../domain/issuing/caller.ts";
-import { refuse } from "../domain/result.ts";
+import { createVerifiedCallers, type VerifiedToken } from "../domain/issuing/verified-callers.ts";
+import { ok, refuse } from "../domain/result.ts";
 
 /** A caller's token is about 2 KiB; with many roles some more. Checked before anything is decoded. */
 const maxTokenBytes = 16_384;
@@ -35,11 +36,21 @@ export interface CallerExpectation {
  */
 export function createCallerVerifier(expected: CallerExpectation, keys: SigningKeySource): CallerVerifier {
   const issuer = issuerOf(expected.cloud, expected.homeTenantId);
+  const verified = createVerifiedCallers();
+  /** The key may have been withdrawn since (a rollover, an emergency), and the token may have expired. */
+  const stillHolds = async ({ kid, key, notBefore, expiresAt }: VerifiedToken, nowMs: number) => {
+    const nowSeconds = Math.floor(nowMs / 1000);
+    const isInTime = notBefore <= nowSeconds + leewaySeconds && nowSeconds < expiresAt + leewaySeconds;
+    return isInTime && (await keys.findKey(kid, nowMs)) === key;
+  };
   return {
     async verify(callerToken, nowMs) {
       if (callerToken.length > maxTokenBytes) return reject("too large");
+      const known = verified.find(callerToken);
+      if (known && (await stillHolds(known, nowMs))) return ok(known.caller);
+      let key: KeyObject | undefined;
       const keyOf: JWTVerifyGetKey = async ({ kid }) => {
-        const key = typeof kid === "string" ? await keys.findKey(kid, nowMs) : undefined;
+        key = typeof kid === "string" ? await keys.findKey(kid, nowMs) : undefined;
         if (!key) throw new errors.JWKSNoMatchingKey();
         return key;
       };
@@ -56,7 +67,13 @@ export function createCallerVerifier(expected: CallerExpectation, keys: SigningK
         if (!tokenTypes.has(protectedHeader.typ)) return reject("typ is neither JWT nor at+jwt");
         // `aud` may be an array in a JWT, but Entra sends one string: a token for several is not ours alone.
         if (typeof payload.aud !== "string") return reject("aud is not one string");
-        return validateCallerClaims(payload, expected);
+        const caller = validateCallerClaims(payload, expected);
+        const { nbf: notBefore, exp: expiresAt } = payload;
+        if (caller.ok && key && notBefore !== undefined && expiresAt !== undefined) {
+          const kid = String(protectedHeader.kid);
+          verified.remember(callerToken, { caller: caller.value, kid, key, notBefore, expiresAt });
+        }
+        return caller;
       } catch (error) {
         if (error instanceof Fault) throw error;
         return reject(because(error));

@@ -186,3 +186,72 @@ test("no text makes it throw, and no reason repeats the text", async (t) => {
   });
   await holds(t, property, 500);
 });
+
+describe("a token that was verified before", () => {
+  const secondsMs = 1_000;
+
+  /** One verifier for all requests of a test, and a key source that a test can change. */
+  function instance() {
+    const keys = keysInMemory();
+    const verifier = createCallerVerifier(expectation, keys);
+    return { keys, verify: (token: string, nowMs = startMs) => verifier.verify(token, nowMs) };
+  }
+
+  test("is accepted again without another verification, and is the same caller", async () => {
+    const { keys, verify: again } = instance();
+    const first = await again(callerToken());
+    assert.deepEqual(await again(callerToken()), first);
+    assert.ok(first.ok);
+    assert.deepEqual(keys.used, [kid]);
+  });
+
+  for (const [name, change] of [
+    ["the signature", (token: string) => `${token.slice(0, -2)}${token.endsWith("A") ? "BB" : "AA"}`],
+    ["a character after it", (token: string) => `${token}A`],
+    ["a space before it", (token: string) => ` ${token}`],
+  ] as const) {
+    test(`does not let in one that differs in ${name}`, async () => {
+      const { verify: again } = instance();
+      assert.ok((await again(callerToken())).ok);
+      assert.ok(!(await again(change(callerToken()))).ok);
+    });
+  }
+
+  test("is refused once it has expired", async () => {
+    const { verify: again } = instance();
+    const token = callerToken({ claims: { exp: nowSeconds + 10 } });
+    assert.ok((await again(token)).ok);
+    assert.ok((await again(token, startMs + 69 * secondsMs)).ok, "within the leeway");
+    assert.ok(!(await again(token, startMs + 70 * secondsMs)).ok);
+  });
+
+  test("is refused by a clock that was set back before its time", async () => {
+    const { verify: again } = instance();
+    const token = callerToken({ claims: { nbf: nowSeconds } });
+    assert.ok((await again(token)).ok);
+    assert.ok(!(await again(token, startMs - 61 * secondsMs)).ok);
+  });
+
+  test("is refused once its key is withdrawn", async () => {
+    const { keys, verify: again } = instance();
+    assert.ok((await again(callerToken())).ok);
+    keys.findKey = async () => undefined;
+    assert.ok(!(await again(callerToken())).ok);
+  });
+
+  test("is refused once another key has its kid", async () => {
+    const { keys, verify: again } = instance();
+    assert.ok((await again(callerToken())).ok);
+    keys.findKey = async () => attackerKey.publicKey;
+    assert.ok(!(await again(callerToken())).ok);
+  });
+
+  test("and was refused is verified again, since what was wrong may be mended", async () => {
+    const { keys, verify: again } = instance();
+    const { findKey } = keys;
+    keys.findKey = async () => undefined;
+    assert.ok(!(await again(callerToken())).ok);
+    keys.findKey = findKey;
+    assert.ok((await again(callerToken())).ok);
+  });
+});

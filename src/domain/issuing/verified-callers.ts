@@ -1,0 +1,34 @@
+import { hash, type KeyObject } from "node:crypto";
+import { LRUCache } from "lru-cache";
+import type { Caller } from "./caller.ts";
+
+/**
+ * Callers' tokens that were verified, so that one that is presented a thousand times is verified once. Kept by SHA-256
+ * of the whole token: one that differs in a single character is another one. What was verified once holds as long as
+ * the token's own times and the key do, and both are asked each time. Refusals are not kept: anybody can cause them.
+ */
+export interface VerifiedCallers {
+  find(callerToken: string): VerifiedToken | undefined;
+  remember(callerToken: string, token: VerifiedToken): void;
+}
+
+export interface VerifiedToken {
+  caller: Caller;
+  kid: string;
+  key: KeyObject;
+  /** `nbf` and `exp`, seconds since 1970. */
+  notBefore: number;
+  expiresAt: number;
+}
+
+/** Some 200 bytes each. A workload gets a new token every few hours. */
+const maxTokens = 10_000;
+
+export function createVerifiedCallers(): VerifiedCallers {
+  const tokens = new LRUCache<string, VerifiedToken>({ max: maxTokens });
+  const keyOf = (callerToken: string) => hash("sha256", callerToken, "base64");
+  return {
+    find: (callerToken) => tokens.get(keyOf(callerToken)),
+    remember: (callerToken, token) => void tokens.set(keyOf(callerToken), token),
+  };
+}
