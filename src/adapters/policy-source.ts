@@ -1,5 +1,6 @@
-import { compilePolicy, type PolicyContext } from "../domain/issuing/compile-policy.ts";
+import { compilePolicy } from "../domain/issuing/compile-policy.ts";
 import type { PolicySource } from "../domain/issuing/current-policy.ts";
+import type { PolicyContext } from "../domain/issuing/policy-problem.ts";
 import { parsePolicyDocument } from "./policy-schema.ts";
 
 /** The text of the policy, unless it is still the one with this ETag. Throws when it cannot be read. */

@@ -1,6 +1,6 @@
 import type { AccessPolicy } from "../../src/domain/issuing/access-policy.ts";
-import type { PolicyProblem } from "../../src/domain/issuing/compile-policy.ts";
 import type { PolicyReading, PolicySource } from "../../src/domain/issuing/current-policy.ts";
+import type { PolicyProblem } from "../../src/domain/issuing/policy-problem.ts";
 
 /** Where the policy lies. */
 export interface FakePolicySource extends PolicySource {

@@ -1,4 +1,3 @@
-import type { Cloud } from "../cloud.ts";
 import { type Guid, parseGuid } from "../guid.ts";
 import { multiTenants, parseMetadataTenant, sourceName } from "../metadata/source.ts";
 import {
@@ -11,20 +10,10 @@ import {
   type MetadataRule,
   type TenantRule,
 } from "./access-policy.ts";
-import type { ClientDocument, GrantDocument, MetadataDocument, PolicyDocument } from "./policy-document.ts";
+import { compileClient, compilePublisher } from "./compile-client.ts";
+import type { GrantDocument, MetadataDocument, PolicyDocument } from "./policy-document.ts";
+import type { PolicyContext, PolicyProblem, Report } from "./policy-problem.ts";
 import { isDirectoryGraph, parseScope } from "./scope.ts";
-import { parseSigningCertificate, type SigningCertificate } from "./signing-certificate.ts";
-
-/** One thing that is wrong with a policy: where, and the rule with its remedy. Never the value. */
-export interface PolicyProblem {
-  path: string;
-  rule: string;
-}
-
-export interface PolicyContext {
-  cloud: Cloud;
-  homeTenantId: Guid;
-}
 
 /**
  * Compiles a document whose shape is already checked. Everything that points somewhere must arrive, and nothing may
@@ -67,8 +56,6 @@ export function compilePolicy(document: PolicyDocument, context: PolicyContext):
   };
 }
 
-type Report = (path: string, rule: string) => void;
-
 const placeholder = "" as Guid;
 
 /** Rules by name, with names and ids unique. */
@@ -95,43 +82,6 @@ function index<D extends { name: string }, K extends keyof D & string, R>(
   return rules;
 }
 
-function compileClient(
-  client: ClientDocument,
-  clientId: Guid,
-  path: string,
-  context: PolicyContext,
-  report: Report,
-): ClientRule | undefined {
-  const rule = { name: client.name, clientId, isActive: client.state === "active" };
-  const { managedIdentityFederation: federation } = client;
-  if ((federation === undefined) === (client.certificates === undefined)) {
-    report(path, "must have either certificates or managedIdentityFederation, not both");
-    return undefined;
-  }
-  if (federation) {
-    const identityClientId = parseGuid(federation.identityClientId);
-    const identityObjectId = parseGuid(federation.identityObjectId);
-    if (!identityClientId) report(`${path}.managedIdentityFederation.identityClientId`, "must be a GUID");
-    if (!identityObjectId) report(`${path}.managedIdentityFederation.identityObjectId`, "must be a GUID");
-    if (!identityClientId || !identityObjectId) return undefined;
-    return { ...rule, certificates: [], federation: { identityClientId, identityObjectId } };
-  }
-  const certificates: SigningCertificate[] = [];
-  client.certificates?.forEach((document, i) => {
-    const certificate = parseSigningCertificate(document.keyId, document.certificate, context.cloud);
-    if (Array.isArray(certificate)) {
-      for (const rule of certificate) report(`${path}.certificates[${i}]`, rule);
-      return;
-    }
-    if (certificates.some(({ x5tS256 }) => x5tS256 === certificate.x5tS256)) {
-      report(`${path}.certificates[${i}]`, "must not be listed twice");
-    }
-    certificates.push(certificate);
-  });
-  if (certificates.length === 0) return undefined;
-  return { ...rule, certificates };
-}
-
 function compileMetadata(documents: readonly MetadataDocument[], report: Report): Map<string, MetadataRule> {
   const rules = new Map<string, MetadataRule>();
   for (const [i, { tenant: tenantText, appId: appIdText, onDiscontinuity }] of documents.entries()) {
@@ -148,29 +98,6 @@ function compileMetadata(documents: readonly MetadataDocument[], report: Report)
     rules.set(sourceName(rule), rule);
   }
   return rules;
-}
-
-/** A key of its own: relying parties trust it, so it must not be one that signs for callers, nor the other way. */
-function compilePublisher(
-  { publisher, clients }: PolicyDocument,
-  context: PolicyContext,
-  report: Report,
-): SigningCertificate | undefined {
-  if (!publisher) return undefined;
-  const certificate = parseSigningCertificate(publisher.keyId, publisher.certificate, context.cloud);
-  if (Array.isArray(certificate)) {
-    for (const rule of certificate) report("publisher", rule);
-    return undefined;
-  }
-  const ofClients = clients
-    .flatMap(({ certificates = [] }) => certificates)
-    .map((client) => parseSigningCertificate(client.keyId, client.certificate, context.cloud))
-    .filter((client): client is SigningCertificate => !Array.isArray(client));
-  const keyOf = ({ keyId }: SigningCertificate) => keyId.slice(0, keyId.lastIndexOf("/")).toLowerCase();
-  if (ofClients.some((client) => keyOf(client) === keyOf(certificate) || client.x5tS256 === certificate.x5tS256)) {
-    report("publisher.keyId", "must not be the key of a client, in any version");
-  }
-  return certificate;
 }
 
 function addGrant(

@@ -1,0 +1,16 @@
+import type { Cloud } from "../cloud.ts";
+import type { Guid } from "../guid.ts";
+
+/** One thing that is wrong with a policy: where, and the rule with its remedy. Never the value. */
+export interface PolicyProblem {
+  path: string;
+  rule: string;
+}
+
+export interface PolicyContext {
+  cloud: Cloud;
+  homeTenantId: Guid;
+}
+
+/** Notes a problem; none stops the others from being found. */
+export type Report = (path: string, rule: string) => void;
