@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Stack } from "./stack.ts";
-import { callers, client, homeTenantId, keyholdAudience, scopes, tenants } from "./world.ts";
+import { callers, client, homeTenantId, keyholdAudience, operator, scopes, tenants } from "./world.ts";
 
 /** What stands in stack.json, for tests, drills and other tools: where everything is. */
 export function describeStack(stack: Stack) {
@@ -30,6 +30,7 @@ export function describeStack(stack: Stack) {
     tenants,
     clients: [client],
     callers,
+    operator,
     scopes,
   };
 }

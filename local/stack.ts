@@ -105,9 +105,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       vaultHost: world.vaultHost,
       tenantId: world.homeTenantId,
       jwks: () => entra.jwks(world.homeTenantId),
-      assignments: [world.client.keyName, world.publisher.keyName].map((keyName) => {
-        return { objectId: world.identities.signing.objectId, keyName, actions: ["sign" as const] };
-      }),
+      assignments: [
+        ...[world.client.keyName, world.publisher.keyName].map((keyName) => {
+          return { objectId: world.identities.signing.objectId, keyName, actions: ["sign" as const] };
+        }),
+        { objectId: world.operator.objectId, actions: ["read", "create", "sign"] },
+      ],
     });
     stopping.push(() => keyVault.stop());
     const monitor = await startAzureMonitor({
@@ -221,6 +224,8 @@ function populate(entra: EntraEmulator, certificatePem: string): void {
   for (const identity of Object.values(world.identities)) entra.registerManagedIdentity(identity);
   const directoryReader = { [`https://${graphHost}`]: ["Application.Read.All"] };
   entra.registerManagedIdentity({ ...world.identities.monitoring, appRoles: directoryReader });
+  const directoryWriter = { [`https://${graphHost}`]: ["Application.ReadWrite.All"] };
+  entra.registerManagedIdentity({ ...world.operator, appRoles: directoryWriter });
   for (const caller of Object.values(world.callers)) entra.registerManagedIdentity({ ...caller, appRoles });
 }
 

@@ -38,6 +38,9 @@ export const identities = {
   monitoring: identity(3, "keyhold-monitoring"),
 };
 
+/** A person with the rights of an operator, for the command line. */
+export const operator = identity(21, "operator");
+
 export const callers = {
   billing: identity(11, "billing-service"),
   sync: identity(12, "sync-service"),

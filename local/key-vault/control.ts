@@ -33,6 +33,7 @@ export interface ControlledVault {
   store: KeyStore;
   createKey(name: string, options?: CreateKeyOptions): Promise<CreatedKey>;
   setKeyEnabled(name: string, version: string, enabled: boolean): void;
+  setKeyExportable(name: string, version: string, exportable: boolean): void;
 }
 
 const keyName = z.string().regex(/^[0-9A-Za-z-]{1,127}$/, "letters, digits and hyphens, 1 to 127 of them");
@@ -47,6 +48,8 @@ const newKeySchema = z.strictObject({
 });
 
 const enabledSchema = z.strictObject({ name: keyName, version: z.string(), enabled: z.boolean() });
+
+const exportableSchema = z.strictObject({ name: keyName, version: z.string(), exportable: z.boolean() });
 
 const assignmentsSchema = z.array(
   z.strictObject({
@@ -81,6 +84,14 @@ export function controlRoutes(vault: ControlledVault): ControlRoute[] {
       handle({ body }) {
         const { name, version, enabled } = parse(enabledSchema, body);
         vault.setKeyEnabled(name, version, enabled);
+      },
+    },
+    {
+      method: "PUT",
+      path: "/keys/exportable",
+      handle({ body }) {
+        const { name, version, exportable } = parse(exportableSchema, body);
+        vault.setKeyExportable(name, version, exportable);
       },
     },
     { method: "GET", path: "/assignments", handle: () => vault.assignments },

@@ -34,6 +34,8 @@ export interface KeyVaultEmulator extends Emulator {
   /** A new key version with a self-signed certificate around it. Not a request, so not in the audit log. */
   createKey(name: string, options?: CreateKeyOptions): Promise<CreatedKey>;
   setKeyEnabled(name: string, version: string, enabled: boolean): void;
+  /** As if the key had been made so; the real vault does not let it be changed afterwards. */
+  setKeyExportable(name: string, version: string, exportable: boolean): void;
   /** Append-only but for the control route that empties it. */
   audit: AuditEvent[];
   /** Operation names as in the audit log: KeySign, KeyGet, Authentication, ... */
@@ -49,8 +51,9 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultE
   const vault = createVault(options);
   const { port, tls } = options;
   const emulator = await createEmulator({ port, tls, handler: (request) => handle(vault, request) });
-  const { audit, behaviour, assignments, createKey, setKeyEnabled } = vault;
-  const parts = { audit, behaviour, assignments, createKey, setKeyEnabled, control: controlRoutes(vault) };
+  const { audit, behaviour, assignments, createKey, setKeyEnabled, setKeyExportable } = vault;
+  const actions = { createKey, setKeyEnabled, setKeyExportable };
+  const parts = { audit, behaviour, assignments, ...actions, control: controlRoutes(vault) };
   return Object.assign(emulator, parts);
 }
 
@@ -58,6 +61,11 @@ function createVault(options: KeyVaultOptions): ControlledVault & DataPlane {
   const name = options.vaultHost.split(".")[0] ?? options.vaultHost;
   const group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/keyhold-local";
   const store = createKeyStore(options.vaultHost);
+  const change = (keyName: string, version: string, changes: { enabled: boolean } | { exportable: boolean }) => {
+    const key = store.find(keyName, version);
+    if (!key) throw new ControlError(`no key ${keyName} with version ${version}; GET /keys lists them`);
+    Object.assign(key, changes, { updated: new Date() });
+  };
   return {
     name,
     region,
@@ -70,11 +78,8 @@ function createVault(options: KeyVaultOptions): ControlledVault & DataPlane {
     behaviour: { latencyMs: 0, faults: [] },
     assignments: options.assignments,
     createKey: (keyName, keyOptions = {}) => createCertificateKey(store, keyName, keyOptions),
-    setKeyEnabled(keyName, version, enabled) {
-      const key = store.find(keyName, version);
-      if (!key) throw new ControlError(`no key ${keyName} with version ${version}; GET /keys lists them`);
-      Object.assign(key, { enabled, updated: new Date() });
-    },
+    setKeyEnabled: (keyName, version, enabled) => change(keyName, version, { enabled }),
+    setKeyExportable: (keyName, version, exportable) => change(keyName, version, { exportable }),
   };
 }
 

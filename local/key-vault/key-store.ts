@@ -49,14 +49,19 @@ export interface KeyStore {
   find(name: string, version?: string): KeyVersion | undefined;
   /** Oldest first; without a name those of all keys. */
   versions(name?: string): KeyVersion[];
+  /** All versions. */
+  remove(name: string): void;
 }
 
 export function createKeyStore(vaultHost: string): KeyStore {
-  const all: KeyVersion[] = [];
+  let all: KeyVersion[] = [];
   const versions = (name?: string) => all.filter((key) => name === undefined || isSameName(key.name, name));
   return {
     versions,
     find: (name, version) => versions(name).findLast((key) => version === undefined || key.version === version),
+    remove(name) {
+      all = all.filter((key) => !isSameName(key.name, name));
+    },
     async create(wanted) {
       const made = await makeKey(vaultHost, wanted);
       all.push(made);

@@ -1,6 +1,6 @@
 /**
- * What the operations of the data plane do once the caller is known and allowed. The emulator knows neither deletion
- * and recovery, import, rotation policies, encryption nor key release to attested environments.
+ * What the operations of the data plane do once the caller is known and allowed. The emulator knows neither recovery of
+ * what is deleted, import, rotation policies, encryption nor key release to attested environments.
  */
 import { randomBytes } from "node:crypto";
 import type { RequestTrace } from "./audit-log.ts";
@@ -67,6 +67,18 @@ export function refuseRelease(store: KeyStore, call: Call): object {
   const key = findKey(store, call);
   if (!key.exportable) throw forbiddenObject("The key is not exportable.", "KeyNotExportable");
   throw badParameter("The key has no release policy.");
+}
+
+/** Only so far as to tell who may from who may not: keys are made here, and none comes from outside. */
+export function refuseImport(): object {
+  throw badParameter("Property key is required.");
+}
+
+/** Every version, and for good: the emulator has no soft delete. */
+export function deleteKey(store: KeyStore, call: Call) {
+  const key = findKey(store, { ...call, version: undefined });
+  store.remove(key.name);
+  return { ...keyBundle(key), recoveryId: "", deletedDate: Math.floor(Date.now() / 1000) };
 }
 
 export function getSecret(store: KeyStore, call: Call) {

@@ -22,7 +22,7 @@ const rules: Record<string, Rule> = {
   http: { parts: ["http", "domain"], packages: /^@azure\/functions$/ },
   adapters: { parts: ["adapters", "domain"], packages: azureClients },
   domain: { parts: ["domain"], packages: /^(node:crypto|lru-cache)$/ },
-  cli: { parts: ["cli", "composition", "config", "adapters", "domain"], packages: azureClients },
+  cli: { parts: ["cli", "config", "adapters", "domain"], packages: new RegExp(`${azureClients.source}|^commander$`) },
 };
 
 const source = fileURLToPath(new URL("../../src", import.meta.url));

@@ -24,9 +24,18 @@ export function runKeyhold(
     ...settings,
   };
   const argv = ["--import", path("local/network/redirect.ts"), path("dist/cli.js"), ...args];
+  return run(argv, env);
+}
+
+function run(argv: string[], env: Record<string, string | undefined>): Promise<CommandAnswer> {
   return new Promise((resolve) => {
     execFile(process.execPath, argv, { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       resolve({ exit: typeof error?.code === "number" ? error.code : error ? -1 : 0, stdout, stderr });
     });
   });
+}
+
+/** As `npx keyhold` does in a clone: through local/keyhold.mjs, which finds the stack by its folder. */
+export function runEntry(args: readonly string[], env: Record<string, string>): Promise<CommandAnswer> {
+  return run([path("local/keyhold.mjs"), ...args], { PATH: process.env.PATH, ...env });
 }

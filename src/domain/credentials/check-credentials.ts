@@ -1,4 +1,4 @@
-import { type Cloud, issuerOf } from "../cloud.ts";
+import type { Cloud } from "../cloud.ts";
 import type { RecordEvent } from "../events.ts";
 import { Fault } from "../fault.ts";
 import type { Guid } from "../guid.ts";
@@ -9,7 +9,7 @@ import { ownScope } from "../issuing/scope.ts";
 import type { SigningCertificate } from "../issuing/signing-certificate.ts";
 import type { CanaryRecord, CertificateRecord, CredentialStore } from "./credential-state.ts";
 import { describeCertificate } from "./describe-certificate.ts";
-import { findDrift } from "./drift.ts";
+import { expectedCredentials, findDrift } from "./drift.ts";
 import { expiryWarning } from "./expiry.ts";
 import { align, applyCanaries, recordOf, retiredNow } from "./life-cycle.ts";
 import { type ApplicationDirectory, ApplicationDirectoryError } from "./ports.ts";
@@ -55,14 +55,9 @@ export async function checkCredentials(policy: AccessPolicy, ports: CheckPorts):
 
 /** Told in every run while it lasts: nobody should get used to a credential that is not ours. */
 async function reportDrift(client: ClientRule, homeTenantId: Guid, ports: CheckPorts): Promise<void> {
-  const { clientId, name, certificates, federation } = client;
+  const { clientId, name } = client;
   const found = await ports.directory.credentialsOf(clientId);
-  const federated = federation && {
-    issuer: issuerOf(ports.cloud, homeTenantId),
-    subject: federation.identityObjectId,
-    audiences: [ports.cloud.tokenExchangeAudience],
-  };
-  for (const finding of findDrift({ certificates, ...(federated && { federated }) }, found)) {
+  for (const finding of findDrift(expectedCredentials(client, ports.cloud, homeTenantId), found)) {
     ports.record({ event: "credential_drift", clientId, client: name, ...finding });
   }
 }

@@ -1,4 +1,7 @@
 import { createHash } from "node:crypto";
+import { type Cloud, issuerOf } from "../cloud.ts";
+import type { Guid } from "../guid.ts";
+import type { ClientRule } from "../issuing/access-policy.ts";
 import type { SigningCertificate } from "../issuing/signing-certificate.ts";
 
 /**
@@ -35,6 +38,17 @@ export interface FederatedCredential {
 export interface ExpectedCredentials {
   certificates: readonly SigningCertificate[];
   federated?: Omit<FederatedCredential, "id">;
+}
+
+/** What the policy's client means for Entra. */
+export function expectedCredentials(
+  { certificates, federation }: Pick<ClientRule, "certificates" | "federation">,
+  cloud: Cloud,
+  homeTenantId: Guid,
+): ExpectedCredentials {
+  if (!federation) return { certificates };
+  const [issuer, subject] = [issuerOf(cloud, homeTenantId), federation.identityObjectId];
+  return { certificates, federated: { issuer, subject, audiences: [cloud.tokenExchangeAudience] } };
 }
 
 export interface DriftFinding {

@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+/**
+ * `npx keyhold`: the command line of a clone. Where no deployment's settings are in the environment and the local stack
+ * has been started, it is that stack's: its settings, its certificate authority, and its names led to this machine.
+ * JavaScript, so that any Node can read it; the right one then comes from the package `node`.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const bundle = join(root, "dist/cli.js");
+const ownNode = join(root, "node_modules/.bin/node");
+const { env } = process;
+
+if (!existsSync(bundle)) {
+  console.error(`error: the command line is not built\nwhere: ${bundle}\nremedy: npm run build`);
+  process.exit(3);
+}
+
+const hasSettings = Object.keys(env).some((name) => name.startsWith("KEYHOLD_"));
+const stack = hasSettings ? undefined : await findStack();
+// Signed in with nobody's Azure CLI: the stack has an operator of its own.
+const operator = stack?.operator ? ["--operator-identity", stack.operator.clientId] : [];
+const redirect = pathToFileURL(join(root, "local/network/redirect.ts")).href;
+const preload = stack ? ["--import", redirect] : [];
+const child = spawn(
+  existsSync(ownNode) ? ownNode : process.execPath,
+  [...preload, bundle, ...operator, ...process.argv.slice(2)],
+  {
+    stdio: "inherit",
+    env: stack ? { ...env, ...environmentOf(stack) } : env,
+  },
+);
+// Ctrl-C reaches both: this one only waits for what the other makes of it.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => child.kill("SIGTERM"));
+child.once("exit", (code) => {
+  process.exitCode = code ?? 3;
+});
+
+/** The stack that was started last, if it runs. */
+async function findStack() {
+  const file = join(env.LOCAL_FOLDER ?? join(root, ".local"), "stack.json");
+  if (!existsSync(file)) return undefined;
+  const stack = JSON.parse(readFileSync(file, "utf8"));
+  const isUp = await fetch(stack.control, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+  if (!isUp) console.error("note: the local stack is not running (npm start)");
+  return isUp && stack;
+}
+
+/** As the functions host of the local stack is started (local/functions-instance.ts). */
+function environmentOf({ settings, caFile, routes }) {
+  return { ...settings, NODE_EXTRA_CA_CERTS: caFile, LOCAL_ROUTES: JSON.stringify(routes) };
+}

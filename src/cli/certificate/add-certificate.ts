@@ -1,0 +1,112 @@
+import { createHash } from "node:crypto";
+import { Fault } from "../../domain/fault.ts";
+import { CommandProblem, type Report } from "../command-problem.ts";
+import { isNotSignedIn, notSignedInProblem } from "../sign-in.ts";
+import { appendCertificate } from "./append-certificate.ts";
+import { type AddCertificateInput, madeReport, planReport, thumbprintOf } from "./certificate-report.ts";
+import type { Registration } from "./registration.ts";
+import { assembleCertificate, buildTbsCertificate } from "./self-signed-certificate.ts";
+import type { KeyOwner, VaultKey } from "./vault-key.ts";
+
+export interface AddCertificatePorts {
+  keys: KeyOwner;
+  registration: Registration;
+  /** Keeps the PEM; undefined: it is printed. */
+  save: ((pem: string) => Promise<void>) | undefined;
+  nowMs: number;
+}
+
+const dayMs = 86_400_000;
+/** Entra's clock may be behind ours. */
+const backdatedMs = 10 * 60_000;
+
+/**
+ * `client add-certificate`: a certificate around a key that nobody can export. The vault signs its SHA-256 and is not
+ * shown more; what comes back is verified before anything else is done with it. What could be lost is looked at first,
+ * and the policy comes last, so that the app meets only what Entra knows already.
+ */
+export async function addCertificate(input: AddCertificateInput, ports: AddCertificatePorts): Promise<Report> {
+  const { client, keyName } = input;
+  const prepared = input.register ? await ports.registration.prepare(client.clientId) : undefined;
+  const before = await vaultTrouble(() => ports.keys.read(keyName));
+  if (!before && !input.newVersion) {
+    throw new CommandProblem("wrong", `There is no key ${keyName} in the vault`, {
+      where: "--key",
+      remedy: "name another with --key, or make it with --new-version",
+    });
+  }
+  if (input.dryRun) return planReport(input, before, prepared?.existing);
+  const key = input.newVersion || !before ? await vaultTrouble(() => ports.keys.create(keyName, before)) : before;
+  const { certificate, requestId } = await certify(key, input, ports);
+  const pem = certificate.toString();
+  const done = [`certificate ${thumbprintOf(certificate)}, key ${keyName}, signed by vault request ${requestId}`];
+  try {
+    await ports.save?.(pem);
+    const der = certificate.raw.toString("base64");
+    if (prepared) {
+      await prepared.add({ der, displayName: `CN=${client.name}` });
+      done.push(`registered at the application, beside ${prepared.existing} that stay`);
+    }
+    if (input.policy) {
+      await appendCertificate(input.policy, { keyId: key.keyId, certificate: pem });
+      done.push("appended to the policy: it signs as soon as a canary token was issued for it, within the hour");
+    }
+  } catch (error) {
+    throw withDone(error, done, pem);
+  }
+  const made = { certificate, keyId: key.keyId, requestId, done, isSaved: ports.save !== undefined };
+  return madeReport(input, made, ports.nowMs);
+}
+
+async function certify(key: VaultKey, { client, days }: AddCertificateInput, { keys, nowMs }: AddCertificatePorts) {
+  const { publicKey, keyId } = key;
+  const notBeforeMs = nowMs - backdatedMs;
+  const tbs = buildTbsCertificate({
+    commonName: client.name,
+    publicKey,
+    notBeforeMs,
+    notAfterMs: nowMs + days * dayMs,
+  });
+  const digest = createHash("sha256").update(tbs).digest();
+  const signal = AbortSignal.timeout(30_000);
+  const signed = await vaultTrouble(() => keys.sign({ keyId, algorithm: "RS256", digest, signal }));
+  if (signed.keyId !== keyId) throw notOurs(signed.requestId);
+  try {
+    return { certificate: assembleCertificate(tbs, signed.signature, publicKey), requestId: signed.requestId };
+  } catch {
+    throw notOurs(signed.requestId);
+  }
+}
+
+function notOurs(requestId: string): CommandProblem {
+  return new CommandProblem("wrong", "The vault's signature is not of this key: nothing was done with it", {
+    where: `vault request ${requestId}`,
+    remedy: "find out what answered in the vault's place",
+  });
+}
+
+/** Never the SDK's text: it holds the key's URL. */
+async function vaultTrouble<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (isNotSignedIn(error)) throw notSignedInProblem();
+    const { statusCode, name } = error as { statusCode?: number; name?: string };
+    const codes = error instanceof Fault ? [error.code, ...(error.detail.codes ?? [])] : [name, statusCode];
+    throw new CommandProblem("unavailable", `The vault did not do it (${codes.filter(Boolean).join(" ")})`, {
+      where: "Key Vault",
+      remedy: "the operator needs keys/read and keys/sign, and keys/create for --new-version: Key Vault Crypto Officer",
+    });
+  }
+}
+
+/** What was done stays done: it is told with the error, and the certificate with it. */
+function withDone(error: unknown, done: readonly string[], pem: string): unknown {
+  if (!(error instanceof CommandProblem)) return error;
+  const { kind, message, where, remedy, details } = error;
+  return new CommandProblem(kind, message, {
+    where,
+    remedy,
+    details: [...details, ...done.map((each) => `done: ${each}`), pem.trimEnd()],
+  });
+}

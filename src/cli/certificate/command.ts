@@ -1,0 +1,163 @@
+import { open, rm } from "node:fs/promises";
+import type { TokenCredential } from "@azure/identity";
+import { type Command, Option } from "commander";
+import { errorClass } from "../../adapters/error-class.ts";
+import { type Cloud, type CloudName, clouds } from "../../domain/cloud.ts";
+import type { CommandContext } from "../command-context.ts";
+import { CommandProblem } from "../command-problem.ts";
+import type { Connection } from "../connection.ts";
+import { parseCount, requireGuid } from "../options.ts";
+import { requireEntry } from "../policy/find-entry.ts";
+import { loadPolicy } from "../policy/load-policy.ts";
+import { createRest } from "../rest.ts";
+import { addCertificate } from "./add-certificate.ts";
+import type { AddCertificateInput } from "./certificate-report.ts";
+import { createRegistration } from "./registration.ts";
+import { createKeyOwner } from "./vault-key.ts";
+
+interface AddCertificateOptions {
+  client: string;
+  key?: string;
+  vault?: string;
+  cloud: CloudName;
+  newVersion?: boolean;
+  days: number;
+  register?: boolean;
+  policy?: boolean;
+  out?: string;
+  dryRun?: boolean;
+}
+
+/** Adds to the command `client`. */
+export function addCertificateCommand(client: Command, { run, clock }: CommandContext): void {
+  client
+    .command("add-certificate")
+    .description("Makes a certificate around a key that stays in the vault, and registers it where it is to be known.")
+    .requiredOption("--client <name|clientId>", "the application that it is for")
+    .option("--key <name>", "key of the vault; without it, that of the client's first certificate")
+    .option("--vault <url>", "for the first certificate, before there is a policy; with --client <clientId> and --key")
+    .addOption(new Option("--cloud <name>", "with --vault").choices(Object.keys(clouds)).default("public"))
+    .option("--new-version", "make a new version of the key first: RSA, only to sign, not exportable")
+    .option("--days <days>", "how long it is valid", parseCount, 365)
+    .option("--register", "add it to the application's keyCredentials in Microsoft Graph; what is there stays")
+    .option("--policy", "append it to the client's certificates in the policy, where a canary promotes it")
+    .option("--out <file.pem>", "write the certificate to a file that is not there yet; without it, to stdout")
+    .option("--dry-run", "say what would be done, and do nothing")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  keyhold client add-certificate --client orders-app --new-version --register --policy --out orders-app.pem
+  keyhold client add-certificate --client 30000000-0000-4000-8000-000000000001 --key orders-app \\
+    --vault https://contoso-keyhold.vault.azure.net --register
+
+Needs, of the operator: keys/read, keys/sign, and keys/create for --new-version (Key Vault Crypto Officer); for
+--register to own the application, or Application.ReadWrite.All; for --policy to write it.
+It is you who has the vault sign: the audit reports that as foreign_identity, and the command prints the request id.`,
+    )
+    .action((options: AddCertificateOptions) =>
+      run(async (connect, _, operator) => {
+        const first = options.vault === undefined ? undefined : firstCertificate(options, options.vault, operator());
+        const { input, vaultUrl, cloud, credential } = first ?? (await nextCertificate(options, connect()));
+        const rest = createRest(credential, `https://${cloud.graphHost}/.default`);
+        // Before anything is signed: a signature for nothing would still alarm.
+        const out = options.out === undefined || options.dryRun ? undefined : await reserve(options.out);
+        try {
+          return await addCertificate(input, {
+            keys: createKeyOwner(vaultUrl, credential),
+            registration: createRegistration(cloud, rest),
+            ...{ nowMs: clock(), save: out?.write },
+          });
+        } finally {
+          await out?.close();
+        }
+      }),
+    );
+}
+
+interface Prepared {
+  input: AddCertificateInput;
+  vaultUrl: string;
+  cloud: Cloud;
+  credential: TokenCredential;
+}
+
+/** Without policy and settings: a deployment has neither before its first certificate. */
+function firstCertificate(options: AddCertificateOptions, vault: string, credential: TokenCredential): Prepared {
+  const cloud = clouds[options.cloud];
+  const url = URL.parse(vault);
+  // The operator's token goes there: only to a vault of the cloud.
+  const isVault =
+    url?.protocol === "https:" &&
+    url.port === "" &&
+    url.hostname.endsWith(cloud.vaultHostSuffix) &&
+    url.href === `${url.origin}/`;
+  if (!url || !isVault) throw usage("--vault", `give https://<name>${cloud.vaultHostSuffix}`);
+  if (options.policy) throw usage("--policy", "leave it out with --vault: what to add to the policy is printed");
+  const keyName = requireKeyName(options.key);
+  const client = { name: keyName, clientId: requireGuid("--client", options.client) };
+  return {
+    input: { client, keyName, isNewClient: true, ...stepsOf(options) },
+    vaultUrl: url.origin,
+    cloud,
+    credential,
+  };
+}
+
+/** For a client of the policy, in the vault of its first certificate. */
+async function nextCertificate(options: AddCertificateOptions, connection: Connection): Promise<Prepared> {
+  const { policyPlace: place, policyContext: context, identities } = connection;
+  const loaded = await loadPolicy(place, context);
+  const { policy, document } = loaded;
+  const { name, id, index } = requireEntry(document, "client", options.client);
+  const [first] = policy.clients.get(id)?.certificates ?? [];
+  if (!first) throw usage("--client", "name one with certificates: this one signs in by federation, and has no key");
+  const keyName = requireKeyName(options.key ?? first.keyName);
+  if (policy.publisher?.keyName.toLowerCase() === keyName.toLowerCase()) {
+    throw usage("--key", "name another: this one is the publisher's, and must not be a client's too");
+  }
+  const input = {
+    client: { name, clientId: id },
+    keyName,
+    ...stepsOf(options),
+    ...(options.policy && { policy: { loaded, index, place, context } }),
+  };
+  const vaultUrl = new URL(first.keyId).origin;
+  return { input, vaultUrl, cloud: context.cloud, credential: identities.operator };
+}
+
+function stepsOf({ days, newVersion = false, register = false, dryRun = false }: AddCertificateOptions) {
+  return { days, newVersion, register, dryRun };
+}
+
+function requireKeyName(name: string | undefined): string {
+  if (name !== undefined && /^[0-9A-Za-z-]{1,127}$/.test(name)) return name;
+  throw usage("--key", "name a key: letters, digits and hyphens, 127 at most");
+}
+
+function usage(where: string, remedy: string): CommandProblem {
+  return new CommandProblem("usage", `${where} is not usable here`, { where, remedy });
+}
+
+/** A file that was not there; gone again where nothing was written to it. */
+async function reserve(path: string) {
+  try {
+    const file = await open(path, "wx");
+    let isWritten = false;
+    return {
+      async write(pem: string) {
+        await file.writeFile(pem);
+        isWritten = true;
+      },
+      async close() {
+        await file.close();
+        if (!isWritten) await rm(path, { force: true });
+      },
+    };
+  } catch (error) {
+    throw new CommandProblem("wrong", `The certificate cannot be written (${errorClass(error)}): nothing was done`, {
+      where: "--out",
+      remedy: "name a file that is not there yet, in a folder that you may write to",
+    });
+  }
+}

@@ -1,0 +1,51 @@
+/** Distinguished encoding (X.690) of the few types that a certificate of ours has. It writes only; nothing is read. */
+export function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts);
+  return Buffer.concat([Buffer.of(tag), lengthOf(content.length), content]);
+}
+
+function lengthOf(length: number): Buffer {
+  if (length < 0x80) return Buffer.of(length);
+  const hex = length.toString(16);
+  const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex");
+  return Buffer.concat([Buffer.of(0x80 | bytes.length), bytes]);
+}
+
+export const sequence = (...parts: readonly Uint8Array[]) => element(0x30, ...parts);
+export const set = (...parts: readonly Uint8Array[]) => element(0x31, ...parts);
+export const octetString = (content: Uint8Array) => element(0x04, content);
+export const utf8String = (text: string) => element(0x0c, Buffer.from(text, "utf8"));
+export const nothing = element(0x05);
+export const yes = element(0x01, Buffer.of(0xff));
+/** `[n] EXPLICIT`. */
+export const explicit = (n: number, content: Uint8Array) => element(0xa0 | n, content);
+
+/** Of a number whose first bit is not set: it would be negative. */
+export function integer(bytes: Uint8Array): Buffer {
+  return element(0x02, (bytes[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.of(0), bytes]) : bytes);
+}
+
+export function bitString(content: Uint8Array, unusedBits = 0): Buffer {
+  return element(0x03, Buffer.of(unusedBits), content);
+}
+
+export function objectIdentifier(dotted: string): Buffer {
+  const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
+  return element(0x06, ...[first * 40 + second, ...rest].map(base128));
+}
+
+function base128(value: number): Buffer {
+  const bytes = [value & 0x7f];
+  for (let left = value >>> 7; left > 0; left >>>= 7) bytes.unshift(0x80 | (left & 0x7f));
+  return Buffer.from(bytes);
+}
+
+/** UTCTime until 2049, GeneralizedTime from then on (RFC 5280 §4.1.2.5). To the second. */
+export function time(timeMs: number): Buffer {
+  const digits = new Date(timeMs)
+    .toISOString()
+    .replace(/\.\d{3}Z$/, "")
+    .replace(/[-:T]/g, "");
+  if (Number(digits.slice(0, 4)) < 2050) return element(0x17, Buffer.from(`${digits.slice(2)}Z`));
+  return element(0x18, Buffer.from(`${digits}Z`));
+}

@@ -1,0 +1,86 @@
+import {
+  AzureCliCredential,
+  AzureDeveloperCliCredential,
+  ChainedTokenCredential,
+  ManagedIdentityCredential,
+  type TokenCredential,
+} from "@azure/identity";
+import { createMetadataStore } from "../adapters/metadata-store.ts";
+import { createTableCredentialStore } from "../adapters/table-credential-store.ts";
+import { createTableLedgerSearch } from "../adapters/table-ledger-query.ts";
+import { type Config, ConfigurationError, readConfig } from "../config.ts";
+import type { CredentialStore } from "../domain/credentials/credential-state.ts";
+import type { PolicyContext } from "../domain/issuing/policy-problem.ts";
+import type { MetadataStore } from "../domain/metadata/ports.ts";
+import type { LedgerSearch } from "../domain/sign-audit/ledger-query.ts";
+import { CommandProblem } from "./command-problem.ts";
+import { type PolicyPlace, policyPlaceOf } from "./policy/policy-place.ts";
+
+/** Who the command line acts as. The app's own identities exist only where the platform offers them. */
+export interface Identities {
+  signing: TokenCredential | undefined;
+  storage: TokenCredential | undefined;
+  monitoring: TokenCredential | undefined;
+  /** Whoever has signed in with `az login` or `azd auth login`, or the managed identity that was named. */
+  operator: TokenCredential;
+}
+
+export interface Connection {
+  config: Config;
+  identities: Identities;
+  policyContext: PolicyContext;
+  policyPlace: PolicyPlace;
+  ledger: LedgerSearch;
+  metadataStore: MetadataStore;
+  credentialStore: CredentialStore;
+}
+
+export interface ConnectOptions {
+  /** Whether the platform offers managed identities here. */
+  isOnPlatform: boolean;
+  /** Client id of the managed identity to act as, instead of a signed-in operator. */
+  operatorIdentity?: string;
+}
+
+/** From the app's own settings to what the commands need. */
+export function connect(options: ConnectOptions): Connection {
+  const { isOnPlatform } = options;
+  const config = readSettings();
+  const managed = (clientId: string) => (isOnPlatform ? new ManagedIdentityCredential({ clientId }) : undefined);
+  const operator = operatorOf(options);
+  const identities: Identities = {
+    signing: managed(config.signingIdentityClientId),
+    storage: managed(config.storageIdentityClientId),
+    monitoring: managed(config.monitoringIdentityClientId),
+    operator,
+  };
+  const storage = identities.storage ?? operator;
+  return {
+    config,
+    identities,
+    policyContext: { cloud: config.cloud, homeTenantId: config.homeTenantId },
+    policyPlace: policyPlaceOf(config.policy, () => storage),
+    ledger: createTableLedgerSearch(config.ledgerTableUrl, storage),
+    metadataStore: createMetadataStore(config.metadataContainerUrl, storage),
+    credentialStore: createTableCredentialStore(config.auditTableUrl, storage),
+  };
+}
+
+export function operatorOf({ operatorIdentity }: ConnectOptions): TokenCredential {
+  if (operatorIdentity !== undefined) return new ManagedIdentityCredential({ clientId: operatorIdentity });
+  return new ChainedTokenCredential(new AzureCliCredential(), new AzureDeveloperCliCredential());
+}
+
+function readSettings(): Config {
+  try {
+    return readConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    throw new CommandProblem("usage", "The app's settings are not valid here", {
+      where: "the environment",
+      remedy:
+        "take over those of the deployed app, as docs/cli.md says; in a clone, npm start brings a stack with its own",
+      details: error.problems,
+    });
+  }
+}

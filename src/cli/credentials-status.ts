@@ -1,0 +1,129 @@
+import type { Command } from "commander";
+import { errorClass } from "../adapters/error-class.ts";
+import type { CertificateRecord, CredentialState, CredentialStore } from "../domain/credentials/credential-state.ts";
+import { align, chooseCertificate, recordOf } from "../domain/credentials/life-cycle.ts";
+import type { Guid } from "../domain/guid.ts";
+import type { AccessPolicy } from "../domain/issuing/access-policy.ts";
+import type { SigningCertificate } from "../domain/issuing/signing-certificate.ts";
+import type { CommandContext } from "./command-context.ts";
+import { CommandProblem, exitCodes, type Report } from "./command-problem.ts";
+import { withIsoTimes } from "./metadata-status.ts";
+import { loadPolicy } from "./policy/load-policy.ts";
+import { duration, isoTime, printable, table } from "./printable.ts";
+
+export function addCredentialsCommand(program: Command, { run, clock }: CommandContext): void {
+  program
+    .command("credentials")
+    .description("the certificates that Keyhold signs with")
+    .command("status")
+    .description("Says per client which certificate signs, which wait or retire, how their canaries fared, and expiry.")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  keyhold credentials status
+  keyhold credentials status --json
+
+Needs: to read the policy (Storage Blob Data Reader) and the audit table (Storage Table Data Reader).
+Exit code 1: what signs has a failed canary, a disabled key, or 30 days or less.`,
+    )
+    .action(() =>
+      run(async (connect) => {
+        const { policyPlace, policyContext, credentialStore } = connect();
+        const { policy } = await loadPolicy(policyPlace, policyContext);
+        return credentialsStatus(policy, credentialStore, clock());
+      }),
+    );
+}
+
+export interface CertificateStatus extends Partial<CertificateRecord> {
+  client: string;
+  keyName: string;
+  keyVersion: string;
+  thumbprint: string;
+  notAfterMs: number;
+  /** Whether it is the one that signs now. */
+  signs: boolean;
+  /** Empty: all is well. */
+  troubles: string[];
+}
+
+export async function credentialsStatus(policy: AccessPolicy, store: CredentialStore, nowMs: number): Promise<Report> {
+  const statuses = certificateStatuses(policy, await loadStates(store), nowMs);
+  const rows = statuses.map((status) => [
+    ...[status.client, status.keyName, status.keyVersion.slice(0, 8), status.thumbprint.slice(0, 8)],
+    status.signs ? `${status.state ?? "-"} *` : (status.state ?? "-"),
+    canaryText(status, nowMs),
+    `${isoTime(status.notAfterMs).slice(0, 10)} (${status.notAfterMs > nowMs ? duration(status.notAfterMs - nowMs) : "over"})`,
+    status.troubles.join("; ") || "-",
+  ]);
+  const head = ["CLIENT", "KEY", "VERSION", "SHA-1", "STATE (* signs)", "LAST CANARY", "EXPIRES (IN)", "TROUBLE"];
+  return {
+    exit: statuses.some(({ troubles }) => troubles.length > 0) ? exitCodes.wrong : exitCodes.fine,
+    text: table([head, ...rows]),
+    json: statuses.map(({ canary, warnedDays: _, isRetiredTold: __, ...status }) => ({
+      ...withIsoTimes(status as unknown as Record<string, unknown>),
+      ...(canary && { canary: withIsoTimes(canary as unknown as Record<string, unknown>) }),
+    })),
+  };
+}
+
+export async function loadStates(store: CredentialStore): Promise<ReadonlyMap<Guid, CredentialState>> {
+  try {
+    return await store.load();
+  } catch (error) {
+    throw new CommandProblem("unavailable", `The states of certificates cannot be read (${errorClass(error)})`, {
+      where: "KEYHOLD_AUDIT_TABLE_URL",
+      remedy: "check the network path, and that you may read it: az login, Storage Table Data Reader",
+    });
+  }
+}
+
+const soonMs = 30 * 86_400_000;
+
+/** Pure. Of the publisher nothing but its expiry is known: it has no canary. */
+export function certificateStatuses(
+  policy: AccessPolicy,
+  states: ReadonlyMap<Guid, CredentialState>,
+  nowMs: number,
+): CertificateStatus[] {
+  const ofClients = [...policy.clients.values()].flatMap(({ name, clientId, isActive, certificates }) => {
+    const state = align(certificates, states.get(clientId) ?? [], nowMs);
+    const chosen = chooseCertificate(certificates, states.get(clientId) ?? [], nowMs);
+    return certificates.map((certificate) => {
+      const record = recordOf(state, certificate);
+      const signs = isActive && certificate === chosen;
+      return describe(name, certificate, record, signs, nowMs);
+    });
+  });
+  const { publisher } = policy;
+  return publisher ? [...ofClients, describe("(publisher)", publisher, undefined, true, nowMs)] : ofClients;
+}
+
+function describe(
+  client: string,
+  certificate: SigningCertificate,
+  record: CertificateRecord | undefined,
+  signs: boolean,
+  nowMs: number,
+): CertificateStatus {
+  const { keyName, keyVersion, thumbprint, notBeforeMs, notAfterMs } = certificate;
+  const { canary, disabledAtMs, refusedAtMs } = record ?? {};
+  const troubles = [
+    ...(nowMs < notBeforeMs ? [`not valid before ${isoTime(notBeforeMs)}`] : []),
+    ...(nowMs >= notAfterMs ? ["expired"] : notAfterMs - nowMs <= soonMs ? ["expires soon"] : []),
+    ...(canary?.ok === false ? [`canary failed: ${printable(canary.reason ?? "unknown", 60)}`] : []),
+    ...(disabledAtMs !== undefined ? [`key disabled since ${isoTime(disabledAtMs)}`] : []),
+    ...(refusedAtMs !== undefined && !canary?.ok ? [`refused by Entra at ${isoTime(refusedAtMs)}`] : []),
+  ];
+  return {
+    ...{ client, keyName, keyVersion, thumbprint, notAfterMs, signs, ...record },
+    troubles: signs || record?.state === "staged" ? troubles : [],
+  };
+}
+
+function canaryText({ canary }: CertificateStatus, nowMs: number): string {
+  if (!canary) return "never";
+  const codes = canary.codes?.length ? ` ${canary.codes.join(" ")}` : "";
+  return `${canary.ok ? "ok" : `failed${codes}`}, ${duration(nowMs - canary.atMs)} ago`;
+}

@@ -1,0 +1,71 @@
+import { VaultLogUnavailable } from "../../domain/sign-audit/vault-log-reader-port.ts";
+import { duration, isoTime } from "../printable.ts";
+import { type Check, green, grey, needsAppIdentity, red } from "./check.ts";
+import { hasSignedBefore } from "./ledger-age.ts";
+import type { DoctorPorts } from "./ports.ts";
+
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
+/** The timer runs every five minutes. */
+const auditOverdueMs = 30 * minuteMs;
+/** The vault's log promises ten minutes. */
+const logLateMs = 30 * minuteMs;
+
+/** The comparison of ledger and vault's log runs, and has something to compare. */
+export function auditChecks(ports: DoctorPorts): Check[] {
+  return [auditRunCheck(ports), vaultLogCheck(ports)];
+}
+
+function auditRunCheck({ auditStore, ledger, clock }: DoctorPorts): Check {
+  return {
+    id: "audit/run",
+    title: "signatures are compared with the vault's log",
+    async run() {
+      const stored = await auditStore.loadState();
+      const remedy = "see whether the timer recordSignRate runs, and the event sign_audit_failed";
+      const why = "a signature behind Keyhold's back is not noticed";
+      const nowMs = clock();
+      if (!stored) {
+        if (!(await hasSignedBefore(ledger, nowMs - auditOverdueMs)))
+          return grey("it has not run yet: every five minutes");
+        return red("the audit has never run", why, remedy);
+      }
+      const { arrivalsToMs, watermarkMs } = stored.state;
+      const ageMs = nowMs - arrivalsToMs;
+      const done = `everything before ${isoTime(watermarkMs)} is settled`;
+      if (ageMs <= auditOverdueMs) return green(`it ran ${duration(ageMs)} ago, ${done}`);
+      return red(`it ran ${duration(ageMs)} ago, ${done}`, why, remedy);
+    },
+  };
+}
+
+function vaultLogCheck({ vaultLog, ledger, clock }: DoctorPorts): Check {
+  return {
+    id: "audit/vault-log",
+    title: "the vault's log arrives in the workspace",
+    async run() {
+      if (!vaultLog) return grey(needsAppIdentity);
+      const nowMs = clock();
+      try {
+        const rows = await vaultLog.read(nowMs - dayMs, nowMs + minuteMs);
+        const newestMs = Math.max(...rows.map(({ timeMs }) => timeMs));
+        if (rows.length > 0) return green(`its newest row is ${duration(nowMs - newestMs)} old`);
+      } catch (error) {
+        if (!(error instanceof VaultLogUnavailable)) throw error;
+        return red(
+          `the workspace does not tell: ${error.trouble}`,
+          "the audit cannot run",
+          "give the monitoring identity Log Analytics Data Reader on the workspace that KEYHOLD_LOG_WORKSPACE_ID names",
+        );
+      }
+      if (!(await hasSignedBefore(ledger, nowMs - logLateMs, dayMs - logLateMs))) {
+        return grey("no rows of the last day, and by the ledger there was nothing to log");
+      }
+      return red(
+        "no rows of the last day, though the ledger has signatures",
+        "a signature behind Keyhold's back is not noticed",
+        "see the vault's diagnostic setting: category AuditEvent, to this workspace",
+      );
+    },
+  };
+}

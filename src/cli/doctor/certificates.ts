@@ -1,0 +1,76 @@
+import { expectedCredentials, findDrift } from "../../domain/credentials/drift.ts";
+import { ApplicationDirectoryError } from "../../domain/credentials/ports.ts";
+import type { ClientRule } from "../../domain/issuing/access-policy.ts";
+import { certificateStatuses } from "../credentials-status.ts";
+import { duration, plural, printable } from "../printable.ts";
+import { type Check, green, grey, red } from "./check.ts";
+import type { DoctorPorts } from "./ports.ts";
+
+/** Per client: what signs is valid and accepted, and nothing else lets one in as the application. */
+export function certificateChecks(ports: DoctorPorts): Check[] {
+  const clients = [...(ports.policy?.clients.values() ?? [])].filter(({ isActive }) => isActive);
+  return clients.flatMap((client) => [certificateCheck(client, ports), driftCheck(client, ports)]);
+}
+
+function certificateCheck({ name, certificates }: ClientRule, ports: DoctorPorts): Check {
+  return {
+    id: `certificate/${name}`,
+    title: `the certificate of ${name} is valid, and Entra accepts it`,
+    async run() {
+      if (!ports.policy || certificates.length === 0) return grey("it has no certificate of its own");
+      const nowMs = ports.clock();
+      const statuses = certificateStatuses(ports.policy, await ports.credentialStore.load(), nowMs);
+      const signing = statuses.find(({ client, signs }) => client === name && signs);
+      if (!signing) return grey("none of its certificates signs");
+      const { thumbprint, troubles, notAfterMs, canary } = signing;
+      if (troubles.length > 0) {
+        return red(
+          `${thumbprint.slice(0, 8)}: ${troubles.join("; ")}`,
+          "tokens cannot be issued, or soon cannot be",
+          "keyhold credentials status; keyhold client add-certificate --new-version",
+        );
+      }
+      const left = `${thumbprint.slice(0, 8)} is valid for ${duration(notAfterMs - nowMs)}`;
+      if (!canary) return grey(`${left}, but had no canary yet: the timer checkCredentials runs every hour`);
+      return green(`${left}, its canary got a token ${duration(nowMs - canary.atMs)} ago`);
+    },
+  };
+}
+
+function driftCheck(
+  { name, clientId, certificates, federation }: ClientRule,
+  { directory, config }: DoctorPorts,
+): Check {
+  const expected = expectedCredentials(
+    { certificates, ...(federation && { federation }) },
+    config.cloud,
+    config.homeTenantId,
+  );
+  return {
+    id: `drift/${name}`,
+    title: `the application of ${name} has the policy's credentials and no others`,
+    async run() {
+      try {
+        const found = await directory.credentialsOf(clientId);
+        const findings = findDrift(expected, found);
+        if (findings.length === 0)
+          return green(
+            `${plural(found.keys.length + found.federated.length, "credential")}, each in the policy; instance lock on`,
+          );
+        const [first] = findings;
+        return red(
+          findings
+            .map(({ finding, on, thumbprint = "" }) => `${finding} on the ${on} ${thumbprint.slice(0, 8)}`.trim())
+            .join("; "),
+          first?.severity === 0
+            ? "somebody can act as the application without Keyhold"
+            : "Keyhold is about to be refused, or unprotected",
+          "find out who added it (Entra's audit log), and remove it; or add what is missing",
+        );
+      } catch (error) {
+        if (!(error instanceof ApplicationDirectoryError)) throw error;
+        return grey(`Microsoft Graph: ${error.code}${error.because ? ` (${printable(error.because, 60)})` : ""}`);
+      }
+    },
+  };
+}

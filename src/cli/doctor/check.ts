@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorClass } from "../../adapters/error-class.ts";
+import { isNotSignedIn, notSignedIn } from "../sign-in.ts";
+
+/**
+ * One line of `doctor`. Green says what was tried and what answered; red what is wrong, why it matters and what helps;
+ * grey why it could not be tried, which is not the same as right.
+ */
+export type Verdict =
+  | { state: "green"; reason: string }
+  | { state: "red"; reason: string; why: string; remedy: string }
+  | { state: "grey"; reason: string };
+
+export interface Check {
+  /** Stable, for machines: `vault/sign`. */
+  id: string;
+  title: string;
+  /** What it throws makes the line grey. */
+  run(signal: AbortSignal): Promise<Verdict>;
+}
+
+export type CheckResult = Verdict & { id: string; title: string };
+
+export const green = (reason: string): Verdict => ({ state: "green", reason });
+export const grey = (reason: string): Verdict => ({ state: "grey", reason });
+export const red = (reason: string, why: string, remedy: string): Verdict => ({ state: "red", reason, why, remedy });
+
+export interface RunOptions {
+  parallel: number;
+  /** For each check: one that hangs does not keep the others. */
+  deadlineMs: number;
+}
+
+/** In the order of the checks, however long each took. */
+export async function runChecks(checks: readonly Check[], options: RunOptions): Promise<CheckResult[]> {
+  const results: CheckResult[] = [];
+  let next = 0;
+  const work = async () => {
+    for (let i = next++; i < checks.length; i = next++) {
+      const check = checks[i];
+      if (check) results[i] = { id: check.id, title: check.title, ...(await runOne(check, options.deadlineMs)) };
+    }
+  };
+  await Promise.all(Array.from({ length: options.parallel }, work));
+  return results;
+}
+
+async function runOne(check: Check, deadlineMs: number): Promise<Verdict> {
+  const end = new AbortController();
+  const timeout = sleep(deadlineMs, undefined, { signal: end.signal }).then(
+    () => grey(`no answer within ${deadlineMs / 1000} s`),
+    () => grey("cancelled"),
+  );
+  const signal = AbortSignal.any([end.signal, AbortSignal.timeout(deadlineMs)]);
+  try {
+    return await Promise.race([check.run(signal), timeout]);
+  } catch (error) {
+    return grey(reasonOf(error));
+  } finally {
+    end.abort();
+  }
+}
+
+/** Never the error's text: it may hold URLs of keys. */
+function reasonOf(error: unknown): string {
+  return isNotSignedIn(error) ? notSignedIn : `could not be tried (${errorClass(error)})`;
+}
+
+export const needsAppIdentity =
+  "needs the app's own identity: run it where that is, such as in a container with it in the app's network";

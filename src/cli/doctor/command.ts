@@ -1,0 +1,130 @@
+import type { Command } from "commander";
+import type { CommandContext } from "../command-context.ts";
+import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
+import type { Connection } from "../connection.ts";
+import { parseCount } from "../options.ts";
+import { loadPolicy } from "../policy/load-policy.ts";
+import { plural } from "../printable.ts";
+import { auditChecks } from "./audit.ts";
+import { azureChecks } from "./azure.ts";
+import { basicChecks } from "./basics.ts";
+import { certificateChecks } from "./certificates.ts";
+import { type Check, type CheckResult, green, red, runChecks } from "./check.ts";
+import { connectDoctor } from "./connect-doctor.ts";
+import { keyChecks } from "./keys.ts";
+import { metadataChecks } from "./metadata.ts";
+import { describeNoise, startNoise } from "./noise.ts";
+import type { DoctorPorts } from "./ports.ts";
+import { storageChecks } from "./storage.ts";
+import { vaultRightChecks } from "./vault-rights.ts";
+
+const parallel = 6;
+
+export function addDoctorCommand(program: Command, { run, clock }: CommandContext): void {
+  program
+    .command("doctor")
+    .description("Checks a deployment, and proves by trying that the app's identities can sign and nothing more.")
+    .option("--no-tries", "leave out what would stand as refused in the vault's log")
+    .option("--deadline <seconds>", "for each check", parseCount, 20)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  keyhold doctor
+  keyhold doctor --no-tries --json
+
+Green: what was tried and what answered. Red: what is wrong, why it matters, what helps. Grey: could not be tried.
+It makes no signature and changes nothing. What it tries is refused, and stands so in the vault's log: it prints which
+findings of the audit will come of it.
+
+Needs: run it where the app's identities are for the lines about them; az login and Reader on the resource group for
+those about Azure; Key Vault Reader for those about keys. Exit code 1: a line is red. 3: every line is grey.`,
+    )
+    .action((options: { tries: boolean; deadline: number }) =>
+      run(async (connect) => {
+        const connection = attempt(connect);
+        if (connection instanceof CommandProblem) return settingsReport(connection);
+        const policy = await loadPolicy(connection.policyPlace, connection.policyContext).catch(asProblem);
+        const noise = startNoise();
+        const compiled = policy instanceof CommandProblem ? undefined : policy.policy;
+        const ports = connectDoctor(connection, compiled, { clock, noise, withTries: options.tries });
+        const startedMs = clock();
+        const checks = [settingsCheck, policyCheck(policy), ...doctorChecks(ports)];
+        const results = await runChecks(checks, { parallel, deadlineMs: options.deadline * 1000 });
+        return doctorReport(results, describeNoise(noise, startedMs, clock()));
+      }),
+    );
+}
+
+/** In the order in which they are shown. */
+export function doctorChecks(ports: DoctorPorts): Check[] {
+  return [
+    ...basicChecks(ports),
+    ...vaultRightChecks(ports),
+    ...keyChecks(ports),
+    ...storageChecks(ports),
+    ...metadataChecks(ports),
+    ...certificateChecks(ports),
+    ...auditChecks(ports),
+    ...azureChecks(ports),
+  ];
+}
+
+const signs = { green: "ok  ", red: "FAIL", grey: "?   " } as const;
+
+export function doctorReport(results: readonly CheckResult[], notes: readonly string[]): Report {
+  const lines = results.flatMap((result) => [
+    `${signs[result.state]} ${result.title}: ${result.reason}`,
+    ...(result.state === "red" ? [`       why it matters: ${result.why}`, `       remedy: ${result.remedy}`] : []),
+  ]);
+  const count = (state: CheckResult["state"]) => results.filter((result) => result.state === state).length;
+  const counts = { green: count("green"), red: count("red"), grey: count("grey") };
+  const sum = `${plural(counts.green, "check")} green, ${counts.red} red, ${counts.grey} could not be tried`;
+  const { wrong, fine, unavailable } = exitCodes;
+  return {
+    exit: counts.red > 0 ? wrong : counts.green > 0 ? fine : unavailable,
+    text: [...lines, "", sum].join("\n"),
+    json: { counts, checks: results, notes },
+    notes,
+  };
+}
+
+const settingsCheck: Check = {
+  id: "settings",
+  title: "the settings are valid",
+  run: async () => green("the app would start with them"),
+};
+
+function policyCheck(policy: { etag: string } | CommandProblem): Check {
+  return {
+    id: "policy",
+    title: "the policy is readable and valid",
+    async run() {
+      if (!(policy instanceof CommandProblem)) return green("it was read and compiled");
+      const reason = [policy.message, ...policy.details].join("; ");
+      return red(
+        reason,
+        "changes are not taken over, and after an hour without a policy nothing is issued",
+        policy.remedy,
+      );
+    },
+  };
+}
+
+function settingsReport({ message, details, remedy }: CommandProblem): Report {
+  const verdict = red([message, ...details].join("; "), "Keyhold does not start with them", remedy);
+  return doctorReport([{ id: settingsCheck.id, title: settingsCheck.title, ...verdict }], []);
+}
+
+function attempt(connect: () => Connection): Connection | CommandProblem {
+  try {
+    return connect();
+  } catch (error) {
+    return asProblem(error);
+  }
+}
+
+function asProblem(error: unknown): CommandProblem {
+  if (error instanceof CommandProblem) return error;
+  throw error;
+}

@@ -1,0 +1,68 @@
+import { verifyFederationMetadata } from "../../adapters/federation-metadata-xml.ts";
+import type { KeyholdEvent } from "../../domain/events.ts";
+import type { LastKnownGood } from "../../domain/metadata/last-known-good.ts";
+import { refreshSource } from "../../domain/metadata/refresh-source.ts";
+import { type MetadataSource, sourceName } from "../../domain/metadata/source.ts";
+import { staleAfterMs, stateOfSource } from "../metadata-state.ts";
+import { duration } from "../printable.ts";
+import { type Check, green, grey, red } from "./check.ts";
+import { hasSignedBefore } from "./ledger-age.ts";
+import type { DoctorPorts } from "./ports.ts";
+
+/** One line per source: how old what is kept is, and what the app would make of what Entra publishes now. */
+export function metadataChecks(ports: DoctorPorts): Check[] {
+  const home = { tenant: ports.config.homeTenantId };
+  const sources = new Map<string, MetadataSource>([[sourceName(home), home], ...(ports.policy?.metadata ?? [])]);
+  return [...sources].map(([name, source]) => ({
+    id: `metadata/${name}`,
+    title: `metadata of ${name} is fresh, and what Entra publishes follows from it`,
+    run: () => checkSource(name, source, ports),
+  }));
+}
+
+const why = "after Entra's next change of keys callers, and relying parties, are refused";
+
+async function checkSource(name: string, source: MetadataSource, ports: DoctorPorts) {
+  const nowMs = ports.clock();
+  const known = (await ports.metadataStore.read(name))?.value;
+  const { verifiedAtMs, isStale } = stateOfSource(name, known, nowMs);
+  const held = await heldOrRefused(name, source, known, ports, nowMs);
+  if (verifiedAtMs === undefined) {
+    const isNew = held === undefined && !(await hasSignedBefore(ports.ledger, nowMs - staleAfterMs));
+    if (isNew) return grey("nothing is kept yet; what Entra publishes now is accepted, and kept within the hour");
+    const reason = held === undefined ? "nothing was ever accepted" : `nothing was ever accepted; ${held}`;
+    return red(reason, why, "see the event metadata_refused, and whether the timer refreshMetadata runs");
+  }
+  const age = duration(nowMs - verifiedAtMs);
+  if (held) return red(`${held}; what is kept was verified ${age} ago`, why, "docs/metadata.md says what to do");
+  if (!isStale) return green(`verified ${age} ago, and what Entra publishes now is accepted`);
+  return red(
+    `stale: verified ${age} ago, more than ${duration(staleAfterMs)}`,
+    why,
+    "see whether the timer refreshMetadata runs, and the event metadata_store_unavailable",
+  );
+}
+
+/** A look by the app's own rules, of which nothing is stored. Undefined: all is accepted, or nothing answered now. */
+async function heldOrRefused(
+  name: string,
+  source: MetadataSource,
+  known: LastKnownGood | undefined,
+  ports: DoctorPorts,
+  nowMs: number,
+): Promise<string | undefined> {
+  const events: KeyholdEvent[] = [];
+  const onDiscontinuity = ports.policy?.metadata.get(name)?.onDiscontinuity ?? "accept-and-alarm";
+  const { cloud } = ports.config;
+  const record = (event: KeyholdEvent) => void events.push(event);
+  const refreshPorts = { cloud, transport: ports.entra(), verifyFederationMetadata, record };
+  await refreshSource(source, known, { firstUses: new Map(), onDiscontinuity, nowMs }, refreshPorts);
+  for (const event of events) {
+    if (event.event === "metadata_discontinuous")
+      return `the ${event.document} does not follow from before: ${event.action}`;
+    if (event.event !== "metadata_refused") continue;
+    const { reason } = event.refusal;
+    if (reason !== "not_reachable" && reason !== "timed_out") return `the ${event.document} is refused: ${reason}`;
+  }
+  return undefined;
+}

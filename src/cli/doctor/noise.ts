@@ -1,0 +1,52 @@
+import { isoTime, plural } from "../printable.ts";
+import type { RestAnswer, RestRequest } from "../rest.ts";
+import type { Probe } from "./ports.ts";
+
+/** What the tries leave in the vault's log, for whoever is on call: the audit reports it (domain/sign-audit/reconcile). */
+export interface Noise {
+  signing: { signs: number; refused: number; carriedOut: number };
+  /** Sign requests of another identity than the one that signs. */
+  foreignSigns: number;
+}
+
+export function startNoise(): Noise {
+  return { signing: { signs: 0, refused: 0, carriedOut: 0 }, foreignSigns: 0 };
+}
+
+export function counted(probe: Probe, identity: "signing" | "storage", noise: Noise): Probe {
+  return async (request, signal) => {
+    const answer = await probe(request, signal);
+    count(request, answer, identity, noise);
+    return answer;
+  };
+}
+
+/** A 401 is passed over by the audit: nobody was identified. */
+function count({ url }: RestRequest, { status }: RestAnswer, identity: "signing" | "storage", noise: Noise): void {
+  if (status === 401) return;
+  const isSign = /\/sign\?/.test(url);
+  if (identity === "storage") noise.foreignSigns += isSign ? 1 : 0;
+  else if (isSign) noise.signing.signs += 1;
+  else if (status < 400) noise.signing.carriedOut += 1;
+  else noise.signing.refused += 1;
+}
+
+export function describeNoise(noise: Noise, fromMs: number, toMs: number): string[] {
+  const { signing, foreignSigns } = noise;
+  const findings = [
+    ...finding(signing.carriedOut, "foreign_operation", 0),
+    ...finding(signing.refused, "foreign_operation", 1),
+    ...finding(signing.signs, "unaccounted_refusal", 2),
+    ...finding(foreignSigns, "foreign_identity", 2),
+  ];
+  if (findings.length === 0) return [];
+  return [
+    `Tell whoever is on call: what was tried stands in the vault's log from ${isoTime(fromMs)} to ${isoTime(toMs)}.`,
+    `The audit will report it within half an hour as ${findings.join(", ")}.`,
+    "It is this command. --no-tries leaves it out.",
+  ];
+}
+
+function finding(count: number, kind: string, severity: number): string[] {
+  return count === 0 ? [] : [`${plural(count, kind, kind)} (severity ${severity})`];
+}

@@ -1,0 +1,59 @@
+import { randomUUID } from "node:crypto";
+
+/**
+ * What is tried in the vault, so that it changes nothing where the right for it is there: on a name that nothing has, or
+ * with a body that the vault must refuse. It asks for the right first (403), so any other refusal means that the right is
+ * there.
+ */
+export interface Try {
+  id: string;
+  /** After "the ... identity cannot". */
+  title: string;
+  method: string;
+  /** `{name}` and `{version}` stand for each key of the policy; without them it is tried once. */
+  path: string;
+  body?: unknown;
+  why: string;
+}
+
+export const vaultApiVersion = "api-version=7.4";
+const nobodysKey = `keyhold-doctor-${randomUUID()}`;
+const nobodysVersion = "0".repeat(32);
+/** A digest of 31 bytes: PS256 needs 32 (RFC 7518 §3.5), so the vault must answer 400 and sign nothing. */
+export const malformedSign = { alg: "PS256", value: Buffer.alloc(31).toString("base64url") };
+
+const wide = "an identity that does more than sign turns one stolen token into more than one signature";
+const extracts = "who has this identity could take the private key out of the vault";
+
+const key = "keys/{name}/{version}";
+const post = { method: "POST", body: {} };
+const get = { method: "GET" };
+
+export const forbiddenToSigner: readonly Try[] = [
+  { id: "backup", title: "back up its keys", ...post, path: "keys/{name}/backup", why: extracts },
+  { id: "release", title: "export or release its keys", ...post, path: `${key}/release`, why: extracts },
+  { id: "secret", title: "read the secrets behind certificates", ...get, path: "secrets/{name}", why: extracts },
+  { id: "read", title: "read its keys", ...get, path: key, why: wide },
+  { id: "list", title: "list keys", ...get, path: "keys", why: wide },
+  { id: "create", title: "create keys", ...post, path: `keys/${nobodysKey}/create`, why: wide },
+  { id: "import", title: "import keys", method: "PUT", body: {}, path: `keys/${nobodysKey}`, why: wide },
+  {
+    id: "update",
+    title: "change keys",
+    method: "PATCH",
+    body: {},
+    path: `keys/${nobodysKey}/${nobodysVersion}`,
+    why: wide,
+  },
+  { id: "delete", title: "delete keys", method: "DELETE", path: `keys/${nobodysKey}`, why: wide },
+  {
+    ...{ id: "sign-other", title: "sign with keys that the policy does not name", why: wide },
+    ...{ method: "POST", body: malformedSign, path: `keys/${nobodysKey}/${nobodysVersion}/sign` },
+  },
+];
+
+export const forbiddenToStorage: readonly Try[] = [
+  { id: "sign", title: "sign", method: "POST", body: malformedSign, path: `${key}/sign`, why: wide },
+  { id: "read", title: "read keys", ...get, path: key, why: wide },
+  { id: "secret", title: "read secrets", ...get, path: "secrets/{name}", why: extracts },
+];

@@ -1,0 +1,70 @@
+import { errorClass } from "../../adapters/error-class.ts";
+import { Fault } from "../../domain/fault.ts";
+import type { LedgerQuery, LedgerSearch, UnreadableRow } from "../../domain/sign-audit/ledger-query.ts";
+import { CommandProblem, type ExitCode, exitCodes } from "../command-problem.ts";
+import type { Output } from "../output.ts";
+import { plural, printable } from "../printable.ts";
+import { columns, csvLine, type FlatRow, flatten, type NameOf, tableHead, tableLine } from "./row.ts";
+
+export type LedgerFormat = "table" | "csv" | "json" | "jsonl";
+
+/** `ledger`: who got what. Rows are written as they are read; only one JSON document waits for its last. */
+export async function listLedger(
+  query: LedgerQuery,
+  { ledger, nameOf, format, output }: { ledger: LedgerSearch; nameOf: NameOf; format: LedgerFormat; output: Output },
+): Promise<ExitCode> {
+  const rows: FlatRow[] = [];
+  let count = 0;
+  let unreadable = 0;
+  writeHead(format, output);
+  await reading(async () => {
+    for await (const found of ledger.find(query)) {
+      if (!found.ok) {
+        unreadable += 1;
+        noteUnreadable(found.refusal, output);
+        continue;
+      }
+      count += 1;
+      const row = flatten(found.value, nameOf);
+      if (format === "json") rows.push(row);
+      else writeRow(row, format, output);
+    }
+  });
+  if (format === "json") output.out(JSON.stringify(rows, undefined, 2));
+  if (count === query.limit) output.err(`${plural(count, "row")}, and there may be more: --limit, or a shorter time`);
+  else if (count === 0) output.err("no rows");
+  return unreadable > 0 ? exitCodes.wrong : exitCodes.fine;
+}
+
+export function writeHead(format: LedgerFormat, { out }: Output): void {
+  if (format === "table") out(tableHead);
+  if (format === "csv") out(csvLine(columns));
+}
+
+export function writeRow(row: FlatRow, format: Exclude<LedgerFormat, "json">, { out }: Output): void {
+  if (format === "table") out(tableLine(row));
+  else if (format === "csv") out(csvLine(columns.map((name) => row[name])));
+  else out(JSON.stringify(row));
+}
+
+export function noteUnreadable({ partition, rowKey, properties }: UnreadableRow, { err }: Output): void {
+  const names = properties.map((name) => printable(name, 40)).join(", ");
+  err(`not a row of Keyhold's: ${printable(partition)} ${printable(rowKey)} (${names}). Who wrote it?`);
+}
+
+/** Throws what the ledger's trouble means to an operator. */
+export async function reading<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== "ledger_unavailable") throw error;
+    throw new CommandProblem(
+      "unavailable",
+      `The ledger cannot be read (${error.detail.because ?? errorClass(error)})`,
+      {
+        where: "KEYHOLD_LEDGER_TABLE_URL",
+        remedy: "check the network path, and that you may read it: az login, Storage Table Data Reader",
+      },
+    );
+  }
+}

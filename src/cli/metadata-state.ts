@@ -1,0 +1,62 @@
+import { type KeyRecord, keyLifetimeMs, type LastKnownGood } from "../domain/metadata/last-known-good.ts";
+
+/** The timer comes every hour: after two, somebody should look. */
+export const staleAfterMs = 2 * 3_600_000;
+
+/**
+ * `announced`: published, and nothing was seen to be signed with it yet. `active`: something was. `retiring`: published no
+ * more, and trusted for a day. `retired`: not trusted.
+ */
+export type KeyState = "announced" | "active" | "retiring" | "retired";
+
+export interface SourceState {
+  source: string;
+  /** Undefined where nothing was ever accepted. */
+  verifiedAtMs?: number;
+  isStale: boolean;
+  documents: {
+    document: "federation" | "discovery" | "jwks";
+    verifiedAtMs: number;
+    fetchedAtMs: number;
+    sha256: string;
+  }[];
+  keys: { kid: string; state: KeyState; firstSeenMs: number; lastSeenMs: number; firstUsedMs?: number }[];
+  /** Of Entra's own certificate, as it was when the key set came; SHA-256. */
+  tlsFingerprint?: string;
+  idpValidUntilMs?: number;
+}
+
+/** What storage holds of a source, as an operator wants to know it. Pure. */
+export function stateOfSource(source: string, known: LastKnownGood | undefined, nowMs: number): SourceState {
+  const documents = (["federation", "discovery", "jwks"] as const).flatMap((document) => {
+    const record = known?.[document];
+    if (!record) return [];
+    const { verifiedAtMs, fetchedAtMs, sha256 } = record;
+    return [{ document, verifiedAtMs, fetchedAtMs, sha256 }];
+  });
+  const verifiedAtMs = documents.length > 0 ? Math.min(...documents.map((each) => each.verifiedAtMs)) : undefined;
+  const tlsFingerprint = known?.jwks?.chain[0]?.fingerprint256;
+  return {
+    source,
+    ...(verifiedAtMs === undefined ? {} : { verifiedAtMs }),
+    isStale: verifiedAtMs === undefined || nowMs - verifiedAtMs > staleAfterMs,
+    documents,
+    keys: (known?.keys ?? []).map((key) => {
+      const { kid, firstSeenMs, lastSeenMs, firstUsedMs } = key;
+      const state = stateOfKey(key, known?.federation?.signedBy, nowMs);
+      return { kid, state, firstSeenMs, lastSeenMs, ...(firstUsedMs === undefined ? {} : { firstUsedMs }) };
+    }),
+    ...(tlsFingerprint === undefined ? {} : { tlsFingerprint }),
+    ...(known?.idp ? { idpValidUntilMs: known.idp.validUntilMs } : {}),
+  };
+}
+
+function stateOfKey(
+  { kid, removedMs, lastSeenMs, firstUsedMs }: KeyRecord,
+  signedBy: string | undefined,
+  nowMs: number,
+) {
+  if (nowMs - lastSeenMs >= keyLifetimeMs) return "retired";
+  if (removedMs !== undefined) return "retiring";
+  return firstUsedMs !== undefined || kid === signedBy ? "active" : "announced";
+}

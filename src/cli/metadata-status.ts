@@ -1,0 +1,93 @@
+import type { Command } from "commander";
+import { errorClass } from "../adapters/error-class.ts";
+import type { AccessPolicy } from "../domain/issuing/access-policy.ts";
+import type { MetadataStore } from "../domain/metadata/ports.ts";
+import { sourceName } from "../domain/metadata/source.ts";
+import type { CommandContext } from "./command-context.ts";
+import { CommandProblem, exitCodes, type Report } from "./command-problem.ts";
+import { type SourceState, stateOfSource } from "./metadata-state.ts";
+import { loadPolicy } from "./policy/load-policy.ts";
+import { duration, isoTime, printable, table } from "./printable.ts";
+
+export function addMetadataCommand(program: Command, { run, clock }: CommandContext): void {
+  program
+    .command("metadata")
+    .description("Entra's metadata and keys, as Keyhold keeps them")
+    .command("status")
+    .description("Says per source how old its metadata is, over what TLS it came, and which keys it has.")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  keyhold metadata status
+  keyhold metadata status --json
+
+Needs: to read the policy and the metadata container (Storage Blob Data Reader).
+Exit code 1: a source is stale, that is, was not verified for two hours. keyhold doctor says why.`,
+    )
+    .action(() =>
+      run(async (connect) => {
+        const { policyPlace, policyContext, metadataStore } = connect();
+        const { policy } = await loadPolicy(policyPlace, policyContext);
+        return metadataStatus(sourcesOf(policy), metadataStore, clock());
+      }),
+    );
+}
+
+/** The home tenant's is always kept. */
+export function sourcesOf(policy: AccessPolicy): string[] {
+  return [...new Set([sourceName({ tenant: policy.homeTenantId }), ...policy.metadata.keys()])];
+}
+
+export async function metadataStatus(sources: readonly string[], store: MetadataStore, nowMs: number): Promise<Report> {
+  let states: SourceState[];
+  try {
+    states = await Promise.all(
+      sources.map(async (source) => stateOfSource(source, (await store.read(source))?.value, nowMs)),
+    );
+  } catch (error) {
+    throw new CommandProblem("unavailable", `The metadata container cannot be read (${errorClass(error)})`, {
+      where: "KEYHOLD_METADATA_CONTAINER_URL",
+      remedy: "check the network path, and that you may read it: az login, Storage Blob Data Reader",
+    });
+  }
+  const isStale = states.some((state) => state.isStale);
+  return {
+    exit: isStale ? exitCodes.wrong : exitCodes.fine,
+    text: states.map((state) => describe(state, nowMs)).join("\n\n"),
+    json: states.map(({ documents, keys, ...state }) => ({
+      ...withIsoTimes(state),
+      documents: documents.map(withIsoTimes),
+      keys: keys.map(withIsoTimes),
+    })),
+  };
+}
+
+function describe(state: SourceState, nowMs: number): string {
+  const { source, verifiedAtMs, isStale, tlsFingerprint, idpValidUntilMs } = state;
+  const ago = (timeMs: number) => `${duration(nowMs - timeMs)} ago`;
+  if (verifiedAtMs === undefined) return `${source}\n  nothing was ever accepted`;
+  const facts = [
+    `  verified ${ago(verifiedAtMs)}${isStale ? ", STALE" : ""}`,
+    ...(tlsFingerprint === undefined ? [] : [`  TLS certificate ${printable(tlsFingerprint)}`]),
+    ...(idpValidUntilMs === undefined ? [] : [`  idp.xml valid until ${isoTime(idpValidUntilMs)}`]),
+  ];
+  const rows = state.keys.map((key) => [
+    printable(key.kid, 64),
+    key.state,
+    ago(key.firstSeenMs),
+    ago(key.lastSeenMs),
+    key.firstUsedMs === undefined ? "-" : ago(key.firstUsedMs),
+  ]);
+  const keys = table([["KID", "STATE", "FIRST SEEN", "LAST SEEN", "FIRST USED"], ...rows]);
+  return [source, ...facts, ...keys.split("\n").map((line) => `  ${line}`)].join("\n");
+}
+
+/** `verifiedAtMs: 0` as `verifiedAt: "1970-01-01T00:00:00Z"`. */
+export function withIsoTimes(facts: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, value]) =>
+      name.endsWith("Ms") && typeof value === "number" ? [name.slice(0, -2), isoTime(value)] : [name, value],
+    ),
+  );
+}

@@ -1,0 +1,47 @@
+import type { AccessPolicy } from "../../domain/issuing/access-policy.ts";
+import type { PolicyContext } from "../../domain/issuing/policy-problem.ts";
+import { exitCodes, type Report } from "../command-problem.ts";
+import { plural, printable } from "../printable.ts";
+import { compileText, describeProblems, readPolicyText } from "./load-policy.ts";
+import type { PolicyPlace } from "./policy-place.ts";
+
+/** `policy check`: everything that is wrong with a policy at once, or what it holds. Changes nothing. */
+export async function checkPolicy(place: PolicyPlace, context: PolicyContext): Promise<Report> {
+  const { text, etag } = await readPolicyText(place);
+  const compiled = compileText(text, context);
+  const where = printable(place.name);
+  if ("problems" in compiled) {
+    const { problems } = compiled;
+    const lines = describeProblems(problems).map((line) => `  - ${line}`);
+    return {
+      exit: exitCodes.wrong,
+      text: [
+        `${plural(problems.length, "problem")} in ${where}; Keyhold would keep the policy of before:`,
+        ...lines,
+      ].join("\n"),
+      json: { valid: false, where: place.name, problems },
+    };
+  }
+  const summary = summaryOf(compiled.policy, compiled.document.grants.length);
+  const lines = Object.entries(summary).map(([what, { active, suspended }]) => {
+    return `  ${what.padEnd(8)} ${active}${suspended > 0 ? `, and ${suspended} suspended` : ""}`;
+  });
+  return {
+    exit: exitCodes.fine,
+    text: [`Valid: ${where}`, ...lines].join("\n"),
+    json: { valid: true, where: place.name, etag, summary },
+  };
+}
+
+function summaryOf(policy: AccessPolicy, grants: number) {
+  const count = (rules: ReadonlyMap<unknown, { isActive: boolean }>) => {
+    const active = [...rules.values()].filter(({ isActive }) => isActive).length;
+    return { active, suspended: rules.size - active };
+  };
+  return {
+    clients: count(policy.clients),
+    tenants: count(policy.tenants),
+    callers: count(policy.callers),
+    grants: { active: grants, suspended: 0 },
+  };
+}

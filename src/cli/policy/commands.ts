@@ -1,0 +1,145 @@
+import { type Command, Option } from "commander";
+import { clouds } from "../../domain/cloud.ts";
+import { parseGuid } from "../../domain/guid.ts";
+import type { Ask } from "../../domain/issuing/access-policy.ts";
+import type { PolicyDocument } from "../../domain/issuing/policy-document.ts";
+import { parseScope } from "../../domain/issuing/scope.ts";
+import type { CommandContext } from "../command-context.ts";
+import { CommandProblem } from "../command-problem.ts";
+import { requireGuid } from "../options.ts";
+import { checkPolicy } from "./check.ts";
+import { explain } from "./explain.ts";
+import { type EntryKind, findEntry, requireEntry } from "./find-entry.ts";
+import { loadPolicy } from "./load-policy.ts";
+import type { Subjects } from "./obstacle.ts";
+import { filePlace } from "./policy-place.ts";
+import { setState, type Verb } from "./set-state.ts";
+
+/** policy check, explain, and suspend and resume. Returns the commands that others add to. */
+export function addPolicyCommands(program: Command, context: CommandContext): Record<EntryKind, Command> {
+  addPolicyCheck(program, context);
+  addExplain(program, context);
+  const [tenant, caller, client] = (["tenant", "caller", "client"] as const).map((kind) => {
+    const command = program.command(kind).description(`${kind}s of the policy`);
+    addSetState(command, kind, "suspend", context);
+    addSetState(command, kind, "resume", context);
+    return command;
+  }) as [Command, Command, Command];
+  return { tenant, caller, client };
+}
+
+function addPolicyCheck(program: Command, { run }: CommandContext): void {
+  program
+    .command("policy")
+    .description("the policy: who may get what")
+    .command("check")
+    .description("Says everything that is wrong with a policy at once, by path, or what it holds. Changes nothing.")
+    .argument("[file]", "a policy that is not in force yet; without it, the one that the settings name")
+    .option("--home-tenant <id>", "with a file: check it without the app's settings, for example in a pipeline")
+    .addOption(new Option("--cloud <name>", "with --home-tenant").choices(Object.keys(clouds)).default("public"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  keyhold policy check
+  keyhold policy check policy.json --home-tenant 10000000-0000-4000-8000-000000000001
+
+Needs: to read the policy (Storage Blob Data Reader on its container); with a file, nothing.`,
+    )
+    .action((file: string | undefined, options: { homeTenant?: string; cloud: keyof typeof clouds }) =>
+      run(async (connection) => {
+        if (file !== undefined && options.homeTenant !== undefined) {
+          const homeTenantId = requireGuid("--home-tenant", options.homeTenant);
+          return checkPolicy(filePlace(file), { cloud: clouds[options.cloud], homeTenantId });
+        }
+        const { policyPlace, policyContext } = connection();
+        return checkPolicy(file === undefined ? policyPlace : filePlace(file), policyContext);
+      }),
+    );
+}
+
+interface ExplainOptions {
+  caller: string;
+  client: string;
+  tenant: string;
+  scope?: string;
+  assertion?: true;
+}
+
+function addExplain(program: Command, { run }: CommandContext): void {
+  program
+    .command("explain")
+    .description("Says whether a caller would get a token, or what is in its way and what to paste into the policy.")
+    .requiredOption("--caller <name|objectId>", "the internal service that asks")
+    .requiredOption("--client <name|clientId>", "the application that it asks to act as")
+    .requiredOption("--tenant <name|id>", "the customer tenant")
+    .option("--scope <scope>", "<resource>/.default")
+    .option("--assertion", "ask for an assertion instead of a token")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  keyhold explain --caller billing-service --client orders-app --tenant contoso --scope https://graph.microsoft.com/.default
+  keyhold explain --caller sync-service --client orders-app --tenant contoso --assertion
+
+Needs: to read the policy. It asks neither the vault nor Entra, and judges by the same code as the app.`,
+    )
+    .action((options: ExplainOptions) =>
+      run(async (connection) => {
+        const ask = askOf(options);
+        const { policyPlace, policyContext } = connection();
+        const { document } = await loadPolicy(policyPlace, policyContext);
+        const question = { ask, homeTenantId: policyContext.homeTenantId };
+        return explain(document, question, subjectsOf(document, options), policyContext);
+      }),
+    );
+}
+
+function askOf({ scope: text, assertion }: ExplainOptions): Ask {
+  if (assertion) return { issues: "assertion" };
+  const scope = text === undefined ? undefined : parseScope(text);
+  if (scope !== undefined) return { issues: "token", scope };
+  throw new CommandProblem("usage", text === undefined ? "There is no scope" : "The scope is not one", {
+    where: "--scope",
+    remedy: "give <resource>/.default, for example https://graph.microsoft.com/.default, or --assertion",
+  });
+}
+
+function subjectsOf(document: PolicyDocument, options: ExplainOptions): Subjects {
+  const subject = (kind: EntryKind) => {
+    const given = options[kind];
+    const id = parseGuid(given);
+    if (id === undefined) return requireEntry(document, kind, given);
+    return findEntry(document, kind, given) ?? { name: `${kind}-${id.slice(0, 8)}`, id };
+  };
+  return { caller: subject("caller"), client: subject("client"), tenant: subject("tenant") };
+}
+
+const purposes = {
+  suspend: "Refuses it everywhere within 60 s, cached tokens included, and says what is still out.",
+  resume: "Lets it in again within 60 s.",
+};
+
+function addSetState(parent: Command, kind: EntryKind, verb: Verb, { run, clock }: CommandContext): void {
+  const example = { tenant: "contoso", caller: "billing-service", client: "orders-app" }[kind];
+  const id = { tenant: "tenant id", caller: "object id", client: "client id" }[kind];
+  parent
+    .command(verb)
+    .description(`${purposes[verb]} Changes one word of the policy where it lies, and nothing else of its text.`)
+    .argument(`<name|${id.replace(" ", "-")}>`, `which ${kind}`)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  keyhold ${kind} ${verb} ${example}
+  keyhold ${kind} ${verb} 40000000-0000-4000-8000-000000000001 --json
+
+Needs: to write the policy (Storage Blob Data Contributor on its container)${verb === "suspend" ? ", to read the ledger (Storage Table Data Reader)" : ""}.`,
+    )
+    .action((nameOrId: string) =>
+      run(async (connection) => {
+        const { policyPlace: place, policyContext, ledger } = connection();
+        return setState(verb, kind, nameOrId, { place, context: policyContext, ledger, nowMs: clock() });
+      }),
+    );
+}

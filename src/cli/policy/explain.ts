@@ -1,0 +1,76 @@
+import { type Ask, authorize } from "../../domain/issuing/access-policy.ts";
+import { compilePolicy } from "../../domain/issuing/compile-policy.ts";
+import type { PolicyDocument } from "../../domain/issuing/policy-document.ts";
+import type { PolicyContext, PolicyProblem } from "../../domain/issuing/policy-problem.ts";
+import type { GrantRefusal } from "../../domain/issuing/refusal.ts";
+import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
+import { type Obstacle, obstacleOf, type Question, type Subjects } from "./obstacle.ts";
+
+/**
+ * `explain`: whether a request would be allowed, or everything that is in its way. The domain's own `authorize` is the
+ * judge. Each obstacle that it names is taken away in a copy of the policy and it is asked again, so that what is told
+ * is all there is, and what is printed to be pasted has been tried and is enough.
+ */
+export function explain(
+  before: PolicyDocument,
+  question: Question,
+  subjects: Subjects,
+  context: PolicyContext,
+): Report {
+  const obstacles: Obstacle[] = [];
+  let document = before;
+  for (;;) {
+    const verdict = judge(document, question, subjects, context);
+    if (verdict === "allowed") return report(question, obstacles, true);
+    const obstacle = obstacleOf(verdict, question, subjects);
+    const isKnown = obstacles.some(({ because }) => because === obstacle.because);
+    if (isKnown) throw new TypeError("what was to take an obstacle away did not");
+    obstacles.push(obstacle);
+    if (!obstacle.change) return report(question, obstacles, false);
+    document = obstacle.change.applyTo(document);
+  }
+}
+
+function judge(
+  document: PolicyDocument,
+  { ask }: Question,
+  { caller, client, tenant }: Subjects,
+  context: PolicyContext,
+): GrantRefusal["because"] | "allowed" {
+  const policy = compilePolicy(document, context);
+  if (Array.isArray(policy)) throw doesNotFit(policy);
+  // The caller's token is not at hand: it is taken to be the one that the policy expects.
+  const azp = policy.callers.get(caller.id)?.azp;
+  const verified = { tenantId: context.homeTenantId, objectId: caller.id, azp };
+  const request = { clientId: client.id, tenantId: tenant.id, ...(ask as Ask) };
+  const authorization = authorize(policy, verified, request);
+  return authorization.ok ? "allowed" : authorization.refusal.because;
+}
+
+/** For example where the name that a new entry was given stands for another already. */
+function doesNotFit(problems: readonly PolicyProblem[]): CommandProblem {
+  return new CommandProblem("wrong", "What was asked does not fit into the policy", {
+    where: "--caller, --client, --tenant",
+    remedy: "give names or ids of entries",
+    details: problems.map(({ path, rule }) => `${path}: ${rule}`),
+  });
+}
+
+function report({ ask }: Question, obstacles: readonly Obstacle[], isMendable: boolean): Report {
+  const json = {
+    allowed: obstacles.length === 0,
+    because: obstacles.map(({ because }) => because),
+    changes: obstacles.flatMap(({ change }) => (change ? [change.json] : [])),
+    changesSuffice: isMendable,
+  };
+  if (obstacles.length === 0) {
+    const what = ask.issues === "token" ? `a token for ${ask.scope}` : "an assertion";
+    return { exit: exitCodes.fine, text: `Allowed: the caller gets ${what}.`, json };
+  }
+  const lines = obstacles.flatMap(({ because, words, change }) => [
+    `- ${because}: ${words}`,
+    ...(change ? change.lines.map((line) => `    ${line}`) : []),
+  ]);
+  const end = isMendable ? ["With that it would be allowed."] : [];
+  return { exit: exitCodes.wrong, text: ["Refused:", ...lines, ...end].join("\n"), json };
+}

@@ -1,0 +1,66 @@
+import { type Guid, parseGuid } from "../../domain/guid.ts";
+import type { PolicyDocument } from "../../domain/issuing/policy-document.ts";
+import { CommandProblem } from "../command-problem.ts";
+import { printable } from "../printable.ts";
+
+/** The lists of the policy whose entries have a name, an id and a state. */
+export type EntryKind = "tenant" | "caller" | "client";
+
+const kinds = {
+  tenant: { list: "tenants", idKey: "tenantId" },
+  caller: { list: "callers", idKey: "objectId" },
+  client: { list: "clients", idKey: "clientId" },
+} as const;
+
+export interface Entry {
+  list: "tenants" | "callers" | "clients";
+  index: number;
+  name: string;
+  id: Guid;
+  state: "active" | "suspended";
+}
+
+/**
+ * The entry that an operator means by its name, to the letter, or by its id in any case; undefined where there is none.
+ * Names may look like ids: where the two mean different entries, guessing could suspend the wrong one, so it throws.
+ */
+export function findEntry(document: PolicyDocument, kind: EntryKind, nameOrId: string): Entry | undefined {
+  const entries = entriesOf(document, kind);
+  const wantedId = parseGuid(nameOrId);
+  const byName = entries.find(({ name }) => name === nameOrId);
+  const byId = entries.find(({ id }) => id === wantedId);
+  if (byName && byId && byName !== byId) {
+    throw new CommandProblem("wrong", `${printable(nameOrId)} is the name of one ${kind} and the id of another`, {
+      where: `the policy, ${kinds[kind].list}`,
+      remedy: `name it otherwise: ${byName.name} has the id ${byName.id}, ${byId.id} the name ${printable(byId.name)}`,
+    });
+  }
+  return byId ?? byName;
+}
+
+export function requireEntry(document: PolicyDocument, kind: EntryKind, nameOrId: string): Entry {
+  const entry = findEntry(document, kind, nameOrId);
+  if (entry) return entry;
+  const names = entriesOf(document, kind).map(({ name }) => name);
+  throw new CommandProblem("wrong", `No ${kind} has the name or the id "${printable(nameOrId, 80)}"`, {
+    where: `the policy, ${kinds[kind].list}`,
+    remedy: nearest(names, nameOrId),
+  });
+}
+
+function entriesOf(document: PolicyDocument, kind: EntryKind): Entry[] {
+  const { list, idKey } = kinds[kind];
+  return document[list].map((entry, index) => {
+    const id = parseGuid((entry as unknown as Record<string, string>)[idKey]) ?? ("" as Guid);
+    return { list, index, name: entry.name, id, state: entry.state };
+  });
+}
+
+const namesShown = 5;
+
+function nearest(names: readonly string[], wanted: string): string {
+  const start = wanted.slice(0, 3).toLowerCase();
+  const similar = names.filter((name) => name.toLowerCase().startsWith(start));
+  const shown = (similar.length > 0 ? similar : names).slice(0, namesShown);
+  return shown.length === 0 ? "add it to the policy" : `it has for example ${shown.join(", ")}`;
+}

@@ -1,0 +1,57 @@
+import { errorClass } from "../../adapters/error-class.ts";
+import { parsePolicyDocument } from "../../adapters/policy-schema.ts";
+import type { AccessPolicy } from "../../domain/issuing/access-policy.ts";
+import { compilePolicy } from "../../domain/issuing/compile-policy.ts";
+import type { PolicyDocument } from "../../domain/issuing/policy-document.ts";
+import type { PolicyContext, PolicyProblem } from "../../domain/issuing/policy-problem.ts";
+import { CommandProblem } from "../command-problem.ts";
+import { printable } from "../printable.ts";
+import { isNotSignedIn, notSignedInProblem } from "../sign-in.ts";
+import type { PolicyPlace } from "./policy-place.ts";
+
+export interface LoadedPolicy {
+  text: string;
+  etag: string;
+  document: PolicyDocument;
+  policy: AccessPolicy;
+}
+
+export type CompiledText = Pick<LoadedPolicy, "document" | "policy"> | { problems: readonly PolicyProblem[] };
+
+/** From text to compiled policy, by the rules that the app itself goes by. */
+export function compileText(text: string, context: PolicyContext): CompiledText {
+  const document = parsePolicyDocument(text);
+  if (Array.isArray(document)) return { problems: document };
+  const policy = compilePolicy(document, context);
+  return Array.isArray(policy) ? { problems: policy } : { document, policy };
+}
+
+export async function readPolicyText(place: PolicyPlace): Promise<{ text: string; etag: string }> {
+  try {
+    return await place.read();
+  } catch (error) {
+    if (isNotSignedIn(error)) throw notSignedInProblem();
+    throw new CommandProblem("unavailable", `The policy cannot be read (${errorClass(error)})`, {
+      where: printable(place.name),
+      remedy:
+        "check that it is there, and that you may read it: the file's rights, or Storage Blob Data Reader on its container",
+    });
+  }
+}
+
+/** For commands that need a policy in force. Throws a `CommandProblem` with everything that is wrong with it. */
+export async function loadPolicy(place: PolicyPlace, context: PolicyContext): Promise<LoadedPolicy> {
+  const { text, etag } = await readPolicyText(place);
+  const compiled = compileText(text, context);
+  if (!("problems" in compiled)) return { text, etag, ...compiled };
+  throw new CommandProblem("wrong", "The policy is not valid, so Keyhold does not use it", {
+    where: printable(place.name),
+    remedy: "mend it; keyhold policy check says when it is right",
+    details: describeProblems(compiled.problems),
+  });
+}
+
+/** A path may hold a key that somebody else chose. */
+export function describeProblems(problems: readonly PolicyProblem[]): string[] {
+  return problems.map(({ path, rule }) => `${printable(path)}: ${printable(rule, 400)}`);
+}

@@ -1,0 +1,69 @@
+import { chmod, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import type { TokenCredential } from "@azure/identity";
+import { BlobClient, RestError } from "@azure/storage-blob";
+import { policyBlob } from "../../adapters/policy-blob.ts";
+import { policyFile } from "../../adapters/policy-file.ts";
+import type { Config } from "../../config.ts";
+
+/** Where the policy lies, for reading and for changing it. */
+export interface PolicyPlace {
+  /** For messages. */
+  name: string;
+  /** Throws where it cannot be read. */
+  read(): Promise<{ text: string; etag: string }>;
+  /** Only over the text that was read (RFC 9110 §13.1.1). Throws where it cannot be written. */
+  write(text: string, etag: string): Promise<"written" | "changed_since">;
+}
+
+export function policyPlaceOf(place: Config["policy"], credential: () => TokenCredential): PolicyPlace {
+  return "file" in place ? filePlace(place.file) : blobPlace(place.blobUrl, credential());
+}
+
+export function filePlace(path: string): PolicyPlace {
+  const read = policyFile(path);
+  const readNow = async () => (await read(undefined)) ?? { text: "", etag: "" };
+  return {
+    name: path,
+    read: readNow,
+    async write(text, etag) {
+      const target = await realpath(path);
+      const { mode } = await stat(target);
+      // Renamed in one step, so that an instance never reads half a policy. Files know no If-Match: what is left is the
+      // moment between this reading and the renaming.
+      const draft = `${target}.${process.pid}.new`;
+      try {
+        await writeFile(draft, text, { flag: "wx" });
+        await chmod(draft, mode);
+        if ((await readNow()).etag !== etag) return "changed_since";
+        await rename(draft, target);
+      } finally {
+        await rm(draft, { force: true });
+      }
+      return "written";
+    },
+  };
+}
+
+const timeoutMs = 10_000;
+
+function blobPlace(url: string, credential: TokenCredential): PolicyPlace {
+  const read = policyBlob(url, credential);
+  return {
+    name: url,
+    read: async () => (await read(undefined)) ?? { text: "", etag: "" },
+    async write(text, etag) {
+      const blob = new BlobClient(url, credential, { retryOptions: { maxTries: 2 } }).getBlockBlobClient();
+      try {
+        await blob.upload(text, Buffer.byteLength(text), {
+          abortSignal: AbortSignal.timeout(timeoutMs),
+          conditions: { ifMatch: etag },
+          blobHTTPHeaders: { blobContentType: "application/json" },
+        });
+        return "written";
+      } catch (error) {
+        if (error instanceof RestError && error.statusCode === 412) return "changed_since";
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { errorClass } from "../../adapters/error-class.ts";
+import type { Guid } from "../../domain/guid.ts";
+import type { LedgerSearch } from "../../domain/sign-audit/ledger-query.ts";
+import { duration, isoTime, plural } from "../printable.ts";
+import type { EntryKind } from "./find-entry.ts";
+
+/** A token lives for an hour or so; a tenant's administrators can make that a day at most. */
+const longestTokenMs = 25 * 3_600_000;
+const queryKeys = { tenant: "tenantId", caller: "callerObjectId", client: "clientId" } as const;
+
+/** What is still out there after a suspension: nobody can call back a token that was given (T16). */
+export interface TokenTail {
+  /** Tokens and assertions that have not expired. */
+  alive: number;
+  /** The last of them expires then; seconds since 1970. */
+  lastExpiresAt?: number;
+  /** Mints whose outcome is not known: each may have given one more. */
+  open: number;
+  /** Rows that are not as Keyhold writes them. */
+  unreadable: number;
+  /** Why the ledger could not be read. */
+  unavailable?: string;
+}
+
+export async function tokenTail(ledger: LedgerSearch, kind: EntryKind, id: Guid, nowMs: number): Promise<TokenTail> {
+  const tail: TokenTail = { alive: 0, open: 0, unreadable: 0 };
+  try {
+    // A little ahead: instances' clocks are not quite ours.
+    const query = { fromMs: nowMs - longestTokenMs, toMs: nowMs + 300_000, [queryKeys[kind]]: id };
+    for await (const row of ledger.find(query)) {
+      if (!row.ok) tail.unreadable += 1;
+      else if (!row.value.outcome) tail.open += 1;
+      else {
+        const expiresAt = expiryOf(row.value.outcome);
+        if (expiresAt === undefined || expiresAt * 1000 <= nowMs) continue;
+        tail.alive += 1;
+        tail.lastExpiresAt = Math.max(tail.lastExpiresAt ?? 0, expiresAt);
+      }
+    }
+  } catch (error) {
+    tail.unavailable = errorClass(error);
+  }
+  return tail;
+}
+
+function expiryOf(outcome: object): number | undefined {
+  if ("tokenExpiresAt" in outcome) return Number(outcome.tokenExpiresAt);
+  return "assertionExpiresAt" in outcome ? Number(outcome.assertionExpiresAt) : undefined;
+}
+
+export function describeTail(tail: TokenTail, nowMs: number): string[] {
+  if (tail.unavailable !== undefined) {
+    return [`What is already out could not be read from the ledger (${tail.unavailable}): keyhold ledger lists it.`];
+  }
+  const lines =
+    tail.lastExpiresAt === undefined
+      ? ["By the ledger no token that was given is still alive."]
+      : [
+          `Already out: ${plural(tail.alive, "token")} that nobody can call back. The last expires at ` +
+            `${isoTime(tail.lastExpiresAt * 1000)}, in ${duration(tail.lastExpiresAt * 1000 - nowMs)}.`,
+        ];
+  if (tail.open > 0) lines.push(`${plural(tail.open, "mint")} without known outcome may have given one more each.`);
+  if (tail.unreadable > 0) {
+    lines.push(`${plural(tail.unreadable, "row")} of the ledger could not be read: keyhold ledger names them.`);
+  }
+  return lines;
+}

@@ -1,0 +1,42 @@
+/** Text of others on a terminal: nothing in it may steer the terminal, turn its direction or flood it. */
+const maxLength = 200;
+
+/** Control, format (direction marks, zero width) and separator characters become `?`; what is too long is cut. */
+export function printable(text: string, length = maxLength): string {
+  const plain = text.slice(0, length + 1).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, "?");
+  return plain.length > length ? `${plain.slice(0, length)}...` : plain;
+}
+
+/** Columns with two spaces between; the last one is not padded. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+export function isoTime(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace(/\.\d{3}Z$/, "Z");
+}
+
+const units = [
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+] as const;
+
+/** In the largest unit that fits at least twice, rounded down: `90 s`, `5 min`, `47 h`, `12 d`. */
+export function duration(ms: number): string {
+  const seconds = Math.floor(Math.abs(ms) / 1000);
+  const [unit, length] = units.find(([, each]) => seconds >= 2 * each) ?? ["s", 1];
+  return `${Math.floor(seconds / length)} ${unit}`;
+}
+
+export function plural(count: number, singular: string, several = `${singular}s`): string {
+  return `${count} ${count === 1 ? singular : several}`;
+}

@@ -1,0 +1,76 @@
+import { Command, Option } from "commander";
+import { errorClass } from "../adapters/error-class.ts";
+import { addCertificateCommand } from "./certificate/command.ts";
+import type { CommandContext, CommandEnvironment } from "./command-context.ts";
+import { CommandProblem, type ExitCode, exitCodes } from "./command-problem.ts";
+import { addCredentialsCommand } from "./credentials-status.ts";
+import { addDoctorCommand } from "./doctor/command.ts";
+import { addLedgerCommand } from "./ledger/commands.ts";
+import { addMetadataCommand } from "./metadata-status.ts";
+import { writeProblem, writeReport, writeUnexpected } from "./output.ts";
+import { addPolicyCommands } from "./policy/commands.ts";
+import { isNotSignedIn, notSignedInProblem } from "./sign-in.ts";
+
+const summary =
+  "The operators' command line of Keyhold. It reads the app's own settings from the environment and acts as whoever is " +
+  "signed in with az login or azd auth login; where the platform offers managed identities, as the app's own.";
+
+const exitHelp = `
+Exit codes: 0 fine, 1 something is wrong or was refused, 2 not called as it must be, 3 could not be checked.
+Settings:   those of the deployed app, in the environment: docs/cli.md says how to take them over.`;
+
+/** Runs one command line; never throws. */
+export async function runCommandLine(args: readonly string[], environment: CommandEnvironment): Promise<ExitCode> {
+  let exit: ExitCode = exitCodes.fine;
+  const { output } = environment;
+  const program = new Command("keyhold")
+    .description(summary)
+    .option("--json", "for machines: one JSON document on stdout")
+    .option("--operator-identity <clientId>", "act as this managed identity instead of who is signed in")
+    .addOption(new Option("--identity-endpoint <url>").env("IDENTITY_ENDPOINT").hideHelp())
+    .addHelpText("after", exitHelp)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => output.out(text.trimEnd()), writeErr: (text) => output.err(text.trimEnd()) })
+    .showHelpAfterError("(keyhold help <command> explains it)");
+  const run: CommandContext["run"] = async (body) => {
+    const { json = false, operatorIdentity, identityEndpoint } = program.opts<GlobalOptions>();
+    const options = { isOnPlatform: identityEndpoint !== undefined, ...(operatorIdentity && { operatorIdentity }) };
+    const report = await body(
+      () => environment.connect(options),
+      json,
+      () => environment.operatorOf(options),
+    );
+    writeReport(report, json, output);
+    exit = report.exit;
+  };
+  const context = { ...environment, run };
+  const { client } = addPolicyCommands(program, context);
+  addCertificateCommand(client, context);
+  addLedgerCommand(program, context);
+  addMetadataCommand(program, context);
+  addCredentialsCommand(program, context);
+  addDoctorCommand(program, context);
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return exit;
+  } catch (thrown) {
+    const error = isNotSignedIn(thrown) ? notSignedInProblem() : thrown;
+    if (error instanceof CommandProblem) {
+      writeProblem(error, output);
+      return exitCodes[error.kind];
+    }
+    if (isOfCommander(error)) return error.exitCode === 0 ? exitCodes.fine : exitCodes.usage;
+    return writeUnexpected(errorClass(error), output);
+  }
+}
+
+interface GlobalOptions {
+  json?: true;
+  operatorIdentity?: string;
+  identityEndpoint?: string;
+}
+
+/** It has written its message already. */
+function isOfCommander(error: unknown): error is { exitCode: number } {
+  return error instanceof Error && "exitCode" in error && typeof error.exitCode === "number";
+}

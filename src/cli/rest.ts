@@ -1,0 +1,64 @@
+import type { TokenCredential } from "@azure/identity";
+
+export interface RestRequest {
+  method: string;
+  url: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+export interface RestAnswer {
+  status: number;
+  headers: Headers;
+  /** JSON; undefined where there was none, or it was not asked for. */
+  body: unknown;
+}
+
+export interface Rest {
+  /** One request, no retry; redirects are not followed, for the token is for this host alone. */
+  send(request: RestRequest, signal: AbortSignal): Promise<RestAnswer>;
+  /** The same, but of a success nothing is read: what should have been refused must not get into our memory. */
+  probe(request: RestRequest, signal: AbortSignal): Promise<RestAnswer>;
+}
+
+/** REST with a token for one scope. Throws what the credential or the network throws. */
+export function createRest(credential: TokenCredential, scope: string): Rest {
+  async function send(request: RestRequest, signal: AbortSignal, readsSuccess: boolean): Promise<RestAnswer> {
+    const token = await credential.getToken(scope, { abortSignal: signal });
+    if (!token) throw new TypeError("no token");
+    const response = await fetch(request.url, {
+      method: request.method,
+      redirect: "error",
+      signal,
+      headers: {
+        authorization: `Bearer ${token.token}`,
+        ...(request.body === undefined ? {} : { "content-type": "application/json" }),
+        ...request.headers,
+      },
+      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+    });
+    const { status, headers } = response;
+    if (response.ok && !readsSuccess) {
+      await response.body?.cancel().catch(() => {});
+      return { status, headers, body: undefined };
+    }
+    return { status, headers, body: parse(await response.text()) };
+  }
+  return {
+    send: (request, signal) => send(request, signal, true),
+    probe: (request, signal) => send(request, signal, false),
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return text === "" ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The vault as a resource: the scope of its tokens (`https://vault.azure.net/.default`). */
+export function vaultScope({ vaultHostSuffix }: { vaultHostSuffix: string }): string {
+  return `https://${vaultHostSuffix.slice(1)}/.default`;
+}

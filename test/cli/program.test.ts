@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CredentialUnavailableError } from "@azure/identity";
+import { createCliWorld } from "./cli-world.ts";
+
+const commands = [
+  ...["policy check", "explain", "ledger", "metadata status", "credentials status", "doctor"],
+  ...["tenant suspend", "tenant resume", "caller suspend", "caller resume", "client suspend", "client resume"],
+  "client add-certificate",
+];
+
+for (const command of commands) {
+  test(`the help of "${command}" says what it is for, two examples, and what it needs`, async () => {
+    const { exit, out } = await createCliWorld().run(...command.split(" "), "--help");
+    assert.equal(exit, 0);
+    assert.ok((out.match(new RegExp(`^  keyhold ${command}`, "gm")) ?? []).length >= 2, out);
+    assert.match(out, /^Needs/m);
+  });
+}
+
+test("the help of the whole documents every exit code", async () => {
+  const { out } = await createCliWorld().run("--help");
+  assert.match(out, /Exit codes: 0 .*, 1 .*, 2 .*, 3 /);
+});
+
+test("an unknown command, a missing option and a missing argument are usage errors", async () => {
+  for (const args of [
+    ["tenants"],
+    ["explain", "--caller", "billing"],
+    ["tenant", "suspend"],
+    ["tenant", "delete", "x"],
+  ]) {
+    const { exit, err } = await createCliWorld().run(...args);
+    assert.equal(exit, 2, args.join(" "));
+    assert.match(err, /^error: /);
+  }
+});
+
+test("an error that nobody expected is told by its kind: no text, no stack, exit code 3", async () => {
+  const world = createCliWorld();
+  world.connect = () => {
+    throw new TypeError("https://vault/keys/secret Bearer eyJ0");
+  };
+  const { exit, out, err } = await world.run("policy", "check");
+  assert.equal(exit, 3);
+  assert.equal(out, "");
+  assert.match(err, /^error: unexpected \(TypeError\)\nwhere: .*\nremedy: /);
+  assert.doesNotMatch(err, /eyJ|vault\/keys| {4}at /);
+});
+
+test("that nobody is signed in is said, with how to sign in", async () => {
+  const world = createCliWorld();
+  world.place.readFailure = new CredentialUnavailableError("Azure CLI not found at /home/somebody");
+  const { exit, err } = await world.run("tenant", "suspend", "contoso");
+  assert.equal(exit, 3);
+  assert.match(err, /Nobody is signed in here[\s\S]*az login/);
+  assert.doesNotMatch(err, /somebody/);
+});
+
+test("whether managed identities are there, and who to act as, is handed to the connection", async () => {
+  const world = createCliWorld();
+  await world.run("--identity-endpoint", "http://127.0.0.1/token", "policy", "check");
+  await world.run("policy", "check", "--operator-identity", "50000000-0000-4000-8000-000000000099");
+  assert.deepEqual(world.connections, [
+    { isOnPlatform: true },
+    { isOnPlatform: false, operatorIdentity: "50000000-0000-4000-8000-000000000099" },
+  ]);
+});
+
+test("the operator's token goes to a vault of the cloud and nowhere else", async () => {
+  const args = ["client", "add-certificate", "--client", "30000000-0000-4000-8000-000000000001", "--key", "orders-app"];
+  for (const url of [
+    ...[
+      "https://evil.example",
+      "http://a.vault.azure.net",
+      "https://a.vault.azure.net.evil.example",
+      "a.vault.azure.net",
+    ],
+    ...["https://u:p@a.vault.azure.net", "https://a.vault.azure.net:8443/", "https://a.vault.azure.net/keys/x", ""],
+    "https://a.vault.azure.cn",
+  ]) {
+    const world = createCliWorld();
+    const { exit, err } = await world.run(...args, "--vault", url);
+    assert.equal(exit, 2, url);
+    assert.match(err, /--vault is not usable here/);
+    assert.deepEqual(world.connections, []);
+  }
+});
+
+test("the first certificate needs neither policy nor settings, and says what it lacks", async () => {
+  const args = ["client", "add-certificate", "--vault", "https://a.vault.azure.net"];
+  const wrong: [args: string[], expected: RegExp][] = [
+    [["--client", "orders-app", "--key", "orders-app"], /--client is not a GUID/],
+    [["--client", "30000000-0000-4000-8000-000000000001"], /--key is not usable here/],
+    [["--client", "30000000-0000-4000-8000-000000000001", "--key", "../x"], /--key is not usable here/],
+    [["--client", "30000000-0000-4000-8000-000000000001", "--key", "x", "--policy"], /--policy is not usable here/],
+  ];
+  for (const [more, expected] of wrong) {
+    const { exit, err } = await createCliWorld().run(...args, ...more);
+    assert.equal(exit, 2);
+    assert.match(err, expected);
+  }
+});
