@@ -9,6 +9,7 @@ export const portOptions = {
   entra: { preset: 7102, variable: "LOCAL_ENTRA_PORT", what: "the Entra emulator" },
   managedIdentity: { preset: 7103, variable: "LOCAL_MANAGED_IDENTITY_PORT", what: "the managed identity endpoint" },
   monitor: { preset: 7104, variable: "LOCAL_MONITOR_PORT", what: "the Azure Monitor emulator" },
+  console: { preset: 7105, variable: "LOCAL_CONSOLE_PORT", what: "the console" },
   blob: { preset: 10000, variable: "LOCAL_BLOB_PORT", what: "Azurite's blobs" },
   queue: { preset: 10001, variable: "LOCAL_QUEUE_PORT", what: "Azurite's queues" },
   table: { preset: 10002, variable: "LOCAL_TABLE_PORT", what: "Azurite's tables" },

@@ -1,28 +1,46 @@
-/** `npm start`: everything on one machine, and two commands to paste. Ctrl-C stops all of it. */
+/** `npm start`: everything on one machine, a page to watch it, and two commands to paste. Ctrl-C stops all of it. */
 import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describeStack } from "./describe-stack.ts";
+import { startConsole } from "./console/server.ts";
 import { readPorts } from "./ports.ts";
-import { type Stack, startStack } from "./stack.ts";
+import type { Stack } from "./stack.ts";
 import { callers, client, scopes, tenants } from "./world.ts";
 
 const folder = process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../.local", import.meta.url));
+/** Spans are to be seen while one looks, not five seconds later. */
+const settings = { OTEL_BSP_SCHEDULE_DELAY: "250" };
 
 try {
   const startedMs = performance.now();
   const ports = await readPorts(process.env);
-  const stack = await startStack({ folder, ports, onProgress: (what) => console.log(`  starting ${what}`) });
+  const page = await startConsole(ports.console);
+  console.log(`Watch it in a browser: ${page.url}\n`);
+  const { startStack } = await import("./stack.ts");
+  const { describeStack } = await import("./describe-stack.ts");
+  const onProgress = (what: string) => {
+    page.progress(what);
+    console.log(`  starting ${what}`);
+  };
+  const stack = await startStack({ folder, ports, settings, onProgress }).catch(async (error: unknown) => {
+    page.fail(error instanceof Error ? error.message : "it failed");
+    await page.stop();
+    throw error;
+  });
   const stackFile = join(folder, "stack.json");
   await writeFile(stackFile, `${JSON.stringify(describeStack(stack), undefined, 2)}\n`, { mode: 0o600 });
-  console.log(summary(stack, stackFile, performance.now() - startedMs));
+  await page.attach(stack);
+  console.log(summary(stack, stackFile, page.url, performance.now() - startedMs));
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
       console.log("\nstopping");
-      stack.stop().then(
-        () => process.exit(0),
-        () => process.exit(1),
-      );
+      page
+        .stop()
+        .then(() => stack.stop())
+        .then(
+          () => process.exit(0),
+          () => process.exit(1),
+        );
     });
   }
 } catch (error) {
@@ -30,7 +48,7 @@ try {
   process.exit(1);
 }
 
-function summary(stack: Stack, stackFile: string, tookMs: number): string {
+function summary(stack: Stack, stackFile: string, pageUrl: string, tookMs: number): string {
   const here = (path: string) => relative(process.cwd(), path);
   const ask = (tenant: keyof typeof tenants) =>
     `curl --silent --cacert ${here(stack.authority.certificateFile)} \\
@@ -41,6 +59,7 @@ function summary(stack: Stack, stackFile: string, tookMs: number): string {
   return `
 Keyhold is up (${(tookMs / 1000).toFixed(1)} s). Nothing here is in Azure: vault, Entra and storage are emulated on this machine.
 
+  console       ${pageUrl}
   Keyhold       ${stack.functions.httpsUrl}
   policy        ${here(stack.policyFile)}   (edit it: it takes effect within a minute)
   log           ${here(join(folder, "functions.log"))}
@@ -56,7 +75,7 @@ Refused, because the tenant adatum is suspended in the policy:
   ${ask("adatum")}
 
 See what happens when the identity provider rolls its key, somebody steals a signature, cuts the vault's log, signs too
-much or not at all:
+much or not at all: in the console, or by command
 
   npm run drill -- rollover | theft | log-cut | burst | silence
 

@@ -7,6 +7,7 @@ import { createEventLog } from "./adapters/event-log.ts";
 import { createFederatedIdentity } from "./adapters/federated-identity.ts";
 import { verifyFederationMetadata } from "./adapters/federation-metadata-xml.ts";
 import { createKeyVaultSigner } from "./adapters/key-vault-signer.ts";
+import { createLineWriter } from "./adapters/line-writer.ts";
 import { createMetadataStore } from "./adapters/metadata-store.ts";
 import { createMetadataTransport } from "./adapters/metadata-transport.ts";
 import { policyBlob } from "./adapters/policy-blob.ts";
@@ -46,7 +47,9 @@ const telemetry = createTelemetry({
   clock,
   instance,
 });
-const log = createEventLog(clock, console.log);
+const lines = createLineWriter(process.stdout);
+process.once("exit", lines.flush);
+const log = createEventLog(clock, lines.write);
 const record: RecordEvent = (event) => {
   log(event);
   telemetry.record(event);

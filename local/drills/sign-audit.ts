@@ -52,7 +52,7 @@ export async function silence(stack: StackFile): Promise<void> {
   const startedMs = Date.now();
   const audit = await beginAudit(stack, 10);
   show("nobody asks for anything", "usual are 10 signatures in five minutes");
-  await report(audit, startedMs, 45 * minuteMs);
+  await report(audit, startedMs, 60 * minuteMs);
 }
 
 /** An audit of its own that begins with this window, with so many signatures a window usual at this time. */

@@ -21,9 +21,8 @@ export function tokenHandler(context: IssuingContext): HttpHandler {
     const parsed = await parseTokenRequest(request);
     if (!parsed.ok) return parsed;
     noteRequest(facts, parsed.value);
-    const issued = await issueToken(parsed.value, context);
+    const issued = await issueToken(parsed.value, context, (authorization) => noteAuthorization(facts, authorization));
     if (!issued.ok) return issued;
-    noteAuthorization(facts, issued.value.authorization);
     facts.cached = issued.value.cached;
     const body = {
       token_type: "Bearer",
@@ -41,9 +40,9 @@ export function assertionHandler(context: IssuingContext): HttpHandler {
     const parsed = await parseAssertionRequest(request);
     if (!parsed.ok) return parsed;
     noteRequest(facts, parsed.value);
-    const issued = await issueAssertion(parsed.value, context);
+    const note = (authorization: Authorization) => noteAuthorization(facts, authorization);
+    const issued = await issueAssertion(parsed.value, context, note);
     if (!issued.ok) return issued;
-    noteAuthorization(facts, issued.value.authorization);
     const body = {
       client_assertion: issued.value.clientAssertion,
       client_assertion_type: clientAssertionType,

@@ -124,6 +124,6 @@ test("the workflow installs the Debian packages of .ci/run, and runs the README'
 
 test("the development container forwards the ports of the local stack that people use", () => {
   const { forwardPorts } = JSON.parse(read(".devcontainer/devcontainer.json")) as { forwardPorts: number[] };
-  const { https, http, control } = portOptions;
-  assert.deepEqual(forwardPorts, [https.preset, http.preset, control.preset]);
+  const { https, http, control, console: page } = portOptions;
+  assert.deepEqual(forwardPorts, [https.preset, http.preset, control.preset, page.preset]);
 });

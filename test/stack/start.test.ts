@@ -46,6 +46,9 @@ test("npm start prints a command that returns a token and one that is refused, a
   await until(() => output().includes("Ctrl-C stops everything."), child);
   const commands = output().match(/^ {2}curl [\s\S]*?\.default$/gm) ?? [];
   assert.equal(commands.length, 2);
+  const [, page = ""] = /^Watch it in a browser: (http:\/\/localhost:\d+)\n/.exec(output()) ?? [];
+  assert.ok(page, "the first line is the console's address");
+  assert.equal((await fetch(page)).status, 200);
   const [issued, refused] = await Promise.all(
     commands.map(async (command) => {
       const { stdout } = await promisify(execFile)("sh", ["-c", command], { cwd: repository });
@@ -71,6 +74,7 @@ test("npm start prints a command that returns a token and one that is refused, a
   const [exitCode] = await once(child, "exit");
   assert.equal(exitCode, 0);
   await assert.rejects(fetch(stack.keyVault.audit));
+  await assert.rejects(fetch(page));
 });
 
 test("a taken port is named, with what it is for and how to choose another", async () => {

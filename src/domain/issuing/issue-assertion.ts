@@ -18,7 +18,6 @@ export interface AssertionRequest {
 export interface IssuedAssertion {
   clientAssertion: string;
   expiresInSeconds: number;
-  authorization: Authorization;
 }
 
 /**
@@ -29,9 +28,12 @@ export interface IssuedAssertion {
 export async function issueAssertion(
   request: AssertionRequest,
   context: IssuingContext,
+  /** Told who asks as soon as that is certain, whatever becomes of the request. */
+  onAdmitted: (authorization: Authorization) => void = () => {},
 ): Promise<Result<IssuedAssertion, Refusal>> {
   const admitted = await admit({ ...request, issues: "assertion" }, context);
   if (!admitted.ok) return admitted;
+  onAdmitted(admitted.value);
   const budget = context.budget.take(admitted.value.caller.objectId, context.clock());
   if (!budget.ok) return budget;
   const deadline = createDeadline(context.clock(), mintDeadlineMs);
@@ -53,6 +55,5 @@ export async function issueAssertion(
   return ok({
     clientAssertion: signed.clientAssertion,
     expiresInSeconds: signed.expiresAt - Math.floor(context.clock() / 1000),
-    authorization: admitted.value,
   });
 }

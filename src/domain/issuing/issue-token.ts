@@ -3,7 +3,7 @@ import type { RecordEvent } from "../events.ts";
 import { Fault } from "../fault.ts";
 import type { Guid } from "../guid.ts";
 import { ok, type Result } from "../result.ts";
-import type { Authorization } from "./access-policy.ts";
+import type { Authorization, CallerRule } from "./access-policy.ts";
 import { admit } from "./admit.ts";
 import type { CallerVerifier } from "./caller.ts";
 import type { CurrentPolicy } from "./current-policy.ts";
@@ -28,7 +28,6 @@ export interface IssuedToken {
   /** Counts down for a cached token. */
   expiresInSeconds: number;
   cached: boolean;
-  authorization: Authorization;
 }
 
 /** All that issuing needs: ports to the outside, and the state that one process keeps. */
@@ -45,7 +44,7 @@ export interface IssuingContext extends IssuingPorts {
   record: RecordEvent;
 }
 
-type CallersOrder = TokenOrder & { authorization: Authorization };
+type CallersOrder = TokenOrder & { caller: CallerRule };
 
 /** A token with less left than this is no help to a caller: a new one is minted first, if that can be done. */
 const minRemainingSeconds = 120;
@@ -62,13 +61,16 @@ const renewRetrySeconds = 30;
 export async function issueToken(
   request: TokenRequest,
   context: IssuingContext,
+  /** Told who asks as soon as that is certain, whatever becomes of the request. */
+  onAdmitted: (authorization: Authorization) => void = () => {},
 ): Promise<Result<IssuedToken, Refusal>> {
   const admitted = await admit({ ...request, issues: "token" }, context);
   if (!admitted.ok) return admitted;
+  onAdmitted(admitted.value);
   const { caller, client, tenant } = admitted.value;
   const order: CallersOrder = {
     ...{ purpose: "token", caller, client, clientId: client.clientId, tenantId: tenant.tenantId, scope: request.scope },
-    ...{ cloud: context.cloud, instance: context.instance, authorization: admitted.value },
+    ...{ cloud: context.cloud, instance: context.instance },
   };
   const key = tokenCacheKey({ cloud: context.cloud.name, ...request });
   const nowSeconds = secondsOf(context);
@@ -80,18 +82,18 @@ export async function issueToken(
   const cached = fromCache();
   if (cached && cached.expiresAt - nowSeconds >= minRemainingSeconds) {
     if (nowSeconds >= cached.refreshAt) renewInBackground(key, cached, order, context);
-    return ok(issued(cached, true, order, nowSeconds));
+    return ok(issued(cached, true, nowSeconds));
   }
   try {
     const minted = await mintOnce(key, order, context);
-    if (minted.ok) return ok(issued(minted.value, false, order, secondsOf(context)));
+    if (minted.ok) return ok(issued(minted.value, false, secondsOf(context)));
     // What is still valid is served to the end, whatever is down (I3).
     const token = fromCache();
-    return token ? ok(issued(token, true, order, secondsOf(context))) : minted;
+    return token ? ok(issued(token, true, secondsOf(context))) : minted;
   } catch (error) {
     const token = fromCache();
     if (!token) throw error;
-    return ok(issued(token, true, order, secondsOf(context)));
+    return ok(issued(token, true, secondsOf(context)));
   }
 }
 
@@ -106,7 +108,7 @@ async function mintOnce(
   const nowMs = context.clock();
   const failure = context.failureCache.get(key, nowMs);
   if (failure) return failure;
-  const budget = context.budget.take(order.authorization.caller.objectId, nowMs);
+  const budget = context.budget.take(order.caller.objectId, nowMs);
   if (!budget.ok) return budget;
   const started = mintAndCache(key, order, context).finally(() => context.flights.delete(key));
   context.flights.set(key, started);
@@ -157,12 +159,11 @@ function renewInBackground(key: string, cached: CachedToken, order: CallersOrder
   );
 }
 
-function issued(token: CachedToken, cached: boolean, order: CallersOrder, nowSeconds: number): IssuedToken {
+function issued(token: CachedToken, cached: boolean, nowSeconds: number): IssuedToken {
   return {
     accessToken: token.accessToken,
     expiresInSeconds: Math.max(0, token.expiresAt - nowSeconds),
     cached,
-    authorization: order.authorization,
   };
 }
 

@@ -37,6 +37,8 @@ const rereadMs = 60_000;
 const overdueMs = 90 * 60_000;
 /** An unknown kid costs nothing to send, so it may make us ask only so often (Entra's own advice). */
 const unknownKidMs = 300_000;
+/** The same where the last asking confirmed nothing. */
+const unansweredKidMs = 30_000;
 /** Where nothing is known at all. */
 const retryMs = 5_000;
 
@@ -117,6 +119,8 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     return known;
   }
 
+  /** Whether the last asking got an answer that was accepted. */
+  const isConfirmed = () => known?.jwks !== undefined && known.jwks.verifiedAtMs >= askedAtMs;
   const trusted = (nowMs: number) => trustedKeys(known?.keys ?? [], nowMs);
   const find = (kid: string, nowMs: number) =>
     trusted(nowMs).some((key) => key.kid === kid) ? publicKeys.get(kid) : undefined;
@@ -139,12 +143,15 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     },
     async findKey(kid, nowMs) {
       await view(nowMs);
+      if (!find(kid, nowMs) && asking.isRunning()) await asking(nowMs);
       const key = find(kid, nowMs);
       if (key) return key;
-      if (asking.isRunning() || nowMs - askedForKidAtMs >= unknownKidMs) {
+      // Only who starts the asking uses up the allowance: what others asked before this key was seen proves nothing.
+      if (nowMs - askedForKidAtMs >= unknownKidMs) {
         askedForKidAtMs = nowMs;
         await asking(nowMs);
-      }
+        if (!isConfirmed()) askedForKidAtMs = nowMs - unknownKidMs + unansweredKidMs;
+      } else if (asking.isRunning()) await asking(nowMs);
       if (trusted(nowMs).length === 0) throw new Fault("caller_keys_unavailable");
       return find(kid, nowMs);
     },

@@ -231,3 +231,34 @@ test("an instance that never runs the timer learns from storage what another one
   assert.ok(await world.accepts(two));
   assert.equal(world.fetches.length, before);
 });
+
+test("first requests at once do not use up the look-up of an unknown key: a key rolled without notice is found", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance();
+  const token = await world.token();
+  const first = await Promise.all(Array.from({ length: 5 }, () => world.accepts(instance, token)));
+  assert.deepEqual(new Set(first), new Set([true]));
+  world.wait(60_000);
+  await world.entra.replaceAllKeys();
+  assert.ok(await world.accepts(instance));
+});
+
+test("an unknown key is looked for again after 30 s if the provider did not answer, and after 5 min if it did", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance();
+  assert.ok(await world.accepts(instance));
+  world.wait(60_000);
+  await world.entra.replaceAllKeys();
+  world.intercept = unreachable;
+  assert.ok(!(await world.accepts(instance)));
+  world.intercept = () => undefined;
+  world.wait(29_000);
+  assert.ok(!(await world.accepts(instance)));
+  world.wait(1_000);
+  assert.ok(await world.accepts(instance));
+  await world.entra.replaceAllKeys();
+  world.wait(299_000);
+  assert.ok(!(await world.accepts(instance)));
+  world.wait(1_000);
+  assert.ok(await world.accepts(instance));
+});

@@ -1,0 +1,49 @@
+/** What one can choose from, and the commands that do what the buttons do. */
+import { readFile } from "node:fs/promises";
+import type { Stack } from "../stack.ts";
+import { callers, client, type Policy, scopes } from "../world.ts";
+import type { Choices } from "./snapshot.ts";
+
+export async function choices(stack: Stack): Promise<Choices> {
+  const policy = JSON.parse(await readFile(stack.policyFile, "utf8")) as Policy;
+  return {
+    callers: Object.values(callers).map(({ name }) => ({ name, about: describeGrants(policy, name) })),
+    tenants: policy.tenants.map(({ name, tenantId, state }) => ({ name, tenantId, state })),
+    scopes: Object.values(scopes),
+    commands: commandsOf(stack),
+  };
+}
+
+function describeGrants({ grants }: Policy, caller: string): string {
+  const own = grants.filter((grant) => grant.caller === caller);
+  if (own.length === 0) return "no grant";
+  const tenants = own.map((grant) => (typeof grant.tenants === "string" ? "any tenant" : grant.tenants.join(", ")));
+  return tenants.join(", ");
+}
+
+function commandsOf({ controlUrl, functions, authority, policyFile }: Stack): Record<string, string> {
+  const drill = (name: string) => `npm run drill -- ${name}`;
+  const timer = (name: string) => `curl -X POST '${functions.httpUrl}/admin/functions/${name}?wait=true'`;
+  return {
+    "ask-token": `curl --cacert ${authority.certificateFile} \\
+  ${functions.httpsUrl}/{tenantId}/oauth2/v2.0/token \\
+  -H "Authorization: Bearer $(curl -s '${controlUrl}/stack/caller-token?caller={caller}')" \\
+  -d grant_type=client_credentials -d client_id=${client.clientId} \\
+  -d scope={scope}`,
+    "set-tenant-state": "npx keyhold tenant {verb} {tenant}",
+    "set-service": `curl -X PUT ${controlUrl}/stack/services -d '{"name": "{service}", "running": {running}}'`,
+    "roll-key": drill("rollover"),
+    "refresh-metadata": timer("refreshMetadata"),
+    "check-credentials": timer("checkCredentials"),
+    "stage-certificate": `curl -X POST ${controlUrl}/key-vault/keys -d '{"name": "${client.keyName}"}'
+curl -X POST ${controlUrl}/entra/certificates -d '{"clientId": "${client.clientId}", "certificatePem": "..."}'
+$EDITOR ${policyFile}   # one more of "certificates"
+${timer("checkCredentials")}`,
+    "steal-signature": drill("theft"),
+    "cut-log": drill("log-cut"),
+    burst: drill("burst"),
+    "man-in-the-middle": `curl -X PUT ${controlUrl}/stack/services -d '{"name": "entra", "running": false}'
+# an attacker's server on Entra's port (local/man-in-the-middle.ts), then
+${timer("refreshMetadata")}`,
+  };
+}

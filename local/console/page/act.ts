@@ -1,0 +1,49 @@
+/// <reference lib="dom" />
+import { html } from "htm/preact";
+import { useState } from "preact/hooks";
+import type { Run } from "../snapshot.ts";
+import { Outcome, runOf } from "./runs.ts";
+import { act } from "./stream.ts";
+
+interface ActProps {
+  /** In `POST /actions/{name}`. */
+  name: string;
+  label: string;
+  about?: string;
+  input?: Record<string, string | boolean>;
+  /** For the command only. */
+  values?: Record<string, string>;
+  strong?: boolean;
+  commands: Record<string, string>;
+  runs: Run[];
+}
+
+/** A button, what it does, and the command that does the same. */
+export function Act({ name, label, about, input = {}, values = {}, strong = false, commands, runs }: ActProps) {
+  const [problem, tell] = useState<string>();
+  const run = runOf(runs, name, input);
+  const isRunning = run?.state === "running";
+  const command = fill(commands[name] ?? "", { ...input, ...values });
+  return html`
+    <div class="act">
+      <button
+        class=${strong ? "strong" : ""}
+        aria-disabled=${isRunning}
+        onClick=${async () => {
+          if (!isRunning) tell(await act(name, input));
+        }}
+      >${label}${isRunning && html`<span class="busy"> …</span>`}</button>
+      ${about && html`<p class="about">${about}</p>`}
+      ${problem && html`<p class="bad" role="alert">${problem}</p>`}
+      ${run && html`<${Outcome} run=${run} />`}
+      <details class="command">
+        <summary>command<span class="hidden"> for: ${label}</span></summary>
+        <pre tabindex="0"><code>${command}</code></pre>
+      </details>
+    </div>
+  `;
+}
+
+function fill(command: string, values: Record<string, string | boolean>): string {
+  return command.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
+}

@@ -1,0 +1,26 @@
+/** Numbers and times as the page writes them: short, and in columns that line up. */
+
+const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const moment = new Intl.DateTimeFormat("en-GB", {
+  ...{ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" },
+});
+
+export const clock = (timeMs: number): string => time.format(timeMs);
+export const day = (timeMs: number): string => date.format(timeMs);
+/** UTC, as the synthetic year is. */
+export const dayAndTime = (timeMs: number): string => moment.format(timeMs);
+
+export function ago(timeMs: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.round((nowMs - timeMs) / 1000));
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
+  return `${Math.round(seconds / 3600)} h ago`;
+}
+
+/** The host of a scope such as `https://graph.microsoft.com/.default`. */
+export function resource(scope: string): string {
+  return scope.replace(/^https:\/\//, "").replace(/\/\.default$/, "");
+}
+
+export const words = (name: string): string => name.replaceAll("_", " ").replaceAll("-", " ");

@@ -1,0 +1,35 @@
+/// <reference lib="dom" />
+import { html } from "htm/preact";
+import type { Alarm, Run } from "../snapshot.ts";
+import { clock } from "./format.ts";
+
+const shownLines = 8;
+
+/** For who cannot see the page change: what was done, politely, and alarms at once. */
+export function Announcements({ runs, alarms }: { runs: Run[]; alarms: Alarm[] }) {
+  const [run] = runs;
+  const [alarm] = alarms;
+  return html`
+    <div class="hidden" role="status">${run && `${run.title}: ${run.state}. ${run.lines.at(-1) ?? ""}`}</div>
+    <div class="hidden" role="alert">${alarm && `Alarm, severity ${alarm.severity}: ${alarm.title}`}</div>
+  `;
+}
+
+/** How it goes, right under the button. */
+export function Outcome({ run: { title, state, startedMs, endedMs, lines } }: { run: Run }) {
+  const took = endedMs === undefined ? "running…" : `${state}, ${((endedMs - startedMs) / 1000).toFixed(1)} s`;
+  return html`
+    <div class=${`outcome ${state}`}>
+      <p class="title">${title}</p>
+      <ul>${lines.slice(-shownLines).map((line) => html`<li class=${line.startsWith("alarm") ? "bad" : ""}>${line}</li>`)}</ul>
+      <p class="muted number">${clock(startedMs)}, ${took}</p>
+    </div>
+  `;
+}
+
+/** What to show under a button: what runs, or was the last thing that was done at all. */
+export function runOf(runs: readonly Run[], action: string, input: Record<string, unknown>): Run | undefined {
+  const isOurs = (run: Run) => run.action === action && run.input.service === input.service;
+  const [newest] = runs;
+  return runs.find((run) => isOurs(run) && run.state === "running") ?? (newest && isOurs(newest) ? newest : undefined);
+}

@@ -1,0 +1,161 @@
+/**
+ * What the page is told, and all that it is told: compact, bounded, and without tokens, assertions or key URLs. Types
+ * only, shared by the server and the page. Times are milliseconds since 1970.
+ */
+
+export interface Snapshot {
+  stack: StackState;
+  choices: Choices;
+  /** The newest first. */
+  requests: RequestRow[];
+  signatures: SignatureRow[];
+  rate: LiveRate;
+  keys: MetadataState;
+  certificates: CertificateRow[];
+  alarms: Alarm[];
+  runs: Run[];
+}
+
+export interface StackState {
+  phase: "starting" | "up" | "failed" | "stopping";
+  steps: { what: string; tookMs?: number }[];
+  /** Why it did not start. */
+  problem?: string;
+  /** What runs, by the names of `PUT /stack/services`. */
+  services: Record<string, boolean>;
+  keyhold?: string;
+  control?: string;
+}
+
+export interface Choices {
+  callers: { name: string; about: string }[];
+  tenants: { name: string; tenantId: string; state: string }[];
+  scopes: string[];
+  /** Commands that do what the actions do; `{name}` stands for an input. */
+  commands: Record<string, string>;
+}
+
+export interface RequestRow {
+  /** `correlation_id` of the answer. */
+  id: string;
+  /** When it was answered. */
+  timeMs: number;
+  durationMs: number;
+  operation: string;
+  caller: string;
+  tenant: string;
+  scope: string;
+  outcome: "issued" | "refused" | "fault";
+  cached: boolean;
+  /** What only the operator sees: why it was refused, or which fault. */
+  reason?: string;
+  /** Calls to the outside, from the start of the request. Absent: not measured yet, or none were made. */
+  calls?: Call[];
+}
+
+export interface Call {
+  to: "ledger" | "vault" | "entra";
+  fromMs: number;
+  tookMs: number;
+  error?: string;
+}
+
+/** `pair`: both logs agree. `open`: the outcome is not known yet. */
+export type SignatureVerdict = "pair" | "open" | "unsigned" | "refused" | "unaccounted" | "missing";
+
+export interface SignatureRow {
+  id: string;
+  timeMs: number;
+  verdict: SignatureVerdict;
+  ledger?: { timeMs: number; purpose: string; caller: string; tenant: string; outcome: string };
+  vault?: {
+    timeMs: number;
+    operation: string;
+    status: number;
+    requestId: string;
+    key: string;
+    identity: string;
+    client: string;
+  };
+}
+
+export interface LiveRate {
+  /** Start of the first bin. */
+  fromMs: number;
+  binSeconds: number;
+  signs: number[];
+  /** The five minutes that run now, and the most that is usual in them. */
+  window: { signs: number; high: number; basis: "history" | "cold-start" };
+}
+
+export interface MetadataState {
+  /** What the provider publishes right now, which Keyhold may not have seen yet. */
+  provider: { kid: string; active: boolean }[];
+  sources: MetadataSourceRow[];
+}
+
+export interface MetadataSourceRow {
+  name: string;
+  verifiedAtMs: number;
+  changedAtMs: number;
+  keys: KeyRow[];
+}
+
+export interface KeyRow {
+  kid: string;
+  state: "announced" | "active" | "published" | "retired";
+  firstSeenMs: number;
+  lastSeenMs: number;
+  firstUsedMs?: number;
+  removedMs?: number;
+}
+
+export interface CertificateRow {
+  client: string;
+  thumbprint: string;
+  keyVersion: string;
+  state: string;
+  sinceMs?: number;
+  endsMs: number;
+  isRegistered: boolean;
+  isEnabled: boolean;
+  canary?: { atMs: number; ok: boolean; reason?: string };
+}
+
+export interface Alarm {
+  id: number;
+  timeMs: number;
+  severity: number;
+  /** Section of docs/runbook.md. */
+  section: string;
+  title: string;
+  facts: [string, string][];
+  count: number;
+  /** So far ahead was the clock of the audit that raised it, minutes. */
+  aheadMinutes?: number;
+}
+
+export interface Run {
+  id: number;
+  action: string;
+  /** As it was asked for. */
+  input: Record<string, unknown>;
+  title: string;
+  state: "running" | "done" | "failed";
+  startedMs: number;
+  endedMs?: number;
+  lines: string[];
+}
+
+/** A judged year of synthetic traffic (`GET /year`), windows of five minutes; a band holds for an hour. */
+export interface Year {
+  about: string;
+  fromMs: number;
+  windowMs: number;
+  signs: number[];
+  bands: { low: number[]; median: number[]; high: number[] };
+  alarms: { index: number; verdict: string; about: string }[];
+}
+
+/** `GET /runbook`: sections by name. Texts are plain; a line that begins with a tab is a command or query. */
+export type Runbook = Record<string, { severity: number; parts: { heading: string; lines: string[] }[] }>;

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { consolePage, consoleWorld, withoutBrowser } from "./console-world.ts";
+
+/** The policy changes, and Keyhold re-reads it: half a minute for each change. */
+describe("a policy that changes, in the console", { skip: withoutBrowser }, async () => {
+  const world = await consoleWorld();
+  const { page, observed } = await world.open();
+  const { button, requests, ask } = consolePage(page);
+
+  test("a first token is minted", async () => {
+    await ask("billing-service", "contoso");
+    await requests().filter({ hasText: "minted" }).waitFor();
+  });
+
+  test("a new certificate waits for its canary and then signs, and the one before retires", async () => {
+    await button("Stage a certificate").click();
+    await page.locator(".outcome.done", { hasText: "it signs from now on" }).waitFor({ timeout: 90_000 });
+    const states = page.locator("table.certificates .state");
+    await states.filter({ hasText: "retiring" }).waitFor();
+    assert.deepEqual(await states.allTextContents(), ["retiring", "active"]);
+  });
+
+  test("a suspended tenant is refused, cached tokens included, and resumed again", async () => {
+    await page.getByLabel("Tenant to suspend or resume").selectOption("contoso");
+    await button("Suspend contoso").click();
+    await page.locator(".outcome.done", { hasText: "in force after" }).waitFor({ timeout: 90_000 });
+    await page.getByLabel("Resource").selectOption({ label: "graph.microsoft.com" });
+    await ask("billing-service", "contoso");
+    await requests().first().filter({ hasText: "not granted, tenant suspended" }).waitFor();
+    await button("Resume contoso").waitFor();
+  });
+
+  test("nothing secret was shown, and the page's own console stayed silent", async () => {
+    assert.deepEqual(observed.complaints, []);
+    assert.doesNotMatch(world.stream() + (await page.content()), /eyJ|vault\.azure\.net\/keys|\[removed\]/);
+  });
+});
