@@ -27,18 +27,21 @@ const rules: BuildOptions & { metafile: true } = {
   logLevel: "warning",
 };
 
-/** Says of every output what it imports. */
-export async function buildBundle(outdir: string): Promise<Metafile> {
-  const { metafile } = await build({
+/** The deployable from this entry. What is loaded later lies in files of its own, which a cold start does not read. */
+export function deployableOptions(entry: string, outdir: string): BuildOptions & { metafile: true } {
+  return {
     ...rules,
-    entryPoints: ["src/index.ts"],
+    entryPoints: [entry],
     outdir,
-    // What is loaded later lies in files of its own, so that a cold start does not read it.
     splitting: true,
     chunkNames: "later-[hash]",
     external: ["@azure/functions-core"],
-  });
-  return metafile;
+  };
+}
+
+/** Says of every output what it imports. */
+export async function buildBundle(outdir: string): Promise<Metafile> {
+  return (await build(deployableOptions("src/index.ts", outdir))).metafile;
 }
 
 /** The operators' command line, by the same rules; it is not deployed. */

@@ -1,117 +1,119 @@
+import { buildModules, loadOnce } from "./cold-start/module-load.ts";
+import { needless } from "./cold-start/needless.ts";
+import { buildWirings } from "./cold-start/wirings.ts";
+import { alternate } from "./measure/alternate.ts";
+import { barChart } from "./measure/chart.ts";
+import { type Measurement, runPart } from "./measure/part.ts";
+import { ratios, summarise, withSpread } from "./measure/statistics.ts";
+import { buildHello, buildKeyhold, buildUnbundled } from "./stand/app.ts";
+import { startPlain } from "./stand/instance.ts";
+import { addTenants, askToken, withStack } from "./stand/world.ts";
+
 /**
- * What telemetry adds to a cold start: `node bench/cold-start.ts [folder]`. Each wiring is bundled together with the
- * clients that Keyhold loads anyway, and started in a new process, in turns. The ratio of the medians is what carries
- * over to another machine. The distro is no dependency of Keyhold: it is measured if `folder` has it installed.
+ * What a cold start costs, and what of it: `node bench/cold-start.ts`. The ratios carry over to another machine; Azure's
+ * own part of a cold start, before the process begins, is not in it.
  */
-import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+await runPart("cold-start", async ({ quick }): Promise<Measurement> => {
+  const rounds = quick ? 2 : 11;
+  return withStack(async (stack, folder) => {
+    const { tenantIds } = await addTenants(stack, 1);
+    const { root } = await buildKeyhold(folder);
+    const hello = await buildHello(folder);
+    const unbundled = await buildUnbundled(folder);
+    const modules = await buildModules(folder);
+    const wirings = await buildWirings(folder);
+    const callerToken = await stack.callerToken("billing");
+    const start = async (app: string, ask: (url: string) => Promise<number>) => {
+      const startedMs = performance.now();
+      const instance = await startPlain(stack, app);
+      const status = await ask(instance.httpUrl);
+      const tookMs = performance.now() - startedMs;
+      await instance.kill();
+      if (status !== 200) throw new Error(`the first answer is ${status}`);
+      return tookMs;
+    };
+    const get = (path: string) => async (url: string) => (await fetch(`${url}/${path}`)).status;
+    const firstToken = async (url: string) => (await askToken(url, tenantIds[0] ?? "", callerToken)).status;
+    const answers = await alternate(rounds, {
+      hello: () => start(hello, get("hello")),
+      "Keyhold, first answer": () => start(root, get("health/live")),
+      "Keyhold, first token": () => start(root, firstToken),
+      "Keyhold unbundled, first answer": () => start(unbundled, get("health/live")),
+    });
+    const loads = await alternate(rounds, {
+      "modules, one bundle": () => loadOnce(modules.bundled),
+      "modules from node_modules": () => loadOnce(modules.unbundled),
+      ...Object.fromEntries(Object.entries(wirings).map(([name, file]) => [name, () => loadOnce(file)])),
+    });
+    const notNeeded = await needless(stack, unbundled, firstToken);
 
-const rounds = 25;
-const root = fileURLToPath(new URL("..", import.meta.url));
-const distroFolder = process.argv[2];
-const connectionString =
-  "InstrumentationKey=90000000-ffff-4000-8000-000000000001;IngestionEndpoint=https://ingestion.invalid/";
-
-const clients = `
-  import { app } from "@azure/functions";
-  import { ManagedIdentityCredential } from "@azure/identity";
-  import { CryptographyClient } from "@azure/keyvault-keys";
-  import { TableClient } from "@azure/data-tables";
-  import { BlobClient } from "@azure/storage-blob";
-  import { compactVerify } from "jose";
-  import { z } from "zod";
-  globalThis.used = [app, ManagedIdentityCredential, CryptographyClient, TableClient, BlobClient, compactVerify, z];`;
-const telemetry = `
-  import { createTelemetry } from "${root}src/adapters/telemetry.ts";
-  const telemetry = createTelemetry({ connectionString: "${connectionString}", clock: Date.now, instance: "bench" });
-  telemetry.record({ event: "policy_applied", etag: "e", grants: 1 });`;
-const pipeline = `
-  import { createPipeline } from "${root}src/adapters/telemetry-azure-monitor.ts";
-  const options = { sendAfterMs: 2000, measureEveryMs: 60000, retryDelaysMs: [], attemptWithinMs: 1, maxWaiting: 100 };
-  createPipeline({ connectionString: "${connectionString}", instance: "bench", ...options });`;
-const distro = `
-  import { useAzureMonitor } from "@azure/monitor-opentelemetry";
-  useAzureMonitor({ azureMonitorExporterOptions: { connectionString: "${connectionString}" } });`;
-const report = `
-  console.log(JSON.stringify({ ms: performance.now(), rssMb: process.memoryUsage.rss() / 2 ** 20 }));
-  process.exit(0);`;
-
-const wirings: Record<string, string> = {
-  "no telemetry": clients + report,
-  "exporter and SDK, loaded later": clients + telemetry + report,
-  "exporter and SDK, loaded at once": clients + pipeline + report,
-  ...(distroFolder && { "distro, loaded at once": clients + distro + report }),
-};
-
-interface Sample {
-  ms: number;
-  rssMb: number;
-}
-
-const folder = await mkdtemp(join(tmpdir(), "keyhold-bench-"));
-try {
-  const bundles = new Map<string, { file: string; samples: Sample[] }>();
-  for (const [index, [name, text]] of Object.entries(wirings).entries()) {
-    bundles.set(name, { file: await bundle(`wiring-${index}`, text, name.startsWith("distro")), samples: [] });
-  }
-  for (let round = 0; round <= rounds; round++) {
-    for (const { file, samples } of bundles.values()) {
-      const sample = run(file);
-      if (round > 0) samples.push(sample); // the first fills the disk cache
-    }
-  }
-  console.log(`${rounds} starts each, in turns, ${process.version}, ${process.platform}; medians`);
-  const base = median(bundles.get("no telemetry")?.samples.map(({ ms }) => ms) ?? []);
-  for (const [name, { file, samples }] of bundles) {
-    const ms = median(samples.map((sample) => sample.ms));
-    const rss = median(samples.map((sample) => sample.rssMb));
-    const size = (await stat(file)).size / 1e6;
-    const ratio = (ms / base).toFixed(2);
-    console.log(`${name}: ${ms.toFixed(0)} ms (x ${ratio}), ${rss.toFixed(0)} MB RSS, bundle ${size.toFixed(2)} MB`);
-  }
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
-
-/** As build.ts does it. */
-async function bundle(name: string, text: string, usesDistro: boolean): Promise<string> {
-  const place = join(folder, name);
-  await mkdir(place);
-  await writeFile(join(place, "entry.ts"), text);
-  await symlink(join(root, "node_modules"), join(place, "node_modules"));
-  const outfile = join(place, "index.mjs");
-  const source = await readFile(join(root, "build.ts"), "utf8");
-  const banner = /"(import\{createRequire[^"]+)"/.exec(source)?.[1];
-  if (banner === undefined) throw new Error("build.ts has no banner that is known here");
-  await build({
-    entryPoints: [join(place, "entry.ts")],
-    outfile,
-    bundle: true,
-    platform: "node",
-    target: "node24",
-    format: "esm",
-    minify: true,
-    keepNames: true,
-    external: ["@azure/functions-core"],
-    banner: { js: banner },
-    nodePaths: usesDistro && distroFolder ? [join(distroFolder, "node_modules")] : [],
-    logLevel: "error",
+    const toHello = ratios(answers["Keyhold, first answer"], answers.hello);
+    const load = (name: string) => (loads as Record<string, { loadMs: number; rssMb: number }[]>)[name] ?? [];
+    const milliseconds = (name: string) => load(name).map(({ loadMs }) => loadMs);
+    const toUnbundled = ratios(milliseconds("modules, one bundle"), milliseconds("modules from node_modules"));
+    const base = milliseconds("clients, no telemetry");
+    return {
+      title: "Cold start",
+      about:
+        `${rounds} starts each, in turns, files in the disk cache. A start is from the parent's fork to the first answer over HTTP, ` +
+        `on the local functions host, whose own start is in both; hello is an app of one function, bundled in the same way. Module ` +
+        `load is in a process of its own, from the first import to the last, without what Keyhold then does.`,
+      targets: [
+        {
+          what: "start to first answer against hello",
+          target: "<= 2.5 x",
+          measured: withSpread(toHello),
+          met: toHello.median <= 2.5,
+        },
+        {
+          what: "module load of the bundle against node_modules",
+          target: "<= 0.35 x",
+          measured: withSpread(toUnbundled),
+          met: toUnbundled.median <= 0.35,
+        },
+      ],
+      tables: [
+        {
+          title: "Process start to first answer",
+          head: ["app", "milliseconds", "against hello"],
+          rows: Object.entries(answers).map(([name, ms]) => [
+            name,
+            withSpread(summarise(ms), 0),
+            withSpread(ratios(ms, answers.hello)),
+          ]),
+        },
+        {
+          title: "Loading modules, and telemetry's share of it",
+          head: ["what", "milliseconds", "against no telemetry", "resident, MB"],
+          rows: Object.keys(loads).map((name) => [
+            name,
+            withSpread(summarise(milliseconds(name)), 0),
+            withSpread(ratios(milliseconds(name), base)),
+            summarise(load(name).map(({ rssMb }) => rssMb)).median.toFixed(0),
+          ]),
+        },
+        {
+          title: "Loaded before the first token, and not needed for it",
+          head: ["package or file", "kB loaded", "of it in files of which no function ran for the token"],
+          rows: notNeeded
+            .slice(0, 20)
+            .map(({ owner, loadedKb, idleKb }) => [owner, loadedKb.toFixed(0), idleKb.toFixed(0)]),
+          below:
+            "Without a bundle, so that files can be told apart; source size. Telemetry is loaded after the first event, in the background.",
+        },
+      ],
+      charts: {
+        start: barChart(
+          "Process start to first answer",
+          "ms",
+          Object.entries(answers).map(([label, ms]) => {
+            const { median: value, p25: low, p75: high } = summarise(ms);
+            return { label, value, low, high };
+          }),
+          { value: 2.5 * summarise(answers.hello).median, label: "2.5 x hello" },
+        ),
+      },
+      samples: { answers, loads, notNeeded },
+    };
   });
-  return outfile;
-}
-
-function run(file: string): Sample {
-  const { stdout, stderr } = spawnSync(process.execPath, [file], { encoding: "utf8" });
-  const line = stdout.trim().split("\n").at(-1) ?? "";
-  if (!line.startsWith("{")) throw new Error(`no sample: ${stderr}`);
-  return JSON.parse(line) as Sample;
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
+});

@@ -9,7 +9,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TlsIdentity } from "./certificate-authority.ts";
 
@@ -90,6 +90,12 @@ export async function createEmulator(options: {
   const server = options.tls
     ? createHttpsServer({ cert: options.tls.certificate, key: options.tls.privateKey }, listener)
     : createHttpServer(listener);
+  // Of its own: the server does not count connections that are still in their TLS handshake.
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.keepAliveTimeout = 60_000;
   const emulator: Emulator = {
     port: options.port,
@@ -106,7 +112,7 @@ export async function createEmulator(options: {
       new Promise((resolve) => {
         if (!server.listening) return resolve();
         server.close(() => resolve());
-        server.closeAllConnections();
+        for (const socket of sockets) socket.destroy();
       }),
   };
   await emulator.start();

@@ -37,8 +37,16 @@ export interface Tracer {
 /** Where nothing is sent, nothing is measured. */
 export const noTracer: Tracer = { invocation: (_, work) => work(), call: (_, call) => call, current() {} };
 
-interface Invocation extends SpanContext {
+/** Ids are made when the first span or event of a trace of our own needs them: random numbers are not free. */
+interface Invocation {
+  parent: SpanContext | undefined;
+  ids: SpanContext | undefined;
   calledOut: boolean;
+}
+
+function idsOf(invocation: Invocation): SpanContext {
+  invocation.ids ??= { traceId: invocation.parent?.traceId ?? randomHex(16), spanId: randomHex(8) };
+  return invocation.ids;
 }
 
 /**
@@ -50,12 +58,11 @@ export function createTracer(clock: () => number, record: (span: Span) => void):
   return {
     invocation({ name, correlationId, traceParent }, work) {
       const parent = parseTraceParent(traceParent);
-      const own: Invocation = { traceId: parent?.traceId ?? randomHex(16), spanId: randomHex(8), calledOut: false };
+      const own: Invocation = { parent, ids: undefined, calledOut: false };
       const startMs = clock();
       const finish = (error?: unknown) => {
         if (!own.calledOut) return;
-        const { traceId, spanId } = own;
-        const span = { traceId, spanId, name, correlationId, startMs, endMs: clock(), kind: "internal" as const };
+        const span = { ...idsOf(own), name, correlationId, startMs, endMs: clock(), kind: "internal" as const };
         record({ ...span, ...(parent && { parentSpanId: parent.spanId }), ...errorOf(error) });
       };
       return observe(() => invocations.run(own, work), finish);
@@ -65,7 +72,7 @@ export function createTracer(clock: () => number, record: (span: Span) => void):
         const parent = invocations.getStore();
         if (parent === undefined) return call(...args);
         parent.calledOut = true;
-        const { traceId, spanId: parentSpanId } = parent;
+        const { traceId, spanId: parentSpanId } = idsOf(parent);
         const startMs = clock();
         const finish = (error?: unknown) => {
           const ids = { traceId, parentSpanId, spanId: randomHex(8) };
@@ -74,7 +81,11 @@ export function createTracer(clock: () => number, record: (span: Span) => void):
         return observe(() => call(...args), finish);
       };
     },
-    current: () => invocations.getStore(),
+    // What called nobody belongs to the host's own span.
+    current() {
+      const invocation = invocations.getStore();
+      return invocation?.calledOut ? idsOf(invocation) : invocation?.parent;
+    },
   };
 }
 

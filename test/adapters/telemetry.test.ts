@@ -41,8 +41,9 @@ describe("traces in Application Insights", async () => {
   });
   await assert.rejects(
     telemetry.tracer.invocation(of, async () => {
+      const failure: unknown = await sign().catch((error) => error);
       telemetry.record(issued);
-      await sign();
+      throw failure;
     }),
   );
   await telemetry.flush();

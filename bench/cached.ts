@@ -1,0 +1,135 @@
+import { dissect } from "./cached/dissect.ts";
+import { alternate } from "./measure/alternate.ts";
+import { barChart } from "./measure/chart.ts";
+import { type Measurement, runPart } from "./measure/part.ts";
+import { ratios, summarise, withSpread } from "./measure/statistics.ts";
+import { startPeer } from "./peers/start-peer.ts";
+import { buildHello, buildKeyhold, buildReadable } from "./stand/app.ts";
+import { startPlain } from "./stand/instance.ts";
+import { type Load, type LoadResult, load } from "./stand/load.ts";
+import { addTenants, askToken, tokenForm, withStack } from "./stand/world.ts";
+
+/**
+ * Cached tokens under load, against a function that does nothing on the same host, and against a library that caches
+ * for itself: `node bench/cached.ts`. Ends with a profile of where the time of a request goes.
+ */
+const connections = 64;
+const vaultLatencyMs = 5;
+
+type Sample = Pick<LoadResult, "requestsPerSecond" | "p99" | "failed">;
+
+await runPart("cached", async ({ quick }): Promise<Measurement> => {
+  const rounds = quick ? 2 : 7;
+  const seconds = quick ? 1 : 3;
+  return withStack(async (stack, folder) => {
+    const { tenantIds } = await addTenants(stack, 1);
+    const [tenantId = ""] = tenantIds;
+    const roots = { keyhold: (await buildKeyhold(folder)).root, hello: await buildHello(folder) };
+    const [hello, keyhold] = [await startPlain(stack, roots.hello), await startPlain(stack, roots.keyhold)];
+    const callerToken = await stack.callerToken("billing");
+    const tokenLoad = tokenLoadOf(keyhold.httpUrl, tenantId, callerToken);
+    const { status } = await askToken(keyhold.httpUrl, tenantId, callerToken);
+    if (status !== 200) throw new Error(`the token to be cached was answered with ${status}`);
+    stack.keyVault.behaviour.latencyMs = vaultLatencyMs;
+    const msal = startPeer(stack, "@azure/msal-node");
+    const ofMsal = async (atATime: number) => {
+      const { requestsPerSecond, latencies, failures } = await msal.run({ tenantIds, atATime, seconds });
+      const failed = Object.values(failures).reduce((sum, count) => sum + count, 0);
+      return { requestsPerSecond, p99: summarise(latencies).p99, failed };
+    };
+    const samples = await alternate<string, Sample>(rounds, {
+      hello: () => load({ url: `${hello.httpUrl}/hello`, connections, seconds }),
+      "hello, same bytes": () => load({ ...tokenLoad, url: `${hello.httpUrl}/sameBytes`, seconds }),
+      "Keyhold, cached": () => load({ ...tokenLoad, seconds }),
+      [`msal-node, cached, ${connections} at a time`]: () => ofMsal(connections),
+      "msal-node, cached, one at a time": () => ofMsal(1),
+    });
+    await msal.stop();
+    await keyhold.stop();
+    await hello.stop();
+
+    const anatomy = await dissect(stack, { ...roots, readable: await buildReadable(folder) }, (url) => {
+      return { ...tokenLoadOf(url, tenantId, callerToken), seconds };
+    });
+    const named = Object.entries(samples);
+    const rps = Object.fromEntries(named.map(([name, all]) => [name, all.map((one) => one.requestsPerSecond)]));
+    const p99 = Object.fromEntries(named.map(([name, all]) => [name, all.map((one) => one.p99)]));
+    const [floor = [], ours = []] = [rps.hello, rps["Keyhold, cached"]];
+    const throughput = ratios(ours, floor);
+    const tail = ratios(p99["Keyhold, cached"] ?? [], p99.hello ?? []);
+    const library = ratios(ours, rps[`msal-node, cached, ${connections} at a time`] ?? []);
+    const failed = named.flatMap(([, all]) => all).reduce((sum, one) => sum + one.failed, 0);
+    const of = `${connections} connections`;
+    return {
+      title: "A cached token under load",
+      about:
+        `autocannon in a process of its own, ${of}, ${rounds} rounds of ${seconds} s each in turns; ratios round by round. ` +
+        `msal-node runs in-process with the vault as its signer at ${vaultLatencyMs} ms (Key Vault itself allows 400 signatures a ` +
+        `second and vault). Every request to Keyhold is parsed, its caller verified, authorized and logged.`,
+      targets: [
+        {
+          what: `throughput against hello, ${of}`,
+          target: ">= 0.8 x",
+          measured: withSpread(throughput),
+          met: throughput.median >= 0.8,
+        },
+        { what: `p99 against hello, ${of}`, target: "<= 1.5 x", measured: withSpread(tail), met: tail.median <= 1.5 },
+        {
+          what: "throughput against msal-node, cached",
+          target: ">= 10 x",
+          measured: withSpread(library, 1),
+          met: library.median >= 10,
+        },
+        { what: "answers other than 200", target: "0", measured: `${failed}`, met: failed === 0 },
+      ],
+      tables: [
+        {
+          head: ["subject", "requests a second", "p99, ms", "throughput against hello", "p99 against hello"],
+          rows: named.map(([name]) => [
+            name,
+            withSpread(summarise(rps[name] ?? []), 0),
+            withSpread(summarise(p99[name] ?? []), 1),
+            withSpread(ratios(rps[name] ?? [], floor)),
+            withSpread(ratios(p99[name] ?? [], p99.hello ?? [])),
+          ]),
+        },
+        {
+          title: "Processor time of the instance",
+          head: ["subject", "microseconds a request", "of it in the kernel"],
+          rows: anatomy.costs.map(([name, { user, system }]) => [name, (user + system).toFixed(0), system.toFixed(0)]),
+          below: "Threads included. Without telemetry: no connection string; without log: nothing is written.",
+        },
+        {
+          title: "Where it goes in Keyhold: parts of all busy time of the main thread",
+          head: ["on behalf of", "part"],
+          rows: anatomy.shares.slice(0, 22).map(({ owner, part }) => [owner, `${(100 * part).toFixed(1)} %`]),
+        },
+      ],
+      charts: {
+        throughput: barChart(
+          `Requests a second, ${of}`,
+          "/s",
+          named.map(([name]) => barOf(name, rps[name] ?? [])),
+          { value: 0.8 * summarise(floor).median, label: "0.8 of hello" },
+        ),
+      },
+      samples: { samples, ...anatomy },
+    };
+  });
+});
+
+function tokenLoadOf(url: string, tenantId: string, callerToken: string): Load {
+  return {
+    url: `${url}/${tenantId}/oauth2/v2.0/token`,
+    method: "POST",
+    headers: { authorization: `Bearer ${callerToken}`, "content-type": "application/x-www-form-urlencoded" },
+    body: `${tokenForm()}`,
+    connections,
+    seconds: 1,
+  };
+}
+
+function barOf(label: string, values: readonly number[]) {
+  const { median, p25, p75 } = summarise(values);
+  return { label, value: median, low: p25, high: p75 };
+}

@@ -1,0 +1,48 @@
+import { spawnSync } from "node:child_process";
+import { glob, mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { optionsOf, unbundledOptionsOf } from "../stand/app.ts";
+
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Of the process, up to here: how long since its first own line, and how much memory. */
+export const reportLoad = `
+  console.log(JSON.stringify({ loadMs: performance.now() - performance.nodeTiming.bootstrapComplete, rssMb: process.memoryUsage.rss() / 2 ** 20 }));
+  process.exit(0);`;
+
+/** What the SDK of telemetry needs is loaded later, and what a command line needs is not loaded. */
+const later = /telemetry-(azure-monitor|sender|spans|lane)\.ts$/;
+
+/** Every adapter and handler of Keyhold with all that they import, and nothing done with them. */
+export async function buildModules(folder: string): Promise<{ bundled: string; unbundled: string }> {
+  const place = join(folder, "modules");
+  await mkdir(place);
+  await symlink(join(repository, "node_modules"), join(place, "node_modules"));
+  const imports: string[] = [
+    'import { app } from "@azure/functions";',
+    'import { ManagedIdentityCredential } from "@azure/identity";',
+  ];
+  const used = ["app", "ManagedIdentityCredential"];
+  for await (const file of glob(["src/adapters/*.ts", "src/http/*.ts", "src/config.ts"], { cwd: repository })) {
+    if (later.test(file)) continue;
+    const name = `m${used.length}`;
+    imports.push(`import * as ${name} from ${JSON.stringify(join(repository, file))};`);
+    used.push(name);
+  }
+  const entry = join(place, "entry.ts");
+  await writeFile(entry, `${imports.join("\n")}\nglobalThis.used = [${used.join()}];\n${reportLoad}`);
+  await writeFile(join(place, "package.json"), JSON.stringify({ type: "module" }));
+  const bundled = join(place, "bundled.js");
+  await build(optionsOf(entry, bundled));
+  await build(unbundledOptionsOf(entry, join(place, "unbundled")));
+  return { bundled, unbundled: join(place, "unbundled/entry.js") };
+}
+
+export function loadOnce(file: string): { loadMs: number; rssMb: number } {
+  const { stdout, stderr } = spawnSync(process.execPath, [file], { encoding: "utf8" });
+  const line = stdout.trim().split("\n").at(-1) ?? "";
+  if (!line.startsWith("{")) throw new Error(`${file} did not load: ${stderr}`);
+  return JSON.parse(line) as { loadMs: number; rssMb: number };
+}

@@ -1,0 +1,12 @@
+export interface Table {
+  title?: string;
+  head: readonly string[];
+  rows: readonly (readonly string[])[];
+  /** What has to be known to read it. */
+  below?: string;
+}
+
+export function markdownTable({ title, head, rows, below }: Table): string {
+  const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  return [...(title ? [`**${title}**`, ""] : []), ...lines, ...(below ? ["", below] : [])].join("\n");
+}

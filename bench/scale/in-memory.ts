@@ -1,0 +1,146 @@
+/**
+ * Keyhold's own domain objects, wired as composition.ts does it, with a vault, an Entra and a ledger that only answer.
+ * They record nothing, so that what is left in memory is Keyhold's.
+ */
+import { randomBytes } from "node:crypto";
+import { clouds } from "../../src/domain/cloud.ts";
+import { createCurrentCredentials } from "../../src/domain/credentials/current-credentials.ts";
+import type { Guid } from "../../src/domain/guid.ts";
+import type { AccessPolicy } from "../../src/domain/issuing/access-policy.ts";
+import { compilePolicy } from "../../src/domain/issuing/compile-policy.ts";
+import { createCurrentPolicy } from "../../src/domain/issuing/current-policy.ts";
+import { createFailureCache } from "../../src/domain/issuing/failure-cache.ts";
+import { type IssuingContext, issueToken } from "../../src/domain/issuing/issue-token.ts";
+import { createMintBudget } from "../../src/domain/issuing/mint-budget.ts";
+import type { PolicyProblem } from "../../src/domain/issuing/policy-problem.ts";
+import { createTokenCache } from "../../src/domain/issuing/token-cache.ts";
+import { signatureBy } from "../../test/fakes/signer.ts";
+import { certificateNotBeforeMs, registered } from "../../test/fixtures/certificates.ts";
+import * as ids from "../../test/fixtures/ids.ts";
+
+/** As long as Entra's tokens are with a few roles. */
+export const tokenBytes = 1_600;
+
+export interface PolicySize {
+  tenants: number;
+  /** Each with a grant of its own for each of so many tenants; 0: all active ones. */
+  callers: number;
+  tenantsPerGrant: number;
+}
+
+export function compileOf({ tenants, callers, tenantsPerGrant }: PolicySize): AccessPolicy {
+  const names = Array.from({ length: tenants }, (_, i) => `tenant-${i}`);
+  const compiled: AccessPolicy | PolicyProblem[] = compilePolicy(
+    {
+      clients: [
+        {
+          ...{ name: "client", clientId: ids.clientId, state: "active" },
+          certificates: [
+            {
+              keyId: `https://keyhold-bench.vault.azure.net/keys/client/${"0".repeat(32)}`,
+              certificate: registered.pem,
+            },
+          ],
+        },
+      ],
+      tenants: names.map((name, i) => ({ name, tenantId: tenantOf(i), state: "active" })),
+      callers: Array.from({ length: callers }, (_, i) => {
+        return { name: `caller-${i}`, tenantId: ids.homeTenantId, objectId: callerOf(i), state: "active" };
+      }),
+      grants: Array.from({ length: callers }, (_, i) => ({
+        ...{ caller: `caller-${i}`, client: "client", scopes: [ids.graphScope], issues: ["token"] },
+        tenants: tenantsPerGrant === 0 ? "all-active" : names.slice(0, tenantsPerGrant),
+      })),
+      metadata: [],
+    },
+    { cloud: clouds.public, homeTenantId: ids.homeTenantId },
+  );
+  if (Array.isArray(compiled)) throw new Error(JSON.stringify(compiled.slice(0, 3)));
+  return compiled;
+}
+
+export function tenantOf(number: number): Guid {
+  return ids.guid(`42000000-0000-4000-8000-${String(number).padStart(12, "0")}`);
+}
+
+export function callerOf(number: number): Guid {
+  return ids.guid(`62000000-0000-4000-8000-${String(number).padStart(12, "0")}`);
+}
+
+export interface InMemory {
+  context: IssuingContext;
+  clock: { nowMs: number };
+  /** Signatures so far, by the time at which they were asked for. */
+  signedAtMs: number[];
+  /** Asks as this caller; throws where there is no token. Returns whether it was cached. */
+  ask(caller: number, tenant: number): Promise<boolean>;
+}
+
+export function createInMemory(policy: AccessPolicy, lifetimeSeconds: () => number = () => 3_600): InMemory {
+  const clock = { nowMs: certificateNotBeforeMs + 86_400_000 };
+  const signedAtMs: number[] = [];
+  const nothing = () => {};
+  // Signing takes longer than all the rest: one signature of one assertion is checked again and again.
+  let signed: { digest: string; signature: Uint8Array } | undefined;
+  const context: IssuingContext = {
+    cloud: clouds.public,
+    instance: "bench",
+    callerVerifier: {
+      // The token is the caller's object id: verifying a signature costs the same, however many callers there are.
+      verify: async (token) => ({
+        ok: true,
+        value: { tenantId: ids.homeTenantId, objectId: token as Guid, azp: undefined },
+      }),
+    },
+    currentPolicy: createCurrentPolicy(
+      { read: async (etag) => (etag === undefined ? { changed: true, etag: "1", policy } : { changed: false }) },
+      nothing,
+      nothing,
+    ),
+    tokenCache: createTokenCache({ maxTokens: 1_000_000, maxBytes: 2 ** 30 }),
+    failureCache: createFailureCache(20_000),
+    budget: createMintBudget({ perMinute: 1e9, perMinutePerCaller: 1e9 }),
+    flights: new Map(),
+    signer: {
+      async sign({ keyId, digest, algorithm }) {
+        signedAtMs.push(clock.nowMs);
+        const text = Buffer.from(digest).toString("base64");
+        if (signed?.digest !== text)
+          signed = { digest: text, signature: signatureBy(registered.privateKey, digest, algorithm) };
+        return { signature: signed.signature, keyId, requestId: "" };
+      },
+    },
+    federatedIdentity: { getAssertion: async () => "" },
+    tokenEndpoint: {
+      async requestToken() {
+        const accessToken = randomBytes((3 * tokenBytes) / 4).toString("base64url");
+        return { issued: true, accessToken, expiresInSeconds: lifetimeSeconds() };
+      },
+    },
+    credentials: createCurrentCredentials(
+      { load: async () => new Map(), update: async (_, change) => change([]) },
+      nothing,
+    ),
+    ledger: { recordIntent: async () => {}, recordOutcome: nothing },
+    clock: () => clock.nowMs,
+    sleep: async () => {},
+    random: Math.random,
+    record: nothing,
+  };
+  return {
+    context,
+    clock,
+    signedAtMs,
+    async ask(caller, tenant) {
+      const request = {
+        tenantId: tenantOf(tenant),
+        clientId: ids.clientId,
+        scope: ids.graphScope,
+        callerToken: callerOf(caller),
+      };
+      const issued = await issueToken(request, context);
+      if (!issued.ok) throw new Error(JSON.stringify(issued.refusal));
+      return issued.value.cached;
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Stack } from "../../local/stack.ts";
+
+/** The vault's own log against the ledger, row by row. */
+export interface LedgerComparison {
+  /** Successful signatures in the vault's log. */
+  signatures: number;
+  rows: number;
+  outcomes: Record<string, number>;
+  /** Signatures whose row says nothing of their request id, as where the answer was cut off. */
+  maybeSigned: number;
+  /** Signatures that no row accounts for: what a thief would leave behind. */
+  unaccounted: string[];
+  /** Rows that claim a signature which the vault does not know. */
+  invented: string[];
+  /** Rows without an outcome. */
+  open: number;
+}
+
+/** Waits until no row is open, or so long. */
+export async function compareLedger(stack: Stack, withinMs: number): Promise<LedgerComparison> {
+  const endMs = performance.now() + withinMs;
+  let rows = await stack.storage.ledgerRows();
+  while (rows.some(({ outcome }) => outcome === undefined) && performance.now() < endMs) {
+    await sleep(500);
+    rows = await stack.storage.ledgerRows();
+  }
+  const signed = new Set(
+    stack.keyVault.audit
+      .filter(({ OperationName, HttpStatusCode }) => OperationName === "KeySign" && HttpStatusCode === 200)
+      .map(({ CorrelationId }) => CorrelationId),
+  );
+  const claimed = new Map(rows.map((row) => [String(row.vaultRequestId ?? row.rowKey), String(row.outcome)]));
+  const outcomes: Record<string, number> = {};
+  for (const outcome of claimed.values()) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  const unmatched = [...signed].filter((id) => !claimed.has(id));
+  const maybeSigned = rows.filter((row) => row.outcome === "maybe_signed" && row.vaultRequestId === undefined).length;
+  const open = rows.filter(({ outcome }) => outcome === undefined).length;
+  const withSignature = new Set(["issued", "handed_out", "published", "rejected", "exchange_failed"]);
+  return {
+    signatures: signed.size,
+    rows: rows.length,
+    outcomes,
+    maybeSigned,
+    // A signature whose answer was cut off, or whose outcome is not written, has a row that only cannot name it.
+    unaccounted: unmatched.slice(maybeSigned + open),
+    invented: [...claimed].filter(([id, outcome]) => withSignature.has(outcome) && !signed.has(id)).map(([id]) => id),
+    open,
+  };
+}

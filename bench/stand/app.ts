@@ -1,0 +1,57 @@
+import { cp, mkdir, symlink, writeFile } from "node:fs/promises";
+import { join, parse } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type BuildOptions, build, type Metafile } from "esbuild";
+import { buildBundle, deployableOptions } from "../../build.ts";
+
+/** Apps as they are deployed, in folders of their own: what somebody else builds meanwhile is not measured. */
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Keyhold as it is built for Azure: one bundle, no node_modules. */
+export async function buildKeyhold(folder: string): Promise<{ root: string; metafile: Metafile }> {
+  const root = await createRoot(folder, "keyhold");
+  return { root, metafile: await buildBundle(join(root, "dist")) };
+}
+
+/** The same bundle in readable form, for profiles. */
+export async function buildReadable(folder: string): Promise<string> {
+  const root = await createRoot(folder, "readable");
+  await build(optionsOf(join(repository, "src/index.ts"), join(root, "dist/index.js"), { minify: false }));
+  return root;
+}
+
+/** Keyhold as it would be without a bundle: its own code in one file, every package from node_modules. */
+export async function buildUnbundled(folder: string): Promise<string> {
+  const root = await createRoot(folder, "unbundled");
+  await symlink(join(repository, "node_modules"), join(root, "node_modules"));
+  await build(unbundledOptionsOf(join(repository, "src/index.ts"), join(root, "dist")));
+  return root;
+}
+
+/** An app with nothing but `hello`, bundled in the same way: the floor of what the host allows. */
+export async function buildHello(folder: string): Promise<string> {
+  const root = await createRoot(folder, "hello");
+  const entry = fileURLToPath(new URL("hello.ts", import.meta.url));
+  await build(optionsOf(entry, join(root, "dist/index.js")));
+  return root;
+}
+
+/** The same with every package from node_modules. */
+export function unbundledOptionsOf(entry: string, outdir: string): BuildOptions {
+  return { ...deployableOptions(entry, outdir), packages: "external", logLevel: "error" };
+}
+
+/** As the deployable is built, from another entry to this file. */
+export function optionsOf(entry: string, outfile: string, more: BuildOptions = {}): BuildOptions {
+  const { dir, name, ext } = parse(outfile);
+  const names = { entryNames: name, outExtension: { ".js": ext } };
+  return { ...deployableOptions(entry, dir), ...names, logLevel: "error", ...more };
+}
+
+async function createRoot(folder: string, name: string): Promise<string> {
+  const root = join(folder, name);
+  await mkdir(join(root, "dist"), { recursive: true });
+  await writeFile(join(root, "package.json"), JSON.stringify({ type: "module", main: "dist/index.js" }));
+  await cp(join(repository, "host.json"), join(root, "host.json"));
+  return root;
+}
