@@ -5,12 +5,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import {
-  type AzureMonitorEmulator,
-  type LogSettings,
-  queryHosts,
-  startAzureMonitor,
-} from "./azure-monitor/emulator.ts";
+import { type AzureMonitorEmulator, type LogSettings, startAzureMonitor } from "./azure-monitor/emulator.ts";
 import { type CertificateAuthority, openCertificateAuthority } from "./certificate-authority.ts";
 import { startControlServer } from "./control-server.ts";
 import type { Emulator } from "./emulator-server.ts";
@@ -19,6 +14,8 @@ import { type FunctionsInstance, startInstance } from "./functions-instance.ts";
 import { type KeyVaultEmulator, startKeyVault } from "./key-vault/emulator.ts";
 import type { Ports } from "./ports.ts";
 import { type Service, stackControl } from "./stack-control.ts";
+import { populate, settingsOf } from "./stack-directory.ts";
+import { routesOf, serverNames } from "./stack-hosts.ts";
 import { type Storage, startStorage } from "./storage.ts";
 import * as world from "./world.ts";
 
@@ -65,10 +62,6 @@ export interface Stack {
   callerToken(caller: keyof typeof world.callers): Promise<string>;
   stop(): Promise<void>;
 }
-
-const authorityHosts = ["login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"];
-const graphHost = "graph.microsoft.com";
-const storageHosts = ["blob", "queue", "table"].map((service) => `${world.storageAccount}.${service}.core.windows.net`);
 
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { folder, ports } = options;
@@ -194,73 +187,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 async function issueServerCertificate(authority: CertificateAuthority, folder: string) {
-  const names = [
-    "localhost",
-    "127.0.0.1",
-    world.vaultHost,
-    ...authorityHosts,
-    graphHost,
-    ...storageHosts,
-    ...queryHosts,
-    world.telemetryHost,
-  ];
-  const identity = await authority.issue(names);
+  const identity = await authority.issue(serverNames);
   const files = { certificateFile: join(folder, "server.pem"), privateKeyFile: join(folder, "server.key.pem") };
   await writeFile(files.certificateFile, identity.certificate);
   await writeFile(files.privateKeyFile, identity.privateKey, { mode: 0o600 });
   return { identity, files };
-}
-
-function populate(entra: EntraEmulator, certificatePem: string): void {
-  const { clientId, name } = world.client;
-  entra.registerApplication({ clientId, name });
-  entra.registerCertificate(clientId, certificatePem);
-  for (const { tenantId, hasConsented } of Object.values(world.tenants)) {
-    if (hasConsented) entra.grantConsent(tenantId, clientId, { "https://graph.microsoft.com": ["User.Read.All"] });
-  }
-  // In the home tenant it asks for tokens for itself only.
-  entra.grantConsent(world.homeTenantId, clientId);
-  const appRoles = { [world.keyholdAudience]: [world.callerRole] };
-  for (const identity of Object.values(world.identities)) entra.registerManagedIdentity(identity);
-  const directoryReader = { [`https://${graphHost}`]: ["Application.Read.All"] };
-  entra.registerManagedIdentity({ ...world.identities.monitoring, appRoles: directoryReader });
-  const directoryWriter = { [`https://${graphHost}`]: ["Application.ReadWrite.All"] };
-  entra.registerManagedIdentity({ ...world.operator, appRoles: directoryWriter });
-  for (const caller of Object.values(world.callers)) entra.registerManagedIdentity({ ...caller, appRoles });
-}
-
-function settingsOf(
-  entra: EntraEmulator,
-  policyFile: string,
-  caFile: string,
-  httpsPort: number,
-): Record<string, string> {
-  return {
-    KEYHOLD_HOME_TENANT_ID: world.homeTenantId,
-    KEYHOLD_AUDIENCE: world.keyholdAudience,
-    KEYHOLD_PUBLIC_URL: `https://localhost:${httpsPort}`,
-    KEYHOLD_POLICY_FILE: policyFile,
-    KEYHOLD_LEDGER_TABLE_URL: `https://${world.storageAccount}.table.core.windows.net/${world.ledgerTable}`,
-    APPLICATIONINSIGHTS_CONNECTION_STRING: world.applicationInsights,
-    KEYHOLD_AUDIT_TABLE_URL: `https://${world.storageAccount}.table.core.windows.net/${world.auditTable}`,
-    KEYHOLD_LOG_WORKSPACE_ID: world.workspaceId,
-    KEYHOLD_SIGNING_IDENTITY_OBJECT_ID: world.identities.signing.objectId,
-    KEYHOLD_MONITORING_IDENTITY_CLIENT_ID: world.identities.monitoring.clientId,
-    KEYHOLD_METADATA_CONTAINER_URL: `https://${world.storageAccount}.blob.core.windows.net/${world.metadataContainer}`,
-    KEYHOLD_METADATA_ROOTS_FILE: caFile,
-    KEYHOLD_SIGNING_IDENTITY_CLIENT_ID: world.identities.signing.clientId,
-    KEYHOLD_STORAGE_IDENTITY_CLIENT_ID: world.identities.storage.clientId,
-    IDENTITY_ENDPOINT: entra.identityEndpoint,
-    IDENTITY_HEADER: entra.identityHeader,
-  };
-}
-
-function routesOf(ports: Ports): Record<string, number> {
-  const routes: Record<string, number> = { [world.vaultHost]: ports.keyVault };
-  for (const host of [...authorityHosts, graphHost]) routes[host] = ports.entra;
-  for (const host of [...queryHosts, world.telemetryHost]) routes[host] = ports.monitor;
-  for (const [i, host] of storageHosts.entries()) routes[host] = [ports.blob, ports.queue, ports.table][i] ?? 0;
-  return routes;
 }
 
 async function issueCallerToken(entra: EntraEmulator, caller: { clientId: string }): Promise<string> {
