@@ -1,8 +1,9 @@
+import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after } from "node:test";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { type LocalConsole, startConsole } from "../../local/console/server.ts";
 import { describeStack } from "../../local/describe-stack.ts";
 import type { Stack } from "../../local/stack.ts";
@@ -99,4 +100,15 @@ export async function screenshot(page: Page, name: string, height: number): Prom
   await page.waitForTimeout(300);
   await page.screenshot({ path: `${folder}console-${name}.png` });
   await page.setViewportSize(before);
+}
+
+/** Waits until these are the texts; what is there at the end of the wait is told. */
+export async function expectTexts(locator: Locator, wanted: readonly string[], tries = 50): Promise<void> {
+  let found: string[] = [];
+  for (let i = 0; i < tries; i++) {
+    found = await locator.allTextContents();
+    if (found.join("\n") === wanted.join("\n")) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.deepEqual(found, wanted);
 }

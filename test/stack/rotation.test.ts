@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FunctionsInstance } from "../../local/functions-instance.ts";
 import { freePorts } from "../../local/ports.ts";
 import * as world from "../../local/world.ts";
-import { askToken, runTimer, settledLedgerRows, testStack } from "./test-stack.ts";
+import { askToken, runTimer, settledLedgerRows, testStack, untilWritten } from "./test-stack.ts";
 
 /** A certificate is replaced while two instances mint without a pause: nobody is refused at any moment. */
 const stack = await testStack({ startFunctions: false });
@@ -121,6 +121,7 @@ test("a certificate that Entra drops without notice is fallen back from in the s
   stack.entra.removeCertificate(clientId, next.x5tS256);
   const { status } = await askToken(stack, tenantIds.at(-1) ?? "", { callerToken, url: instances[1].httpsUrl });
   assert.equal(status, 200);
+  await untilWritten(instances[1], /"event":"credential_fallback"/);
   assert.equal(told(instances[1], "credential_fallback"), 1);
   assert.equal(
     (await askToken(stack, tenantIds.at(-2) ?? "", { callerToken, url: instances[1].httpsUrl })).status,

@@ -59,8 +59,29 @@ export async function settledLedgerRows(stack: Stack, tries = 50): Promise<Recor
   assert.fail("a ledger row stayed open");
 }
 
-/** Runs a timer's function now, and waits for its end. */
-export async function runTimer({ httpUrl }: { httpUrl: string }, name: string): Promise<void> {
+/** What a timer writes last. */
+const lastEvents = {
+  checkCredentials: "credentials_checked",
+  recordSignRate: "sign_audit_(?:finished|failed)",
+  refreshMetadata: "metadata_refresh_finished",
+};
+
+/** Runs a timer's function now, and waits until all that it says is written. */
+export async function runTimer(
+  { httpUrl, output }: { httpUrl: string; output(): string },
+  name: keyof typeof lastEvents,
+): Promise<void> {
+  const before = output().length;
   const response = await fetch(`${httpUrl}/admin/functions/${name}?wait=true`, { method: "POST", body: "{}" });
   assert.equal(response.ok, true, await response.text());
+  await untilWritten({ output: () => output().slice(before) }, new RegExp(`"event":"${lastEvents[name]}"`));
+}
+
+/** Waits until the instance has written this: its lines come a turn of its event loop after the answer. */
+export async function untilWritten({ output }: { output(): string }, wanted: RegExp, tries = 100): Promise<void> {
+  for (let i = 0; i < tries; i++) {
+    if (wanted.test(output())) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`the instance did not write ${wanted}`);
 }
