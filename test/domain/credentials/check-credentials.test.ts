@@ -138,10 +138,8 @@ describe("a run of the check", () => {
       named(policy.clients, "retired").state = "active";
     });
     const { update } = ports.store;
-    let calls = 0;
-    ports.store.update = (...args) => {
-      calls += 1;
-      if (calls === 1) throw new TypeError("secret text");
+    ports.store.update = async (...args) => {
+      if (args[0] === clientId) throw new TypeError("secret text");
       return update.apply(world.credentialStore, args);
     };
     const told = await run();
