@@ -8,14 +8,16 @@
  *
  * It does not look into the body, does not keep anything, does not retry, and does not ask for revocation (OCSP, CRL).
  */
+
 import { X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import type { LookupFunction } from "node:net";
-import { checkServerIdentity, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import type { TransportRefusal } from "../domain/metadata/transport-refusal.ts";
 import { ok, type Result, refuse } from "../domain/result.ts";
 import { parseTrustedRoots } from "./trusted-roots.ts";
+import { type Chain, verifiedChain } from "./verified-chain.ts";
 
 export interface PinnedFetchOptions {
   /** PEM, one certificate each: the only authorities that may vouch for a host. Checked again here. */
@@ -35,16 +37,6 @@ export interface ConditionsOfGet {
   etag?: string;
   signal?: AbortSignal;
 }
-
-/** A certificate of the verified chain: for the record of what a document came over. */
-export interface ChainLink {
-  subject: string;
-  /** SHA-256 of the DER, as Node writes it: upper case, with colons. */
-  fingerprint256: string;
-}
-
-/** From the server's certificate to the pinned root. */
-type Chain = readonly ChainLink[];
 
 export type PinnedAnswer =
   | {
@@ -67,8 +59,6 @@ const presetDeadlineMs = 10_000;
 const maxBodyBytes = 1_048_576;
 /** Node's own preset, stated so that no NODE_OPTIONS changes it. */
 const maxHeaderBytes = 16_384;
-/** Longer than any chain of a public authority. */
-const maxChainLength = 8;
 
 export function createPinnedFetch(options: PinnedFetchOptions): PinnedGet {
   const { deadlineMs = presetDeadlineMs, lookup, port = 443 } = options;
@@ -224,43 +214,6 @@ function readEntityTag(text: string | undefined): string | undefined {
 function readHttpDate(text: string | undefined): string | undefined {
   const isDate = text !== undefined && /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text);
   return isDate ? text : undefined;
-}
-
-/**
- * The chain from the server's certificate to a pinned root; undefined where there is none. OpenSSL and Node have said
- * yes before; this asks again without relying on a setting, and only what is verified here is recorded.
- */
-function verifiedChain(socket: TLSSocket, host: string, roots: readonly X509Certificate[]): Chain | undefined {
-  if (!socket.authorized || socket.isSessionReused()) return undefined;
-  try {
-    const peer = socket.getPeerCertificate(true);
-    return checkServerIdentity(host, peer) === undefined ? chainToRoot(peer, roots) : undefined;
-  } catch {
-    // A certificate that Node cannot read, or none at all: thrown in an event, it would end the process.
-    return undefined;
-  }
-}
-
-function chainToRoot(peer: DetailedPeerCertificate, roots: readonly X509Certificate[]): Chain | undefined {
-  const chain: ChainLink[] = [];
-  let link: DetailedPeerCertificate | undefined = peer;
-  while (link !== undefined && chain.length < maxChainLength) {
-    const certificate = new X509Certificate(link.raw);
-    chain.push(linkOf(certificate));
-    const root = roots.find((root) => isIssuedBy(certificate, root));
-    if (root !== undefined) return root.raw.equals(certificate.raw) ? chain : [...chain, linkOf(root)];
-    const issuer: DetailedPeerCertificate | undefined = link.issuerCertificate;
-    link = issuer !== undefined && isIssuedBy(certificate, new X509Certificate(issuer.raw)) ? issuer : undefined;
-  }
-  return undefined;
-}
-
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
-}
-
-function linkOf({ subject, fingerprint256 }: X509Certificate): ChainLink {
-  return { subject: subject.replaceAll("\n", ", "), fingerprint256 };
 }
 
 /** What a network does by itself. In a handshake everything else is the other side's failure to prove itself. */
