@@ -37,8 +37,8 @@ export interface SoakResult {
   applyMs: number[];
   memory: MemorySample[];
   ledger: LedgerComparison;
-  /** Events of the instance's own audit that would have raised an alarm. */
-  alarms: number;
+  /** What the instance's own audit found, by kind. */
+  alarms: string[];
   output: string;
 }
 
@@ -122,6 +122,7 @@ async function sampleMemory(agent: Agent, startMs: number, totalMs: number, ever
   return samples;
 }
 
-function alarmsOf(instance: FunctionsInstance): number {
-  return instance.output().split('"event":"sign_audit_finding"').length - 1;
+function alarmsOf(instance: FunctionsInstance): string[] {
+  const findings = instance.output().matchAll(/"event":"sign_audit_finding".*?"finding":"(\w+)"/g);
+  return [...findings].map(([, finding = ""]) => finding).sort();
 }

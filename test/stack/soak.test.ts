@@ -30,7 +30,7 @@ test("the ledger accounts for every signature in the vault's log, and claims non
   assert.deepEqual(ledger.unaccounted, []);
   assert.deepEqual(ledger.invented, []);
   assert.equal(ledger.open, 0);
-  assert.equal(alarms, 0);
+  assert.deepEqual(alarms, []);
 });
 
 test("nothing that went wrong was unexpected, and no token or key URL is in the log", () => {
