@@ -77,7 +77,7 @@ Refused, because the tenant adatum is suspended in the policy:
 See what happens when the identity provider rolls its key, somebody steals a signature, cuts the vault's log, signs too
 much or not at all: in the console, or by command
 
-  npm run drill -- rollover | theft | log-cut | burst | silence
+  npm run drill -- rollover | theft | log-cut | burst | silence | rotation | drift | kill-switch
 
 Ctrl-C stops everything.`;
 }
