@@ -30,14 +30,19 @@ export function align(
   return next ? setActive(records, next.x5tS256, nowMs) : records;
 }
 
-/** The certificate to sign with: the active one, or while that is not valid by its dates, another that is. */
+/**
+ * The certificate to sign with: the active one, or while that is not valid by its dates, another that is. One whose key
+ * version is disabled stays: that it also expires is no way around the switch.
+ */
 export function chooseCertificate(
   registered: readonly SigningCertificate[],
   state: CredentialState,
   nowMs: number,
 ): SigningCertificate | undefined {
-  const active = byState(registered, align(registered, state, nowMs), "active")[0];
-  if (active && isValid(active, nowMs)) return active;
+  const records = align(registered, state, nowMs);
+  const active = byState(registered, records, "active")[0];
+  const isDisabled = active !== undefined && recordOf(records, active)?.disabledAtMs !== undefined;
+  if (active && (isDisabled || isValid(active, nowMs))) return active;
   return alternativeTo(active, registered, state, nowMs) ?? active;
 }
 
@@ -88,7 +93,10 @@ export function markDisabled(
   });
 }
 
-/** What the canaries of one run mean. Of several staged certificates that succeeded, the last of the policy signs. */
+/**
+ * What the canaries of one run mean. Of several staged certificates that succeeded, the last of the policy signs. While
+ * the active key version is disabled only one that was staged after that: whoever adds it means it.
+ */
 export function applyCanaries(
   registered: readonly SigningCertificate[],
   state: CredentialState,
@@ -99,9 +107,11 @@ export function applyCanaries(
     const canary = canaries.get(record.x5tS256);
     return canary ? { ...record, canary } : record;
   });
+  const stoppedAtMs = records.find((record) => record.state === "active")?.disabledAtMs ?? Number.NEGATIVE_INFINITY;
   const promoted = byState(registered, records, "staged").findLast((certificate) => {
-    const refusedAtMs = recordOf(records, certificate)?.refusedAtMs ?? Number.NEGATIVE_INFINITY;
-    return canaries.get(certificate.x5tS256)?.ok === true && nowMs - refusedAtMs >= refusedForMs;
+    const { refusedAtMs = Number.NEGATIVE_INFINITY, sinceMs = nowMs } = recordOf(records, certificate) ?? {};
+    const isMeant = sinceMs > stoppedAtMs && nowMs - refusedAtMs >= refusedForMs;
+    return isMeant && canaries.get(certificate.x5tS256)?.ok === true;
   });
   return promoted ? { state: setActive(records, promoted.x5tS256, nowMs), promoted } : { state: records };
 }

@@ -146,8 +146,22 @@ describe("a disabled key version", () => {
 
   test("gives way to a certificate that is added and whose canary succeeds", () => {
     const disabled = markDisabled(state, newer, startMs);
-    const { state: after } = applyCanaries(all, disabled, canaries([newest, ok]), startMs);
-    assert.equal(isStopped(all, after, startMs), false);
+    const { state: after } = applyCanaries(all, disabled, canaries([newest, ok]), startMs + 1);
+    assert.equal(isStopped(all, after, startMs + 1), false);
+  });
+
+  test("does not give way to a certificate that waited before the switch was pulled", () => {
+    const waiting = stateOf([older, "retiring"], [newer, "active"], [newest, "staged"]);
+    const disabled = markDisabled(waiting, newer, startMs + hourMs);
+    const { state: after, promoted } = applyCanaries(all, disabled, canaries([newest, ok]), startMs + 2 * hourMs);
+    assert.equal(promoted, undefined);
+    assert.equal(isStopped(all, after, startMs + 2 * hourMs), true);
+  });
+
+  test("is no way around the switch when it also expires", () => {
+    const expired = { ...newer, notAfterMs: startMs + hourMs };
+    const disabled = markDisabled(state, newer, startMs);
+    assert.equal(isStopped([older, expired], disabled, startMs + hourMs), true);
   });
 });
 
