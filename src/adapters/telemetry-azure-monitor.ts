@@ -11,11 +11,13 @@ import { type MetricKind, type MetricName, metricNames, metrics } from "./teleme
 import type { TimedEvent } from "./telemetry-queue.ts";
 import { createSender } from "./telemetry-sender.ts";
 import { contextOf, createSpanSender } from "./telemetry-spans.ts";
+import { type CountedEvent, createAnswerTally } from "./telemetry-tally.ts";
 import type { Span } from "./trace.ts";
 
 /**
  * The part of telemetry that is expensive to load: the SDK and the exporter of Azure Monitor. Only telemetry.ts imports
- * it, and only when there is time. There is no sampler in it: every record that is emitted is sent.
+ * it, and only when there is time. There is no sampler in it: every record that is emitted is sent, and what is counted
+ * together says how many it stands for.
  */
 export interface PipelineOptions extends LaneOptions {
   connectionString: string;
@@ -23,6 +25,8 @@ export interface PipelineOptions extends LaneOptions {
   instance: string;
   httpClient?: NonNullable<AzureMonitorExporterOptions["httpClient"]>;
   measureEveryMs: number;
+  /** How long equal answers from the cache are counted before they are told. */
+  tallyEveryMs: number;
 }
 
 export interface Pipeline {
@@ -65,20 +69,25 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const requests = createLogger();
   const rest = createLogger();
   const spans = createSpanSender(exporterOptions, resource);
+  const tell = ({ event, timeMs, within, count }: TimedEvent & Partial<CountedEvent>) => {
+    const { logger } = event.event === "request_answered" ? requests : rest;
+    // A Date: of a number the SDK assumes that it may count from the start of the process.
+    logger.emit({
+      timestamp: new Date(timeMs),
+      ...(within && { context: contextOf(within) }),
+      attributes: { ...attributesOf(event), ...(count && { count }), [eventNameAttribute]: event.event },
+    });
+  };
+  const tally = createAnswerTally(options.tallyEveryMs, tell);
   return {
-    emit({ event, timeMs, within }) {
-      const { logger } = event.event === "request_answered" ? requests : rest;
-      // A Date: of a number the SDK assumes that it may count from the start of the process.
-      logger.emit({
-        timestamp: new Date(timeMs),
-        ...(within && { context: contextOf(within) }),
-        attributes: { ...attributesOf(event), [eventNameAttribute]: event.event },
-      });
-      for (const measurement of metricsOf(event)) record(measurement);
+    emit(timed) {
+      if (!tally.count(timed)) tell(timed);
+      for (const measurement of metricsOf(timed.event)) record(measurement);
     },
     emitSpan: spans.send,
     countLost,
     async flush() {
+      tally.flush();
       await Promise.allSettled([rest.flush(), requests.flush(), spans.flush()]);
       await meterProvider.forceFlush().catch(() => {});
     },

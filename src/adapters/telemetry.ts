@@ -37,6 +37,7 @@ const usual: Tuning = {
   loadAfterMs: 2_000,
   sendAfterMs: 2_000,
   measureEveryMs: 60_000,
+  tallyEveryMs: 10_000,
   retryDelaysMs: [1_000, 5_000, 20_000, 60_000, 120_000, 120_000],
   attemptWithinMs: 30_000,
   maxWaiting: 16_384,

@@ -64,14 +64,18 @@ type Known = typeof known;
 type Surplus = { [Name in keyof Known]: Exclude<keyof Known[Name], keyof PropertiesOf<Name>> }[keyof Known];
 true satisfies [Surplus] extends [never] ? true : Surplus;
 
+/** What telemetry adds to the members of an event. */
+const added: Partial<Record<string, readonly string[]>> = { request_answered: ["count"] };
+
 /** Event to the names in `Properties`, flat as telemetry-attributes.ts writes them. */
 export const eventProperties: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   Object.entries(known).map(([event, properties]) => [
     event,
-    new Set(
-      Object.entries<Members>(properties).flatMap(([name, members]) =>
+    new Set([
+      ...Object.entries<Members>(properties).flatMap(([name, members]) =>
         members.length > 0 ? members.map((member) => `${name}.${member}`) : [name],
       ),
-    ),
+      ...(added[event] ?? []),
+    ]),
   ]),
 );
