@@ -7,9 +7,9 @@ import { clientAssertionType } from "../domain/issuing/client-assertion.ts";
 import { issueAssertion } from "../domain/issuing/issue-assertion.ts";
 import { type IssuingContext, issueToken } from "../domain/issuing/issue-token.ts";
 import type { Refusal } from "../domain/issuing/refusal.ts";
-import type { Result } from "../domain/result.ts";
+import { ok, type Result } from "../domain/result.ts";
 import { accessTokenType } from "./caller-token.ts";
-import { faultResponse, noStore, refusalResponse } from "./oauth-response.ts";
+import { faultResponse, issuedResponse, refusalResponse } from "./oauth-response.ts";
 import { parseAssertionRequest, parseTokenRequest } from "./parse-token-request.ts";
 
 type AnsweredEvent = Extract<KeyholdEvent, { event: "request_answered" }>;
@@ -30,7 +30,7 @@ export function tokenHandler(context: IssuingContext): HttpHandler {
       access_token: issued.value.accessToken,
       ...(parsed.value.isTokenExchange ? { issued_token_type: accessTokenType } : {}),
     };
-    return { ok: true, value: { status: 200, jsonBody: body, headers: noStore } };
+    return ok(issuedResponse(body));
   });
 }
 
@@ -48,7 +48,7 @@ export function assertionHandler(context: IssuingContext): HttpHandler {
       client_assertion_type: clientAssertionType,
       expires_in: issued.value.expiresInSeconds,
     };
-    return { ok: true, value: { status: 200, jsonBody: body, headers: noStore } };
+    return ok(issuedResponse(body));
   });
 }
 

@@ -21,6 +21,12 @@ interface OAuthError {
 
 /** RFC 6749 §5.1: a token is not to be stored by anything on the way. */
 export const noStore = { "Cache-Control": "no-store", Pragma: "no-cache" };
+const issuedHeaders = { ...noStore, "Content-Type": "application/json" };
+
+/** What was asked for. Its text is made here: of a `jsonBody` the library makes the headers twice. */
+export function issuedResponse(body: Record<string, unknown>): HttpResponseInit {
+  return { status: 200, body: JSON.stringify(body), headers: issuedHeaders };
+}
 
 /**
  * The one place where a refusal becomes an answer (RFC 6749 §5.2, RFC 6750 §3, RFC 8693 §2.2.2; ADR 0001).

@@ -21,6 +21,7 @@ export const parameterNames = [
 ] as const;
 
 export type ParameterName = (typeof parameterNames)[number];
+const known: ReadonlySet<string> = new Set(parameterNames);
 export type Parameters = ReadonlyMap<ParameterName, string>;
 
 /** A caller's token of a few KiB and some short fields; what is larger is an attack or a mistake. */
@@ -28,9 +29,9 @@ export const maxBodyBytes = 65_536;
 
 /** Reads the parameters of the body: a form (RFC 6749 §4.4.2), or a JSON object with the same names. */
 export async function readParameters(request: HttpRequest): Promise<Result<Parameters, RequestRefusal>> {
-  for (const name of parameterNames) {
+  for (const name of request.query.keys()) {
     // A token in a URL would be written down by every proxy on the way (RFC 6750 §5.3).
-    if (request.query.has(name)) return refuse({ reason: "parameter_in_query", parameter: name });
+    if (isParameterName(name)) return refuse({ reason: "parameter_in_query", parameter: name });
   }
   const mediaType = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
   const isForm = mediaType === "application/x-www-form-urlencoded";
@@ -45,14 +46,18 @@ export async function readParameters(request: HttpRequest): Promise<Result<Param
 
 /** RFC 6749 §3.2: a parameter given twice is refused, one without a value is treated as omitted. */
 function readForm(body: string): Result<Parameters, RequestRefusal> {
-  const form = new URLSearchParams(body);
   const parameters = new Map<ParameterName, string>();
-  for (const name of parameterNames) {
-    const values = form.getAll(name);
-    if (values.length > 1) return refuse({ reason: "parameter_repeated", parameter: name });
-    if (values[0]) parameters.set(name, values[0]);
+  for (const [name, value] of new URLSearchParams(body)) {
+    if (!isParameterName(name)) continue;
+    if (parameters.has(name)) return refuse({ reason: "parameter_repeated", parameter: name });
+    parameters.set(name, value);
   }
+  for (const [name, value] of parameters) if (value === "") parameters.delete(name);
   return ok(parameters);
+}
+
+function isParameterName(name: string): name is ParameterName {
+  return known.has(name);
 }
 
 /** Of two equal members the last counts, as everywhere in JavaScript: nobody else reads this body. */

@@ -64,6 +64,8 @@ export function alternativeTo(
 
 /** Whether the active certificate's key version is disabled: somebody pulled the switch, so nothing is handed out. */
 export function isStopped(registered: readonly SigningCertificate[], state: CredentialState, nowMs: number): boolean {
+  // Asked for every token, and almost always no.
+  if (!state.some(({ disabledAtMs }) => disabledAtMs !== undefined)) return false;
   const chosen = chooseCertificate(registered, state, nowMs);
   return chosen !== undefined && recordOf(state, chosen)?.disabledAtMs !== undefined;
 }

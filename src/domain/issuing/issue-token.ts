@@ -67,11 +67,7 @@ export async function issueToken(
   const admitted = await admit({ ...request, issues: "token" }, context);
   if (!admitted.ok) return admitted;
   onAdmitted(admitted.value);
-  const { caller, client, tenant } = admitted.value;
-  const order: CallersOrder = {
-    ...{ purpose: "token", caller, client, clientId: client.clientId, tenantId: tenant.tenantId, scope: request.scope },
-    ...{ cloud: context.cloud, instance: context.instance },
-  };
+  const { client } = admitted.value;
   const key = tokenCacheKey({ cloud: context.cloud.name, ...request });
   const nowSeconds = secondsOf(context);
   // A disabled key version stops the client: what is cached is not handed out either, until the vault signs again.
@@ -81,11 +77,12 @@ export async function issueToken(
       : context.tokenCache.get(key, secondsOf(context));
   const cached = fromCache();
   if (cached && cached.expiresAt - nowSeconds >= minRemainingSeconds) {
-    if (nowSeconds >= cached.refreshAt) renewInBackground(key, cached, order, context);
+    if (nowSeconds >= cached.refreshAt)
+      renewInBackground(key, cached, orderOf(request, admitted.value, context), context);
     return ok(issued(cached, true, nowSeconds));
   }
   try {
-    const minted = await mintOnce(key, order, context);
+    const minted = await mintOnce(key, orderOf(request, admitted.value, context), context);
     if (minted.ok) return ok(issued(minted.value, false, secondsOf(context)));
     // What is still valid is served to the end, whatever is down (I3).
     const token = fromCache();
@@ -95,6 +92,13 @@ export async function issueToken(
     if (!token) throw error;
     return ok(issued(token, true, secondsOf(context)));
   }
+}
+
+function orderOf({ scope }: TokenRequest, admitted: Authorization, context: IssuingContext): CallersOrder {
+  const { caller, client, tenant } = admitted;
+  const { cloud, instance } = context;
+  const { clientId } = client;
+  return { purpose: "token", caller, client, clientId, tenantId: tenant.tenantId, scope, cloud, instance };
 }
 
 /** One mint at a time for one key, whoever asks (I1): the first pays from its budget, the others wait with it. */
