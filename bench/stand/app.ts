@@ -6,6 +6,8 @@ import { buildBundle, deployableOptions } from "../../build.ts";
 
 /** Apps as they are deployed, in folders of their own: what somebody else builds meanwhile is not measured. */
 const repository = fileURLToPath(new URL("../..", import.meta.url));
+const keyholdEntry = join(repository, "src/index.ts");
+const helloEntry = fileURLToPath(new URL("hello.ts", import.meta.url));
 
 /** Keyhold as it is built for Azure: one bundle, no node_modules. */
 export async function buildKeyhold(folder: string): Promise<{ root: string; metafile: Metafile }> {
@@ -13,26 +15,29 @@ export async function buildKeyhold(folder: string): Promise<{ root: string; meta
   return { root, metafile: await buildBundle(join(root, "dist")) };
 }
 
-/** The same bundle in readable form, for profiles. */
-export async function buildReadable(folder: string): Promise<string> {
-  const root = await createRoot(folder, "readable");
-  await build(optionsOf(join(repository, "src/index.ts"), join(root, "dist/index.js"), { minify: false }));
-  return root;
+/** Keyhold and hello in readable form, for profiles. */
+export async function buildReadable(folder: string): Promise<{ keyhold: string; hello: string }> {
+  const roots = {
+    keyhold: await createRoot(folder, "readable-keyhold"),
+    hello: await createRoot(folder, "readable-hello"),
+  };
+  await build(optionsOf(keyholdEntry, join(roots.keyhold, "dist/index.js"), { minify: false }));
+  await build(optionsOf(helloEntry, join(roots.hello, "dist/index.js"), { minify: false }));
+  return roots;
 }
 
 /** Keyhold as it would be without a bundle: its own code in one file, every package from node_modules. */
 export async function buildUnbundled(folder: string): Promise<string> {
   const root = await createRoot(folder, "unbundled");
   await symlink(join(repository, "node_modules"), join(root, "node_modules"));
-  await build(unbundledOptionsOf(join(repository, "src/index.ts"), join(root, "dist")));
+  await build(unbundledOptionsOf(keyholdEntry, join(root, "dist")));
   return root;
 }
 
 /** An app with nothing but `hello`, bundled in the same way: the floor of what the host allows. */
 export async function buildHello(folder: string): Promise<string> {
   const root = await createRoot(folder, "hello");
-  const entry = fileURLToPath(new URL("hello.ts", import.meta.url));
-  await build(optionsOf(entry, join(root, "dist/index.js")));
+  await build(optionsOf(helloEntry, join(root, "dist/index.js")));
   return root;
 }
 

@@ -1,22 +1,19 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import type { Profiler } from "node:inspector";
-import { fileURLToPath } from "node:url";
-
-/** Whose time it was, and which part of all busy time. */
-export interface Share {
-  owner: string;
-  part: number;
-}
+import { basename, join } from "node:path";
 
 const notBusy = new Set(["(idle)", "(program)", "(root)"]);
 
 /**
- * Splits busy time by owner: a sample belongs to the module nearest to the top of its stack that lies in the app or in
- * the host, so that what Node does for a package is charged to the package. `bundle` is not minified, since esbuild
- * says only then which lines come from which module.
+ * Microseconds of busy time by owner: a sample belongs to the module nearest to the top of its stack that lies in the
+ * app or in the host, so that what Node does for a package is charged to the package. The app in `root` must not be
+ * minified, since esbuild says only then which lines come from which module.
  */
-export async function timeByOwner({ nodes, samples = [] }: Profiler.Profile, bundle: string): Promise<Share[]> {
-  const moduleOf = await modulesOf(bundle);
+export async function timeByOwner(
+  { nodes, samples = [], timeDeltas = [] }: Profiler.Profile,
+  root: string,
+): Promise<Map<string, number>> {
+  const moduleAt = await modulesOf(join(root, "dist"));
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const parents = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)));
   const owners = new Map<number, string>();
@@ -28,30 +25,34 @@ export async function timeByOwner({ nodes, samples = [] }: Profiler.Profile, bun
     const { url, lineNumber, functionName } = node.callFrame;
     let owner: string;
     if (functionName === "(garbage collector)") owner = "garbage collection";
-    else if (url.endsWith("/dist/index.js")) owner = moduleOf(lineNumber);
+    else if (url.includes("/dist/")) owner = moduleAt(url, lineNumber);
     else if (url.includes("/local/")) owner = "functions host";
     else owner = ownerOf(parents.get(id));
     owners.set(id, owner);
     return owner;
   };
-  const counts = new Map<string, number>();
-  let busy = 0;
-  for (const id of samples) {
+  const microseconds = new Map<string, number>();
+  for (const [i, id] of samples.entries()) {
     if (notBusy.has(byId.get(id)?.callFrame.functionName ?? "(idle)")) continue;
-    busy += 1;
-    counts.set(ownerOf(id), (counts.get(ownerOf(id)) ?? 0) + 1);
+    const owner = ownerOf(id);
+    microseconds.set(owner, (microseconds.get(owner) ?? 0) + Math.max(0, timeDeltas[i] ?? 0));
   }
-  return [...counts].map(([owner, count]) => ({ owner, part: count / (busy || 1) })).sort((a, b) => b.part - a.part);
+  return microseconds;
 }
 
-/** Which module a line of the bundle comes from: packages by name, files of ours by path. */
-async function modulesOf(bundle: string): Promise<(line: number) => string> {
-  const starts: [line: number, owner: string][] = [];
-  for (const [i, line] of (await readFile(bundle, "utf8")).split("\n").entries()) {
-    const path = /^ *\/\/ ((?:node_modules|src|bench)\/\S+)$/.exec(line)?.[1];
-    if (path !== undefined) starts.push([i, ownerOfPath(path)]);
+/** Which module a line of the app comes from: packages by name, files of ours by path. */
+async function modulesOf(dist: string): Promise<(url: string, line: number) => string> {
+  const starts = new Map<string, [line: number, owner: string][]>();
+  for (const file of await readdir(dist)) {
+    if (!file.endsWith(".js")) continue;
+    const lines = (await readFile(join(dist, file), "utf8")).split("\n");
+    const found = lines.flatMap((line, i): [number, string][] => {
+      const path = /^ *\/\/ ((?:node_modules|src|bench)\/\S+)$/.exec(line)?.[1];
+      return path === undefined ? [] : [[i, ownerOfPath(path)]];
+    });
+    starts.set(file, found);
   }
-  return (line) => starts.findLast(([start]) => start <= line)?.[1] ?? "helpers of the bundle";
+  return (url, line) => starts.get(basename(url))?.findLast(([start]) => start <= line)?.[1] ?? "helpers of the bundle";
 }
 
 export function ownerOfPath(path: string): string {
@@ -59,9 +60,4 @@ export function ownerOfPath(path: string): string {
   if (afterPackages === path) return path;
   const [scope = "", name = ""] = afterPackages.split("/");
   return scope.startsWith("@") ? `${scope}/${name}` : scope;
-}
-
-/** The bundle that an app's root holds. */
-export function bundleOf(root: string): string {
-  return fileURLToPath(new URL(`file://${root}/dist/index.js`));
 }
