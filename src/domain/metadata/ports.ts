@@ -18,8 +18,8 @@ export interface TlsCertificate {
   fingerprint256: string;
 }
 
-/** Verifies the signature of federation metadata and reads it, from the signed bytes only. */
-export type VerifyFederationMetadata = (body: Uint8Array) => Result<FederationMetadata, MetadataRefusal>;
+/** Verifies the signature of federation metadata and reads it, from the signed bytes only. Never rejects. */
+export type VerifyFederationMetadata = (body: Uint8Array) => Promise<Result<FederationMetadata, MetadataRefusal>>;
 
 /** Keeps what was accepted. Throws when storage does not answer. */
 export interface MetadataStore {

@@ -53,7 +53,7 @@ async function publish(
   ports: PublisherPorts,
 ): Promise<IdpRecord | undefined> {
   // Read again from the bytes, through the same door as when they came.
-  const verified = ports.verifyFederationMetadata(Buffer.from(federation.body, "base64"));
+  const verified = await ports.verifyFederationMetadata(Buffer.from(federation.body, "base64"));
   if (!verified.ok) return undefined;
   const id = `_${createHash("sha256").update(`${federation.sha256} ${validUntilMs}`).digest("hex").slice(0, 32)}`;
   const unsigned = buildIdpDocument(verified.value, { id, validUntilMs });

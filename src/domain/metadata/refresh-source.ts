@@ -43,20 +43,29 @@ export async function refreshSource(
     ports.transport.get(urls.jwks, previous?.jwks?.etag),
   ]);
   const round: Round = { source, onDiscontinuity, nowMs, ports };
-  const federation = judge<FederationFacts>(round, "federation", fetchedFederation, previous?.federation, (body) => {
-    const verified = ports.verifyFederationMetadata(body);
-    if (!verified.ok) return verified;
-    const accepted = acceptFederationMetadata(verified.value, { cloud: ports.cloud, tenant: source.tenant });
-    if (!accepted.ok) return accepted;
-    const { signedBy, idpCertificates } = accepted.value;
-    const kids = idpCertificates.map(({ thumbprint }) => thumbprint);
-    return ok({ facts: { signedBy, kids }, continuity: continuityOfFederation(previous?.federation?.kids, signedBy) });
-  });
-  const discovery = judge<object>(round, "discovery", fetchedDiscovery, previous?.discovery, (body) => {
+  const federation = await judge<FederationFacts>(
+    round,
+    "federation",
+    fetchedFederation,
+    previous?.federation,
+    async (body) => {
+      const verified = await ports.verifyFederationMetadata(body);
+      if (!verified.ok) return verified;
+      const accepted = acceptFederationMetadata(verified.value, { cloud: ports.cloud, tenant: source.tenant });
+      if (!accepted.ok) return accepted;
+      const { signedBy, idpCertificates } = accepted.value;
+      const kids = idpCertificates.map(({ thumbprint }) => thumbprint);
+      return ok({
+        facts: { signedBy, kids },
+        continuity: continuityOfFederation(previous?.federation?.kids, signedBy),
+      });
+    },
+  );
+  const discovery = await judge<object>(round, "discovery", fetchedDiscovery, previous?.discovery, async (body) => {
     const accepted = acceptDiscovery(body, source, ports.cloud);
     return accepted.ok ? ok({ facts: {}, continuity: "continuous" }) : accepted;
   });
-  const jwks = judge<KeysFacts>(round, "jwks", fetchedJwks, previous?.jwks, (body) => {
+  const jwks = await judge<KeysFacts>(round, "jwks", fetchedJwks, previous?.jwks, async (body) => {
     const accepted = acceptJwks(body, source, ports.cloud);
     if (!accepted.ok) return accepted;
     const kids = accepted.value.map(({ kid }) => kid);
@@ -96,13 +105,13 @@ interface Judgement<F> {
 }
 
 /** The verdict on one document. Whatever is wrong with it, the one of before stays. */
-function judge<F extends { kids?: readonly string[] }>(
+async function judge<F extends { kids?: readonly string[] }>(
   round: Round,
   document: MetadataDocument,
   fetched: Result<FetchedDocument, MetadataRefusal>,
   previous: (DocumentRecord & F) | undefined,
-  accept: (body: Uint8Array) => Result<{ facts: F; continuity: Continuity }, MetadataRefusal>,
-): Judgement<F> {
+  accept: (body: Uint8Array) => Promise<Result<{ facts: F; continuity: Continuity }, MetadataRefusal>>,
+): Promise<Judgement<F>> {
   const { nowMs, ports } = round;
   const source = sourceName(round.source);
   const keep: Judgement<F> = { record: previous, isConfirmed: false, isPromoted: false };
@@ -115,7 +124,7 @@ function judge<F extends { kids?: readonly string[] }>(
     return previous ? { ...keep, record: { ...previous, verifiedAtMs: nowMs, chain }, isConfirmed: true } : keep;
   }
   const { body, etag } = fetched.value;
-  const accepted = accept(body);
+  const accepted = await accept(body);
   if (!accepted.ok) {
     ports.record({ event: "metadata_refused", source, document, refusal: accepted.refusal });
     return keep;

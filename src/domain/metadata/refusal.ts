@@ -18,7 +18,9 @@ export type XmlRefusal =
   /** `offset`: in UTF-16 code units, where known. */
   | { reason: "xml_not_well_formed"; offset?: number }
   /** A library threw where we know of no reason. */
-  | { reason: "xml_not_processable" };
+  | { reason: "xml_not_processable" }
+  /** The code that reads XML is not there: a broken deployment, and nothing about the document. */
+  | { reason: "verifier_not_loaded" };
 
 /** The signature is not the one enveloped signature over the root by a listed key (adapters/xml-signature.ts). */
 export type SignatureRefusal =
