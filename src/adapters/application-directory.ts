@@ -1,5 +1,5 @@
 import type { TokenCredential } from "@azure/identity";
-import { z } from "zod";
+import * as z from "zod";
 import type { Cloud } from "../domain/cloud.ts";
 import type { CredentialHolder, FederatedCredential, RegisteredCredentials } from "../domain/credentials/drift.ts";
 import { type ApplicationDirectory, ApplicationDirectoryError } from "../domain/credentials/ports.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FaultCode } from "../domain/fault.ts";
 import { type Guid, parseGuid } from "../domain/guid.ts";
 import { ok, type Result, refuse } from "../domain/result.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { PolicyDocument } from "../domain/issuing/policy-document.ts";
 import type { PolicyProblem } from "../domain/issuing/policy-problem.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Cloud } from "../../domain/cloud.ts";
 import type { Guid } from "../../domain/guid.ts";
 import { CommandProblem } from "../command-problem.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { plural, printable } from "../printable.ts";
 import { type Check, green, grey, red, type Verdict } from "./check.ts";
 import { azureHosts } from "./network.ts";
