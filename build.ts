@@ -44,6 +44,15 @@ export async function buildBundle(outdir: string): Promise<Metafile> {
   return (await build(deployableOptions("src/index.ts", outdir))).metafile;
 }
 
+/** The modules that a cold start loads: those of the entry's file, and of what it imports, except by `import()`. */
+export function loadedAtStart({ outputs }: Metafile): string[] {
+  const files = new Set(Object.keys(outputs).filter((file) => outputs[file]?.entryPoint === "src/index.ts"));
+  for (const file of files) {
+    for (const { path, kind } of outputs[file]?.imports ?? []) if (kind === "import-statement") files.add(path);
+  }
+  return [...files].flatMap((file) => Object.keys(outputs[file]?.inputs ?? {}));
+}
+
 /** The operators' command line, by the same rules; it is not deployed. */
 export async function buildCommandLine(outdir: string): Promise<Metafile> {
   const { metafile } = await build({ ...rules, entryPoints: ["src/cli/main.ts"], outfile: `${outdir}/cli.js` });

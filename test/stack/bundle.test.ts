@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { buildBundle } from "../../build.ts";
+import { buildBundle, loadedAtStart } from "../../build.ts";
 import { freePorts } from "../../local/ports.ts";
 import * as world from "../../local/world.ts";
 import { askToken, testStack } from "./test-stack.ts";
@@ -24,6 +24,8 @@ async function filesOf(...path: string[]): Promise<Map<string, string>> {
   const names = (await readdir(join(folder, ...path))).sort();
   return new Map(await Promise.all(names.map(async (name) => [name, await read(...path, name)] as const)));
 }
+
+const startLoads = (name: RegExp) => loadedAtStart(metafile).filter((file) => name.test(file));
 
 test("two builds of one source are the same to the byte", async () => {
   assert.deepEqual(await filesOf("app/dist"), await filesOf("again/dist"));
@@ -51,6 +53,16 @@ test("the SDK of telemetry lies in a file that is loaded later", async () => {
   const sdk = /BatchSpanProcessor/;
   assert.doesNotMatch(files.get("index.js") ?? "", sdk);
   assert.ok([...files].some(([name, text]) => name.startsWith("later-") && name.endsWith(".js") && sdk.test(text)));
+});
+
+test("a cold start loads no library that verifies or signs XML, for a token needs none", () => {
+  const xml = /^node_modules\/(xml-crypto|@xmldom\/xmldom|xpath)\//;
+  assert.deepEqual(startLoads(xml), []);
+  assert.ok(Object.values(metafile.outputs).some(({ inputs }) => Object.keys(inputs).some((file) => xml.test(file))));
+});
+
+test("a cold start loads zod, and of its languages English only", () => {
+  assert.deepEqual(startLoads(/^node_modules\/zod\/v4\/locales\//), ["node_modules/zod/v4/locales/en.js"]);
 });
 
 test("package.json names the bundle as the entry, and host.json puts the routes at the root", async () => {
