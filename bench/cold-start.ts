@@ -17,10 +17,10 @@ await runPart("cold-start", async ({ quick }): Promise<Measurement> => {
   const rounds = quick ? 2 : 11;
   return withStack(async (stack, folder) => {
     const { tenantIds } = await addTenants(stack, 1);
-    const { root } = await buildKeyhold(folder);
+    const { root, metafile } = await buildKeyhold(folder);
     const hello = await buildHello(folder);
     const unbundled = await buildUnbundled(folder);
-    const modules = await buildModules(folder);
+    const modules = await buildModules(folder, metafile);
     const wirings = await buildWirings(folder);
     const callerToken = await stack.callerToken("billing");
     const start = async (app: string, ask: (url: string) => Promise<number>) => {

@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { glob, mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Metafile } from "esbuild";
+import { loadedAtStart } from "../../build.ts";
 import { optionsOf, unbundledOptionsOf } from "../stand/app.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -12,11 +13,17 @@ export const reportLoad = `
   console.log(JSON.stringify({ loadMs: performance.now() - performance.nodeTiming.bootstrapComplete, rssMb: process.memoryUsage.rss() / 2 ** 20 }));
   process.exit(0);`;
 
-/** What the SDK of telemetry needs is loaded later, and what a command line needs is not loaded. */
-const later = /telemetry-(azure-monitor|sender|spans|lane)\.ts$/;
+/** These do something when they are loaded: they read settings, and register functions. */
+const wiring = /^src\/(index\.ts|composition\.ts|functions\/)/;
 
-/** Every adapter and handler of Keyhold with all that they import, and nothing done with them. */
-export async function buildModules(folder: string): Promise<{ bundled: string; unbundled: string }> {
+/**
+ * Every module of ours that the deployable loads at its start, with all that it imports, and nothing done with it.
+ * `metafile`: of the deployable, so that what it loads later is in neither of the two.
+ */
+export async function buildModules(
+  folder: string,
+  metafile: Metafile,
+): Promise<{ bundled: string; unbundled: string }> {
   const place = join(folder, "modules");
   await mkdir(place);
   await symlink(join(repository, "node_modules"), join(place, "node_modules"));
@@ -25,8 +32,8 @@ export async function buildModules(folder: string): Promise<{ bundled: string; u
     'import { ManagedIdentityCredential } from "@azure/identity";',
   ];
   const used = ["app", "ManagedIdentityCredential"];
-  for await (const file of glob(["src/adapters/*.ts", "src/http/*.ts", "src/config.ts"], { cwd: repository })) {
-    if (later.test(file)) continue;
+  for (const file of loadedAtStart(metafile)) {
+    if (!file.startsWith("src/") || wiring.test(file)) continue;
     const name = `m${used.length}`;
     imports.push(`import * as ${name} from ${JSON.stringify(join(repository, file))};`);
     used.push(name);

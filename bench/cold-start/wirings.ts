@@ -16,8 +16,8 @@ const clients = `
   import { TableClient } from "@azure/data-tables";
   import { BlobClient } from "@azure/storage-blob";
   import { compactVerify } from "jose";
-  import { z } from "zod";
-  globalThis.used = [app, ManagedIdentityCredential, CryptographyClient, TableClient, BlobClient, compactVerify, z];`;
+  import { strictObject } from "zod";
+  globalThis.used = [app, ManagedIdentityCredential, CryptographyClient, TableClient, BlobClient, compactVerify, strictObject];`;
 const telemetry = `
   import { createTelemetry } from "${root}src/adapters/telemetry.ts";
   const telemetry = createTelemetry({ connectionString: "${connectionString}", clock: Date.now, instance: "bench" });
