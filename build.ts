@@ -18,8 +18,6 @@ const rules: BuildOptions & { metafile: true } = {
   target: "node24",
   format: "esm",
   minify: true,
-  // Names of functions are kept by keeping them, not by a call for each that is made anew.
-  minifyIdentifiers: false,
   sourcemap: "external",
   legalComments: "linked",
   banner: { js: banner },
