@@ -26,8 +26,12 @@ export function createLane(send: Sender, options: LaneOptions, lost: (count: num
 
   const attempt = (batch: SdkLogRecord[]) =>
     new Promise<SdkLogRecord[]>((resolve) => {
-      setTimeout(resolve, attemptWithinMs, batch).unref();
-      void send(batch).then(resolve);
+      const givenUp = setTimeout(resolve, attemptWithinMs, batch).unref();
+      void send(batch).then((left) => {
+        // It would keep a batch that has long been sent.
+        clearTimeout(givenUp);
+        resolve(left);
+      });
     });
   const pause = (ms: number) =>
     new Promise<void>((resolve) => {
