@@ -18,8 +18,6 @@ export interface WaveReport {
   during: Lag;
   latencyBefore: number[];
   latencyDuring: number[];
-  /** Live heap for each cached token, less the token. */
-  bytesPerTenant: number;
   policyTenants: number;
   /** The longest delay of the event loop while a changed policy is read. */
   policyBlocksMs: number;
@@ -41,14 +39,9 @@ export async function measureWave(stack: Stack, root: string, { quick }: Options
   const callerToken = await stack.callerToken("billing");
   const ask = (index: number) => askToken(httpUrl, asked[index % cached] ?? "", callerToken);
   const first = await inParallel(10, 1, ask);
-  const { heapUsed: heapBefore } = await agent.memoryAfterGc();
   const filled = await inParallel(cached - 10, fillAtATime, (index) => ask(index + 10));
   // Outcomes are written behind the answers, and telemetry too.
   await sleep(5_000);
-  const { heapUsed: heapAfter } = await agent.memoryAfterGc();
-  const tokens = filled.map(({ body }) => String(body.access_token ?? "").length);
-  const bytesPerTenant = (heapAfter - heapBefore - tokens.reduce((sum, length) => sum + length, 0)) / filled.length;
-
   await agent.resetLag();
   const before = await keepRate(perSecond, beforeSeconds * perSecond, ask);
   const lagBefore = await agent.lag();
@@ -74,7 +67,7 @@ export async function measureWave(stack: Stack, root: string, { quick }: Options
   stack.entra.tokenLifetimeSeconds = undefined;
   const answers = [...before, ...during];
   return {
-    ...{ cached, perSecond, requests: answers.length, renewed, bytesPerTenant, policyBlocksMs },
+    ...{ cached, perSecond, requests: answers.length, renewed, policyBlocksMs },
     failed: [...first, ...filled, ...answers].filter(({ status }) => status !== 200).length,
     waited: during.filter(({ body }) => !cachedTokens.has(String(body.access_token))).length,
     ...{ before: lagBefore, during: lagDuring, policyTenants: policy.tenants.length },

@@ -9,6 +9,8 @@ import type { Stack } from "../../local/stack.ts";
 export interface Agent {
   memory(): Promise<NodeJS.MemoryUsage>;
   memoryAfterGc(): Promise<NodeJS.MemoryUsage>;
+  /** Without what V8 and Node would give back if memory ran out; holds up the event loop, so not under load. */
+  memoryAtRest(): Promise<NodeJS.MemoryUsage>;
   /** Milliseconds that the event loop was late, since the last reset. */
   lag(): Promise<{ p50: number; p99: number; max: number }>;
   resetLag(): Promise<unknown>;
@@ -76,6 +78,7 @@ function connectAgent(port: number): Agent {
   return {
     memory: () => ask("/memory"),
     memoryAfterGc: () => ask("/memory-after-gc"),
+    memoryAtRest: () => ask("/memory-at-rest"),
     lag: () => ask("/lag"),
     resetLag: () => ask("/lag/reset"),
     cpu: () => ask("/cpu"),
