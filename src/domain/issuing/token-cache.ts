@@ -36,7 +36,7 @@ export interface TokenCache {
   readonly size: number;
 }
 
-/** More than an entry takes besides its strings: map slots, object and list links (measured: a third less). */
+/** More than an entry takes besides its strings: map slots, object and list links (measured: a third of it). */
 const entryOverheadBytes = 400;
 
 /** Bounded by count and by bytes; the least recently used token goes first (T13: many cold keys cannot fill memory). */
