@@ -1,5 +1,6 @@
 import type { Stack } from "../../local/stack.ts";
 import { alternate } from "../measure/alternate.ts";
+import { median } from "../measure/statistics.ts";
 import { type MeasuredInstance, startMeasured } from "../stand/instance.ts";
 import { type Load, load } from "../stand/load.ts";
 import { timeByOwner } from "../stand/profile.ts";
@@ -30,7 +31,7 @@ export interface Roots {
 export async function dissect(
   stack: Stack,
   roots: Roots,
-  rounds: number,
+  { rounds, warmUpSeconds }: { rounds: number; warmUpSeconds: number },
   tokenLoadFor: (url: string) => Load,
 ): Promise<Anatomy> {
   const sameBytesOf = (url: string): Load => ({ ...tokenLoadFor(url), url: `${url}/sameBytes` });
@@ -38,45 +39,59 @@ export async function dissect(
     const { connections, seconds } = tokenLoadFor(url);
     return { url: `${url}/hello`, connections, seconds };
   };
-  const noTelemetry = { APPLICATIONINSIGHTS_CONNECTION_STRING: "" };
-  const hello = await startMeasured(stack, roots.hello);
+  const instances: MeasuredInstance[] = [];
+  const startWarm = async (root: string, settings: Record<string, string>, loadsFor: ((url: string) => Load)[]) => {
+    const instance = await startMeasured(stack, root, { settings });
+    instances.push(instance);
+    for (const loadFor of loadsFor) await load({ ...loadFor(instance.httpUrl), seconds: warmUpSeconds });
+    return instance;
+  };
+  const stopAll = async () => {
+    for (const instance of instances.splice(0)) await instance.stop();
+  };
+
+  const hello = await startWarm(roots.hello, {}, [helloOf, sameBytesOf]);
   const subjects: Record<string, () => Promise<Cost>> = {
     hello: () => costOf(hello, helloOf(hello.httpUrl)),
     "hello, same bytes": () => costOf(hello, sameBytesOf(hello.httpUrl)),
   };
+  const noTelemetry = { APPLICATIONINSIGHTS_CONNECTION_STRING: "" };
   const variants: Record<string, Record<string, string>> = {
     "Keyhold without telemetry and log": { ...noTelemetry, BENCH_NO_LOG: "1" },
     "Keyhold without telemetry": noTelemetry,
     "Keyhold without log": { BENCH_NO_LOG: "1" },
     Keyhold: {},
   };
-  const instances = [hello];
   for (const [name, settings] of Object.entries(variants)) {
-    const instance = await startMeasured(stack, roots.keyhold, { settings });
-    instances.push(instance);
+    const instance = await startWarm(roots.keyhold, settings, [tokenLoadFor]);
     subjects[name] = () => costOf(instance, tokenLoadFor(instance.httpUrl));
   }
   const costs = await alternate(rounds, subjects);
-  for (const instance of instances) await instance.stop();
+  await stopAll();
 
-  const sameBytes = await profiled(stack, roots.readable.hello, sameBytesOf);
-  const keyhold = await profiled(stack, roots.readable.keyhold, tokenLoadFor);
-  const names = [...new Set([...keyhold.keys(), ...sameBytes.keys()])];
-  const owners = names.map((owner) => {
-    return { owner, sameBytes: sameBytes.get(owner) ?? 0, keyhold: keyhold.get(owner) ?? 0 };
+  const readable = {
+    sameBytes: await startWarm(roots.readable.hello, {}, [sameBytesOf]),
+    keyhold: await startWarm(roots.readable.keyhold, {}, [tokenLoadFor]),
+  };
+  const profiles = await alternate(rounds, {
+    sameBytes: () => profileOf(readable.sameBytes, sameBytesOf(readable.sameBytes.httpUrl), roots.readable.hello),
+    keyhold: () => profileOf(readable.keyhold, tokenLoadFor(readable.keyhold.httpUrl), roots.readable.keyhold),
+  });
+  await stopAll();
+  const names = new Set(Object.values(profiles).flatMap((all) => all.flatMap((spent) => [...spent.keys()])));
+  const ownedBy = (owner: string, all: Map<string, number>[]) => median(all.map((spent) => spent.get(owner) ?? 0));
+  const owners = [...names].map((owner) => {
+    return { owner, sameBytes: ownedBy(owner, profiles.sameBytes), keyhold: ownedBy(owner, profiles.keyhold) };
   });
   return { costs, owners: owners.sort((a, b) => b.keyhold - a.keyhold) };
 }
 
-async function profiled(stack: Stack, root: string, loadFor: (url: string) => Load): Promise<Map<string, number>> {
-  const instance = await startMeasured(stack, root);
-  const order = loadFor(instance.httpUrl);
-  await load(order);
+/** Microseconds for one request, by owner. */
+async function profileOf({ agent }: MeasuredInstance, order: Load, root: string): Promise<Map<string, number>> {
   let requests = 0;
-  const profile = await instance.agent.profile(async () => {
+  const profile = await agent.profile(async () => {
     requests = (await load(order)).requestsPerSecond * order.seconds;
   });
-  await instance.stop();
   return new Map([...(await timeByOwner(profile, root))].map(([owner, spent]) => [owner, spent / requests]));
 }
 
