@@ -5,8 +5,8 @@ import { Fault } from "../domain/fault.ts";
 import { type Guid, parseGuid } from "../domain/guid.ts";
 import { clientAssertionType } from "../domain/issuing/client-assertion.ts";
 import type { EntraAnswer, TokenEndpoint } from "../domain/issuing/ports.ts";
-import { errorClass } from "./error-class.ts";
-import { parseRetryAfter } from "./retry-after.ts";
+import { errorClass } from "./azure/error-class.ts";
+import { parseRetryAfter } from "./azure/retry-after.ts";
 
 /** Milliseconds for one exchange. */
 const requestTimeoutMs = 10_000;

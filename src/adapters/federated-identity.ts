@@ -3,7 +3,7 @@ import type { Cloud } from "../domain/cloud.ts";
 import { Fault } from "../domain/fault.ts";
 import type { Guid } from "../domain/guid.ts";
 import type { FederatedIdentity } from "../domain/issuing/ports.ts";
-import { errorClass } from "./error-class.ts";
+import { errorClass } from "./azure/error-class.ts";
 
 /** Tokens of user-assigned managed identities for the exchange; the SDK keeps each until shortly before it expires. */
 export function createFederatedIdentity({ tokenExchangeAudience }: Cloud): FederatedIdentity {

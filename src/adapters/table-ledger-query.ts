@@ -12,10 +12,10 @@ import {
   matchesQuery,
   type UnreadableRow,
 } from "../domain/sign-audit/ledger-query.ts";
-import { errorClass } from "./error-class.ts";
+import { errorClass } from "./azure/error-class.ts";
+import { tableErrorCode } from "./azure/table-error-code.ts";
 import { ledgerProperties, parseLedgerEntity } from "./ledger-entity.ts";
 import { hourOf, hourOfPartition, keyAt, ledgerPartitions, partitionOf } from "./ledger-partition.ts";
-import { tableErrorCode } from "./table-error-code.ts";
 
 /** Rows of one page; a table answers with a thousand at most. Sixteen pages, of one hour, are held at once. */
 const minPageRows = 100;

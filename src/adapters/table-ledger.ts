@@ -6,10 +6,10 @@ import type { RecordEvent } from "../domain/events.ts";
 import { Fault } from "../domain/fault.ts";
 import type { Guid } from "../domain/guid.ts";
 import type { Ledger } from "../domain/sign-audit/ledger.ts";
-import { errorClass } from "./error-class.ts";
+import { errorClass } from "./azure/error-class.ts";
+import { parseRetryAfter } from "./azure/retry-after.ts";
+import { tableErrorCode } from "./azure/table-error-code.ts";
 import { intentEntity, outcomeEntity } from "./ledger-entity.ts";
-import { parseRetryAfter } from "./retry-after.ts";
-import { tableErrorCode } from "./table-error-code.ts";
 
 /** Milliseconds for one write. */
 const timeoutMs = 3_000;

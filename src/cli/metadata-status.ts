@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { errorClass } from "../adapters/error-class.ts";
+import { errorClass } from "../adapters/azure/error-class.ts";
 import type { AccessPolicy } from "../domain/issuing/access-policy.ts";
 import type { MetadataStore } from "../domain/metadata/ports.ts";
 import { sourceName } from "../domain/metadata/source.ts";

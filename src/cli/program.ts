@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { errorClass } from "../adapters/error-class.ts";
+import { errorClass } from "../adapters/azure/error-class.ts";
 import { addCertificateCommand } from "./certificate/command.ts";
 import type { CommandContext, CommandEnvironment } from "./command-context.ts";
 import { CommandProblem, type ExitCode, exitCodes } from "./command-problem.ts";

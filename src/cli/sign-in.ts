@@ -1,4 +1,4 @@
-import { errorClass } from "../adapters/error-class.ts";
+import { errorClass } from "../adapters/azure/error-class.ts";
 import { CommandProblem } from "./command-problem.ts";
 
 /** Whether an error of a credential says that there is nobody to act as. */

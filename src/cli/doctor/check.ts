@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorClass } from "../../adapters/error-class.ts";
+import { errorClass } from "../../adapters/azure/error-class.ts";
 import { isNotSignedIn, notSignedIn } from "../sign-in.ts";
 
 /**

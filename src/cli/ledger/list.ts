@@ -1,4 +1,4 @@
-import { errorClass } from "../../adapters/error-class.ts";
+import { errorClass } from "../../adapters/azure/error-class.ts";
 import { Fault } from "../../domain/fault.ts";
 import type { LedgerQuery, LedgerSearch, UnreadableRow } from "../../domain/sign-audit/ledger-query.ts";
 import { CommandProblem, type ExitCode, exitCodes } from "../command-problem.ts";

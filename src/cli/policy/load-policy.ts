@@ -1,4 +1,4 @@
-import { errorClass } from "../../adapters/error-class.ts";
+import { errorClass } from "../../adapters/azure/error-class.ts";
 import { parsePolicyDocument } from "../../adapters/policy-schema.ts";
 import type { AccessPolicy } from "../../domain/issuing/access-policy.ts";
 import { compilePolicy } from "../../domain/issuing/compile-policy.ts";

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { errorClass } from "../../adapters/error-class.ts";
+import { errorClass } from "../../adapters/azure/error-class.ts";
 import type { PolicyContext } from "../../domain/issuing/policy-problem.ts";
 import type { LedgerSearch } from "../../domain/sign-audit/ledger-query.ts";
 import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";

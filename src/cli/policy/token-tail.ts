@@ -1,4 +1,4 @@
-import { errorClass } from "../../adapters/error-class.ts";
+import { errorClass } from "../../adapters/azure/error-class.ts";
 import type { Guid } from "../../domain/guid.ts";
 import type { LedgerSearch } from "../../domain/sign-audit/ledger-query.ts";
 import { duration, isoTime, plural } from "../printable.ts";
