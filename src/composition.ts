@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
-import { createApplicationDirectory } from "./adapters/application-directory.ts";
 import { createCallerVerifier } from "./adapters/entra/caller-verifier.ts";
 import { createFederatedIdentity } from "./adapters/entra/federated-identity.ts";
 import { createEntraTokenEndpoint } from "./adapters/entra/token-endpoint.ts";
 import { createEventLog } from "./adapters/event-log.ts";
+import { createApplicationDirectory } from "./adapters/graph/application-directory.ts";
 import { createKeyVaultSigner } from "./adapters/key-vault-signer.ts";
 import { createLineWriter } from "./adapters/line-writer.ts";
 import { createMetadataStore } from "./adapters/metadata-store.ts";

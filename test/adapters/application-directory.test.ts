@@ -4,7 +4,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import type { TokenCredential } from "@azure/identity";
 import { addFederatedCredential, addPassword } from "../../local/entra/application-registry.ts";
 import { addCertificate, readCertificate } from "../../local/entra/registered-certificate.ts";
-import { createApplicationDirectory } from "../../src/adapters/application-directory.ts";
+import { createApplicationDirectory } from "../../src/adapters/graph/application-directory.ts";
 import { clouds } from "../../src/domain/cloud.ts";
 import { ApplicationDirectoryError } from "../../src/domain/credentials/ports.ts";
 import {

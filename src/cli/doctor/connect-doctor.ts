@@ -1,5 +1,5 @@
 import type { TokenCredential } from "@azure/identity";
-import { createApplicationDirectory } from "../../adapters/application-directory.ts";
+import { createApplicationDirectory } from "../../adapters/graph/application-directory.ts";
 import { createMetadataTransport } from "../../adapters/metadata-transport.ts";
 import { createTableAuditStore } from "../../adapters/table-audit-store.ts";
 import { createVaultLogReader } from "../../adapters/vault-log-reader.ts";
