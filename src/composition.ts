@@ -5,7 +5,7 @@ import { createFederatedIdentity } from "./adapters/entra/federated-identity.ts"
 import { createEntraTokenEndpoint } from "./adapters/entra/token-endpoint.ts";
 import { createEventLog } from "./adapters/event-log.ts";
 import { createApplicationDirectory } from "./adapters/graph/application-directory.ts";
-import { createKeyVaultSigner } from "./adapters/key-vault-signer.ts";
+import { createKeyVaultSigner } from "./adapters/key-vault/signer.ts";
 import { createLineWriter } from "./adapters/line-writer.ts";
 import { createMetadataStore } from "./adapters/metadata-store.ts";
 import { createMetadataTransport } from "./adapters/metadata-transport.ts";

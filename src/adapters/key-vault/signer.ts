@@ -1,7 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import { CryptographyClient, type KeyVaultKey } from "@azure/keyvault-keys";
-import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../domain/sign-audit/accountable-signature.ts";
-import { keyVaultFault, type VaultAnswer } from "./key-vault-fault.ts";
+import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../domain/sign-audit/accountable-signature.ts";
+import { keyVaultFault, type VaultAnswer } from "./fault.ts";
 
 /** Milliseconds for one request to the vault. A warm signature takes some tens. */
 const requestTimeoutMs = 5_000;
