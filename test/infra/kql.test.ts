@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "../../src/adapters/vault-log-queries.ts";
+import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "../../src/adapters/log-analytics/queries.ts";
 import { analyse, schemas } from "./kusto.ts";
 import { deployed, queries } from "./queries.ts";
 

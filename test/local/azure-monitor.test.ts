@@ -6,7 +6,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { ControlError } from "../../local/control-route.ts";
-import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "../../src/adapters/vault-log-queries.ts";
+import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "../../src/adapters/log-analytics/queries.ts";
 import {
   reader,
   signEvent,

@@ -1,10 +1,10 @@
 import type { TokenCredential } from "@azure/identity";
 import type { LogsQueryResult, LogsTable } from "@azure/monitor-query-logs";
-import type { Cloud } from "../domain/cloud.ts";
-import { type VaultLogReader, VaultLogUnavailable } from "../domain/sign-audit/vault-log-reader-port.ts";
-import { type Attempt, createLogsClient, vaultLogUnavailable } from "./vault-log-client.ts";
-import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "./vault-log-queries.ts";
-import { readRowTimes, readVaultLogRows } from "./vault-log-row.ts";
+import type { Cloud } from "../../domain/cloud.ts";
+import { type VaultLogReader, VaultLogUnavailable } from "../../domain/sign-audit/vault-log-reader-port.ts";
+import { type Attempt, createLogsClient, vaultLogUnavailable } from "./client.ts";
+import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "./queries.ts";
+import { readRowTimes, readVaultLogRows } from "./row.ts";
 
 export interface VaultLogReaderOptions {
   cloud: Cloud;

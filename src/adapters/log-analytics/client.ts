@@ -1,9 +1,9 @@
 import type { TokenCredential } from "@azure/identity";
 import { LogsQueryClient } from "@azure/monitor-query-logs";
-import type { CloudName } from "../domain/cloud.ts";
-import { VaultLogUnavailable } from "../domain/sign-audit/vault-log-reader-port.ts";
-import { errorClass } from "./azure/error-class.ts";
-import { parseRetryAfter } from "./azure/retry-after.ts";
+import type { CloudName } from "../../domain/cloud.ts";
+import { VaultLogUnavailable } from "../../domain/sign-audit/vault-log-reader-port.ts";
+import { errorClass } from "../azure/error-class.ts";
+import { parseRetryAfter } from "../azure/retry-after.ts";
 
 /** Host of the query API and audience of its tokens, as @azure/monitor-query-logs has them. */
 const hosts: Readonly<Record<CloudName, string>> = {
