@@ -1,7 +1,7 @@
 /** Writes what is generated from the source and kept in the repository: `npm run generate`. A test tells when it is due. */
 import { writeFile } from "node:fs/promises";
 import { z } from "zod";
-import { policySchema } from "./src/adapters/policy-schema.ts";
+import { policySchema } from "./src/adapters/policy/schema.ts";
 
 export function policyJsonSchema(): string {
   const schema = z.toJSONSchema(policySchema, { io: "input" });

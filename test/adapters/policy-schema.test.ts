@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { parsePolicyDocument } from "../../src/adapters/policy-schema.ts";
-import { createPolicySource } from "../../src/adapters/policy-source.ts";
+import { parsePolicyDocument } from "../../src/adapters/policy/schema.ts";
+import { createPolicySource } from "../../src/adapters/policy/source.ts";
 import { clouds } from "../../src/domain/cloud.ts";
 import type { PolicyDocument } from "../../src/domain/issuing/policy-document.ts";
 import type { PolicyProblem } from "../../src/domain/issuing/policy-problem.ts";

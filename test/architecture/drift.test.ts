@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { policyJsonSchema } from "../../generate.ts";
-import { parsePolicyDocument } from "../../src/adapters/policy-schema.ts";
+import { parsePolicyDocument } from "../../src/adapters/policy/schema.ts";
 import { readConfig, settingNames } from "../../src/config.ts";
 import { clouds } from "../../src/domain/cloud.ts";
 import { compilePolicy } from "../../src/domain/issuing/compile-policy.ts";

@@ -1,5 +1,5 @@
 import { errorClass } from "../../adapters/azure/error-class.ts";
-import { parsePolicyDocument } from "../../adapters/policy-schema.ts";
+import { parsePolicyDocument } from "../../adapters/policy/schema.ts";
 import type { AccessPolicy } from "../../domain/issuing/access-policy.ts";
 import { compilePolicy } from "../../domain/issuing/compile-policy.ts";
 import type { PolicyDocument } from "../../domain/issuing/policy-document.ts";

@@ -1,7 +1,7 @@
-import { compilePolicy } from "../domain/issuing/compile-policy.ts";
-import type { PolicySource } from "../domain/issuing/current-policy.ts";
-import type { PolicyContext } from "../domain/issuing/policy-problem.ts";
-import { parsePolicyDocument } from "./policy-schema.ts";
+import { compilePolicy } from "../../domain/issuing/compile-policy.ts";
+import type { PolicySource } from "../../domain/issuing/current-policy.ts";
+import type { PolicyContext } from "../../domain/issuing/policy-problem.ts";
+import { parsePolicyDocument } from "./schema.ts";
 
 /** The text of the policy, unless it is still the one with this ETag. Throws when it cannot be read. */
 export type ReadPolicyText = (etag: string | undefined) => Promise<{ etag: string; text: string } | undefined>;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { ReadPolicyText } from "./policy-source.ts";
+import type { ReadPolicyText } from "./source.ts";
 
 /** The policy in a file. Its ETag is the hash of its content: times of files are too coarse to tell two writes apart. */
 export function policyFile(path: string): ReadPolicyText {

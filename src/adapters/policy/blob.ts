@@ -1,6 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
 import { BlobClient, RestError } from "@azure/storage-blob";
-import type { ReadPolicyText } from "./policy-source.ts";
+import type { ReadPolicyText } from "./source.ts";
 
 /** Milliseconds. A request may wait for this reading, so it gives up soon and the policy of before goes on. */
 const timeoutMs = 3_000;
