@@ -4,7 +4,7 @@
  */
 import { TableClient } from "@azure/data-tables";
 import { ManagedIdentityCredential } from "@azure/identity";
-import { createTableAuditStore } from "../src/adapters/table-audit-store.ts";
+import { createTableAuditStore } from "../src/adapters/storage/audit-store.ts";
 import { weekMs, windowMs } from "../src/domain/sign-audit/sign-rate.ts";
 import { client, identities } from "./world.ts";
 

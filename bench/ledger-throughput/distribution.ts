@@ -1,4 +1,4 @@
-import { partitionOf } from "../../src/adapters/ledger-partition.ts";
+import { partitionOf } from "../../src/adapters/storage/ledger-partition.ts";
 import { type Guid, parseGuid } from "../../src/domain/guid.ts";
 import { type Random, randomOf } from "../baseline/random.ts";
 

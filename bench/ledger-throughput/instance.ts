@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
 import * as world from "../../local/world.ts";
-import { createTableLedger } from "../../src/adapters/table-ledger.ts";
+import { createTableLedger } from "../../src/adapters/storage/ledger-writer.ts";
 import { parseGuid } from "../../src/domain/guid.ts";
 import type { SignIntent } from "../../src/domain/sign-audit/ledger.ts";
 import { createLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Stack } from "../../local/stack.ts";
-import { partitionOf } from "../../src/adapters/ledger-partition.ts";
+import { partitionOf } from "../../src/adapters/storage/ledger-partition.ts";
 import { type Guid, parseGuid } from "../../src/domain/guid.ts";
 import { timeOfLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";
 import { type Cells, countWrite, type Distribution, distributionOf } from "./distribution.ts";

@@ -5,9 +5,9 @@ import {
   ManagedIdentityCredential,
   type TokenCredential,
 } from "@azure/identity";
-import { createMetadataStore } from "../adapters/metadata-store.ts";
-import { createTableCredentialStore } from "../adapters/table-credential-store.ts";
-import { createTableLedgerSearch } from "../adapters/table-ledger-query.ts";
+import { createTableCredentialStore } from "../adapters/storage/credential-store.ts";
+import { createTableLedgerSearch } from "../adapters/storage/ledger-search.ts";
+import { createMetadataStore } from "../adapters/storage/metadata-store.ts";
 import { type Config, ConfigurationError, readConfig } from "../config.ts";
 import type { CredentialStore } from "../domain/credentials/credential-state.ts";
 import type { PolicyContext } from "../domain/issuing/policy-problem.ts";

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { intentEntity, ledgerProperties, outcomeEntity, parseLedgerEntity } from "../../src/adapters/ledger-entity.ts";
-import { ledgerPartitions, partitionOf } from "../../src/adapters/ledger-partition.ts";
+import {
+  intentEntity,
+  ledgerProperties,
+  outcomeEntity,
+  parseLedgerEntity,
+} from "../../src/adapters/storage/ledger-entity.ts";
+import { ledgerPartitions, partitionOf } from "../../src/adapters/storage/ledger-partition.ts";
 import type { SignIntent } from "../../src/domain/sign-audit/ledger.ts";
 import { createLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";
 import { startMs } from "../fakes/clock.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { intentEntity, outcomeEntity } from "../../src/adapters/ledger-entity.ts";
-import { ledgerPartitions, partitionOf } from "../../src/adapters/ledger-partition.ts";
-import { createTableLedgerSearch, filterOf } from "../../src/adapters/table-ledger-query.ts";
-import { createTableLedgerReader } from "../../src/adapters/table-ledger-reader.ts";
-import { createTableLedgerRetention } from "../../src/adapters/table-ledger-retention.ts";
+import { intentEntity, outcomeEntity } from "../../src/adapters/storage/ledger-entity.ts";
+import { ledgerPartitions, partitionOf } from "../../src/adapters/storage/ledger-partition.ts";
+import { createTableLedgerReader } from "../../src/adapters/storage/ledger-reader.ts";
+import { createTableLedgerRetention } from "../../src/adapters/storage/ledger-retention.ts";
+import { createTableLedgerSearch, filterOf } from "../../src/adapters/storage/ledger-search.ts";
 import { Fault } from "../../src/domain/fault.ts";
 import type { LedgerEntry, SignIntent } from "../../src/domain/sign-audit/ledger.ts";
 import { createLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { tableFaultAnswers } from "../../local/storage-faults.ts";
 import * as world from "../../local/world.ts";
-import { createTableLedger } from "../../src/adapters/table-ledger.ts";
+import { createTableLedger } from "../../src/adapters/storage/ledger-writer.ts";
 import type { KeyholdEvent } from "../../src/domain/events.ts";
 import { Fault } from "../../src/domain/fault.ts";
 import type { SignOutcome } from "../../src/domain/sign-audit/ledger.ts";

@@ -2,13 +2,13 @@ import { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RestError, TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import type { RecordEvent } from "../domain/events.ts";
-import { Fault } from "../domain/fault.ts";
-import type { Guid } from "../domain/guid.ts";
-import type { Ledger } from "../domain/sign-audit/ledger.ts";
-import { errorClass } from "./azure/error-class.ts";
-import { parseRetryAfter } from "./azure/retry-after.ts";
-import { tableErrorCode } from "./azure/table-error-code.ts";
+import type { RecordEvent } from "../../domain/events.ts";
+import { Fault } from "../../domain/fault.ts";
+import type { Guid } from "../../domain/guid.ts";
+import type { Ledger } from "../../domain/sign-audit/ledger.ts";
+import { errorClass } from "../azure/error-class.ts";
+import { parseRetryAfter } from "../azure/retry-after.ts";
+import { tableErrorCode } from "../azure/table-error-code.ts";
 import { intentEntity, outcomeEntity } from "./ledger-entity.ts";
 
 /** Milliseconds for one write. */

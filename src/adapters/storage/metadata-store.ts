@@ -1,7 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import { ContainerClient, RestError } from "@azure/storage-blob";
-import type { LastKnownGood } from "../domain/metadata/last-known-good.ts";
-import type { MetadataStore } from "../domain/metadata/ports.ts";
+import type { LastKnownGood } from "../../domain/metadata/last-known-good.ts";
+import type { MetadataStore } from "../../domain/metadata/ports.ts";
 
 /** Milliseconds. */
 const timeoutMs = 5_000;
