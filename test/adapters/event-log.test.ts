@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createEventLog } from "../../src/adapters/event-log.ts";
+import { createEventLog } from "../../src/adapters/telemetry/event-log.ts";
 import type { KeyholdEvent } from "../../src/domain/events.ts";
 import { startMs } from "../fakes/clock.ts";
 import { clientId, contosoId, graphScope } from "../fixtures/ids.ts";

@@ -1,4 +1,4 @@
-import { createTelemetry, type Tuning } from "../../src/adapters/telemetry.ts";
+import { createTelemetry, type Tuning } from "../../src/adapters/telemetry/telemetry.ts";
 import type { KeyholdEvent } from "../../src/domain/events.ts";
 import { startMs } from "../fakes/clock.ts";
 import { clientId, contosoId, graphScope } from "../fixtures/ids.ts";

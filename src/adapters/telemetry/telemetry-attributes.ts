@@ -1,4 +1,4 @@
-import type { KeyholdEvent } from "../domain/events.ts";
+import type { KeyholdEvent } from "../../domain/events.ts";
 
 /**
  * The members of an event as a custom event's flat properties: `refusal.reason`, `fault.code`; lists joined. The union

@@ -1,4 +1,4 @@
-import type { KeyholdEvent, RecordEvent } from "../domain/events.ts";
+import type { KeyholdEvent, RecordEvent } from "../../domain/events.ts";
 
 /** Where operators should look first. */
 function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {

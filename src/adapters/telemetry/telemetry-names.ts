@@ -1,4 +1,4 @@
-import type { KeyholdEvent } from "../domain/events.ts";
+import type { KeyholdEvent } from "../../domain/events.ts";
 
 /**
  * Every name that arrives in Application Insights: alert rules and workbooks may use these and no others. An event

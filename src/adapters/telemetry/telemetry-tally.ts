@@ -1,4 +1,4 @@
-import type { KeyholdEvent } from "../domain/events.ts";
+import type { KeyholdEvent } from "../../domain/events.ts";
 import type { TimedEvent } from "./telemetry-queue.ts";
 
 /**

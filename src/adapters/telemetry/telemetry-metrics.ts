@@ -1,4 +1,4 @@
-import type { KeyholdEvent } from "../domain/events.ts";
+import type { KeyholdEvent } from "../../domain/events.ts";
 import type { MetricName } from "./telemetry-names.ts";
 
 /** One value of one metric. Dimensions are of closed or short lists: no caller can make new time series. */

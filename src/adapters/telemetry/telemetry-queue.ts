@@ -1,4 +1,4 @@
-import type { KeyholdEvent } from "../domain/events.ts";
+import type { KeyholdEvent } from "../../domain/events.ts";
 import type { Span, SpanContext } from "./trace.ts";
 
 /** An event with the moment at which it happened, which is not that at which it is sent. */
