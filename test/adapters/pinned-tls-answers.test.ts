@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect, type LookupFunction, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { createPinnedFetch, type PinnedFetchOptions } from "../../src/adapters/pinned-tls.ts";
+import { createPinnedFetch, type PinnedFetchOptions } from "../../src/adapters/tls/pinned-get.ts";
 import type { TransportRefusal } from "../../src/domain/metadata/transport-refusal.ts";
 import { entraHost, makeLeaf, makeRoot } from "../fixtures/tls-pki.ts";
 import { answer, loopback, type Respond, raw, startTcpServer, startTlsServer } from "../fixtures/tls-server.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Agent, get as plainGet } from "node:https";
 import { describe, mock, test } from "node:test";
 import { connect, TLSSocket } from "node:tls";
-import { createPinnedFetch, type PinnedFetchOptions } from "../../src/adapters/pinned-tls.ts";
+import { createPinnedFetch, type PinnedFetchOptions } from "../../src/adapters/tls/pinned-get.ts";
 import type { TransportRefusal } from "../../src/domain/metadata/transport-refusal.ts";
 import { entraHost, type Identity, make, makeIntermediate, makeLeaf, makeRoot } from "../fixtures/tls-pki.ts";
 import { answer, loopback, startTcpServer, startTlsServer } from "../fixtures/tls-server.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { describe, test } from "node:test";
-import { parseTrustedRoots, TrustedRootsError, vendoredRoots } from "../../src/adapters/trusted-roots.ts";
-import { vendoredRootList } from "../../src/adapters/vendored-roots.ts";
+import { parseTrustedRoots, TrustedRootsError, vendoredRoots } from "../../src/adapters/tls/trusted-roots.ts";
+import { vendoredRootList } from "../../src/adapters/tls/vendored-roots.ts";
 import { type Identity, make, makeIntermediate, makeLeaf, makeRoot } from "../fixtures/tls-pki.ts";
 
 const nowMs = Date.now();

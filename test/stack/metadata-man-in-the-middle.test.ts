@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { createAttackerCertificates, type LeafKind } from "../../local/attacker-certificates.ts";
 import { forgeFederationMetadata } from "../../local/entra/forged-metadata.ts";
 import { type EvilAnswer, startManInTheMiddle } from "../../local/man-in-the-middle.ts";
-import { createPinnedFetch } from "../../src/adapters/pinned-tls.ts";
+import { createPinnedFetch } from "../../src/adapters/tls/pinned-get.ts";
 import { clouds } from "../../src/domain/cloud.ts";
 import { createMetadataWorld, eventsNamed, homeTenantId, hourMs } from "../fixtures/metadata-world.ts";
 

@@ -1,8 +1,8 @@
 import type { TokenCredential } from "@azure/identity";
 import { createApplicationDirectory } from "../../adapters/graph/application-directory.ts";
 import { createVaultLogReader } from "../../adapters/log-analytics/reader.ts";
-import { createMetadataTransport } from "../../adapters/metadata-transport.ts";
 import { createTableAuditStore } from "../../adapters/storage/audit-store.ts";
+import { createMetadataTransport } from "../../adapters/tls/metadata-transport.ts";
 import type { AccessPolicy } from "../../domain/issuing/access-policy.ts";
 import type { Connection } from "../connection.ts";
 import { createRest, vaultScope } from "../rest.ts";

@@ -14,8 +14,8 @@ import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import type { LookupFunction } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { TransportRefusal } from "../domain/metadata/transport-refusal.ts";
-import { ok, type Result, refuse } from "../domain/result.ts";
+import type { TransportRefusal } from "../../domain/metadata/transport-refusal.ts";
+import { ok, type Result, refuse } from "../../domain/result.ts";
 import { parseTrustedRoots } from "./trusted-roots.ts";
 import { type Chain, verifiedChain } from "./verified-chain.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import type { Cloud } from "../domain/cloud.ts";
-import type { MetadataTransport } from "../domain/metadata/ports.ts";
-import { createPinnedFetch } from "./pinned-tls.ts";
+import type { Cloud } from "../../domain/cloud.ts";
+import type { MetadataTransport } from "../../domain/metadata/ports.ts";
+import { createPinnedFetch } from "./pinned-get.ts";
 import { parseTrustedRoots, TrustedRootsError, vendoredRoots } from "./trusted-roots.ts";
 
 /** Once more where the network or the other side failed; a document is looked at again in an hour anyway. */
