@@ -19,7 +19,7 @@ import { createEventLog } from "./adapters/telemetry/event-log.ts";
 import { createLineWriter } from "./adapters/telemetry/line-writer.ts";
 import { createTelemetry } from "./adapters/telemetry/telemetry.ts";
 import { createMetadataTransport } from "./adapters/tls/metadata-transport.ts";
-import { signXml, verifyFederationMetadata } from "./adapters/xml-on-first-use.ts";
+import { signXml, verifyFederationMetadata } from "./adapters/xml/on-first-use.ts";
 import { ConfigurationError, readConfig } from "./config.ts";
 import { type CheckPorts, checkCredentials } from "./domain/credentials/check-credentials.ts";
 import { createCurrentCredentials } from "./domain/credentials/current-credentials.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { registerHooks } from "node:module";
 import { test } from "node:test";
-import { signXml } from "../../src/adapters/xml-on-first-use.ts";
+import { signXml } from "../../src/adapters/xml/on-first-use.ts";
 import { createMetadataWorld, eventsNamed, homeTenantId } from "../fixtures/metadata-world.ts";
 
 /** A deployment of which the files with the XML side are missing, until it is mended. */

@@ -1,4 +1,4 @@
-import { verifyFederationMetadata } from "../../adapters/xml-on-first-use.ts";
+import { verifyFederationMetadata } from "../../adapters/xml/on-first-use.ts";
 import type { KeyholdEvent } from "../../domain/events.ts";
 import type { LastKnownGood } from "../../domain/metadata/last-known-good.ts";
 import { refreshSource } from "../../domain/metadata/refresh-source.ts";

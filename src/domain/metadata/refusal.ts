@@ -5,7 +5,7 @@ import type { TransportRefusal } from "./transport-refusal.ts";
  * words, numbers and thumbprints only: what stands in a refused document is not repeated to logs or operators.
  */
 
-/** The bytes are not the small part of XML that we read (adapters/xml-document.ts). */
+/** The bytes are not the small part of XML that we read (adapters/xml/document.ts). */
 export type XmlRefusal =
   | { reason: "document_too_large"; maxBytes: number }
   | { reason: "document_not_utf8" }
@@ -22,7 +22,7 @@ export type XmlRefusal =
   /** The code that reads XML is not there: a broken deployment, and nothing about the document. */
   | { reason: "verifier_not_loaded" };
 
-/** The signature is not the one enveloped signature over the root by a listed key (adapters/xml-signature.ts). */
+/** The signature is not the one enveloped signature over the root by a listed key (adapters/xml/signature.ts). */
 export type SignatureRefusal =
   | { reason: "root_not_entity_descriptor" }
   | { reason: "root_id_not_valid" }

@@ -8,9 +8,9 @@
  */
 import { createHash, type KeyObject, X509Certificate } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import type { FederationMetadata, MetadataCertificate } from "../domain/metadata/federation-metadata.ts";
-import type { DescriptorName, MetadataRefusal } from "../domain/metadata/refusal.ts";
-import { ok, type Result, refuse } from "../domain/result.ts";
+import type { FederationMetadata, MetadataCertificate } from "../../domain/metadata/federation-metadata.ts";
+import type { DescriptorName, MetadataRefusal } from "../../domain/metadata/refusal.ts";
+import { ok, type Result, refuse } from "../../domain/result.ts";
 import {
   attributesOf,
   childrenOf,
@@ -21,8 +21,8 @@ import {
   parseXml,
   readBase64,
   type XmlElement,
-} from "./xml-document.ts";
-import { findSignature, idOf, signatureNamespace, verifySignature } from "./xml-signature.ts";
+} from "./document.ts";
+import { findSignature, idOf, signatureNamespace, verifySignature } from "./signature.ts";
 
 /** Entra's documents have about 20 KB. */
 export const maxMetadataBytes = 1_048_576;

@@ -11,7 +11,7 @@
  */
 // @ts-expect-error: the types of the package bring the DOM of browsers into every file of the program
 import { DOMParser as UntypedParser } from "@xmldom/xmldom/lib/index.js";
-import type { MetadataRefusal } from "../domain/metadata/refusal.ts";
+import type { MetadataRefusal } from "../../domain/metadata/refusal.ts";
 
 /** What we use of the DOM. xmldom gives an empty text for an attribute that is not there. */
 export interface XmlNode {

@@ -18,7 +18,7 @@ import {
   readBase64,
   type XmlAttribute,
   type XmlElement,
-} from "./xml-document.ts";
+} from "./document.ts";
 
 export const signatureNamespace = "http://www.w3.org/2000/09/xmldsig#";
 const enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";

@@ -1,16 +1,16 @@
-import type { VerifyFederationMetadata } from "../domain/metadata/ports.ts";
-import type { SignXml } from "../domain/metadata/publish-idp.ts";
-import { refuse } from "../domain/result.ts";
+import type { VerifyFederationMetadata } from "../../domain/metadata/ports.ts";
+import type { SignXml } from "../../domain/metadata/publish-idp.ts";
+import { refuse } from "../../domain/result.ts";
 
 /**
  * The XML side of metadata, loaded when the first document is there: a token is issued with the keys that are stored,
  * and a cold start pays for all that is loaded before the first answer.
  */
 export const verifyFederationMetadata: VerifyFederationMetadata = async (body) => {
-  const loaded = await import("./federation-metadata-xml.ts").catch(() => undefined);
+  const loaded = await import("./federation-metadata.ts").catch(() => undefined);
   // Nothing was read, so nothing is taken: what is known stays, and the other documents are judged as ever.
   return loaded?.verifyFederationMetadata(body) ?? refuse({ reason: "verifier_not_loaded" });
 };
 
 /** Rejects before anything is signed where it cannot be loaded. */
-export const signXml: SignXml = async (...document) => (await import("./xml-publisher.ts")).signXml(...document);
+export const signXml: SignXml = async (...document) => (await import("./publisher.ts")).signXml(...document);
