@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { windowsPerHour } from "../src/domain/sign-audit/sign-rate.ts";
+import { windowsPerHour } from "../src/domain/audit/sign-rate.ts";
 import { bestPossible } from "./baseline/best-possible.ts";
 import { chartOf } from "./baseline/chart.ts";
 import { evaluate, judgeYear } from "./baseline/evaluate.ts";

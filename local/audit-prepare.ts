@@ -5,7 +5,7 @@
 import { TableClient } from "@azure/data-tables";
 import { ManagedIdentityCredential } from "@azure/identity";
 import { createTableAuditStore } from "../src/adapters/storage/audit-store.ts";
-import { weekMs, windowMs } from "../src/domain/sign-audit/sign-rate.ts";
+import { weekMs, windowMs } from "../src/domain/audit/sign-rate.ts";
 import { client, identities } from "./world.ts";
 
 const [, , signsText = "0"] = process.argv;

@@ -21,6 +21,7 @@ import { createTelemetry } from "./adapters/telemetry/telemetry.ts";
 import { createMetadataTransport } from "./adapters/tls/metadata-transport.ts";
 import { signXml, verifyFederationMetadata } from "./adapters/xml/on-first-use.ts";
 import { ConfigurationError, readConfig } from "./config.ts";
+import { type SignAuditPorts, signAuditRun } from "./domain/audit/run.ts";
 import { type CheckPorts, checkCredentials } from "./domain/credentials/check-credentials.ts";
 import { createCurrentCredentials } from "./domain/credentials/current-credentials.ts";
 import type { RecordEvent } from "./domain/events.ts";
@@ -32,7 +33,6 @@ import { createMintBudget } from "./domain/issuing/mint-budget.ts";
 import { createTokenCache } from "./domain/issuing/token-cache.ts";
 import { createMetadataKeeper } from "./domain/metadata/metadata-keeper.ts";
 import { createIdpPublisher } from "./domain/metadata/publish-idp.ts";
-import { type SignAuditPorts, signAuditRun } from "./domain/sign-audit/run-audit.ts";
 
 /** The whole app on one screen: settings -> adapters -> what the functions use. Throws at load if anything is bad. */
 const config = readConfig();

@@ -1,4 +1,4 @@
-import { hourMs, type JudgedWindow } from "../../src/domain/sign-audit/sign-rate.ts";
+import { hourMs, type JudgedWindow } from "../../src/domain/audit/sign-rate.ts";
 
 const [width, height, left, top, bottom] = [960, 300, 44, 40, 26];
 

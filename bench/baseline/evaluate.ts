@@ -1,4 +1,4 @@
-import type { JudgedWindow, SignHistory } from "../../src/domain/sign-audit/sign-rate.ts";
+import type { JudgedWindow, SignHistory } from "../../src/domain/audit/sign-rate.ts";
 import { type Found, incidents, inject } from "./incidents.ts";
 import { type Random, randomOf } from "./random.ts";
 import { replay } from "./replay.ts";

@@ -5,7 +5,7 @@ import {
   weekMs,
   windowMs,
   windowsPerHour,
-} from "../../src/domain/sign-audit/sign-rate.ts";
+} from "../../src/domain/audit/sign-rate.ts";
 import type { Random } from "./random.ts";
 import { replay } from "./replay.ts";
 import { indexOf, isBusinessHour, type Profile, type SyntheticYear, yearEndMs, yearStartMs } from "./synthetic-year.ts";

@@ -1,12 +1,6 @@
-import { bandOf } from "../../src/domain/sign-audit/baseline.ts";
-import {
-  type Band,
-  hourMs,
-  type JudgedWindow,
-  type SignHistory,
-  windowMs,
-} from "../../src/domain/sign-audit/sign-rate.ts";
-import { judge, opensEpisode } from "../../src/domain/sign-audit/sign-rate-verdict.ts";
+import { bandOf } from "../../src/domain/audit/baseline.ts";
+import { type Band, hourMs, type JudgedWindow, type SignHistory, windowMs } from "../../src/domain/audit/sign-rate.ts";
+import { judge, opensEpisode } from "../../src/domain/audit/sign-rate-verdict.ts";
 
 /** What the app would have done: every window judged in order, with nothing known but what came before it. */
 export interface Replay {

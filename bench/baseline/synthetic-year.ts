@@ -1,4 +1,4 @@
-import { hourMs, weekMs, windowMs, windowsPerHour } from "../../src/domain/sign-audit/sign-rate.ts";
+import { hourMs, weekMs, windowMs, windowsPerHour } from "../../src/domain/audit/sign-rate.ts";
 import type { Random } from "./random.ts";
 
 /**

@@ -9,7 +9,7 @@ import {
   yearEndMs,
   yearStartMs,
 } from "../../bench/baseline/synthetic-year.ts";
-import { windowMs, windowsPerHour } from "../../src/domain/sign-audit/sign-rate.ts";
+import { windowMs, windowsPerHour } from "../../src/domain/audit/sign-rate.ts";
 import type { Year } from "./snapshot.ts";
 
 const seed = 20_270_101;

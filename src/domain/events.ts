@@ -1,3 +1,5 @@
+import type { Finding, FindingKind } from "./audit/findings.ts";
+import type { Band, SignRateVerdict } from "./audit/sign-rate.ts";
 import type { CertificateRecord } from "./credentials/credential-state.ts";
 import type { CertificateFacts } from "./credentials/describe-certificate.ts";
 import type { DriftFinding } from "./credentials/drift.ts";
@@ -7,8 +9,6 @@ import type { Guid } from "./guid.ts";
 import type { Refusal } from "./issuing/refusal.ts";
 import type { Continuity } from "./metadata/continuity.ts";
 import type { MetadataRefusal } from "./metadata/refusal.ts";
-import type { Finding, FindingKind } from "./sign-audit/finding.ts";
-import type { Band, SignRateVerdict } from "./sign-audit/sign-rate.ts";
 
 /**
  * What happened, for operators. A closed list of names and fields: what is not here cannot be logged, so no token,

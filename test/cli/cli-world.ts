@@ -4,16 +4,16 @@ import type { ExitCode } from "../../src/cli/command-problem.ts";
 import type { Connection, ConnectOptions } from "../../src/cli/connection.ts";
 import type { PolicyPlace } from "../../src/cli/policy/policy-place.ts";
 import { runCommandLine } from "../../src/cli/program.ts";
-import { clouds } from "../../src/domain/cloud.ts";
-import { Fault } from "../../src/domain/fault.ts";
-import { ok, type Result } from "../../src/domain/result.ts";
-import type { LedgerEntry } from "../../src/domain/sign-audit/ledger.ts";
 import {
   type LedgerQuery,
   type LedgerSearch,
   matchesQuery,
   type UnreadableRow,
-} from "../../src/domain/sign-audit/ledger-query.ts";
+} from "../../src/domain/audit/ledger-search.ts";
+import { clouds } from "../../src/domain/cloud.ts";
+import { Fault } from "../../src/domain/fault.ts";
+import { ok, type Result } from "../../src/domain/result.ts";
+import type { LedgerEntry } from "../../src/domain/sign-audit/ledger.ts";
 import { startMs } from "../fakes/clock.ts";
 import { createFakeCredentialStore } from "../fakes/credential-store.ts";
 import { createFakeMetadataStore } from "../fakes/metadata-store.ts";

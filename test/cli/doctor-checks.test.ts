@@ -6,11 +6,11 @@ import { type Check, type CheckResult, green, grey, red, runChecks } from "../..
 import { doctorChecks, doctorReport } from "../../src/cli/doctor/command.ts";
 import { kindOfAddress } from "../../src/cli/doctor/network.ts";
 import type { DoctorPorts, Probe } from "../../src/cli/doctor/ports.ts";
+import type { AuditStore } from "../../src/domain/audit/ports.ts";
+import { VaultLogUnavailable } from "../../src/domain/audit/vault-log-reader-port.ts";
 import { clouds } from "../../src/domain/cloud.ts";
 import { ApplicationDirectoryError } from "../../src/domain/credentials/ports.ts";
 import { refuse } from "../../src/domain/result.ts";
-import type { AuditStore } from "../../src/domain/sign-audit/audit-store.ts";
-import { VaultLogUnavailable } from "../../src/domain/sign-audit/vault-log-reader-port.ts";
 import { startMs } from "../fakes/clock.ts";
 import { createFakeCredentialStore } from "../fakes/credential-store.ts";
 import { createFakeMetadataStore } from "../fakes/metadata-store.ts";

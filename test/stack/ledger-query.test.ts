@@ -5,16 +5,16 @@ import { ledgerPartitions, partitionOf } from "../../src/adapters/storage/ledger
 import { createTableLedgerReader } from "../../src/adapters/storage/ledger-reader.ts";
 import { createTableLedgerRetention } from "../../src/adapters/storage/ledger-retention.ts";
 import { createTableLedgerSearch, filterOf } from "../../src/adapters/storage/ledger-search.ts";
-import { Fault } from "../../src/domain/fault.ts";
-import type { LedgerEntry, SignIntent } from "../../src/domain/sign-audit/ledger.ts";
-import { createLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";
 import {
   hourMs,
   type LedgerQuery,
   matchesQuery,
   queryOfId,
   type UnreadableRow,
-} from "../../src/domain/sign-audit/ledger-query.ts";
+} from "../../src/domain/audit/ledger-search.ts";
+import { Fault } from "../../src/domain/fault.ts";
+import type { LedgerEntry, SignIntent } from "../../src/domain/sign-audit/ledger.ts";
+import { createLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";
 import { exporterObjectId, fabrikamId, unknownClientId } from "../fixtures/ids.ts";
 import { outcomes, pasted, tokenIntent } from "../fixtures/ledger.ts";
 import { ledgerAccess } from "./ledger-access.ts";

@@ -1,6 +1,6 @@
 /** How often the client's key signs right now, from the vault's log. */
-import { bandOf } from "../../../src/domain/sign-audit/baseline.ts";
-import { windowMs } from "../../../src/domain/sign-audit/sign-rate.ts";
+import { bandOf } from "../../../src/domain/audit/baseline.ts";
+import { windowMs } from "../../../src/domain/audit/sign-rate.ts";
 import type { AuditEvent } from "../../key-vault/audit-log.ts";
 import { client } from "../../world.ts";
 import type { LiveRate } from "../snapshot.ts";

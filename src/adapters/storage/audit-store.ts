@@ -1,9 +1,9 @@
 import { RestError, TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import type { AuditStore } from "../../domain/sign-audit/audit-store.ts";
-import type { AuditState } from "../../domain/sign-audit/audit-windows.ts";
-import type { Finding } from "../../domain/sign-audit/finding.ts";
-import type { JudgedWindow } from "../../domain/sign-audit/sign-rate.ts";
+import type { Finding } from "../../domain/audit/findings.ts";
+import type { AuditStore } from "../../domain/audit/ports.ts";
+import type { JudgedWindow } from "../../domain/audit/sign-rate.ts";
+import type { AuditState } from "../../domain/audit/windows.ts";
 
 /**
  * State, findings and rates of the audit in one Azure table. Findings lie by window, so that a repeated evaluation

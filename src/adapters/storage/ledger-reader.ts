@@ -1,10 +1,10 @@
 import { odata, TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
+import type { LedgerRow } from "../../domain/audit/findings.ts";
+import { hourMs } from "../../domain/audit/ledger-search.ts";
+import type { LedgerReader } from "../../domain/audit/ports.ts";
 import { parseGuid } from "../../domain/guid.ts";
-import type { LedgerReader } from "../../domain/sign-audit/audit-store.ts";
-import type { LedgerRow } from "../../domain/sign-audit/finding.ts";
 import { timeOfLedgerId } from "../../domain/sign-audit/ledger-id.ts";
-import { hourMs } from "../../domain/sign-audit/ledger-query.ts";
 import { keyAt, ledgerPartitions } from "./ledger-partition.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { RestError, TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import type { LedgerRetention } from "../../domain/sign-audit/audit-store.ts";
+import type { LedgerRetention } from "../../domain/audit/ports.ts";
 import { hourOf } from "./ledger-partition.ts";
 
 /** Of one run. At a run every five minutes that is half a million a day. */

@@ -1,9 +1,5 @@
 import { odata, RestError, TableClient, type TableEntityResult } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import { Fault } from "../../domain/fault.ts";
-import type { Guid } from "../../domain/guid.ts";
-import type { Result } from "../../domain/result.ts";
-import type { LedgerEntry } from "../../domain/sign-audit/ledger.ts";
 import {
   hourMs,
   hoursOf,
@@ -11,7 +7,11 @@ import {
   type LedgerSearch,
   matchesQuery,
   type UnreadableRow,
-} from "../../domain/sign-audit/ledger-query.ts";
+} from "../../domain/audit/ledger-search.ts";
+import { Fault } from "../../domain/fault.ts";
+import type { Guid } from "../../domain/guid.ts";
+import type { Result } from "../../domain/result.ts";
+import type { LedgerEntry } from "../../domain/sign-audit/ledger.ts";
 import { errorClass } from "../azure/error-class.ts";
 import { tableErrorCode } from "../azure/table-error-code.ts";
 import { ledgerProperties, parseLedgerEntity } from "./ledger-entity.ts";

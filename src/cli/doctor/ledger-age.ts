@@ -1,4 +1,4 @@
-import type { LedgerSearch } from "../../domain/sign-audit/ledger-query.ts";
+import type { LedgerSearch } from "../../domain/audit/ledger-search.ts";
 
 const monthMs = 30 * 86_400_000;
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { windowMs } from "../../../src/domain/audit/sign-rate.ts";
 import {
   type AuditState,
   arrivalsToRead,
@@ -10,8 +11,7 @@ import {
   planWindows,
   settleMs,
   startAuditing,
-} from "../../../src/domain/sign-audit/audit-windows.ts";
-import { windowMs } from "../../../src/domain/sign-audit/sign-rate.ts";
+} from "../../../src/domain/audit/windows.ts";
 import { holds } from "../../fixtures/property.ts";
 import { at, dayMs, evaluate, hourMs } from "../../fixtures/sign-audit.ts";
 import {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { bandOf, defaultColdStartHigh } from "../../../src/domain/sign-audit/baseline.ts";
+import { bandOf, defaultColdStartHigh } from "../../../src/domain/audit/baseline.ts";
 import {
   type Band,
   highestUsual,
@@ -12,8 +12,8 @@ import {
   spans,
   weekMs,
   windowMs,
-} from "../../../src/domain/sign-audit/sign-rate.ts";
-import { judge, opensEpisode } from "../../../src/domain/sign-audit/sign-rate-verdict.ts";
+} from "../../../src/domain/audit/sign-rate.ts";
+import { judge, opensEpisode } from "../../../src/domain/audit/sign-rate-verdict.ts";
 import { holds } from "../../fixtures/property.ts";
 
 /** A Wednesday, 10:00 UTC. */

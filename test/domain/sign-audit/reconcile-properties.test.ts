@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { contextAfterMs, reconcile } from "../../../src/domain/sign-audit/reconcile.ts";
-import { windowMs } from "../../../src/domain/sign-audit/sign-rate.ts";
+import { contextAfterMs, reconcile } from "../../../src/domain/audit/reconcile.ts";
+import { windowMs } from "../../../src/domain/audit/sign-rate.ts";
 import { holds } from "../../fixtures/property.ts";
 import {
   at,

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { compareFindings, type Finding, type LedgerRow } from "../../../src/domain/audit/findings.ts";
+import type { VaultLogRow } from "../../../src/domain/audit/vault-log.ts";
 import {
   type AuditState,
   arrivalsToRead,
@@ -7,9 +9,7 @@ import {
   finalAgeMs,
   noteArrivals,
   planWindows,
-} from "../../../src/domain/sign-audit/audit-windows.ts";
-import { compareFindings, type Finding, type LedgerRow } from "../../../src/domain/sign-audit/finding.ts";
-import type { VaultLogRow } from "../../../src/domain/sign-audit/vault-log.ts";
+} from "../../../src/domain/audit/windows.ts";
 import { seed } from "../../fixtures/property.ts";
 import { at, evaluate, hourMs, intent, signature, signingObjectId, thiefAddress } from "../../fixtures/sign-audit.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { compareFindings, type LedgerRow } from "../../../src/domain/sign-audit/finding.ts";
-import { missingGraceMs, reconcile } from "../../../src/domain/sign-audit/reconcile.ts";
-import type { VaultLogRow } from "../../../src/domain/sign-audit/vault-log.ts";
+import { compareFindings, type LedgerRow } from "../../../src/domain/audit/findings.ts";
+import { missingGraceMs, reconcile } from "../../../src/domain/audit/reconcile.ts";
+import type { VaultLogRow } from "../../../src/domain/audit/vault-log.ts";
 import { at, evaluate, intent, ours, signature, strangerObjectId, thiefAddress } from "../../fixtures/sign-audit.ts";
 
 const issued = (vaultRequestId: string): Partial<LedgerRow> => ({ outcome: "issued", vaultRequestId });

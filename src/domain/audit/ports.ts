@@ -1,6 +1,6 @@
-import type { AuditState } from "./audit-windows.ts";
-import type { Finding, LedgerRow } from "./finding.ts";
+import type { Finding, LedgerRow } from "./findings.ts";
 import type { JudgedWindow } from "./sign-rate.ts";
+import type { AuditState } from "./windows.ts";
 
 /** Reads what the ledger holds. */
 export interface LedgerReader {

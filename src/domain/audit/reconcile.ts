@@ -1,3 +1,5 @@
+import { createFinding, type Finding, identityOf, type LedgerRow } from "./findings.ts";
+import { assignOpenIntents, chainStart, covers, coversAfterMs, coversBeforeMs } from "./open-intents.ts";
 import {
   compareText,
   hasRequestId,
@@ -10,9 +12,7 @@ import {
   saysSigned,
   sortedLedger,
   sortedVault,
-} from "./audit-rows.ts";
-import { createFinding, type Finding, identityOf, type LedgerRow } from "./finding.ts";
-import { assignOpenIntents, chainStart, covers, coversAfterMs, coversBeforeMs } from "./open-intents.ts";
+} from "./rows.ts";
 import type { VaultLogRow } from "./vault-log.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { identityOf, type LedgerRow } from "./finding.ts";
+import { identityOf, type LedgerRow } from "./findings.ts";
 import type { VaultLogRow } from "./vault-log.ts";
 
 /** What a single row of either record says, and both records in order. It compares none with another. */

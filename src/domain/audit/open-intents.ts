@@ -1,5 +1,5 @@
-import { keyOf } from "./audit-rows.ts";
-import type { LedgerRow } from "./finding.ts";
+import type { LedgerRow } from "./findings.ts";
+import { keyOf } from "./rows.ts";
 import type { VaultLogRow } from "./vault-log.ts";
 
 /**

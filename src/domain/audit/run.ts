@@ -1,5 +1,12 @@
 import type { RecordEvent } from "../events.ts";
-import type { AuditStore, LedgerReader, LedgerRetention } from "./audit-store.ts";
+import { bandOf } from "./baseline.ts";
+import { compareFindings, type Finding, type LedgerRow } from "./findings.ts";
+import type { AuditStore, LedgerReader, LedgerRetention } from "./ports.ts";
+import { contextAfterMs, contextBeforeMs, type Reconciliation, reconcile } from "./reconcile.ts";
+import { type JudgedWindow, weekMs } from "./sign-rate.ts";
+import { judge, opensEpisode } from "./sign-rate-verdict.ts";
+import type { VaultLogRow } from "./vault-log.ts";
+import { type VaultLogReader, VaultLogUnavailable } from "./vault-log-reader-port.ts";
 import {
   type AuditState,
   type AuditWindow,
@@ -8,14 +15,7 @@ import {
   noteArrivals,
   planWindows,
   startAuditing,
-} from "./audit-windows.ts";
-import { bandOf } from "./baseline.ts";
-import { compareFindings, type Finding, type LedgerRow } from "./finding.ts";
-import { contextAfterMs, contextBeforeMs, type Reconciliation, reconcile } from "./reconcile.ts";
-import { type JudgedWindow, weekMs } from "./sign-rate.ts";
-import { judge, opensEpisode } from "./sign-rate-verdict.ts";
-import type { VaultLogRow } from "./vault-log.ts";
-import { type VaultLogReader, VaultLogUnavailable } from "./vault-log-reader-port.ts";
+} from "./windows.ts";
 
 export interface SignAuditPorts {
   vaultLog: VaultLogReader;

@@ -1,7 +1,7 @@
 import type { Guid } from "../guid.ts";
 import type { Result } from "../result.ts";
-import type { LedgerEntry, SignOutcome, SignPurpose } from "./ledger.ts";
-import { timeOfLedgerId } from "./ledger-id.ts";
+import type { LedgerEntry, SignOutcome, SignPurpose } from "../sign-audit/ledger.ts";
+import { timeOfLedgerId } from "../sign-audit/ledger-id.ts";
 
 /** Who got what, and when. Everything that is given must hold. */
 export interface LedgerQuery {
