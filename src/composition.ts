@@ -25,14 +25,14 @@ import { type SignAuditPorts, signAuditRun } from "./domain/audit/run.ts";
 import { type CheckPorts, checkCredentials } from "./domain/credentials/check-credentials.ts";
 import { createCurrentCredentials } from "./domain/credentials/current-credentials.ts";
 import type { RecordEvent } from "./domain/events.ts";
-import { keyNamesOf } from "./domain/issuing/access-policy.ts";
-import { createCurrentPolicy } from "./domain/issuing/current-policy.ts";
 import { createFailureCache } from "./domain/issuing/failure-cache.ts";
 import type { IssuingContext } from "./domain/issuing/issue-token.ts";
 import { createMintBudget } from "./domain/issuing/mint-budget.ts";
 import { createTokenCache } from "./domain/issuing/token-cache.ts";
 import { createMetadataKeeper } from "./domain/metadata/metadata-keeper.ts";
 import { createIdpPublisher } from "./domain/metadata/publish-idp.ts";
+import { keyNamesOf } from "./domain/policy/access-policy.ts";
+import { createCurrentPolicy } from "./domain/policy/current-policy.ts";
 
 /** The whole app on one screen: settings -> adapters -> what the functions use. Throws at load if anything is bad. */
 const config = readConfig();

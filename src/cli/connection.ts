@@ -11,8 +11,8 @@ import { createMetadataStore } from "../adapters/storage/metadata-store.ts";
 import { type Config, ConfigurationError, readConfig } from "../config.ts";
 import type { LedgerSearch } from "../domain/audit/ledger-search.ts";
 import type { CredentialStore } from "../domain/credentials/credential-state.ts";
-import type { PolicyContext } from "../domain/issuing/policy-problem.ts";
 import type { MetadataStore } from "../domain/metadata/ports.ts";
+import type { PolicyContext } from "../domain/policy/problem.ts";
 import { CommandProblem } from "./command-problem.ts";
 import { type PolicyPlace, policyPlaceOf } from "./policy/policy-place.ts";
 

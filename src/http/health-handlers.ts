@@ -1,5 +1,5 @@
 import type { HttpHandler } from "@azure/functions";
-import type { CurrentPolicy } from "../domain/issuing/current-policy.ts";
+import type { CurrentPolicy } from "../domain/policy/current-policy.ts";
 import { noStore } from "./oauth-response.ts";
 
 export interface ReadinessOptions {

@@ -3,8 +3,8 @@ import { type Guid, parseGuid } from "../domain/guid.ts";
 import type { AssertionRequest } from "../domain/issuing/issue-assertion.ts";
 import type { TokenRequest } from "../domain/issuing/issue-token.ts";
 import type { RequestRefusal } from "../domain/issuing/refusal.ts";
-import { parseScope } from "../domain/issuing/scope.ts";
 import { ok, type Result, refuse } from "../domain/result.ts";
+import { parseScope } from "../domain/shared/scope.ts";
 import { accessTokenType, notSupported, type Presentation, presentedCallerToken } from "./caller-token.ts";
 import { type Parameters, readParameters } from "./read-parameters.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { PolicyDocument } from "../../src/domain/issuing/policy-document.ts";
+import type { PolicyDocument } from "../../src/domain/policy/document.ts";
 import * as ids from "../fixtures/ids.ts";
 import { named, validPolicy } from "../fixtures/policy.ts";
 import { createCliWorld } from "./cli-world.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { setMember } from "../../src/cli/policy/json-text.ts";
 import { filePlace } from "../../src/cli/policy/policy-place.ts";
-import type { PolicyDocument } from "../../src/domain/issuing/policy-document.ts";
+import type { PolicyDocument } from "../../src/domain/policy/document.ts";
 import { refuse } from "../../src/domain/result.ts";
 import { startMs } from "../fakes/clock.ts";
 import * as ids from "../fixtures/ids.ts";

@@ -1,6 +1,6 @@
-import type { AccessPolicy } from "../../src/domain/issuing/access-policy.ts";
-import type { PolicyReading, PolicySource } from "../../src/domain/issuing/current-policy.ts";
-import type { PolicyProblem } from "../../src/domain/issuing/policy-problem.ts";
+import type { AccessPolicy } from "../../src/domain/policy/access-policy.ts";
+import type { PolicyReading, PolicySource } from "../../src/domain/policy/current-policy.ts";
+import type { PolicyProblem } from "../../src/domain/policy/problem.ts";
 
 /** Where the policy lies. */
 export interface FakePolicySource extends PolicySource {

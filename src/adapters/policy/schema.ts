@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { PolicyDocument } from "../../domain/issuing/policy-document.ts";
-import type { PolicyProblem } from "../../domain/issuing/policy-problem.ts";
+import type { PolicyDocument } from "../../domain/policy/document.ts";
+import type { PolicyProblem } from "../../domain/policy/problem.ts";
 
 /**
  * The shape of the policy file. Strict: an unknown key is an error, for a misspelt one would silently grant or deny.

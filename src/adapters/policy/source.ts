@@ -1,6 +1,6 @@
-import { compilePolicy } from "../../domain/issuing/compile-policy.ts";
-import type { PolicySource } from "../../domain/issuing/current-policy.ts";
-import type { PolicyContext } from "../../domain/issuing/policy-problem.ts";
+import { compilePolicy } from "../../domain/policy/compile.ts";
+import type { PolicySource } from "../../domain/policy/current-policy.ts";
+import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { parsePolicyDocument } from "./schema.ts";
 
 /** The text of the policy, unless it is still the one with this ETag. Throws when it cannot be read. */

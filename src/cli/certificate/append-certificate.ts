@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import type { CertificateDocument, PolicyDocument } from "../../domain/issuing/policy-document.ts";
-import type { PolicyContext } from "../../domain/issuing/policy-problem.ts";
+import type { CertificateDocument, PolicyDocument } from "../../domain/policy/document.ts";
+import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { CommandProblem } from "../command-problem.ts";
 import { appendItem } from "../policy/json-text.ts";
 import { compileText, describeProblems, type LoadedPolicy } from "../policy/load-policy.ts";

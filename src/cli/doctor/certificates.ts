@@ -1,6 +1,6 @@
 import { expectedCredentials, findDrift } from "../../domain/credentials/drift.ts";
 import { ApplicationDirectoryError } from "../../domain/credentials/ports.ts";
-import type { ClientRule } from "../../domain/issuing/access-policy.ts";
+import type { ClientRule } from "../../domain/policy/access-policy.ts";
 import { certificateStatuses } from "../credentials-status.ts";
 import { duration, plural, printable } from "../printable.ts";
 import { type Check, green, grey, red } from "./check.ts";

@@ -3,7 +3,7 @@ import { createApplicationDirectory } from "../../adapters/graph/application-dir
 import { createVaultLogReader } from "../../adapters/log-analytics/reader.ts";
 import { createTableAuditStore } from "../../adapters/storage/audit-store.ts";
 import { createMetadataTransport } from "../../adapters/tls/metadata-transport.ts";
-import type { AccessPolicy } from "../../domain/issuing/access-policy.ts";
+import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
 import type { Connection } from "../connection.ts";
 import { createRest, vaultScope } from "../rest.ts";
 import { azureHosts, createNetwork } from "./network.ts";

@@ -4,8 +4,8 @@ import type { AuditStore } from "../../domain/audit/ports.ts";
 import type { VaultLogReader } from "../../domain/audit/vault-log-reader-port.ts";
 import type { CredentialStore } from "../../domain/credentials/credential-state.ts";
 import type { ApplicationDirectory } from "../../domain/credentials/ports.ts";
-import type { AccessPolicy } from "../../domain/issuing/access-policy.ts";
 import type { MetadataStore, MetadataTransport } from "../../domain/metadata/ports.ts";
+import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
 import type { RestAnswer, RestRequest } from "../rest.ts";
 
 /** What `doctor` looks at. A port that is undefined needs an identity that is not here. */

@@ -1,5 +1,5 @@
-import type { AccessPolicy } from "../../domain/issuing/access-policy.ts";
-import type { PolicyContext } from "../../domain/issuing/policy-problem.ts";
+import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
+import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { exitCodes, type Report } from "../command-problem.ts";
 import { plural, printable } from "../printable.ts";
 import { compileText, describeProblems, readPolicyText } from "./load-policy.ts";

@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
 import { clouds } from "../../domain/cloud.ts";
 import { parseGuid } from "../../domain/guid.ts";
-import type { Ask } from "../../domain/issuing/access-policy.ts";
-import type { PolicyDocument } from "../../domain/issuing/policy-document.ts";
-import { parseScope } from "../../domain/issuing/scope.ts";
+import type { Ask } from "../../domain/policy/access-policy.ts";
+import type { PolicyDocument } from "../../domain/policy/document.ts";
+import { parseScope } from "../../domain/shared/scope.ts";
 import type { CommandContext } from "../command-context.ts";
 import { CommandProblem } from "../command-problem.ts";
 import { requireGuid } from "../options.ts";

@@ -1,8 +1,8 @@
-import { type Ask, authorize } from "../../domain/issuing/access-policy.ts";
-import { compilePolicy } from "../../domain/issuing/compile-policy.ts";
-import type { PolicyDocument } from "../../domain/issuing/policy-document.ts";
-import type { PolicyContext, PolicyProblem } from "../../domain/issuing/policy-problem.ts";
 import type { GrantRefusal } from "../../domain/issuing/refusal.ts";
+import { type Ask, authorize } from "../../domain/policy/access-policy.ts";
+import { compilePolicy } from "../../domain/policy/compile.ts";
+import type { PolicyDocument } from "../../domain/policy/document.ts";
+import type { PolicyContext, PolicyProblem } from "../../domain/policy/problem.ts";
 import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
 import { type Obstacle, obstacleOf, type Question, type Subjects } from "./obstacle.ts";
 

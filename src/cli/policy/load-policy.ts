@@ -1,9 +1,9 @@
 import { errorClass } from "../../adapters/azure/error-class.ts";
 import { parsePolicyDocument } from "../../adapters/policy/schema.ts";
-import type { AccessPolicy } from "../../domain/issuing/access-policy.ts";
-import { compilePolicy } from "../../domain/issuing/compile-policy.ts";
-import type { PolicyDocument } from "../../domain/issuing/policy-document.ts";
-import type { PolicyContext, PolicyProblem } from "../../domain/issuing/policy-problem.ts";
+import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
+import { compilePolicy } from "../../domain/policy/compile.ts";
+import type { PolicyDocument } from "../../domain/policy/document.ts";
+import type { PolicyContext, PolicyProblem } from "../../domain/policy/problem.ts";
 import { CommandProblem } from "../command-problem.ts";
 import { printable } from "../printable.ts";
 import { isNotSignedIn, notSignedInProblem } from "../sign-in.ts";

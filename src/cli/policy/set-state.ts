@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { errorClass } from "../../adapters/azure/error-class.ts";
 import type { LedgerSearch } from "../../domain/audit/ledger-search.ts";
-import type { PolicyContext } from "../../domain/issuing/policy-problem.ts";
+import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
 import { printable } from "../printable.ts";
 import { type Entry, type EntryKind, requireEntry } from "./find-entry.ts";

@@ -1,8 +1,8 @@
 import type { Guid } from "../guid.ts";
+import { type Ask, type Authorization, authorize } from "../policy/access-policy.ts";
+import type { CurrentPolicy } from "../policy/current-policy.ts";
 import { ok, type Result } from "../result.ts";
-import { type Ask, type Authorization, authorize } from "./access-policy.ts";
 import type { CallerVerifier } from "./caller.ts";
-import type { CurrentPolicy } from "./current-policy.ts";
 import type { CallerRefusal, GrantRefusal } from "./refusal.ts";
 
 /** A request that is well formed; who sent it and whether they may is not known yet. */

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { Fault } from "../fault.ts";
 import type { Guid } from "../guid.ts";
+import type { Authorization } from "../policy/access-policy.ts";
 import { ok, type Result } from "../result.ts";
-import type { Authorization } from "./access-policy.ts";
 import { admit } from "./admit.ts";
 import type { IssuingContext } from "./issue-token.ts";
 import { mintDeadlineMs, sign } from "./mint.ts";

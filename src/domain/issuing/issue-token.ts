@@ -2,18 +2,18 @@ import type { Cloud } from "../cloud.ts";
 import type { RecordEvent } from "../events.ts";
 import { Fault } from "../fault.ts";
 import type { Guid } from "../guid.ts";
+import type { Authorization, CallerRule } from "../policy/access-policy.ts";
+import type { CurrentPolicy } from "../policy/current-policy.ts";
 import { ok, type Result } from "../result.ts";
-import type { Authorization, CallerRule } from "./access-policy.ts";
+import type { Scope } from "../shared/scope.ts";
 import { admit } from "./admit.ts";
 import type { CallerVerifier } from "./caller.ts";
-import type { CurrentPolicy } from "./current-policy.ts";
 import type { TokenOrder } from "./exchange.ts";
 import type { FailureCache } from "./failure-cache.ts";
 import { mint } from "./mint.ts";
 import type { MintBudget } from "./mint-budget.ts";
 import type { IssuingPorts } from "./ports.ts";
 import type { Refusal } from "./refusal.ts";
-import type { Scope } from "./scope.ts";
 import { type CachedToken, type TokenCache, tokenCacheKey } from "./token-cache.ts";
 
 export interface TokenRequest {

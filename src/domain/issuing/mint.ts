@@ -1,7 +1,7 @@
 import { Fault } from "../fault.ts";
 import type { Guid } from "../guid.ts";
+import type { ClientRule } from "../policy/access-policy.ts";
 import type { Result } from "../result.ts";
-import type { ClientRule } from "./access-policy.ts";
 import { exchange, type MintedToken, type TokenOrder } from "./exchange.ts";
 import type { IssuingPorts } from "./ports.ts";
 import { presentIdentity } from "./present-identity.ts";

@@ -1,8 +1,8 @@
 import type { CurrentCredentials } from "../credentials/current-credentials.ts";
 import type { Guid } from "../guid.ts";
+import type { Scope } from "../shared/scope.ts";
 import type { AccountablePorts } from "../sign-audit/accountable-signature.ts";
 import type { EntraRejection } from "./aadsts.ts";
-import type { Scope } from "./scope.ts";
 
 /** What the way of a token needs from outside. One adapter per port; tests have fakes. */
 

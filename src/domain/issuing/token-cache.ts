@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { CloudName } from "../cloud.ts";
 import type { Guid } from "../guid.ts";
-import type { Scope } from "./scope.ts";
+import type { Scope } from "../shared/scope.ts";
 
 /** An access token that Entra issued. Kept in memory only. Times are seconds since 1970. */
 export interface CachedToken {

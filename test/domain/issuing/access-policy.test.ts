@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type Ask, authorize } from "../../../src/domain/issuing/access-policy.ts";
 import type { Caller } from "../../../src/domain/issuing/caller.ts";
-import type { GrantDocument } from "../../../src/domain/issuing/policy-document.ts";
+import { type Ask, authorize } from "../../../src/domain/policy/access-policy.ts";
+import type { GrantDocument } from "../../../src/domain/policy/document.ts";
 import * as ids from "../../fixtures/ids.ts";
 import { compiled, grant, named, validPolicy } from "../../fixtures/policy.ts";
 import { holds } from "../../fixtures/property.ts";

@@ -1,8 +1,8 @@
 import { type Guid, parseGuid } from "../guid.ts";
+import { parseSigningCertificate, type SigningCertificate } from "../issuing/signing-certificate.ts";
 import type { ClientRule } from "./access-policy.ts";
-import type { ClientDocument, PolicyDocument } from "./policy-document.ts";
-import type { PolicyContext, Report } from "./policy-problem.ts";
-import { parseSigningCertificate, type SigningCertificate } from "./signing-certificate.ts";
+import type { ClientDocument, PolicyDocument } from "./document.ts";
+import type { PolicyContext, Report } from "./problem.ts";
 
 /** The parts of the policy that name keys: clients, and the publisher. */
 export function compileClient(

@@ -1,7 +1,7 @@
 import type { RecordEvent } from "../events.ts";
 import { Fault } from "../fault.ts";
 import type { AccessPolicy } from "./access-policy.ts";
-import type { PolicyProblem } from "./policy-problem.ts";
+import type { PolicyProblem } from "./problem.ts";
 
 /** Where the policy lies. Throws when it cannot be read; a policy that is not there cannot be read either. */
 export interface PolicySource {

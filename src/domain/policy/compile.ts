@@ -1,5 +1,6 @@
 import { type Guid, parseGuid } from "../guid.ts";
 import { multiTenants, parseMetadataTenant, sourceName } from "../metadata/source.ts";
+import { isDirectoryGraph, parseScope } from "../shared/scope.ts";
 import {
   type AccessPolicy,
   allActiveTenants,
@@ -11,9 +12,8 @@ import {
   type TenantRule,
 } from "./access-policy.ts";
 import { compileClient, compilePublisher } from "./compile-client.ts";
-import type { GrantDocument, MetadataDocument, PolicyDocument } from "./policy-document.ts";
-import type { PolicyContext, PolicyProblem, Report } from "./policy-problem.ts";
-import { isDirectoryGraph, parseScope } from "./scope.ts";
+import type { GrantDocument, MetadataDocument, PolicyDocument } from "./document.ts";
+import type { PolicyContext, PolicyProblem, Report } from "./problem.ts";
 
 /**
  * Compiles a document whose shape is already checked. Everything that points somewhere must arrive, and nothing may
