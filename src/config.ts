@@ -1,5 +1,5 @@
-import { type Cloud, type CloudName, clouds } from "./domain/cloud.ts";
-import { type Guid, parseGuid } from "./domain/guid.ts";
+import { type Cloud, type CloudName, clouds } from "./domain/shared/cloud.ts";
+import { type Guid, parseGuid } from "./domain/shared/guid.ts";
 
 /**
  * The settings: the only place that reads the environment. Everything that is wrong is reported at once, each with the

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ConfigurationError, readConfig, settingNames } from "../src/config.ts";
-import { clouds } from "../src/domain/cloud.ts";
+import { clouds } from "../src/domain/shared/cloud.ts";
 import { audience, homeTenantId } from "./fixtures/ids.ts";
 
 type Env = Record<string, string | undefined>;

@@ -1,5 +1,5 @@
 import { partitionOf } from "../../src/adapters/storage/ledger-partition.ts";
-import { type Guid, parseGuid } from "../../src/domain/guid.ts";
+import { type Guid, parseGuid } from "../../src/domain/shared/guid.ts";
 import { type Random, randomOf } from "../baseline/random.ts";
 
 /** Writes by second and partition. */

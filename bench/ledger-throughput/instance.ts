@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
 import * as world from "../../local/world.ts";
 import { createTableLedger } from "../../src/adapters/storage/ledger-writer.ts";
-import { parseGuid } from "../../src/domain/guid.ts";
+import { parseGuid } from "../../src/domain/shared/guid.ts";
 import type { SignIntent } from "../../src/domain/sign-audit/ledger.ts";
 import { createLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";
 

@@ -3,9 +3,7 @@
  * They record nothing, so that what is left in memory is Keyhold's.
  */
 import { randomBytes } from "node:crypto";
-import { clouds } from "../../src/domain/cloud.ts";
 import { createCurrentCredentials } from "../../src/domain/credentials/current-credentials.ts";
-import type { Guid } from "../../src/domain/guid.ts";
 import { createFailureCache } from "../../src/domain/issuing/failure-cache.ts";
 import { type IssuingContext, issueToken } from "../../src/domain/issuing/issue-token.ts";
 import { createMintBudget } from "../../src/domain/issuing/mint-budget.ts";
@@ -14,6 +12,8 @@ import type { AccessPolicy } from "../../src/domain/policy/access-policy.ts";
 import { compilePolicy } from "../../src/domain/policy/compile.ts";
 import { createCurrentPolicy } from "../../src/domain/policy/current-policy.ts";
 import type { PolicyProblem } from "../../src/domain/policy/problem.ts";
+import { clouds } from "../../src/domain/shared/cloud.ts";
+import type { Guid } from "../../src/domain/shared/guid.ts";
 import { signatureBy } from "../../test/fakes/signer.ts";
 import { certificateNotBeforeMs, registered } from "../../test/fixtures/certificates.ts";
 import * as ids from "../../test/fixtures/ids.ts";

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { type Guid, parseGuid } from "../domain/guid.ts";
+import { type Guid, parseGuid } from "../domain/shared/guid.ts";
 import { CommandProblem } from "./command-problem.ts";
 
 /** What operators type, as the commands need it. */

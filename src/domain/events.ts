@@ -4,11 +4,11 @@ import type { CertificateRecord } from "./credentials/credential-state.ts";
 import type { CertificateFacts } from "./credentials/describe-certificate.ts";
 import type { DriftFinding } from "./credentials/drift.ts";
 import type { ExpiryWarning } from "./credentials/expiry.ts";
-import type { FaultCode } from "./fault.ts";
-import type { Guid } from "./guid.ts";
 import type { Refusal } from "./issuing/refusal.ts";
 import type { Continuity } from "./metadata/continuity.ts";
 import type { MetadataRefusal } from "./metadata/refusal.ts";
+import type { FaultCode } from "./shared/fault.ts";
+import type { Guid } from "./shared/guid.ts";
 
 /**
  * What happened, for operators. A closed list of names and fields: what is not here cannot be logged, so no token,

@@ -1,6 +1,6 @@
 import type { HttpHandler } from "@azure/functions";
-import { authorizationEndpointOf, type Cloud, jwksUriOf } from "../domain/cloud.ts";
-import { parseGuid } from "../domain/guid.ts";
+import { authorizationEndpointOf, type Cloud, jwksUriOf } from "../domain/shared/cloud.ts";
+import { parseGuid } from "../domain/shared/guid.ts";
 import { refusalResponse } from "./oauth-response.ts";
 
 /** Seconds: the document only changes with a deployment. */

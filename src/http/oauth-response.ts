@@ -1,7 +1,7 @@
 import type { HttpResponseInit } from "@azure/functions";
-import { Fault } from "../domain/fault.ts";
 import { retryAfterSecondsOf } from "../domain/issuing/failure-cache.ts";
 import type { Refusal } from "../domain/issuing/refusal.ts";
+import { Fault } from "../domain/shared/fault.ts";
 
 /** Ties an answer to what is written in our log. */
 export interface Correlation {

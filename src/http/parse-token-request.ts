@@ -1,9 +1,9 @@
 import type { HttpRequest } from "@azure/functions";
-import { type Guid, parseGuid } from "../domain/guid.ts";
 import type { AssertionRequest } from "../domain/issuing/issue-assertion.ts";
 import type { TokenRequest } from "../domain/issuing/issue-token.ts";
 import type { RequestRefusal } from "../domain/issuing/refusal.ts";
-import { ok, type Result, refuse } from "../domain/result.ts";
+import { type Guid, parseGuid } from "../domain/shared/guid.ts";
+import { ok, type Result, refuse } from "../domain/shared/result.ts";
 import { parseScope } from "../domain/shared/scope.ts";
 import { accessTokenType, notSupported, type Presentation, presentedCallerToken } from "./caller-token.ts";
 import { type Parameters, readParameters } from "./read-parameters.ts";

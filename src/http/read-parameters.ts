@@ -1,6 +1,6 @@
 import type { HttpRequest } from "@azure/functions";
 import type { RequestRefusal } from "../domain/issuing/refusal.ts";
-import { ok, type Result, refuse } from "../domain/result.ts";
+import { ok, type Result, refuse } from "../domain/shared/result.ts";
 
 /** Every parameter that means something to us. Others are ignored (RFC 6749 §3.2) and never echoed. */
 export const parameterNames = [

@@ -5,8 +5,8 @@ import type { TokenCredential } from "@azure/identity";
 import { addFederatedCredential, addPassword } from "../../local/entra/application-registry.ts";
 import { addCertificate, readCertificate } from "../../local/entra/registered-certificate.ts";
 import { createApplicationDirectory } from "../../src/adapters/graph/application-directory.ts";
-import { clouds } from "../../src/domain/cloud.ts";
 import { ApplicationDirectoryError } from "../../src/domain/credentials/ports.ts";
+import { clouds } from "../../src/domain/shared/cloud.ts";
 import {
   attacker,
   clientId,

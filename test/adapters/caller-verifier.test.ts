@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { createCallerVerifier } from "../../src/adapters/entra/caller-verifier.ts";
-import { clouds, issuerOf } from "../../src/domain/cloud.ts";
-import { Fault } from "../../src/domain/fault.ts";
+import { clouds, issuerOf } from "../../src/domain/shared/cloud.ts";
+import { Fault } from "../../src/domain/shared/fault.ts";
 import { startMs } from "../fakes/clock.ts";
 import {
   attackerKey,

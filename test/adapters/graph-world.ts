@@ -12,7 +12,7 @@ import { openCertificateAuthority } from "../../local/certificate-authority.ts";
 import type { Application } from "../../local/entra/application-registry.ts";
 import { type EntraEmulator, startEntra } from "../../local/entra/emulator.ts";
 import { generateSigningKey } from "../../local/entra/signing-key.ts";
-import { parseGuid } from "../../src/domain/guid.ts";
+import { parseGuid } from "../../src/domain/shared/guid.ts";
 import type { KeyWithCertificate } from "../fixtures/certificates.ts";
 import { elsewhere, type ScriptedGraph, startScriptedGraph } from "./scripted-graph.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { keyVaultFault } from "../../src/adapters/key-vault/fault.ts";
-import type { FaultCode } from "../../src/domain/fault.ts";
+import type { FaultCode } from "../../src/domain/shared/fault.ts";
 import { keyId, vaultHost } from "../fixtures/policy.ts";
 import { holds } from "../fixtures/property.ts";
 

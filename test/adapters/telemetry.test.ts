@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { telemetryTables } from "../../local/azure-monitor/telemetry.ts";
 import { createTelemetry } from "../../src/adapters/telemetry/telemetry.ts";
 import { eventNames, metricNames } from "../../src/adapters/telemetry/telemetry-names.ts";
-import { Fault } from "../../src/domain/fault.ts";
+import { Fault } from "../../src/domain/shared/fault.ts";
 import { startMs } from "../fakes/clock.ts";
 import { connectionString, createIngestion, issued, openTelemetry, samples, token } from "./telemetry-world.ts";
 

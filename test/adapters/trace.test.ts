@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createTracer, type Span } from "../../src/adapters/telemetry/trace.ts";
-import { Fault } from "../../src/domain/fault.ts";
+import { Fault } from "../../src/domain/shared/fault.ts";
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 const hostSpanId = "00f067aa0ba902b7";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { faultAnswers } from "../../local/azure-monitor/emulator.ts";
 import { createVaultLogReader, type VaultLogReaderOptions } from "../../src/adapters/log-analytics/reader.ts";
-import { clouds } from "../../src/domain/cloud.ts";
+import { clouds } from "../../src/domain/shared/cloud.ts";
 import {
   reader,
   signEvent,

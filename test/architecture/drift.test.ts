@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { policyJsonSchema } from "../../generate.ts";
 import { parsePolicyDocument } from "../../src/adapters/policy/schema.ts";
 import { readConfig, settingNames } from "../../src/config.ts";
-import { clouds } from "../../src/domain/cloud.ts";
 import { compilePolicy } from "../../src/domain/policy/compile.ts";
+import { clouds } from "../../src/domain/shared/cloud.ts";
 
 /** What stands in two places must say the same in both. */
 const read = (file: string) => readFile(fileURLToPath(new URL(`../../${file}`, import.meta.url)), "utf8");

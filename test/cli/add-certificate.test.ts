@@ -9,8 +9,8 @@ import type { KeyOwner, VaultKey } from "../../src/cli/certificate/vault-key.ts"
 import { CommandProblem } from "../../src/cli/command-problem.ts";
 import { compileText } from "../../src/cli/policy/load-policy.ts";
 import type { RestRequest } from "../../src/cli/rest.ts";
-import { clouds } from "../../src/domain/cloud.ts";
-import { Fault } from "../../src/domain/fault.ts";
+import { clouds } from "../../src/domain/shared/cloud.ts";
+import { Fault } from "../../src/domain/shared/fault.ts";
 import { startMs } from "../fakes/clock.ts";
 import { foreign, type KeyWithCertificate, makeRsa, registered } from "../fixtures/certificates.ts";
 import * as ids from "../fixtures/ids.ts";

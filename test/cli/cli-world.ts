@@ -10,9 +10,9 @@ import {
   matchesQuery,
   type UnreadableRow,
 } from "../../src/domain/audit/ledger-search.ts";
-import { clouds } from "../../src/domain/cloud.ts";
-import { Fault } from "../../src/domain/fault.ts";
-import { ok, type Result } from "../../src/domain/result.ts";
+import { clouds } from "../../src/domain/shared/cloud.ts";
+import { Fault } from "../../src/domain/shared/fault.ts";
+import { ok, type Result } from "../../src/domain/shared/result.ts";
 import type { LedgerEntry } from "../../src/domain/sign-audit/ledger.ts";
 import { startMs } from "../fakes/clock.ts";
 import { createFakeCredentialStore } from "../fakes/credential-store.ts";

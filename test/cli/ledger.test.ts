@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { csvLine } from "../../src/cli/ledger/row.ts";
 import { parseTime } from "../../src/cli/ledger/time-option.ts";
-import { refuse } from "../../src/domain/result.ts";
+import { refuse } from "../../src/domain/shared/result.ts";
 import type { SignIntent, SignOutcome } from "../../src/domain/sign-audit/ledger.ts";
 import { startMs } from "../fakes/clock.ts";
 import * as ids from "../fixtures/ids.ts";

@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { setMember } from "../../src/cli/policy/json-text.ts";
 import { filePlace } from "../../src/cli/policy/policy-place.ts";
 import type { PolicyDocument } from "../../src/domain/policy/document.ts";
-import { refuse } from "../../src/domain/result.ts";
+import { refuse } from "../../src/domain/shared/result.ts";
 import { startMs } from "../fakes/clock.ts";
 import * as ids from "../fixtures/ids.ts";
 import { tokenIntent } from "../fixtures/ledger.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import * as cloudModule from "../../src/domain/cloud.ts";
+import * as cloudModule from "../../src/domain/shared/cloud.ts";
 import { clientId, contosoId } from "../fixtures/ids.ts";
 
 const { clouds } = cloudModule;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { parseGuid } from "../../src/domain/guid.ts";
+import { parseGuid } from "../../src/domain/shared/guid.ts";
 import { contosoId } from "../fixtures/ids.ts";
 import { holds } from "../fixtures/property.ts";
 

@@ -1,5 +1,5 @@
 import type { Caller, CallerVerifier } from "../../src/domain/issuing/caller.ts";
-import { refuse } from "../../src/domain/result.ts";
+import { refuse } from "../../src/domain/shared/result.ts";
 import * as ids from "../fixtures/ids.ts";
 
 /** Callers by token: who has none of these is refused. */

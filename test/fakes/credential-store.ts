@@ -1,5 +1,5 @@
 import type { CredentialState, CredentialStore } from "../../src/domain/credentials/credential-state.ts";
-import type { Guid } from "../../src/domain/guid.ts";
+import type { Guid } from "../../src/domain/shared/guid.ts";
 
 /** Storage of what became of certificates: in memory, and down while `failure` is set. */
 export interface FakeCredentialStore extends CredentialStore {

@@ -1,5 +1,5 @@
-import type { Guid } from "../../src/domain/guid.ts";
 import type { FederatedIdentity } from "../../src/domain/issuing/ports.ts";
+import type { Guid } from "../../src/domain/shared/guid.ts";
 
 /** The identity endpoint: gives a token to every identity, and is down while `failure` is set. */
 export interface FakeFederatedIdentity extends FederatedIdentity {

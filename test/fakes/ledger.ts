@@ -1,5 +1,5 @@
-import { Fault } from "../../src/domain/fault.ts";
-import type { Guid } from "../../src/domain/guid.ts";
+import { Fault } from "../../src/domain/shared/fault.ts";
+import type { Guid } from "../../src/domain/shared/guid.ts";
 import type { Ledger, SignIntent, SignOutcome } from "../../src/domain/sign-audit/ledger.ts";
 
 /** The ledger in memory. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { clouds } from "../../src/domain/cloud.ts";
+import { clouds } from "../../src/domain/shared/cloud.ts";
 import { discoveryHandler } from "../../src/http/discovery-handler.ts";
 import { answerOf, formRequest, origin } from "../fixtures/http.ts";
 import * as ids from "../fixtures/ids.ts";

@@ -1,7 +1,7 @@
 /** The answers of the token and assertion endpoints, from a real request to what goes over the wire. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Fault } from "../../src/domain/fault.ts";
+import { Fault } from "../../src/domain/shared/fault.ts";
 import { assertionHandler, tokenHandler } from "../../src/http/issuing-handlers.ts";
 import { callerTokens } from "../fakes/caller-verifier.ts";
 import { rejection } from "../fakes/token-endpoint.ts";

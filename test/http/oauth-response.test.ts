@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { Fault, type FaultCode, type FaultDetail } from "../../src/domain/fault.ts";
 import type { GrantRefusal, Refusal } from "../../src/domain/issuing/refusal.ts";
+import { Fault, type FaultCode, type FaultDetail } from "../../src/domain/shared/fault.ts";
 import { faultResponse, refusalResponse } from "../../src/http/oauth-response.ts";
 import { answerFrom } from "../fixtures/http.ts";
 import { billingObjectId } from "../fixtures/ids.ts";

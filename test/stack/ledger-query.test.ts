@@ -12,7 +12,7 @@ import {
   queryOfId,
   type UnreadableRow,
 } from "../../src/domain/audit/ledger-search.ts";
-import { Fault } from "../../src/domain/fault.ts";
+import { Fault } from "../../src/domain/shared/fault.ts";
 import type { LedgerEntry, SignIntent } from "../../src/domain/sign-audit/ledger.ts";
 import { createLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";
 import { exporterObjectId, fabrikamId, unknownClientId } from "../fixtures/ids.ts";

@@ -10,7 +10,7 @@ import { createAttackerCertificates, type LeafKind } from "../../local/attacker-
 import { forgeFederationMetadata } from "../../local/entra/forged-metadata.ts";
 import { type EvilAnswer, startManInTheMiddle } from "../../local/man-in-the-middle.ts";
 import { createPinnedFetch } from "../../src/adapters/tls/pinned-get.ts";
-import { clouds } from "../../src/domain/cloud.ts";
+import { clouds } from "../../src/domain/shared/cloud.ts";
 import { createMetadataWorld, eventsNamed, homeTenantId, hourMs } from "../fixtures/metadata-world.ts";
 
 /** Real TLS from here on: the pinned transport, and somebody on the way with a certificate and perfect documents. */

@@ -5,7 +5,7 @@ import { tableFaultAnswers } from "../../local/storage-faults.ts";
 import * as world from "../../local/world.ts";
 import { createTableLedger } from "../../src/adapters/storage/ledger-writer.ts";
 import type { KeyholdEvent } from "../../src/domain/events.ts";
-import { Fault } from "../../src/domain/fault.ts";
+import { Fault } from "../../src/domain/shared/fault.ts";
 import type { SignOutcome } from "../../src/domain/sign-audit/ledger.ts";
 import { tokenIntent } from "../fixtures/ledger.ts";
 import { ledgerAccess } from "./ledger-access.ts";

@@ -1,11 +1,11 @@
 import type { KeyObject } from "node:crypto";
 import { errors, type JWTVerifyGetKey, jwtVerify } from "jose";
-import { type Cloud, issuerOf } from "../../domain/cloud.ts";
-import { Fault } from "../../domain/fault.ts";
-import type { Guid } from "../../domain/guid.ts";
 import { type CallerVerifier, validateCallerClaims } from "../../domain/issuing/caller.ts";
 import { createVerifiedCallers, type VerifiedToken } from "../../domain/issuing/verified-callers.ts";
-import { ok, refuse } from "../../domain/result.ts";
+import { type Cloud, issuerOf } from "../../domain/shared/cloud.ts";
+import { Fault } from "../../domain/shared/fault.ts";
+import type { Guid } from "../../domain/shared/guid.ts";
+import { ok, refuse } from "../../domain/shared/result.ts";
 
 /** A caller's token is about 2 KiB; with many roles some more. Checked before anything is decoded. */
 const maxTokenBytes = 16_384;

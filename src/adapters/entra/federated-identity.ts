@@ -1,8 +1,8 @@
 import { ManagedIdentityCredential } from "@azure/identity";
-import type { Cloud } from "../../domain/cloud.ts";
-import { Fault } from "../../domain/fault.ts";
-import type { Guid } from "../../domain/guid.ts";
 import type { FederatedIdentity } from "../../domain/issuing/ports.ts";
+import type { Cloud } from "../../domain/shared/cloud.ts";
+import { Fault } from "../../domain/shared/fault.ts";
+import type { Guid } from "../../domain/shared/guid.ts";
 import { errorClass } from "../azure/error-class.ts";
 
 /** Tokens of user-assigned managed identities for the exchange; the SDK keeps each until shortly before it expires. */

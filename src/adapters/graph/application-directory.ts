@@ -1,9 +1,9 @@
 import type { TokenCredential } from "@azure/identity";
 import * as z from "zod";
-import type { Cloud } from "../../domain/cloud.ts";
 import type { CredentialHolder, FederatedCredential, RegisteredCredentials } from "../../domain/credentials/drift.ts";
 import { type ApplicationDirectory, ApplicationDirectoryError } from "../../domain/credentials/ports.ts";
-import type { Guid } from "../../domain/guid.ts";
+import type { Cloud } from "../../domain/shared/cloud.ts";
+import type { Guid } from "../../domain/shared/guid.ts";
 import { createGraphGet, type GraphGet, unexpected } from "./graph-get.ts";
 
 /** Milliseconds for all that is read of one application. */

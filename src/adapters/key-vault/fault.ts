@@ -1,4 +1,4 @@
-import { Fault, type FaultCode, type FaultDetail } from "../../domain/fault.ts";
+import { Fault, type FaultCode, type FaultDetail } from "../../domain/shared/fault.ts";
 import { errorClass } from "../azure/error-class.ts";
 import { parseRetryAfter } from "../azure/retry-after.ts";
 

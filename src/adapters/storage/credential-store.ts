@@ -1,7 +1,7 @@
 import { RestError, TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import type { CredentialState, CredentialStore } from "../../domain/credentials/credential-state.ts";
-import { type Guid, parseGuid } from "../../domain/guid.ts";
+import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 
 const partitionKey = "credentials";
 /** Milliseconds for one reading: the start and the policy's re-reading wait for it. */

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import type { UnreadableRow } from "../../domain/audit/ledger-search.ts";
-import type { FaultCode } from "../../domain/fault.ts";
-import { type Guid, parseGuid } from "../../domain/guid.ts";
-import { ok, type Result, refuse } from "../../domain/result.ts";
+import type { FaultCode } from "../../domain/shared/fault.ts";
+import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
+import { ok, type Result, refuse } from "../../domain/shared/result.ts";
 import { type LedgerEntry, type SignIntent, type SignOutcome, signPurposes } from "../../domain/sign-audit/ledger.ts";
 import { timeOfLedgerId } from "../../domain/sign-audit/ledger-id.ts";
 import { partitionOf } from "./ledger-partition.ts";

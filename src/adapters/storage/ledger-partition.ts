@@ -1,4 +1,4 @@
-import type { Guid } from "../../domain/guid.ts";
+import type { Guid } from "../../domain/shared/guid.ts";
 import { timeOfLedgerId } from "../../domain/sign-audit/ledger-id.ts";
 
 /**

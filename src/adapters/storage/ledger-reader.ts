@@ -3,7 +3,7 @@ import type { TokenCredential } from "@azure/identity";
 import type { LedgerRow } from "../../domain/audit/findings.ts";
 import { hourMs } from "../../domain/audit/ledger-search.ts";
 import type { LedgerReader } from "../../domain/audit/ports.ts";
-import { parseGuid } from "../../domain/guid.ts";
+import { parseGuid } from "../../domain/shared/guid.ts";
 import { timeOfLedgerId } from "../../domain/sign-audit/ledger-id.ts";
 import { keyAt, ledgerPartitions } from "./ledger-partition.ts";
 

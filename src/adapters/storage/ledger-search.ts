@@ -8,9 +8,9 @@ import {
   matchesQuery,
   type UnreadableRow,
 } from "../../domain/audit/ledger-search.ts";
-import { Fault } from "../../domain/fault.ts";
-import type { Guid } from "../../domain/guid.ts";
-import type { Result } from "../../domain/result.ts";
+import { Fault } from "../../domain/shared/fault.ts";
+import type { Guid } from "../../domain/shared/guid.ts";
+import type { Result } from "../../domain/shared/result.ts";
 import type { LedgerEntry } from "../../domain/sign-audit/ledger.ts";
 import { errorClass } from "../azure/error-class.ts";
 import { tableErrorCode } from "../azure/table-error-code.ts";

@@ -1,6 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
 import type { RecordEvent } from "../../domain/events.ts";
-import { parseGuid } from "../../domain/guid.ts";
+import { parseGuid } from "../../domain/shared/guid.ts";
 import type { Pipeline, PipelineOptions } from "./telemetry-azure-monitor.ts";
 import { createQueue } from "./telemetry-queue.ts";
 import { createTracer, noTracer, type Span, type Tracer } from "./trace.ts";

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
-import { Fault } from "../../domain/fault.ts";
+import { Fault } from "../../domain/shared/fault.ts";
 import { errorClass } from "../azure/error-class.ts";
 
 /** A finished piece of work, as plain data: the SDK that sends it may not be loaded yet. */

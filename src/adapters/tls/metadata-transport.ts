@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { Cloud } from "../../domain/cloud.ts";
 import type { MetadataTransport } from "../../domain/metadata/ports.ts";
+import type { Cloud } from "../../domain/shared/cloud.ts";
 import { createPinnedFetch } from "./pinned-get.ts";
 import { parseTrustedRoots, TrustedRootsError, vendoredRoots } from "./trusted-roots.ts";
 

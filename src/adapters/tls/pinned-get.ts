@@ -15,7 +15,7 @@ import { Agent, request } from "node:https";
 import type { LookupFunction } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { TransportRefusal } from "../../domain/metadata/transport-refusal.ts";
-import { ok, type Result, refuse } from "../../domain/result.ts";
+import { ok, type Result, refuse } from "../../domain/shared/result.ts";
 import { parseTrustedRoots } from "./trusted-roots.ts";
 import { type Chain, verifiedChain } from "./verified-chain.ts";
 

@@ -10,7 +10,7 @@ import { createHash, type KeyObject, X509Certificate } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { FederationMetadata, MetadataCertificate } from "../../domain/metadata/federation-metadata.ts";
 import type { DescriptorName, MetadataRefusal } from "../../domain/metadata/refusal.ts";
-import { ok, type Result, refuse } from "../../domain/result.ts";
+import { ok, type Result, refuse } from "../../domain/shared/result.ts";
 import {
   attributesOf,
   childrenOf,

@@ -1,6 +1,6 @@
 import type { VerifyFederationMetadata } from "../../domain/metadata/ports.ts";
 import type { SignXml } from "../../domain/metadata/publish-idp.ts";
-import { refuse } from "../../domain/result.ts";
+import { refuse } from "../../domain/shared/result.ts";
 
 /**
  * The XML side of metadata, loaded when the first document is there: a token is issued with the keys that are stored,

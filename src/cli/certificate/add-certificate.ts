@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Fault } from "../../domain/fault.ts";
+import { Fault } from "../../domain/shared/fault.ts";
 import { CommandProblem, type Report } from "../command-problem.ts";
 import { isNotSignedIn, notSignedInProblem } from "../sign-in.ts";
 import { appendCertificate } from "./append-certificate.ts";

@@ -1,5 +1,5 @@
 import { createHash, type X509Certificate } from "node:crypto";
-import type { Guid } from "../../domain/guid.ts";
+import type { Guid } from "../../domain/shared/guid.ts";
 import { exitCodes, type Report } from "../command-problem.ts";
 import { isoTime, plural } from "../printable.ts";
 import type { PolicyTarget } from "./append-certificate.ts";

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { Cloud } from "../../domain/cloud.ts";
-import type { Guid } from "../../domain/guid.ts";
+import type { Cloud } from "../../domain/shared/cloud.ts";
+import type { Guid } from "../../domain/shared/guid.ts";
 import { CommandProblem } from "../command-problem.ts";
 import { plural } from "../printable.ts";
 import type { Rest } from "../rest.ts";

@@ -1,6 +1,6 @@
 import { errorClass } from "../../adapters/azure/error-class.ts";
 import type { LedgerQuery, LedgerSearch, UnreadableRow } from "../../domain/audit/ledger-search.ts";
-import { Fault } from "../../domain/fault.ts";
+import { Fault } from "../../domain/shared/fault.ts";
 import { CommandProblem, type ExitCode, exitCodes } from "../command-problem.ts";
 import type { Output } from "../output.ts";
 import { plural, printable } from "../printable.ts";

@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
-import { clouds } from "../../domain/cloud.ts";
-import { parseGuid } from "../../domain/guid.ts";
 import type { Ask } from "../../domain/policy/access-policy.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
+import { clouds } from "../../domain/shared/cloud.ts";
+import { parseGuid } from "../../domain/shared/guid.ts";
 import { parseScope } from "../../domain/shared/scope.ts";
 import type { CommandContext } from "../command-context.ts";
 import { CommandProblem } from "../command-problem.ts";

@@ -1,5 +1,5 @@
-import { type Guid, parseGuid } from "../../domain/guid.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
+import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { CommandProblem } from "../command-problem.ts";
 import { printable } from "../printable.ts";
 

@@ -1,7 +1,7 @@
-import type { Guid } from "../../domain/guid.ts";
 import type { GrantRefusal } from "../../domain/issuing/refusal.ts";
 import type { Ask } from "../../domain/policy/access-policy.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
+import type { Guid } from "../../domain/shared/guid.ts";
 import type { EntryKind } from "./find-entry.ts";
 
 /** Who and what a request is about. An entry that the policy does not have is called as it would be added. */

@@ -1,6 +1,6 @@
 import { errorClass } from "../../adapters/azure/error-class.ts";
 import type { LedgerSearch } from "../../domain/audit/ledger-search.ts";
-import type { Guid } from "../../domain/guid.ts";
+import type { Guid } from "../../domain/shared/guid.ts";
 import { duration, isoTime, plural } from "../printable.ts";
 import type { EntryKind } from "./find-entry.ts";
 

@@ -1,5 +1,5 @@
-import type { Guid } from "../guid.ts";
-import type { Result } from "../result.ts";
+import type { Guid } from "../shared/guid.ts";
+import type { Result } from "../shared/result.ts";
 import type { LedgerEntry, SignOutcome, SignPurpose } from "../sign-audit/ledger.ts";
 import { timeOfLedgerId } from "../sign-audit/ledger-id.ts";
 

@@ -1,4 +1,4 @@
-import type { Guid } from "../guid.ts";
+import type { Guid } from "../shared/guid.ts";
 
 /**
  * What is known about the certificates of a client, as it is stored: which of them signs, and how they fared. The

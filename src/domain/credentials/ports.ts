@@ -1,4 +1,4 @@
-import type { Guid } from "../guid.ts";
+import type { Guid } from "../shared/guid.ts";
 import type { RegisteredCredentials } from "./drift.ts";
 
 /** The directory that the client is registered in, seen with rights to read it. */

@@ -1,7 +1,7 @@
-import type { Guid } from "../guid.ts";
 import { type Ask, type Authorization, authorize } from "../policy/access-policy.ts";
 import type { CurrentPolicy } from "../policy/current-policy.ts";
-import { ok, type Result } from "../result.ts";
+import type { Guid } from "../shared/guid.ts";
+import { ok, type Result } from "../shared/result.ts";
 import type { CallerVerifier } from "./caller.ts";
 import type { CallerRefusal, GrantRefusal } from "./refusal.ts";
 

@@ -1,5 +1,5 @@
-import { type Guid, parseGuid } from "../guid.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import { type Guid, parseGuid } from "../shared/guid.ts";
+import { ok, type Result, refuse } from "../shared/result.ts";
 import type { CallerRefusal } from "./refusal.ts";
 
 /** The internal workload that calls us. Never to be mixed up with `client`, our app registration. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { type Cloud, tokenEndpointOf } from "../cloud.ts";
-import type { Guid } from "../guid.ts";
+import { type Cloud, tokenEndpointOf } from "../shared/cloud.ts";
+import type { Guid } from "../shared/guid.ts";
 import type { Signable } from "../sign-audit/accountable-signature.ts";
 import type { SigningCertificate } from "./signing-certificate.ts";
 

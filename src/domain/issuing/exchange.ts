@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import { adminConsentUrlOf } from "../cloud.ts";
-import { Fault, type FaultDetail } from "../fault.ts";
-import type { Guid } from "../guid.ts";
 import type { ClientRule } from "../policy/access-policy.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import { adminConsentUrlOf } from "../shared/cloud.ts";
+import { Fault, type FaultDetail } from "../shared/fault.ts";
+import type { Guid } from "../shared/guid.ts";
+import { ok, type Result, refuse } from "../shared/result.ts";
+import { type Deadline, withRetry } from "../shared/retry.ts";
 import type { Scope } from "../shared/scope.ts";
 import { classifyEntraError } from "./aadsts.ts";
 import type { EntraAnswer, IssuingPorts } from "./ports.ts";
 import type { TenantRefusal } from "./refusal.ts";
-import { type Deadline, withRetry } from "./retry.ts";
 import type { SignOrder } from "./sign-assertion.ts";
 
 export type TokenOrder = SignOrder & { purpose: "token" | "canary"; client: ClientRule; scope: Scope };

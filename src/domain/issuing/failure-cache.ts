@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
-import { Fault, type FaultCode } from "../fault.ts";
-import { type Result, refuse } from "../result.ts";
+import { Fault, type FaultCode } from "../shared/fault.ts";
+import { type Result, refuse } from "../shared/result.ts";
 import type { TenantRefusal } from "./refusal.ts";
 
 /**

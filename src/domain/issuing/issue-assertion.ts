@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
-import { Fault } from "../fault.ts";
-import type { Guid } from "../guid.ts";
 import type { Authorization } from "../policy/access-policy.ts";
-import { ok, type Result } from "../result.ts";
+import { Fault } from "../shared/fault.ts";
+import type { Guid } from "../shared/guid.ts";
+import { ok, type Result } from "../shared/result.ts";
+import { createDeadline, withRetry } from "../shared/retry.ts";
 import { admit } from "./admit.ts";
 import type { IssuingContext } from "./issue-token.ts";
 import { mintDeadlineMs, sign } from "./mint.ts";
 import type { Refusal } from "./refusal.ts";
-import { createDeadline, withRetry } from "./retry.ts";
 
 export interface AssertionRequest {
   tenantId: Guid;

@@ -1,10 +1,10 @@
-import type { Cloud } from "../cloud.ts";
 import type { RecordEvent } from "../events.ts";
-import { Fault } from "../fault.ts";
-import type { Guid } from "../guid.ts";
 import type { Authorization, CallerRule } from "../policy/access-policy.ts";
 import type { CurrentPolicy } from "../policy/current-policy.ts";
-import { ok, type Result } from "../result.ts";
+import type { Cloud } from "../shared/cloud.ts";
+import { Fault } from "../shared/fault.ts";
+import type { Guid } from "../shared/guid.ts";
+import { ok, type Result } from "../shared/result.ts";
 import type { Scope } from "../shared/scope.ts";
 import { admit } from "./admit.ts";
 import type { CallerVerifier } from "./caller.ts";

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
-import type { Guid } from "../guid.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import type { Guid } from "../shared/guid.ts";
+import { ok, type Result, refuse } from "../shared/result.ts";
 import type { BudgetRefusal } from "./refusal.ts";
 
 /**

@@ -1,12 +1,12 @@
-import { Fault } from "../fault.ts";
-import type { Guid } from "../guid.ts";
 import type { ClientRule } from "../policy/access-policy.ts";
-import type { Result } from "../result.ts";
+import { Fault } from "../shared/fault.ts";
+import type { Guid } from "../shared/guid.ts";
+import type { Result } from "../shared/result.ts";
+import { createDeadline, type Deadline, withRetry } from "../shared/retry.ts";
 import { exchange, type MintedToken, type TokenOrder } from "./exchange.ts";
 import type { IssuingPorts } from "./ports.ts";
 import { presentIdentity } from "./present-identity.ts";
 import type { TenantRefusal } from "./refusal.ts";
-import { createDeadline, type Deadline, withRetry } from "./retry.ts";
 import { type SignedAssertion, type SignOrder, signAssertion } from "./sign-assertion.ts";
 import type { SigningCertificate } from "./signing-certificate.ts";
 

@@ -1,5 +1,5 @@
 import type { CurrentCredentials } from "../credentials/current-credentials.ts";
-import type { Guid } from "../guid.ts";
+import type { Guid } from "../shared/guid.ts";
 import type { Scope } from "../shared/scope.ts";
 import type { AccountablePorts } from "../sign-audit/accountable-signature.ts";
 import type { EntraRejection } from "./aadsts.ts";

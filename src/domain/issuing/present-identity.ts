@@ -1,8 +1,8 @@
-import { Fault } from "../fault.ts";
-import type { Guid } from "../guid.ts";
+import { Fault } from "../shared/fault.ts";
+import type { Guid } from "../shared/guid.ts";
+import type { Deadline } from "../shared/retry.ts";
 import { createLedgerId } from "../sign-audit/ledger-id.ts";
 import type { IssuingPorts } from "./ports.ts";
-import type { Deadline } from "./retry.ts";
 import { reasonOf, type SignOrder } from "./sign-assertion.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Guid } from "../guid.ts";
+import type { Guid } from "../shared/guid.ts";
 
 /**
  * Refusals: every "no" that we expect to give. A value, never an exception (faults are, see fault.ts). Each carries

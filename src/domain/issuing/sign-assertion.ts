@@ -1,9 +1,9 @@
-import type { Cloud } from "../cloud.ts";
-import type { Guid } from "../guid.ts";
+import type { Cloud } from "../shared/cloud.ts";
+import type { Guid } from "../shared/guid.ts";
+import type { Deadline } from "../shared/retry.ts";
 import type { Scope } from "../shared/scope.ts";
 import { type AccountablePorts, type SignReason, signAccountably } from "../sign-audit/accountable-signature.ts";
 import { buildClientAssertion } from "./client-assertion.ts";
-import type { Deadline } from "./retry.ts";
 import type { SigningCertificate } from "./signing-certificate.ts";
 
 /** One assertion that somebody with a grant asked for, or a canary of our own. */

@@ -1,5 +1,5 @@
 import { createHash, type KeyObject, X509Certificate } from "node:crypto";
-import type { Cloud } from "../cloud.ts";
+import type { Cloud } from "../shared/cloud.ts";
 
 /** A key version in the vault together with the public certificate that Entra knows it by. */
 export interface SigningCertificate {

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
-import type { CloudName } from "../cloud.ts";
-import type { Guid } from "../guid.ts";
+import type { CloudName } from "../shared/cloud.ts";
+import type { Guid } from "../shared/guid.ts";
 import type { Scope } from "../shared/scope.ts";
 
 /** An access token that Entra issued. Kept in memory only. Times are seconds since 1970. */

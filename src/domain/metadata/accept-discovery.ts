@@ -1,5 +1,5 @@
-import type { Cloud } from "../cloud.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import type { Cloud } from "../shared/cloud.ts";
+import { ok, type Result, refuse } from "../shared/result.ts";
 import type { MetadataRefusal } from "./refusal.ts";
 import { expectedIssuer, type MetadataSource } from "./source.ts";
 

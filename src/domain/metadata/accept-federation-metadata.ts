@@ -6,9 +6,9 @@
  * expired ones and relying parties take them (saml-metadata-iop-2.0 §2.6.1: only the key counts), so a refusal would be
  * an outage; `notAfterMs` is there for whoever wants to warn.
  */
-import type { Cloud, CloudName } from "../cloud.ts";
-import { type Guid, parseGuid } from "../guid.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import type { Cloud, CloudName } from "../shared/cloud.ts";
+import { type Guid, parseGuid } from "../shared/guid.ts";
+import { ok, type Result, refuse } from "../shared/result.ts";
 import type { FederationMetadata, MetadataCertificate } from "./federation-metadata.ts";
 import type { EndpointKind, MetadataRefusal } from "./refusal.ts";
 import type { MultiTenant } from "./source.ts";

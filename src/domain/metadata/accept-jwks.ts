@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject, X509Certificate } from "node:crypto";
-import type { Cloud } from "../cloud.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import type { Cloud } from "../shared/cloud.ts";
+import { ok, type Result, refuse } from "../shared/result.ts";
 import { parseJsonObject } from "./accept-discovery.ts";
 import type { PublishedKey } from "./last-known-good.ts";
 import type { MetadataRefusal } from "./refusal.ts";

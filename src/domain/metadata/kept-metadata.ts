@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { Fault } from "../fault.ts";
+import { Fault } from "../shared/fault.ts";
 import { type LastKnownGood, trustedKeys } from "./last-known-good.ts";
 import type { MetadataStore, StoredMetadata } from "./ports.ts";
 import { type RefreshPorts, refreshSource } from "./refresh-source.ts";

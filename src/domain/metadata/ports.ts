@@ -1,4 +1,4 @@
-import type { Result } from "../result.ts";
+import type { Result } from "../shared/result.ts";
 import type { FederationMetadata } from "./federation-metadata.ts";
 import type { LastKnownGood } from "./last-known-good.ts";
 import type { MetadataRefusal } from "./refusal.ts";

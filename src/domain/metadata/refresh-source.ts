@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import type { Cloud } from "../cloud.ts";
 import type { MetadataDocument, RecordEvent } from "../events.ts";
-import { ok, type Result } from "../result.ts";
+import type { Cloud } from "../shared/cloud.ts";
+import { ok, type Result } from "../shared/result.ts";
 import { acceptDiscovery } from "./accept-discovery.ts";
 import { acceptFederationMetadata } from "./accept-federation-metadata.ts";
 import { acceptJwks } from "./accept-jwks.ts";

@@ -1,9 +1,9 @@
-import type { Guid } from "../guid.ts";
 import type { Caller } from "../issuing/caller.ts";
 import type { GrantRefusal } from "../issuing/refusal.ts";
 import type { SigningCertificate } from "../issuing/signing-certificate.ts";
 import type { MetadataSource, OnDiscontinuity } from "../metadata/source.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import type { Guid } from "../shared/guid.ts";
+import { ok, type Result, refuse } from "../shared/result.ts";
 import { isDirectoryGraph, type Scope } from "../shared/scope.ts";
 
 /**

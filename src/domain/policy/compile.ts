@@ -1,5 +1,5 @@
-import { type Guid, parseGuid } from "../guid.ts";
 import { multiTenants, parseMetadataTenant, sourceName } from "../metadata/source.ts";
+import { type Guid, parseGuid } from "../shared/guid.ts";
 import { isDirectoryGraph, parseScope } from "../shared/scope.ts";
 import {
   type AccessPolicy,

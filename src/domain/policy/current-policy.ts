@@ -1,5 +1,5 @@
 import type { RecordEvent } from "../events.ts";
-import { Fault } from "../fault.ts";
+import { Fault } from "../shared/fault.ts";
 import type { AccessPolicy } from "./access-policy.ts";
 import type { PolicyProblem } from "./problem.ts";
 

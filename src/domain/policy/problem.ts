@@ -1,5 +1,5 @@
-import type { Cloud } from "../cloud.ts";
-import type { Guid } from "../guid.ts";
+import type { Cloud } from "../shared/cloud.ts";
+import type { Guid } from "../shared/guid.ts";
 
 /** One thing that is wrong with a policy: where, and the rule with its remedy. Never the value. */
 export interface PolicyProblem {

@@ -1,4 +1,4 @@
-import type { Guid } from "../guid.ts";
+import type { Guid } from "./guid.ts";
 
 declare const brand: unique symbol;
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type Guid, parseGuid } from "../guid.ts";
+import { type Guid, parseGuid } from "../shared/guid.ts";
 
 /**
  * A UUID version 7 (RFC 9562 §5.7): the time in it lets a row be found by its id alone, without an index. It goes

@@ -1,5 +1,5 @@
-import type { FaultCode } from "../fault.ts";
-import type { Guid } from "../guid.ts";
+import type { FaultCode } from "../shared/fault.ts";
+import type { Guid } from "../shared/guid.ts";
 
 /**
  * What a signature is for: a caller's token or assertion, a document that we publish ourselves, or the proof that Entra

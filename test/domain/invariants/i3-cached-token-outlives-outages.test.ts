@@ -1,8 +1,8 @@
 /** Invariant I3 (docs/architecture.md): a valid cached token is served whatever is down. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Fault } from "../../../src/domain/fault.ts";
 import { issueToken } from "../../../src/domain/issuing/issue-token.ts";
+import { Fault } from "../../../src/domain/shared/fault.ts";
 import { startMs } from "../../fakes/clock.ts";
 import { rejection } from "../../fakes/token-endpoint.ts";
 import { accessToken, counts } from "../../fixtures/issuing.ts";

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import { Fault } from "../../../src/domain/fault.ts";
 import { issueAssertion } from "../../../src/domain/issuing/issue-assertion.ts";
 import { issueToken } from "../../../src/domain/issuing/issue-token.ts";
+import { Fault } from "../../../src/domain/shared/fault.ts";
 import { tokenHandler } from "../../../src/http/issuing-handlers.ts";
 import { startMs } from "../../fakes/clock.ts";
 import { rejection } from "../../fakes/token-endpoint.ts";

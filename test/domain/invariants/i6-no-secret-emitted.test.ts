@@ -1,9 +1,9 @@
 /** Invariant I6 (docs/architecture.md): nothing that is emitted holds a token, an assertion, a caller's token or a key URL. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Fault } from "../../../src/domain/fault.ts";
 import { issueAssertion } from "../../../src/domain/issuing/issue-assertion.ts";
 import { issueToken } from "../../../src/domain/issuing/issue-token.ts";
+import { Fault } from "../../../src/domain/shared/fault.ts";
 import { assertionHandler, tokenHandler } from "../../../src/http/issuing-handlers.ts";
 import { callerTokens } from "../../fakes/caller-verifier.ts";
 import { rejection } from "../../fakes/token-endpoint.ts";

@@ -1,9 +1,9 @@
 /** Invariant I9 (docs/architecture.md): budgets and remembered failures bound how many signatures can be burnt. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Fault } from "../../../src/domain/fault.ts";
 import { issueAssertion } from "../../../src/domain/issuing/issue-assertion.ts";
 import { issueToken } from "../../../src/domain/issuing/issue-token.ts";
+import { Fault } from "../../../src/domain/shared/fault.ts";
 import { tokenHandler } from "../../../src/http/issuing-handlers.ts";
 import { callerTokens } from "../../fakes/caller-verifier.ts";
 import { startMs } from "../../fakes/clock.ts";

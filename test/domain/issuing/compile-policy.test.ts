@@ -1,10 +1,10 @@
 /** What is wrong with a policy: every problem, by path, all at once, never the value. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { clouds } from "../../../src/domain/cloud.ts";
 import { compilePolicy } from "../../../src/domain/policy/compile.ts";
 import type { FederationDocument, PolicyDocument } from "../../../src/domain/policy/document.ts";
 import type { PolicyProblem } from "../../../src/domain/policy/problem.ts";
+import { clouds } from "../../../src/domain/shared/cloud.ts";
 import { makeEllipticCurve, makeRsa, registered } from "../../fixtures/certificates.ts";
 import * as ids from "../../fixtures/ids.ts";
 import { certificateDocument, grant, keyId, keyVersion, named, validPolicy, vaultHost } from "../../fixtures/policy.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Fault, type FaultCode } from "../../../src/domain/fault.ts";
 import { createFailureCache, retryAfterSecondsOf } from "../../../src/domain/issuing/failure-cache.ts";
 import type { TenantRefusal } from "../../../src/domain/issuing/refusal.ts";
+import { Fault, type FaultCode } from "../../../src/domain/shared/fault.ts";
 import { startMs } from "../../fakes/clock.ts";
 
 const refusal: TenantRefusal = { reason: "tenant_blocked", codes: [53003] };

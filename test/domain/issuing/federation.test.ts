@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Fault } from "../../../src/domain/fault.ts";
 import { issueToken } from "../../../src/domain/issuing/issue-token.ts";
+import { Fault } from "../../../src/domain/shared/fault.ts";
 import { rejection } from "../../fakes/token-endpoint.ts";
 import { billingAzp, billingObjectId, exporterObjectId } from "../../fixtures/ids.ts";
 import { accessToken, faultOf } from "../../fixtures/issuing.ts";

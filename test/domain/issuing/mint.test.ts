@@ -1,10 +1,10 @@
 /** One signature, one exchange: what each answer of Entra becomes. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Fault, type FaultCode } from "../../../src/domain/fault.ts";
 import type { EntraErrorClass } from "../../../src/domain/issuing/aadsts.ts";
 import { issueToken } from "../../../src/domain/issuing/issue-token.ts";
 import type { TenantRefusal } from "../../../src/domain/issuing/refusal.ts";
+import { Fault, type FaultCode } from "../../../src/domain/shared/fault.ts";
 import { startMs } from "../../fakes/clock.ts";
 import { rejection } from "../../fakes/token-endpoint.ts";
 import { decodeAssertion } from "../../fixtures/assertion.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Fault, type FaultCode } from "../../../src/domain/fault.ts";
-import { withRetry } from "../../../src/domain/issuing/retry.ts";
+import { Fault, type FaultCode } from "../../../src/domain/shared/fault.ts";
+import { withRetry } from "../../../src/domain/shared/retry.ts";
 import { createFakeClock, startMs } from "../../fakes/clock.ts";
 
 function setUp({ random = 0, deadlineSeconds = 20 } = {}) {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { clouds } from "../../../src/domain/cloud.ts";
 import { compilePolicy } from "../../../src/domain/policy/compile.ts";
+import { clouds } from "../../../src/domain/shared/cloud.ts";
 import { isDirectoryGraph, parseScope, resourceOf } from "../../../src/domain/shared/scope.ts";
 import { homeTenantId, scope } from "../../fixtures/ids.ts";
 import { grant, validPolicy } from "../../fixtures/policy.ts";

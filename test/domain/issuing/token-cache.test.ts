@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { clouds } from "../../../src/domain/cloud.ts";
 import { type CachedToken, createTokenCache, tokenCacheKey } from "../../../src/domain/issuing/token-cache.ts";
+import { clouds } from "../../../src/domain/shared/cloud.ts";
 import * as ids from "../../fixtures/ids.ts";
 import { holds } from "../../fixtures/property.ts";
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Cloud, clouds } from "../../../src/domain/cloud.ts";
 import {
   acceptFederationMetadata,
   type ExpectedFederation,
@@ -8,6 +7,7 @@ import {
 } from "../../../src/domain/metadata/accept-federation-metadata.ts";
 import type { FederationMetadata, MetadataCertificate } from "../../../src/domain/metadata/federation-metadata.ts";
 import type { MetadataRefusal } from "../../../src/domain/metadata/refusal.ts";
+import { type Cloud, clouds } from "../../../src/domain/shared/cloud.ts";
 import { contosoId, fabrikamId } from "../../fixtures/ids.ts";
 
 const current = certificate("current");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { forgeFederationMetadata } from "../../../local/entra/forged-metadata.ts";
-import { ok } from "../../../src/domain/result.ts";
+import { ok } from "../../../src/domain/shared/result.ts";
 import {
   createMetadataWorld,
   dayMs,

@@ -1,5 +1,5 @@
-import { Fault } from "../fault.ts";
-import type { IssuingPorts } from "./ports.ts";
+import type { IssuingPorts } from "../issuing/ports.ts";
+import { Fault } from "./fault.ts";
 
 /** Key Vault's and Entra's throttling guidance: wait 1, 2, 4 seconds where the answer does not say how long. */
 const delaysSeconds = [1, 2, 4];
