@@ -5,8 +5,8 @@ import { ManagedIdentityCredential } from "@azure/identity";
 import * as world from "../../local/world.ts";
 import { createTableLedger } from "../../src/adapters/storage/ledger-writer.ts";
 import { parseGuid } from "../../src/domain/shared/guid.ts";
-import type { SignIntent } from "../../src/domain/sign-audit/ledger.ts";
-import { createLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";
+import type { SignIntent } from "../../src/domain/signing/ledger.ts";
+import { createLedgerId } from "../../src/domain/signing/ledger-id.ts";
 
 export interface InstanceOrder {
   url: string;

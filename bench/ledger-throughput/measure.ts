@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Stack } from "../../local/stack.ts";
 import { partitionOf } from "../../src/adapters/storage/ledger-partition.ts";
 import { type Guid, parseGuid } from "../../src/domain/shared/guid.ts";
-import { timeOfLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";
+import { timeOfLedgerId } from "../../src/domain/signing/ledger-id.ts";
 import { type Cells, countWrite, type Distribution, distributionOf } from "./distribution.ts";
 import type { InstanceOrder, InstanceReport } from "./instance.ts";
 

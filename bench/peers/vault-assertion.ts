@@ -1,10 +1,10 @@
 import { ManagedIdentityCredential } from "@azure/identity";
 import * as world from "../../local/world.ts";
 import { createKeyVaultSigner } from "../../src/adapters/key-vault/signer.ts";
-import { buildClientAssertion } from "../../src/domain/issuing/client-assertion.ts";
-import { parseSigningCertificate } from "../../src/domain/issuing/signing-certificate.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import { type Guid, parseGuid } from "../../src/domain/shared/guid.ts";
+import { parseSigningCertificate } from "../../src/domain/signing/certificate.ts";
+import { buildClientAssertion } from "../../src/domain/signing/client-assertion.ts";
 
 export interface VaultKey {
   keyId: string;

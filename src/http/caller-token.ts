@@ -1,7 +1,7 @@
 import type { HttpRequest } from "@azure/functions";
-import { clientAssertionType } from "../domain/issuing/client-assertion.ts";
 import type { RequestRefusal } from "../domain/issuing/refusal.ts";
 import { ok, type Result, refuse } from "../domain/shared/result.ts";
+import { clientAssertionType } from "../domain/signing/client-assertion.ts";
 import type { Parameters } from "./read-parameters.ts";
 
 /** How a caller may present its own Entra token. */

@@ -1,6 +1,5 @@
 import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
 import type { FaultReport, KeyholdEvent } from "../domain/events.ts";
-import { clientAssertionType } from "../domain/issuing/client-assertion.ts";
 import { issueAssertion } from "../domain/issuing/issue-assertion.ts";
 import { type IssuingContext, issueToken } from "../domain/issuing/issue-token.ts";
 import type { Refusal } from "../domain/issuing/refusal.ts";
@@ -8,6 +7,7 @@ import type { Authorization } from "../domain/policy/access-policy.ts";
 import { Fault } from "../domain/shared/fault.ts";
 import type { Guid } from "../domain/shared/guid.ts";
 import { ok, type Result } from "../domain/shared/result.ts";
+import { clientAssertionType } from "../domain/signing/client-assertion.ts";
 import { accessTokenType } from "./caller-token.ts";
 import { faultResponse, issuedResponse, refusalResponse } from "./oauth-response.ts";
 import { parseAssertionRequest, parseTokenRequest } from "./parse-token-request.ts";

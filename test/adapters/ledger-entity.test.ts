@@ -7,8 +7,8 @@ import {
   parseLedgerEntity,
 } from "../../src/adapters/storage/ledger-entity.ts";
 import { ledgerPartitions, partitionOf } from "../../src/adapters/storage/ledger-partition.ts";
-import type { SignIntent } from "../../src/domain/sign-audit/ledger.ts";
-import { createLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";
+import type { SignIntent } from "../../src/domain/signing/ledger.ts";
+import { createLedgerId } from "../../src/domain/signing/ledger-id.ts";
 import { startMs } from "../fakes/clock.ts";
 import { outcomes, tokenIntent } from "../fixtures/ledger.ts";
 

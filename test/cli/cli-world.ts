@@ -13,7 +13,7 @@ import {
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import { Fault } from "../../src/domain/shared/fault.ts";
 import { ok, type Result } from "../../src/domain/shared/result.ts";
-import type { LedgerEntry } from "../../src/domain/sign-audit/ledger.ts";
+import type { LedgerEntry } from "../../src/domain/signing/ledger.ts";
 import { startMs } from "../fakes/clock.ts";
 import { createFakeCredentialStore } from "../fakes/credential-store.ts";
 import { createFakeMetadataStore } from "../fakes/metadata-store.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { csvLine } from "../../src/cli/ledger/row.ts";
 import { parseTime } from "../../src/cli/ledger/time-option.ts";
 import { refuse } from "../../src/domain/shared/result.ts";
-import type { SignIntent, SignOutcome } from "../../src/domain/sign-audit/ledger.ts";
+import type { SignIntent, SignOutcome } from "../../src/domain/signing/ledger.ts";
 import { startMs } from "../fakes/clock.ts";
 import * as ids from "../fixtures/ids.ts";
 import { outcomes, tokenIntent } from "../fixtures/ledger.ts";

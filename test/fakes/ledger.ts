@@ -1,6 +1,6 @@
 import { Fault } from "../../src/domain/shared/fault.ts";
 import type { Guid } from "../../src/domain/shared/guid.ts";
-import type { Ledger, SignIntent, SignOutcome } from "../../src/domain/sign-audit/ledger.ts";
+import type { Ledger, SignIntent, SignOutcome } from "../../src/domain/signing/ledger.ts";
 
 /** The ledger in memory. */
 export interface FakeLedger extends Ledger {

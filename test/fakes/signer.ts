@@ -1,10 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { signatureAlgorithms, signDigest } from "../../local/key-vault/rsa-digest-signature.ts";
-import type {
-  SignatureAlgorithm,
-  VaultSignature,
-  VaultSigner,
-} from "../../src/domain/sign-audit/accountable-signature.ts";
+import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../src/domain/signing/sign.ts";
 import { registered } from "../fixtures/certificates.ts";
 
 type SignInput = Parameters<VaultSigner["sign"]>[0];

@@ -13,8 +13,8 @@ import {
   type UnreadableRow,
 } from "../../src/domain/audit/ledger-search.ts";
 import { Fault } from "../../src/domain/shared/fault.ts";
-import type { LedgerEntry, SignIntent } from "../../src/domain/sign-audit/ledger.ts";
-import { createLedgerId } from "../../src/domain/sign-audit/ledger-id.ts";
+import type { LedgerEntry, SignIntent } from "../../src/domain/signing/ledger.ts";
+import { createLedgerId } from "../../src/domain/signing/ledger-id.ts";
 import { exporterObjectId, fabrikamId, unknownClientId } from "../fixtures/ids.ts";
 import { outcomes, pasted, tokenIntent } from "../fixtures/ledger.ts";
 import { ledgerAccess } from "./ledger-access.ts";

@@ -6,7 +6,7 @@ import * as world from "../../local/world.ts";
 import { createTableLedger } from "../../src/adapters/storage/ledger-writer.ts";
 import type { KeyholdEvent } from "../../src/domain/events.ts";
 import { Fault } from "../../src/domain/shared/fault.ts";
-import type { SignOutcome } from "../../src/domain/sign-audit/ledger.ts";
+import type { SignOutcome } from "../../src/domain/signing/ledger.ts";
 import { tokenIntent } from "../fixtures/ledger.ts";
 import { ledgerAccess } from "./ledger-access.ts";
 import { askToken, countOperations, settledLedgerRows, testStack } from "./test-stack.ts";

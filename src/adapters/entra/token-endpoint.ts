@@ -1,10 +1,10 @@
 import { decodeJwt } from "jose";
 import * as oauth from "oauth4webapi";
-import { clientAssertionType } from "../../domain/issuing/client-assertion.ts";
 import type { EntraAnswer, TokenEndpoint } from "../../domain/issuing/ports.ts";
 import { type Cloud, issuerOf, tokenEndpointOf } from "../../domain/shared/cloud.ts";
 import { Fault } from "../../domain/shared/fault.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
+import { clientAssertionType } from "../../domain/signing/client-assertion.ts";
 import { errorClass } from "../azure/error-class.ts";
 import { parseRetryAfter } from "../azure/retry-after.ts";
 

@@ -3,8 +3,8 @@ import type { UnreadableRow } from "../../domain/audit/ledger-search.ts";
 import type { FaultCode } from "../../domain/shared/fault.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { ok, type Result, refuse } from "../../domain/shared/result.ts";
-import { type LedgerEntry, type SignIntent, type SignOutcome, signPurposes } from "../../domain/sign-audit/ledger.ts";
-import { timeOfLedgerId } from "../../domain/sign-audit/ledger-id.ts";
+import { type LedgerEntry, type SignIntent, type SignOutcome, signPurposes } from "../../domain/signing/ledger.ts";
+import { timeOfLedgerId } from "../../domain/signing/ledger-id.ts";
 import { partitionOf } from "./ledger-partition.ts";
 
 /** How a row of the ledger looks in the table: written here, and read back here. */

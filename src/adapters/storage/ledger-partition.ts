@@ -1,5 +1,5 @@
 import type { Guid } from "../../domain/shared/guid.ts";
-import { timeOfLedgerId } from "../../domain/sign-audit/ledger-id.ts";
+import { timeOfLedgerId } from "../../domain/signing/ledger-id.ts";
 
 /**
  * Where a row of the ledger lies: an hour in sixteen partitions. Spread enough that hundreds of signatures a second do

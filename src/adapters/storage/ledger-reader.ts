@@ -4,7 +4,7 @@ import type { LedgerRow } from "../../domain/audit/findings.ts";
 import { hourMs } from "../../domain/audit/ledger-search.ts";
 import type { LedgerReader } from "../../domain/audit/ports.ts";
 import { parseGuid } from "../../domain/shared/guid.ts";
-import { timeOfLedgerId } from "../../domain/sign-audit/ledger-id.ts";
+import { timeOfLedgerId } from "../../domain/signing/ledger-id.ts";
 import { keyAt, ledgerPartitions } from "./ledger-partition.ts";
 
 /**

@@ -5,7 +5,7 @@ import type { TokenCredential } from "@azure/identity";
 import type { RecordEvent } from "../../domain/events.ts";
 import { Fault } from "../../domain/shared/fault.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
-import type { Ledger } from "../../domain/sign-audit/ledger.ts";
+import type { Ledger } from "../../domain/signing/ledger.ts";
 import { errorClass } from "../azure/error-class.ts";
 import { parseRetryAfter } from "../azure/retry-after.ts";
 import { tableErrorCode } from "../azure/table-error-code.ts";

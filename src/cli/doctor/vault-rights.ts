@@ -1,4 +1,4 @@
-import type { SigningCertificate } from "../../domain/issuing/signing-certificate.ts";
+import type { SigningCertificate } from "../../domain/signing/certificate.ts";
 import { printable } from "../printable.ts";
 import type { RestAnswer, RestRequest } from "../rest.ts";
 import { type Check, green, grey, needsAppIdentity, red, type Verdict } from "./check.ts";

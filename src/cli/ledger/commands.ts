@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { type LedgerQuery, queryOfId } from "../../domain/audit/ledger-search.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
-import { type SignOutcome, signPurposes } from "../../domain/sign-audit/ledger.ts";
+import { type SignOutcome, signPurposes } from "../../domain/signing/ledger.ts";
 import type { CommandContext } from "../command-context.ts";
 import { CommandProblem, exitCodes } from "../command-problem.ts";
 import type { Connection } from "../connection.ts";

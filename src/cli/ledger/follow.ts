@@ -1,5 +1,5 @@
 import type { LedgerQuery, LedgerSearch } from "../../domain/audit/ledger-search.ts";
-import type { LedgerEntry } from "../../domain/sign-audit/ledger.ts";
+import type { LedgerEntry } from "../../domain/signing/ledger.ts";
 import type { Output } from "../output.ts";
 import { type LedgerFormat, noteUnreadable, reading, writeHead, writeRow } from "./list.ts";
 import { flatten, type NameOf } from "./row.ts";

@@ -1,4 +1,4 @@
-import type { LedgerEntry } from "../../domain/sign-audit/ledger.ts";
+import type { LedgerEntry } from "../../domain/signing/ledger.ts";
 import { isoTime, printable } from "../printable.ts";
 
 /** Names by id, as the policy has them now; what it does not know keeps its id. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { SignIntent, SignOutcome } from "../sign-audit/ledger.ts";
+import type { SignIntent, SignOutcome } from "../signing/ledger.ts";
 import type { VaultLogRow } from "./vault-log.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { Guid } from "../shared/guid.ts";
 import type { Result } from "../shared/result.ts";
-import type { LedgerEntry, SignOutcome, SignPurpose } from "../sign-audit/ledger.ts";
-import { timeOfLedgerId } from "../sign-audit/ledger-id.ts";
+import type { LedgerEntry, SignOutcome, SignPurpose } from "../signing/ledger.ts";
+import { timeOfLedgerId } from "../signing/ledger-id.ts";
 
 /** Who got what, and when. Everything that is given must hold. */
 export interface LedgerQuery {

@@ -1,12 +1,12 @@
 import type { RecordEvent } from "../events.ts";
 import { mintWith } from "../issuing/mint.ts";
 import type { IssuingPorts } from "../issuing/ports.ts";
-import type { SigningCertificate } from "../issuing/signing-certificate.ts";
 import type { AccessPolicy, ClientRule } from "../policy/access-policy.ts";
 import type { Cloud } from "../shared/cloud.ts";
 import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import { ownScope } from "../shared/scope.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
 import type { CanaryRecord, CertificateRecord, CredentialStore } from "./credential-state.ts";
 import { describeCertificate } from "./describe-certificate.ts";
 import { expectedCredentials, findDrift } from "./drift.ts";

@@ -1,6 +1,6 @@
 import type { RecordEvent } from "../events.ts";
-import type { SigningCertificate } from "../issuing/signing-certificate.ts";
 import type { Guid } from "../shared/guid.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
 import type { CredentialState, CredentialStore } from "./credential-state.ts";
 import { describeCertificate } from "./describe-certificate.ts";
 import { align, alternativeTo, chooseCertificate, fallBack, isStopped, markDisabled, recordOf } from "./life-cycle.ts";

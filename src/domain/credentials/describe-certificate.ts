@@ -1,4 +1,4 @@
-import type { SigningCertificate } from "../issuing/signing-certificate.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
 
 /** How events name a certificate: as the vault and Entra's portal do, without the vault's host. */
 export interface CertificateFacts {

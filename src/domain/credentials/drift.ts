@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import type { SigningCertificate } from "../issuing/signing-certificate.ts";
 import type { ClientRule } from "../policy/access-policy.ts";
 import { type Cloud, issuerOf } from "../shared/cloud.ts";
 import type { Guid } from "../shared/guid.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
 
 /**
  * Whoever may sign with a key can add a credential of their own to the application and stay (T8). So what Entra would

@@ -1,4 +1,4 @@
-import type { SigningCertificate } from "../issuing/signing-certificate.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
 import type { CertificateRecord } from "./credential-state.ts";
 
 /** Days before the end at which somebody is told, and how urgent that is; at 0 it is over. */

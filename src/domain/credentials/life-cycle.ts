@@ -1,4 +1,4 @@
-import type { SigningCertificate } from "../issuing/signing-certificate.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
 import type { CanaryRecord, CertificateRecord, CredentialState } from "./credential-state.ts";
 
 /**

@@ -6,10 +6,10 @@ import type { Guid } from "../shared/guid.ts";
 import { ok, type Result, refuse } from "../shared/result.ts";
 import { type Deadline, withRetry } from "../shared/retry.ts";
 import type { Scope } from "../shared/scope.ts";
+import type { SignOrder } from "../signing/sign-assertion.ts";
 import { classifyEntraError } from "./aadsts.ts";
 import type { EntraAnswer, IssuingPorts } from "./ports.ts";
 import type { TenantRefusal } from "./refusal.ts";
-import type { SignOrder } from "./sign-assertion.ts";
 
 export type TokenOrder = SignOrder & { purpose: "token" | "canary"; client: ClientRule; scope: Scope };
 

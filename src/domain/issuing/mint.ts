@@ -3,12 +3,12 @@ import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Result } from "../shared/result.ts";
 import { createDeadline, type Deadline, withRetry } from "../shared/retry.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
+import { type SignedAssertion, type SignOrder, signAssertion } from "../signing/sign-assertion.ts";
 import { exchange, type MintedToken, type TokenOrder } from "./exchange.ts";
 import type { IssuingPorts } from "./ports.ts";
 import { presentIdentity } from "./present-identity.ts";
 import type { TenantRefusal } from "./refusal.ts";
-import { type SignedAssertion, type SignOrder, signAssertion } from "./sign-assertion.ts";
-import type { SigningCertificate } from "./signing-certificate.ts";
 
 /** Vault, Entra, ledger and all retries together. Far below what the host gives a function (host.json). */
 export const mintDeadlineMs = 20_000;

@@ -1,7 +1,7 @@
 import type { CurrentCredentials } from "../credentials/current-credentials.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Scope } from "../shared/scope.ts";
-import type { AccountablePorts } from "../sign-audit/accountable-signature.ts";
+import type { AccountablePorts } from "../signing/sign.ts";
 import type { EntraRejection } from "./aadsts.ts";
 
 /** What the way of a token needs from outside. One adapter per port; tests have fakes. */

@@ -1,9 +1,9 @@
 import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Deadline } from "../shared/retry.ts";
-import { createLedgerId } from "../sign-audit/ledger-id.ts";
+import { createLedgerId } from "../signing/ledger-id.ts";
+import { reasonOf, type SignOrder } from "../signing/sign-assertion.ts";
 import type { IssuingPorts } from "./ports.ts";
-import { reasonOf, type SignOrder } from "./sign-assertion.ts";
 
 /**
  * intent -> the managed identity's own token: an assertion without a key and without a vault (RFC 7523 §3; Entra,

@@ -1,6 +1,6 @@
-import type { SigningCertificate } from "../issuing/signing-certificate.ts";
 import type { AccessPolicy } from "../policy/access-policy.ts";
 import type { Guid } from "../shared/guid.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
 import { type KeptMetadata, type KeptMetadataPorts, keepMetadata } from "./kept-metadata.ts";
 import { keyLifetimeMs, type LastKnownGood } from "./last-known-good.ts";
 import { type MetadataSource, sourceName } from "./source.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { SigningCertificate } from "../issuing/signing-certificate.ts";
-import { type AccountablePorts, signAccountably } from "../sign-audit/accountable-signature.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
+import { type AccountablePorts, signAccountably } from "../signing/sign.ts";
 import { buildIdpDocument } from "./idp-document.ts";
 import { type FederationRecord, type IdpRecord, keyLifetimeMs, type LastKnownGood } from "./last-known-good.ts";
 import type { VerifyFederationMetadata } from "./ports.ts";

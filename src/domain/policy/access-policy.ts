@@ -1,10 +1,10 @@
 import type { Caller } from "../issuing/caller.ts";
 import type { GrantRefusal } from "../issuing/refusal.ts";
-import type { SigningCertificate } from "../issuing/signing-certificate.ts";
 import type { MetadataSource, OnDiscontinuity } from "../metadata/source.ts";
 import type { Guid } from "../shared/guid.ts";
 import { ok, type Result, refuse } from "../shared/result.ts";
 import { isDirectoryGraph, type Scope } from "../shared/scope.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
 
 /**
  * The compiled policy: who may get what. Only maps with exact keys: no pattern, no prefix, no order, so that what is

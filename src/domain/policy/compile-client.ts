@@ -1,5 +1,5 @@
-import { parseSigningCertificate, type SigningCertificate } from "../issuing/signing-certificate.ts";
 import { type Guid, parseGuid } from "../shared/guid.ts";
+import { parseSigningCertificate, type SigningCertificate } from "../signing/certificate.ts";
 import type { ClientRule } from "./access-policy.ts";
 import type { ClientDocument, PolicyDocument } from "./document.ts";
 import type { PolicyContext, Report } from "./problem.ts";

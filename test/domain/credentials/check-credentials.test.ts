@@ -5,10 +5,10 @@ import type { RegisteredCredentials } from "../../../src/domain/credentials/drif
 import { ApplicationDirectoryError } from "../../../src/domain/credentials/ports.ts";
 import type { KeyholdEvent } from "../../../src/domain/events.ts";
 import { issueToken } from "../../../src/domain/issuing/issue-token.ts";
-import type { SigningCertificate } from "../../../src/domain/issuing/signing-certificate.ts";
 import type { PolicyDocument } from "../../../src/domain/policy/document.ts";
 import { Fault } from "../../../src/domain/shared/fault.ts";
 import type { Guid } from "../../../src/domain/shared/guid.ts";
+import type { SigningCertificate } from "../../../src/domain/signing/certificate.ts";
 import { rejection } from "../../fakes/token-endpoint.ts";
 import { certificateNotAfterMs, foreign, registered } from "../../fixtures/certificates.ts";
 import { namesOf, newer, older } from "../../fixtures/credentials.ts";

@@ -12,7 +12,7 @@ import {
   markDisabled,
   retiredNow,
 } from "../../../src/domain/credentials/life-cycle.ts";
-import type { SigningCertificate } from "../../../src/domain/issuing/signing-certificate.ts";
+import type { SigningCertificate } from "../../../src/domain/signing/certificate.ts";
 import { startMs } from "../../fakes/clock.ts";
 import { certificateNotAfterMs } from "../../fixtures/certificates.ts";
 import { all, namesOf, newer, newest, older, stateOf } from "../../fixtures/credentials.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { createLedgerId, timeOfLedgerId } from "../../../src/domain/sign-audit/ledger-id.ts";
+import { createLedgerId, timeOfLedgerId } from "../../../src/domain/signing/ledger-id.ts";
 import { startMs } from "../../fakes/clock.ts";
 import { holds } from "../../fixtures/property.ts";
 

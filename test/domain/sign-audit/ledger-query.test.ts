@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { hourMs, hoursOf, type LedgerQuery, matchesQuery, queryOfId } from "../../../src/domain/audit/ledger-search.ts";
-import type { LedgerEntry } from "../../../src/domain/sign-audit/ledger.ts";
+import type { LedgerEntry } from "../../../src/domain/signing/ledger.ts";
 import { startMs } from "../../fakes/clock.ts";
 import { exporterObjectId, fabrikamId, unknownClientId } from "../../fixtures/ids.ts";
 import { outcomes, tokenIntent } from "../../fixtures/ledger.ts";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type Cloud, tokenEndpointOf } from "../shared/cloud.ts";
 import type { Guid } from "../shared/guid.ts";
-import type { Signable } from "../sign-audit/accountable-signature.ts";
-import type { SigningCertificate } from "./signing-certificate.ts";
+import type { SigningCertificate } from "./certificate.ts";
+import type { Signable } from "./sign.ts";
 
 /** RFC 7523 §2.2. */
 export const clientAssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

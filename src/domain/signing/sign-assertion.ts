@@ -2,9 +2,9 @@ import type { Cloud } from "../shared/cloud.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Deadline } from "../shared/retry.ts";
 import type { Scope } from "../shared/scope.ts";
-import { type AccountablePorts, type SignReason, signAccountably } from "../sign-audit/accountable-signature.ts";
+import type { SigningCertificate } from "./certificate.ts";
 import { buildClientAssertion } from "./client-assertion.ts";
-import type { SigningCertificate } from "./signing-certificate.ts";
+import { type AccountablePorts, type SignReason, signAccountably } from "./sign.ts";
 
 /** One assertion that somebody with a grant asked for, or a canary of our own. */
 export interface SignOrder {

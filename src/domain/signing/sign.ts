@@ -1,7 +1,7 @@
 import { constants, createHash, verify } from "node:crypto";
-import type { SigningCertificate } from "../issuing/signing-certificate.ts";
 import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
+import type { SigningCertificate } from "./certificate.ts";
 import type { Ledger, SignIntent } from "./ledger.ts";
 import { createLedgerId } from "./ledger-id.ts";
 
