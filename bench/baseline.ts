@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import { randomOf } from "../local/synthetic-year/random.ts";
+import { replay } from "../local/synthetic-year/replay.ts";
+import { indexOf, profiles } from "../local/synthetic-year/synthetic-year.ts";
 import { windowsPerHour } from "../src/domain/audit/sign-rate.ts";
 import { bestPossible } from "./baseline/best-possible.ts";
 import { chartOf } from "./baseline/chart.ts";
 import { evaluate, judgeYear } from "./baseline/evaluate.ts";
-import { randomOf } from "./baseline/random.ts";
-import { replay } from "./baseline/replay.ts";
 import { markdownOf, type Results } from "./baseline/report.ts";
-import { indexOf, profiles } from "./baseline/synthetic-year.ts";
 
 /** How well the baseline of the sign rate does on synthetic years: `node bench/baseline.ts`. Same seed, same table. */
 const seed = 20_270_101;

@@ -1,4 +1,4 @@
-import type { Stack } from "../local/stack.ts";
+import type { Stack } from "../local/stack/stack.ts";
 import { alternate } from "./measure/alternate.ts";
 import { barChart } from "./measure/chart.ts";
 import { type Measurement, runPart } from "./measure/part.ts";

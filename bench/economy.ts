@@ -1,4 +1,4 @@
-import type { Stack } from "../local/stack.ts";
+import type { Stack } from "../local/stack/stack.ts";
 import { barChart } from "./measure/chart.ts";
 import { type Measurement, runPart, type Target } from "./measure/part.ts";
 import type { Library } from "./peers/libraries.ts";

@@ -23,7 +23,7 @@ const hasSettings = Object.keys(env).some((name) => name.startsWith("KEYHOLD_"))
 const stack = hasSettings ? undefined : await findStack();
 // Signed in with nobody's Azure CLI: the stack has an operator of its own.
 const operator = stack?.operator ? ["--operator-identity", stack.operator.clientId] : [];
-const redirect = pathToFileURL(join(root, "local/network/redirect.ts")).href;
+const redirect = pathToFileURL(join(root, "local/stack/network/redirect.ts")).href;
 const preload = stack ? ["--import", redirect] : [];
 const child = spawn(
   existsSync(ownNode) ? ownNode : process.execPath,
@@ -50,7 +50,7 @@ async function findStack() {
   return isUp && stack;
 }
 
-/** As the functions host of the local stack is started (local/functions-instance.ts). */
+/** As the functions host of the local stack is started (local/stack/functions-instance.ts). */
 function environmentOf({ settings, caFile, routes }) {
   return { ...settings, NODE_EXTRA_CA_CERTS: caFile, LOCAL_ROUTES: JSON.stringify(routes) };
 }

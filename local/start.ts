@@ -3,9 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startConsole } from "./console/server.ts";
-import { readPorts } from "./ports.ts";
-import type { Stack } from "./stack.ts";
-import { callers, client, scopes, tenants } from "./world.ts";
+import { readPorts } from "./stack/ports.ts";
+import type { Stack } from "./stack/stack.ts";
+import { callers, client, scopes, tenants } from "./stack/world.ts";
 
 const folder = process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../.local", import.meta.url));
 /** Spans are to be seen while one looks, not five seconds later. */
@@ -16,8 +16,8 @@ try {
   const ports = await readPorts(process.env);
   const page = await startConsole(ports.console);
   console.log(`Watch it in a browser: ${page.url}\n`);
-  const { startStack } = await import("./stack.ts");
-  const { describeStack } = await import("./describe-stack.ts");
+  const { startStack } = await import("./stack/stack.ts");
+  const { describeStack } = await import("./stack/describe-stack.ts");
   const onProgress = (what: string) => {
     page.progress(what);
     console.log(`  starting ${what}`);

@@ -1,8 +1,5 @@
-import type { JudgedWindow, SignHistory } from "../../src/domain/audit/sign-rate.ts";
-import { type Found, incidents, inject } from "./incidents.ts";
-import { type Random, randomOf } from "./random.ts";
-import { replay } from "./replay.ts";
-import type { FalseAlarms, ProfileResult } from "./report.ts";
+import { type Random, randomOf } from "../../local/synthetic-year/random.ts";
+import { replay } from "../../local/synthetic-year/replay.ts";
 import {
   createYear,
   indexOf,
@@ -11,7 +8,10 @@ import {
   type SyntheticYear,
   yearEndMs,
   yearStartMs,
-} from "./synthetic-year.ts";
+} from "../../local/synthetic-year/synthetic-year.ts";
+import type { JudgedWindow, SignHistory } from "../../src/domain/audit/sign-rate.ts";
+import { type Found, incidents, inject } from "./incidents.ts";
+import type { FalseAlarms, ProfileResult } from "./report.ts";
 
 /** A year judged from its cold start on. */
 export interface JudgedYear {

@@ -1,3 +1,13 @@
+import type { Random } from "../../local/synthetic-year/random.ts";
+import { replay } from "../../local/synthetic-year/replay.ts";
+import {
+  indexOf,
+  isBusinessHour,
+  type Profile,
+  type SyntheticYear,
+  yearEndMs,
+  yearStartMs,
+} from "../../local/synthetic-year/synthetic-year.ts";
 import {
   hourMs,
   type JudgedWindow,
@@ -6,9 +16,6 @@ import {
   windowMs,
   windowsPerHour,
 } from "../../src/domain/audit/sign-rate.ts";
-import type { Random } from "./random.ts";
-import { replay } from "./replay.ts";
-import { indexOf, isBusinessHour, type Profile, type SyntheticYear, yearEndMs, yearStartMs } from "./synthetic-year.ts";
 
 /** What is put into a year at a random time, and for how long an alarm is waited for. */
 export interface Incident {

@@ -1,4 +1,4 @@
-import type { Stack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack/stack.ts";
 import { alternate } from "../measure/alternate.ts";
 import { median } from "../measure/statistics.ts";
 import { type MeasuredInstance, startMeasured } from "../stand/instance.ts";

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import type { Stack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack/stack.ts";
 import { startMeasured } from "../stand/instance.ts";
 import { ownerOfPath } from "../stand/profile.ts";
 

@@ -1,6 +1,6 @@
+import { type Random, randomOf } from "../../local/synthetic-year/random.ts";
 import { partitionOf } from "../../src/adapters/storage/ledger-partition.ts";
 import { type Guid, parseGuid } from "../../src/domain/shared/guid.ts";
-import { type Random, randomOf } from "../baseline/random.ts";
 
 /** Writes by second and partition. */
 export type Cells = Map<number, Map<string, number>>;

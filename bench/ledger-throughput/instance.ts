@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
-import * as world from "../../local/world.ts";
+import * as world from "../../local/stack/world.ts";
 import { createTableLedger } from "../../src/adapters/storage/ledger-writer.ts";
 import { parseGuid } from "../../src/domain/shared/guid.ts";
 import type { SignIntent } from "../../src/domain/signing/ledger.ts";

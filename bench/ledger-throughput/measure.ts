@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
-import type { Stack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack/stack.ts";
 import { partitionOf } from "../../src/adapters/storage/ledger-partition.ts";
 import { type Guid, parseGuid } from "../../src/domain/shared/guid.ts";
 import { timeOfLedgerId } from "../../src/domain/signing/ledger-id.ts";

@@ -4,7 +4,7 @@
  */
 import { ClientAssertionCredential, type ClientAssertionCredentialOptions } from "@azure/identity";
 import { ConfidentialClientApplication, type Configuration } from "@azure/msal-node";
-import * as world from "../../local/world.ts";
+import * as world from "../../local/stack/world.ts";
 
 export type GetToken = (tenantId: string) => Promise<string>;
 export type MakeAssertion = (tenantId: string) => Promise<string>;

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Stack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack/stack.ts";
 import type { Library } from "./libraries.ts";
 import type { PeerOrder, PeerReport, PeerSetup } from "./process.ts";
 
@@ -15,7 +15,7 @@ export function startPeer(stack: Stack, library: Library): Peer {
   const setup: PeerSetup = { library, key: stack.key };
   const { IDENTITY_ENDPOINT, IDENTITY_HEADER } = stack.settings(stack.ports.https);
   const child = fork(fileURLToPath(new URL("process.ts", import.meta.url)), [JSON.stringify(setup)], {
-    execArgv: ["--import", fileURLToPath(new URL("../../local/network/redirect.ts", import.meta.url))],
+    execArgv: ["--import", fileURLToPath(new URL("../../local/stack/network/redirect.ts", import.meta.url))],
     env: {
       PATH: process.env.PATH,
       NODE_EXTRA_CA_CERTS: stack.authority.certificateFile,

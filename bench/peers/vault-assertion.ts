@@ -1,5 +1,5 @@
 import { ManagedIdentityCredential } from "@azure/identity";
-import * as world from "../../local/world.ts";
+import * as world from "../../local/stack/world.ts";
 import { createKeyVaultSigner } from "../../src/adapters/key-vault/signer.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import { type Guid, parseGuid } from "../../src/domain/shared/guid.ts";

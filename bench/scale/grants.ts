@@ -1,6 +1,6 @@
 import { copyFile } from "node:fs/promises";
-import type { Stack } from "../../local/stack.ts";
-import * as world from "../../local/world.ts";
+import type { Stack } from "../../local/stack/stack.ts";
+import * as world from "../../local/stack/world.ts";
 import { alternate } from "../measure/alternate.ts";
 import type { Options } from "../measure/options.ts";
 import { startPlain } from "../stand/instance.ts";

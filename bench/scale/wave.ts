@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Stack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack/stack.ts";
 import type { Options } from "../measure/options.ts";
 import { startMeasured } from "../stand/instance.ts";
 import { type Asked, addTenants, askToken, inParallel, unlimited } from "../stand/world.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FunctionsInstance } from "../../local/functions-instance.ts";
-import type { Stack } from "../../local/stack.ts";
-import * as world from "../../local/world.ts";
+import type { FunctionsInstance } from "../../local/stack/functions-instance.ts";
+import type { Stack } from "../../local/stack/stack.ts";
+import * as world from "../../local/stack/world.ts";
 import type { Clocks } from "./clocks.ts";
 import type { ChangeKind } from "./plan.ts";
 import type { CallerTokens } from "./traffic.ts";

@@ -1,4 +1,4 @@
-import type { Stack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack/stack.ts";
 import type { Agent } from "../stand/instance.ts";
 
 /** The instance's clock, which a short run sets ahead so that much happens, and Entra's, which may differ from it. */

@@ -1,4 +1,4 @@
-import type { Random } from "../baseline/random.ts";
+import type { Random } from "../../local/synthetic-year/random.ts";
 
 /** What goes wrong on purpose, each for a while. */
 export const faultKinds = [

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FunctionsInstance } from "../../local/functions-instance.ts";
-import type { Stack } from "../../local/stack.ts";
-import { randomOf } from "../baseline/random.ts";
+import type { FunctionsInstance } from "../../local/stack/functions-instance.ts";
+import type { Stack } from "../../local/stack/stack.ts";
+import { randomOf } from "../../local/synthetic-year/random.ts";
 import { type Agent, agentSettings } from "../stand/instance.ts";
 import { addTenants, unlimited } from "../stand/world.ts";
 import { createChanges } from "./changes.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeJwt } from "jose";
-import * as world from "../../local/world.ts";
-import type { Random } from "../baseline/random.ts";
+import * as world from "../../local/stack/world.ts";
+import type { Random } from "../../local/synthetic-year/random.ts";
 import { tokenForm } from "../stand/world.ts";
 import type { Clocks } from "./clocks.ts";
 import type { Answer, Asked, Truth } from "./truth.ts";

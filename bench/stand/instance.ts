@@ -1,9 +1,9 @@
 import type { Profiler } from "node:inspector";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type FunctionsInstance, startInstance } from "../../local/functions-instance.ts";
-import { freePorts } from "../../local/ports.ts";
-import type { Stack } from "../../local/stack.ts";
+import { type FunctionsInstance, startInstance } from "../../local/stack/functions-instance.ts";
+import { freePorts } from "../../local/stack/ports.ts";
+import type { Stack } from "../../local/stack/stack.ts";
 
 /** What can be asked of an instance from within (agent.ts). */
 export interface Agent {

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePorts } from "../../local/ports.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
-import * as world from "../../local/world.ts";
+import { freePorts } from "../../local/stack/ports.ts";
+import { type Stack, startStack } from "../../local/stack/stack.ts";
+import * as world from "../../local/stack/world.ts";
 
 /** Budgets and caches so large that they do not decide what is measured. */
 export const unlimited = {

@@ -1,7 +1,7 @@
 /** What one can choose from, and the commands that do what the buttons do. */
 import { readFile } from "node:fs/promises";
-import type { Stack } from "../stack.ts";
-import { callers, client, type Policy, scopes } from "../world.ts";
+import type { Stack } from "../stack/stack.ts";
+import { callers, client, type Policy, scopes } from "../stack/world.ts";
 import type { Choices } from "./snapshot.ts";
 
 export async function choices(stack: Stack): Promise<Choices> {
@@ -43,7 +43,7 @@ ${timer("checkCredentials")}`,
     "cut-log": drill("log-cut"),
     burst: drill("burst"),
     "man-in-the-middle": `curl -X PUT ${controlUrl}/stack/services -d '{"name": "entra", "running": false}'
-# an attacker's server on Entra's port (local/man-in-the-middle.ts), then
+# an attacker's server on Entra's port (local/stack/man-in-the-middle.ts), then
 ${timer("refreshMetadata")}`,
   };
 }

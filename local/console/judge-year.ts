@@ -1,15 +1,9 @@
 /** The process behind `judgedYear`: the product's own judgement of a year that was drawn by chance, always the same. */
-import { randomOf } from "../../bench/baseline/random.ts";
-import { replay } from "../../bench/baseline/replay.ts";
-import {
-  createYear,
-  indexOf,
-  originMs,
-  profiles,
-  yearEndMs,
-  yearStartMs,
-} from "../../bench/baseline/synthetic-year.ts";
+
 import { windowMs, windowsPerHour } from "../../src/domain/audit/sign-rate.ts";
+import { randomOf } from "../synthetic-year/random.ts";
+import { replay } from "../synthetic-year/replay.ts";
+import { createYear, indexOf, originMs, profiles, yearEndMs, yearStartMs } from "../synthetic-year/synthetic-year.ts";
 import type { Year } from "./snapshot.ts";
 
 const seed = 20_270_101;

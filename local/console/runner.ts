@@ -1,5 +1,5 @@
 /** Runs what the buttons ask for, one of a kind at a time, and tells the page how it goes. */
-import type { Stack } from "../stack.ts";
+import type { Stack } from "../stack/stack.ts";
 import type { Action, ActionContext } from "./actions/action.ts";
 import type { Live } from "./live.ts";
 import type { Run } from "./snapshot.ts";

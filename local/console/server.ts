@@ -3,7 +3,7 @@
  * development tool with the rights of whoever started it; it is never deployed, and the product does not know it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Stack } from "../stack.ts";
+import type { Stack } from "../stack/stack.ts";
 import { actions } from "./actions/actions.ts";
 import { type Asset, buildPage } from "./build.ts";
 import { refusalOf, securityHeaders } from "./guard.ts";

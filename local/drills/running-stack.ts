@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { fileURLToPath } from "node:url";
-import type { AuditEnvironment } from "../audit-as-of.ts";
+import type { AuditEnvironment } from "./audit-as-of.ts";
 
 export interface StackFile extends AuditEnvironment {
   keyVault: { url: string; keyId: string };

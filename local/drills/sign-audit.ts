@@ -1,8 +1,9 @@
 /** What the audit makes of a thief, of a log that was cut, of too many signatures and of none. */
-import { type AuditEnvironment, type LoggedEvent, prepareAudit, runAuditAsOf } from "../audit-as-of.ts";
-import { stealSignature } from "../thief.ts";
-import { callers, identities } from "../world.ts";
+
+import { callers, identities } from "../stack/world.ts";
+import { type AuditEnvironment, type LoggedEvent, prepareAudit, runAuditAsOf } from "./audit-as-of.ts";
 import { type StackFile, show } from "./running-stack.ts";
+import { stealSignature } from "./thief.ts";
 
 const minuteMs = 60_000;
 /** The window is over, and the vault's log has settled. */

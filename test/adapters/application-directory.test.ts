@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { TokenCredential } from "@azure/identity";
-import { addFederatedCredential, addPassword } from "../../local/entra/application-registry.ts";
-import { addCertificate, readCertificate } from "../../local/entra/registered-certificate.ts";
+import { addFederatedCredential, addPassword } from "../../local/emulators/entra/application-registry.ts";
+import { addCertificate, readCertificate } from "../../local/emulators/entra/registered-certificate.ts";
 import { createApplicationDirectory } from "../../src/adapters/graph/application-directory.ts";
 import { ApplicationDirectoryError } from "../../src/domain/credentials/ports.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";

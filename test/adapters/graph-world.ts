@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import type { TokenCredential } from "@azure/identity";
-import { openCertificateAuthority } from "../../local/certificate-authority.ts";
-import type { Application } from "../../local/entra/application-registry.ts";
-import { type EntraEmulator, startEntra } from "../../local/entra/emulator.ts";
-import { generateSigningKey } from "../../local/entra/signing-key.ts";
+import type { Application } from "../../local/emulators/entra/application-registry.ts";
+import { type EntraEmulator, startEntra } from "../../local/emulators/entra/emulator.ts";
+import { generateSigningKey } from "../../local/emulators/entra/signing-key.ts";
+import { openCertificateAuthority } from "../../local/emulators/shared/certificate-authority.ts";
 import { parseGuid } from "../../src/domain/shared/guid.ts";
 import type { KeyWithCertificate } from "../fixtures/certificates.ts";
 import { elsewhere, type ScriptedGraph, startScriptedGraph } from "./scripted-graph.ts";
@@ -59,7 +59,7 @@ export async function startGraphWorld(): Promise<GraphWorld> {
     ...Object.fromEntries(hosts.map((host) => [host, entra.port])),
     ...Object.fromEntries(scriptedHosts.map((host) => [host, scripted.port])),
   });
-  await import("../../local/network/redirect.ts");
+  await import("../../local/stack/network/redirect.ts");
 
   const token: GraphWorld["token"] = async (of, resource = graphResource) => {
     const url = new URL(entra.identityEndpoint);

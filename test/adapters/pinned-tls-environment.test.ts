@@ -132,7 +132,7 @@ test("HTTPS_PROXY with NODE_USE_ENV_PROXY: the proxy is never contacted, Node's 
 
 describe("the local stack's redirection of production names works, and weakens nothing", () => {
   const redirect = (port: number): Surroundings => ({
-    arguments: ["--import", file("../../local/network/redirect.ts")],
+    arguments: ["--import", file("../../local/stack/network/redirect.ts")],
     env: { LOCAL_ROUTES: JSON.stringify({ [entraHost]: port }), NODE_EXTRA_CA_CERTS: attackerFile },
   });
 

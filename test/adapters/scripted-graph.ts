@@ -1,6 +1,6 @@
 /** A Graph that answers what a test says, for what the real one should never say. Every connection is remembered. */
-import type { TlsIdentity } from "../../local/certificate-authority.ts";
-import { createEmulator, type Emulator, type EmulatorResponse } from "../../local/emulator-server.ts";
+import type { TlsIdentity } from "../../local/emulators/shared/certificate-authority.ts";
+import { createEmulator, type Emulator, type EmulatorResponse } from "../../local/emulators/shared/emulator-server.ts";
 
 export const elsewhere = "attacker.example";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { telemetryTables } from "../../local/azure-monitor/telemetry.ts";
+import { telemetryTables } from "../../local/emulators/azure-monitor/telemetry.ts";
 import { createTelemetry } from "../../src/adapters/telemetry/telemetry.ts";
 import { eventNames, metricNames } from "../../src/adapters/telemetry/telemetry-names.ts";
 import { Fault } from "../../src/domain/shared/fault.ts";

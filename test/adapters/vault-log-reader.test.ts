@@ -1,7 +1,7 @@
 /** The reader over the unchanged SDK, over TLS, against the emulated Azure Monitor. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { faultAnswers } from "../../local/azure-monitor/emulator.ts";
+import { faultAnswers } from "../../local/emulators/azure-monitor/emulator.ts";
 import { createVaultLogReader, type VaultLogReaderOptions } from "../../src/adapters/log-analytics/reader.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import {

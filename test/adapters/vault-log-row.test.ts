@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { resultColumns } from "../../local/azure-monitor/log-query.ts";
+import { resultColumns } from "../../local/emulators/azure-monitor/log-query.ts";
 import { readVaultLogRows } from "../../src/adapters/log-analytics/row.ts";
 
 const version = "0123456789abcdef0123456789abcdef";

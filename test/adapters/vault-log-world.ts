@@ -8,10 +8,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import type { TokenCredential } from "@azure/identity";
-import { type AzureMonitorEmulator, queryHosts, startAzureMonitor } from "../../local/azure-monitor/emulator.ts";
-import { openCertificateAuthority } from "../../local/certificate-authority.ts";
-import { type EntraEmulator, startEntra } from "../../local/entra/emulator.ts";
-import type { AuditEvent } from "../../local/key-vault/audit-log.ts";
+import {
+  type AzureMonitorEmulator,
+  queryHosts,
+  startAzureMonitor,
+} from "../../local/emulators/azure-monitor/emulator.ts";
+import { type EntraEmulator, startEntra } from "../../local/emulators/entra/emulator.ts";
+import type { AuditEvent } from "../../local/emulators/key-vault/audit-log.ts";
+import { openCertificateAuthority } from "../../local/emulators/shared/certificate-authority.ts";
 
 export const workspaceId = "aaaaaaaa-0000-4000-8000-000000000001";
 export const vaultResourceId =
@@ -56,7 +60,7 @@ export async function startVaultLogWorld(): Promise<VaultLogWorld> {
   });
   const initialLog = structuredClone(monitor.log);
   process.env.LOCAL_ROUTES = JSON.stringify(Object.fromEntries(queryHosts.map((host) => [host, monitor.port])));
-  await import("../../local/network/redirect.ts");
+  await import("../../local/stack/network/redirect.ts");
   return {
     ...{ monitor, entra, audit, clock },
     credential: ({ clientId }) => ({ getToken: (scope) => requestToken(entra, clientId, `${scope}`) }),

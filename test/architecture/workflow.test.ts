@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import { portOptions } from "../../local/ports.ts";
+import { portOptions } from "../../local/stack/ports.ts";
 
 /**
  * What a workflow of ours may not do: run code that its author can change later (a tag moves, a commit does not), hold

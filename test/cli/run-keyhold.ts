@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Stack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack/stack.ts";
 
 /** The built command line against a test's stack, as `npx keyhold` runs it. */
 export interface CommandAnswer {
@@ -23,7 +23,7 @@ export function runKeyhold(
     ...stack.settings(stack.ports.https),
     ...settings,
   };
-  const argv = ["--import", path("local/network/redirect.ts"), path("dist/cli.js"), ...args];
+  const argv = ["--import", path("local/stack/network/redirect.ts"), path("dist/cli.js"), ...args];
   return run(argv, env);
 }
 

@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { describeStack } from "../../local/describe-stack.ts";
-import * as world from "../../local/world.ts";
+import { describeStack } from "../../local/stack/describe-stack.ts";
+import * as world from "../../local/stack/world.ts";
 import { askToken, settledLedgerRows, testStack } from "../stack/test-stack.ts";
 import { runEntry, runKeyhold } from "./run-keyhold.ts";
 

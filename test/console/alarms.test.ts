@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { readRunbook } from "../../local/console/runbook.ts";
 import { createAlarms } from "../../local/console/watch/alarms.ts";
 import { tailLog } from "../../local/console/watch/log-tail.ts";
-import { client } from "../../local/world.ts";
+import { client } from "../../local/stack/world.ts";
 
 const nowMs = Date.UTC(2026, 5, 1);
 const runbook = await readRunbook();

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { type LocalConsole, startConsole } from "../../local/console/server.ts";
-import { describeStack } from "../../local/describe-stack.ts";
-import type { Stack } from "../../local/stack.ts";
+import { describeStack } from "../../local/stack/describe-stack.ts";
+import type { Stack } from "../../local/stack/stack.ts";
 import { testStack } from "../stack/test-stack.ts";
 
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";

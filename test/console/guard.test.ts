@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, test } from "node:test";
 import { startConsole } from "../../local/console/server.ts";
-import { freePorts } from "../../local/ports.ts";
+import { freePorts } from "../../local/stack/ports.ts";
 
 /** The console before any stack is up: who may talk to it, and what it answers. */
 const { console: port } = await freePorts();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { joinLogs, type LedgerEntity } from "../../local/console/watch/signatures.ts";
-import type { AuditEvent } from "../../local/key-vault/audit-log.ts";
-import { callers, identities, tenants } from "../../local/world.ts";
+import type { AuditEvent } from "../../local/emulators/key-vault/audit-log.ts";
+import { callers, identities, tenants } from "../../local/stack/world.ts";
 
 const time = "2026-06-01T12:00:00.000Z";
 const version = "0123456789abcdef0123456789abcdef";

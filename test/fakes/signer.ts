@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import { signatureAlgorithms, signDigest } from "../../local/key-vault/rsa-digest-signature.ts";
+import { signatureAlgorithms, signDigest } from "../../local/emulators/key-vault/rsa-digest-signature.ts";
 import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../src/domain/signing/sign.ts";
 import { registered } from "../fixtures/certificates.ts";
 

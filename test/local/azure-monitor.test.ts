@@ -5,7 +5,7 @@ import { request } from "node:https";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { ControlError } from "../../local/control-route.ts";
+import { ControlError } from "../../local/emulators/shared/control-route.ts";
 import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "../../src/adapters/log-analytics/queries.ts";
 import {
   reader,

@@ -7,10 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { SignedXml } from "xml-crypto";
-import { type CertificateAuthority, openCertificateAuthority } from "../../local/certificate-authority.ts";
-import { ControlError } from "../../local/control-route.ts";
-import { type EntraEmulator, startEntra } from "../../local/entra/emulator.ts";
-import { forgeFederationMetadata } from "../../local/entra/forged-metadata.ts";
+import { type EntraEmulator, startEntra } from "../../local/emulators/entra/emulator.ts";
+import { forgeFederationMetadata } from "../../local/emulators/entra/forged-metadata.ts";
+import {
+  type CertificateAuthority,
+  openCertificateAuthority,
+} from "../../local/emulators/shared/certificate-authority.ts";
+import { ControlError } from "../../local/emulators/shared/control-route.ts";
 
 /** As much of the DOM as is used here. The parser's own types would bring those of a browser into every file. */
 interface XmlElement {

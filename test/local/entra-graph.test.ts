@@ -1,7 +1,7 @@
 /** Microsoft Graph in the emulated Entra, over TLS under its production name. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { addFederatedCredential, addPassword } from "../../local/entra/application-registry.ts";
+import { addFederatedCredential, addPassword } from "../../local/emulators/entra/application-registry.ts";
 import {
   assertionBy,
   attacker,

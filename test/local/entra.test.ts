@@ -9,9 +9,9 @@ import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { ManagedIdentityCredential } from "@azure/identity";
 import { type X509CertificateCreateSelfSignedParams, X509CertificateGenerator } from "@peculiar/x509";
 import { createLocalJWKSet, createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
-import { openCertificateAuthority } from "../../local/certificate-authority.ts";
-import { ControlError } from "../../local/control-route.ts";
-import { type EntraEmulator, startEntra } from "../../local/entra/emulator.ts";
+import { type EntraEmulator, startEntra } from "../../local/emulators/entra/emulator.ts";
+import { openCertificateAuthority } from "../../local/emulators/shared/certificate-authority.ts";
+import { ControlError } from "../../local/emulators/shared/control-route.ts";
 
 const home = "11111111-1111-4111-8111-111111111111";
 const customer = "22222222-2222-4222-8222-222222222222";

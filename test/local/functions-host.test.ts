@@ -12,8 +12,8 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { openCertificateAuthority } from "../../local/certificate-authority.ts";
-import { nextOccurrence, parseSchedule } from "../../local/functions-host/ncrontab.ts";
+import { nextOccurrence, parseSchedule } from "../../local/emulators/functions-host/ncrontab.ts";
+import { openCertificateAuthority } from "../../local/emulators/shared/certificate-authority.ts";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 const fixture = join(repository, "test/fixtures/functions-app/index.ts");
@@ -77,7 +77,7 @@ async function createApp(name: string, sources: Record<string, string>, main = "
 }
 
 function spawnHost(root: string, extra: string[] = ["--http", "0"]) {
-  const child = spawn(process.execPath, ["local/functions-host/main.ts", "--root", root, ...extra], {
+  const child = spawn(process.execPath, ["local/emulators/functions-host/main.ts", "--root", root, ...extra], {
     cwd: repository,
     env: { ...process.env, TICK_SCHEDULE: "0 0 0 29 2 *" },
     stdio: ["ignore", "pipe", "pipe", "ipc"],

@@ -10,15 +10,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionOptions, connect, getCACertificates, setDefaultCACertificates } from "node:tls";
 import { CryptographyClient, type CryptographyClientOptions, type KeyVaultKey } from "@azure/keyvault-keys";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { openCertificateAuthority, type TlsIdentity } from "../../local/certificate-authority.ts";
-import type { Fault } from "../../local/emulator-server.ts";
 import {
   type CreatedKey,
   faultAnswers,
   type KeyVaultEmulator,
   type RoleAssignment,
   startKeyVault,
-} from "../../local/key-vault/emulator.ts";
+} from "../../local/emulators/key-vault/emulator.ts";
+import { openCertificateAuthority, type TlsIdentity } from "../../local/emulators/shared/certificate-authority.ts";
+import type { Fault } from "../../local/emulators/shared/emulator-server.ts";
 
 const vaultHost = "keyhold-local.vault.azure.net";
 const tenantId = "11111111-1111-1111-1111-111111111111";

@@ -5,15 +5,18 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { type EntraEmulator, startEntra } from "../../local/emulators/entra/emulator.ts";
+import { forgeFederationMetadata } from "../../local/emulators/entra/forged-metadata.ts";
+import {
+  type CertificateAuthority,
+  openCertificateAuthority,
+} from "../../local/emulators/shared/certificate-authority.ts";
 import {
   type AttackerCertificates,
   createAttackerCertificates,
   type LeafKind,
-} from "../../local/attacker-certificates.ts";
-import { type CertificateAuthority, openCertificateAuthority } from "../../local/certificate-authority.ts";
-import { type EntraEmulator, startEntra } from "../../local/entra/emulator.ts";
-import { forgeFederationMetadata } from "../../local/entra/forged-metadata.ts";
-import { type EvilAnswer, type ManInTheMiddle, startManInTheMiddle } from "../../local/man-in-the-middle.ts";
+} from "../../local/stack/attacker-certificates.ts";
+import { type EvilAnswer, type ManInTheMiddle, startManInTheMiddle } from "../../local/stack/man-in-the-middle.ts";
 
 const host = "login.microsoftonline.com";
 const tenantId = randomUUID();

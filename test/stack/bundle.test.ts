@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { buildBundle, loadedAtStart } from "../../build.ts";
-import { freePorts } from "../../local/ports.ts";
-import * as world from "../../local/world.ts";
+import { freePorts } from "../../local/stack/ports.ts";
+import * as world from "../../local/stack/world.ts";
 import { askToken, testStack } from "./test-stack.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));

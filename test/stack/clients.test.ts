@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { decodeJwt } from "jose";
 import * as oauth from "oauth4webapi";
 import * as openid from "openid-client";
-import * as world from "../../local/world.ts";
+import * as world from "../../local/stack/world.ts";
 import { countOperations, testStack } from "./test-stack.ts";
 
 /** Clients of the standards: discovery, token exchange, JSON. Azure SDK, MSAL and forms: recipes.test.ts. */

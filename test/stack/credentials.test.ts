@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import * as world from "../../local/world.ts";
+import * as world from "../../local/stack/world.ts";
 import { askToken, countOperations, runTimer, settledLedgerRows, testStack } from "./test-stack.ts";
 
 /** What else lets one in as a client, found by the timer; and a client that needs no key. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { prepareAudit, runAuditAsOf } from "../../local/audit-as-of.ts";
-import type { DataAction } from "../../local/key-vault/emulator.ts";
-import * as world from "../../local/world.ts";
+import { prepareAudit, runAuditAsOf } from "../../local/drills/audit-as-of.ts";
+import type { DataAction } from "../../local/emulators/key-vault/emulator.ts";
+import * as world from "../../local/stack/world.ts";
 import type { LastKnownGood } from "../../src/domain/metadata/last-known-good.ts";
 import { runKeyhold } from "../cli/run-keyhold.ts";
 import { askToken, settledLedgerRows, testStack } from "./test-stack.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { describeStack } from "../../local/describe-stack.ts";
+import { describeStack } from "../../local/stack/describe-stack.ts";
 import { testStack } from "./test-stack.ts";
 
 /** `npm run drill -- NAME` against a running stack: each case raises its alarm and nothing else. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { faultAnswers } from "../../local/key-vault/emulator.ts";
-import * as world from "../../local/world.ts";
+import { faultAnswers } from "../../local/emulators/key-vault/emulator.ts";
+import * as world from "../../local/stack/world.ts";
 import { askToken, countOperations, settledLedgerRows, testStack, untilWritten } from "./test-stack.ts";
 
 /** Many tenants, so that every case meets one for which nothing is cached and nothing has failed yet. */

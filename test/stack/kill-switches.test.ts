@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePorts } from "../../local/ports.ts";
-import * as world from "../../local/world.ts";
+import { freePorts } from "../../local/stack/ports.ts";
+import * as world from "../../local/stack/world.ts";
 import { askToken, runTimer, settledLedgerRows, testStack } from "./test-stack.ts";
 
 /** Each switch: how long until the last instance refuses, and until when tokens that are out live on. */

@@ -1,5 +1,5 @@
 import { ManagedIdentityCredential } from "@azure/identity";
-import type { Stack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack/stack.ts";
 
 /**
  * Lets this process use adapters of the ledger as an instance does: production names, led to the stack's ports, and the
@@ -12,7 +12,7 @@ export async function ledgerAccess(
   const settings = stack.settings(stack.ports.https);
   const { IDENTITY_ENDPOINT, IDENTITY_HEADER } = settings;
   Object.assign(process.env, { IDENTITY_ENDPOINT, IDENTITY_HEADER, LOCAL_ROUTES: JSON.stringify(routes) });
-  await import("../../local/network/redirect.ts");
+  await import("../../local/stack/network/redirect.ts");
   const clientId = settings.KEYHOLD_STORAGE_IDENTITY_CLIENT_ID ?? "";
   return { url: settings.KEYHOLD_LEDGER_TABLE_URL ?? "", credential: new ManagedIdentityCredential({ clientId }) };
 }

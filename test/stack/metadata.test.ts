@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { freePorts } from "../../local/ports.ts";
-import * as world from "../../local/world.ts";
+import { freePorts } from "../../local/stack/ports.ts";
+import * as world from "../../local/stack/world.ts";
 import { askToken, settledLedgerRows, testStack, untilWritten } from "./test-stack.ts";
 
 const stack = await testStack();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import * as world from "../../local/world.ts";
+import * as world from "../../local/stack/world.ts";
 import { askToken, testStack } from "./test-stack.ts";
 
 const stack = await testStack();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePorts } from "../../local/ports.ts";
-import * as world from "../../local/world.ts";
+import { freePorts } from "../../local/stack/ports.ts";
+import * as world from "../../local/stack/world.ts";
 import { askToken, countOperations, testStack } from "./test-stack.ts";
 
 /** The policy in blob storage, read with the storage identity's token by two instances. */

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { decodeJwt } from "jose";
 import type { KeyholdOptions } from "../../clients/recipes/azure-identity.ts";
 import type { KeyholdOptions as MsalKeyholdOptions } from "../../clients/recipes/msal-node.ts";
-import * as world from "../../local/world.ts";
+import * as world from "../../local/stack/world.ts";
 import { countOperations, testStack } from "./test-stack.ts";
 
 /**
@@ -36,7 +36,7 @@ async function evaluate(recipe: string, expression: string, options: Partial<Key
     const { recipe, keyhold, tenantId } = JSON.parse(process.env.SETTINGS);
     const exports = await import(recipe);
     process.stdout.write(${expression});`;
-  const args = ["--import", fileOf("local/network/redirect.ts"), "--input-type=module", "--eval", program];
+  const args = ["--import", fileOf("local/stack/network/redirect.ts"), "--input-type=module", "--eval", program];
   const env = { ...platform, NODE_EXTRA_CA_CERTS: stack.authority.certificateFile, SETTINGS: settings };
   return (await run(process.execPath, args, { env, cwd: fileOf("") })).stdout;
 }

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FunctionsInstance } from "../../local/functions-instance.ts";
-import { freePorts } from "../../local/ports.ts";
-import * as world from "../../local/world.ts";
+import type { FunctionsInstance } from "../../local/stack/functions-instance.ts";
+import { freePorts } from "../../local/stack/ports.ts";
+import * as world from "../../local/stack/world.ts";
 import { askToken, runTimer, settledLedgerRows, testStack, untilWritten } from "./test-stack.ts";
 
 /** A certificate is replaced while two instances mint without a pause: nobody is refused at any moment. */

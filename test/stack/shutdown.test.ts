@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type LoggedEvent, runAuditAsOf } from "../../local/audit-as-of.ts";
-import type { FunctionsInstance } from "../../local/functions-instance.ts";
-import { freePorts } from "../../local/ports.ts";
-import { tableFaultAnswers } from "../../local/storage-faults.ts";
-import * as world from "../../local/world.ts";
+import { type LoggedEvent, runAuditAsOf } from "../../local/drills/audit-as-of.ts";
+import type { FunctionsInstance } from "../../local/stack/functions-instance.ts";
+import { freePorts } from "../../local/stack/ports.ts";
+import { tableFaultAnswers } from "../../local/stack/storage-faults.ts";
+import * as world from "../../local/stack/world.ts";
 import { settledLedgerRows, testStack } from "./test-stack.ts";
 
 /** What happens to signatures that are under way when an instance ends. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { runAuditAsOf } from "../../local/audit-as-of.ts";
-import { stealSignature } from "../../local/thief.ts";
-import * as world from "../../local/world.ts";
+import { runAuditAsOf } from "../../local/drills/audit-as-of.ts";
+import { stealSignature } from "../../local/drills/thief.ts";
+import * as world from "../../local/stack/world.ts";
 import { askToken, runTimer as runTimerOf, settledLedgerRows, testStack } from "./test-stack.ts";
 
 /** The whole audit on real parts: ledger, vault's log with its lag, tables, and the composed app. Only time is moved. */

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { freePorts, type Ports, portOptions } from "../../local/ports.ts";
+import { freePorts, type Ports, portOptions } from "../../local/stack/ports.ts";
 
 /** What `npm start` runs, as a newcomer sees it. */
 const repository = fileURLToPath(new URL("../..", import.meta.url));

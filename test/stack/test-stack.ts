@@ -3,9 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
-import { freePorts } from "../../local/ports.ts";
-import { type Stack, type StackOptions, startStack } from "../../local/stack.ts";
-import * as world from "../../local/world.ts";
+import { freePorts } from "../../local/stack/ports.ts";
+import { type Stack, type StackOptions, startStack } from "../../local/stack/stack.ts";
+import * as world from "../../local/stack/world.ts";
 
 /** A stack of a test file's own: free ports, a temporary folder, stopped at the end. */
 export async function testStack(options: Partial<StackOptions> = {}): Promise<Stack> {

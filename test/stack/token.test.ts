@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLocalJWKSet, jwtVerify } from "jose";
-import * as world from "../../local/world.ts";
+import * as world from "../../local/stack/world.ts";
 import { askToken, countOperations, settledLedgerRows, testStack } from "./test-stack.ts";
 
 const stack = await testStack();

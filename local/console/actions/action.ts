@@ -1,6 +1,6 @@
 /** What a button does: its input, and the work, which tells as it goes. */
 import type { z } from "zod";
-import type { Stack } from "../../stack.ts";
+import type { Stack } from "../../stack/stack.ts";
 import type { LoggedEvent } from "../watch/log-tail.ts";
 
 export interface ActionContext {

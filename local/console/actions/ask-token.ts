@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { callers, client, scopes, tenants } from "../../world.ts";
+import { callers, client, scopes, tenants } from "../../stack/world.ts";
 import { action } from "./action.ts";
 
 type CallerName = keyof typeof callers;

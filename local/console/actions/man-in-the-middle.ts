@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { createAttackerCertificates } from "../../attacker-certificates.ts";
-import { startManInTheMiddle } from "../../man-in-the-middle.ts";
+import { createAttackerCertificates } from "../../stack/attacker-certificates.ts";
+import { startManInTheMiddle } from "../../stack/man-in-the-middle.ts";
 import { action, control, runTimer } from "./action.ts";
 
 /**

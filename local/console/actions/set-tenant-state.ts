@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { tenants } from "../../world.ts";
+import { tenants } from "../../stack/world.ts";
 import { action } from "./action.ts";
 import { policyInForce } from "./policy-in-force.ts";
 import { runCommand } from "./run-command.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { client, type Policy } from "../../world.ts";
+import { client, type Policy } from "../../stack/world.ts";
 import { action, control, runTimer } from "./action.ts";
 import { policyInForce } from "./policy-in-force.ts";
 

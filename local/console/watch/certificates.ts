@@ -2,8 +2,8 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { CredentialState } from "../../../src/domain/credentials/credential-state.ts";
-import type { Stack } from "../../stack.ts";
-import type { Policy } from "../../world.ts";
+import type { Stack } from "../../stack/stack.ts";
+import type { Policy } from "../../stack/world.ts";
 import type { CertificateRow } from "../snapshot.ts";
 
 interface VaultKey {

@@ -1,7 +1,7 @@
 /** Keys of the provider as Keyhold keeps them, and as the provider publishes them at this moment. */
 import type { LastKnownGood } from "../../../src/domain/metadata/last-known-good.ts";
-import type { Stack } from "../../stack.ts";
-import { metadataContainer } from "../../world.ts";
+import type { Stack } from "../../stack/stack.ts";
+import { metadataContainer } from "../../stack/world.ts";
 import type { KeyRow, MetadataSourceRow, MetadataState } from "../snapshot.ts";
 import { nameOf } from "./names.ts";
 

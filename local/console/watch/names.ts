@@ -1,5 +1,5 @@
 /** Ids of the local world as people call them. */
-import { callers, client, homeTenantId, identities, tenants } from "../../world.ts";
+import { callers, client, homeTenantId, identities, tenants } from "../../stack/world.ts";
 
 const names = new Map<string, string>([
   [homeTenantId, "home tenant"],

@@ -1,5 +1,5 @@
 /** Requests as Keyhold reported them, and where their time went by its own spans. */
-import type { StoredEnvelope } from "../../azure-monitor/emulator.ts";
+import type { StoredEnvelope } from "../../emulators/azure-monitor/emulator.ts";
 import type { Call, RequestRow } from "../snapshot.ts";
 import type { LoggedEvent } from "./log-tail.ts";
 import { nameOf } from "./names.ts";

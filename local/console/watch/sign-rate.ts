@@ -1,8 +1,8 @@
 /** How often the client's key signs right now, from the vault's log. */
 import { bandOf } from "../../../src/domain/audit/baseline.ts";
 import { windowMs } from "../../../src/domain/audit/sign-rate.ts";
-import type { AuditEvent } from "../../key-vault/audit-log.ts";
-import { client } from "../../world.ts";
+import type { AuditEvent } from "../../emulators/key-vault/audit-log.ts";
+import { client } from "../../stack/world.ts";
 import type { LiveRate } from "../snapshot.ts";
 
 const binSeconds = 10;

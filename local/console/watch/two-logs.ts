@@ -1,6 +1,6 @@
 /** The ends of both logs, cut so that they overlap: what is left out of one must not look missing beside the other. */
-import type { AuditEvent } from "../../key-vault/audit-log.ts";
-import type { Stack } from "../../stack.ts";
+import type { AuditEvent } from "../../emulators/key-vault/audit-log.ts";
+import type { Stack } from "../../stack/stack.ts";
 import type { LedgerEntity } from "./signatures.ts";
 
 const keptEvents = 120;

@@ -1,7 +1,7 @@
 /** Looks at the running stack twice a second, and puts what has changed in front of the page. */
 import { join } from "node:path";
-import type { StoredEnvelope } from "../../azure-monitor/emulator.ts";
-import type { Stack } from "../../stack.ts";
+import type { StoredEnvelope } from "../../emulators/azure-monitor/emulator.ts";
+import type { Stack } from "../../stack/stack.ts";
 import { choices } from "../choices.ts";
 import type { Live } from "../live.ts";
 import { readRunbook } from "../runbook.ts";

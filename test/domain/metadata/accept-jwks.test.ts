@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { generateSigningKey } from "../../../local/entra/signing-key.ts";
+import { generateSigningKey } from "../../../local/emulators/entra/signing-key.ts";
 import { acceptDiscovery } from "../../../src/domain/metadata/accept-discovery.ts";
 import { acceptJwks } from "../../../src/domain/metadata/accept-jwks.ts";
 import type { MetadataSource } from "../../../src/domain/metadata/source.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { forgeFederationMetadata } from "../../../local/entra/forged-metadata.ts";
+import { forgeFederationMetadata } from "../../../local/emulators/entra/forged-metadata.ts";
 import { ok } from "../../../src/domain/shared/result.ts";
 import {
   createMetadataWorld,

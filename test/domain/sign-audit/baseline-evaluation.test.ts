@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judgeYear } from "../../../bench/baseline/evaluate.ts";
 import { incidents, inject } from "../../../bench/baseline/incidents.ts";
-import { randomOf } from "../../../bench/baseline/random.ts";
-import { profiles } from "../../../bench/baseline/synthetic-year.ts";
+import { randomOf } from "../../../local/synthetic-year/random.ts";
+import { profiles } from "../../../local/synthetic-year/synthetic-year.ts";
 
 /** One year of one key of bench/baseline.ts: the targets hold, and stay as they are unless a constant changes. */
 const seed = 7;

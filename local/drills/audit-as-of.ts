@@ -1,0 +1,56 @@
+/**
+ * Runs the audit of the local stack as it will run some time from now: the product's own code, in a process whose clock
+ * is ahead. The vault's log needs a quarter of an hour to settle, and who tries it out has no patience for that.
+ */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+export interface AuditEnvironment {
+  settings: Record<string, string>;
+  routes: Record<string, number>;
+  caFile: string;
+}
+
+export type LoggedEvent = Record<string, unknown> & { event: string };
+
+const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+
+/** What the audit had to say. A run that the instance's own timer overtakes stops without a word, and is run again. */
+export async function runAuditAsOf(aheadMs: number, environment: AuditEnvironment): Promise<LoggedEvent[]> {
+  const events: LoggedEvent[] = [];
+  for (let i = 0; i < 3 && !events.some(({ event }) => event === "sign_audit_finished"); i++) {
+    const lines = (await run(environment, aheadMs, "audit-once.ts")).split("\n");
+    events.push(...lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as LoggedEvent));
+  }
+  return events;
+}
+
+/** An audit of its own, beside that of the timer: new tables, and `usualSigns` a window for eight weeks (0: none). */
+export async function prepareAudit(environment: AuditEnvironment, usualSigns: number): Promise<AuditEnvironment> {
+  const { origin } = new URL(environment.settings.KEYHOLD_AUDIT_TABLE_URL ?? "");
+  const table = `${origin}/audit${Date.now()}`;
+  const own = { ...environment, settings: { ...environment.settings, KEYHOLD_AUDIT_TABLE_URL: table } };
+  await run(own, 0, "audit-prepare.ts", `${usualSigns}`);
+  return own;
+}
+
+async function run(
+  { settings, routes, caFile }: AuditEnvironment,
+  aheadMs: number,
+  file: string,
+  ...args: string[]
+): Promise<string> {
+  const preloads = ["--import", path("../stack/network/redirect.ts"), "--import", path("../stack/network/clock.ts")];
+  const { stdout } = await promisify(execFile)(process.execPath, [...preloads, path(file), ...args], {
+    env: {
+      PATH: process.env.PATH,
+      NODE_EXTRA_CA_CERTS: caFile,
+      LOCAL_ROUTES: JSON.stringify(routes),
+      LOCAL_CLOCK_AHEAD_MS: `${aheadMs}`,
+      ...settings,
+    },
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout;
+}

@@ -1,0 +1,83 @@
+/**
+ * The control interface of Azure Monitor: how the log lags and what is missing from it, who may read it, the queries
+ * that were answered, the telemetry that came in, latency and faults.
+ */
+import { z } from "zod";
+import { behaviourSchema } from "../shared/behaviour-schema.ts";
+import { ControlError, type ControlRoute } from "../shared/control-route.ts";
+import type { Behaviour } from "../shared/emulator-server.ts";
+import type { LogSettings } from "./log-table.ts";
+import type { QueryRecord } from "./query-endpoint.ts";
+import { type StoredEnvelope, telemetryTables } from "./telemetry.ts";
+
+export interface ControlledMonitor {
+  log: LogSettings;
+  behaviour: Behaviour;
+  readers: string[];
+  queries: QueryRecord[];
+  telemetry: StoredEnvelope[];
+}
+
+const milliseconds = z.int().nonnegative();
+const share = z.number().min(0).max(1);
+const instant = z.iso.datetime({ offset: true });
+
+const settingsBody = z.strictObject({
+  ingestionLagMs: milliseconds.exactOptional(),
+  lateShare: share.exactOptional(),
+  lateMs: milliseconds.exactOptional(),
+  duplicateShare: share.exactOptional(),
+  reorder: z.boolean().exactOptional(),
+  rowLimit: z.int().positive().exactOptional(),
+  cut: z
+    .array(
+      z.strictObject({
+        correlationId: z.string().exactOptional(),
+        operation: z.string().exactOptional(),
+        objectId: z.string().exactOptional(),
+        startTime: instant.exactOptional(),
+        endTime: instant.exactOptional(),
+      }),
+    )
+    .exactOptional(),
+});
+
+const behaviourBody = behaviourSchema(z.enum(["query", "track"]));
+
+const telemetryQuery = z.strictObject({ table: z.enum(Object.values(telemetryTables)).exactOptional() });
+
+export function controlRoutes(monitor: ControlledMonitor): ControlRoute[] {
+  const { log, behaviour, readers, queries, telemetry } = monitor;
+  return [
+    { method: "GET", path: "/log", handle: () => log },
+    { method: "PUT", path: "/log", handle: ({ body }) => Object.assign(log, parse(settingsBody, body)) },
+    { method: "GET", path: "/behaviour", handle: () => behaviour },
+    { method: "PUT", path: "/behaviour", handle: ({ body }) => Object.assign(behaviour, parse(behaviourBody, body)) },
+    { method: "GET", path: "/readers", handle: () => readers },
+    {
+      method: "PUT",
+      path: "/readers",
+      handle({ body }) {
+        readers.splice(0, readers.length, ...parse(z.array(z.guid()), body));
+        return readers;
+      },
+    },
+    { method: "GET", path: "/queries", handle: () => queries },
+    { method: "DELETE", path: "/queries", handle: () => void queries.splice(0) },
+    {
+      method: "GET",
+      path: "/telemetry",
+      handle({ query }) {
+        const { table } = parse(telemetryQuery, Object.fromEntries(query));
+        return telemetry.filter((stored) => table === undefined || stored.table === table);
+      },
+    },
+    { method: "DELETE", path: "/telemetry", handle: () => void telemetry.splice(0) },
+  ];
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
+  const result = schema.safeParse(body);
+  if (!result.success) throw new ControlError(z.prettifyError(result.error));
+  return result.data;
+}

@@ -1,0 +1,81 @@
+/**
+ * An emulator of Azure Monitor over HTTPS: the query API of Log Analytics over what the emulated vault has logged, and
+ * the ingestion endpoint of Application Insights. The unchanged clients of both talk to it.
+ *
+ * It does not execute KQL, and does not emulate retention, alerts, live metrics or the API's own request limits.
+ */
+
+import type { AuditEvent } from "../key-vault/audit-log.ts";
+import type { TlsIdentity } from "../shared/certificate-authority.ts";
+import type { ControlRoute } from "../shared/control-route.ts";
+import {
+  applyBehaviour,
+  type Behaviour,
+  createEmulator,
+  type Emulator,
+  type EmulatorRequest,
+  type EmulatorResponse,
+} from "../shared/emulator-server.ts";
+import type { AccessOptions } from "./access.ts";
+import { controlRoutes } from "./control.ts";
+import { errorAnswer } from "./error-answers.ts";
+import { type LogSettings, usualLogSettings } from "./log-table.ts";
+import { answerQuery, type QueryEndpoint, type QueryRecord } from "./query-endpoint.ts";
+import { answerTrack, type StoredEnvelope } from "./telemetry.ts";
+
+export { faultAnswers } from "./error-answers.ts";
+export type { LogSettings, RowMatch } from "./log-table.ts";
+export type { Envelope, StoredEnvelope, TelemetryTable } from "./telemetry.ts";
+
+export interface AzureMonitorOptions extends AccessOptions {
+  /** 0: any free port. */
+  port: number;
+  /** For the names in `queryHosts` and that of the connection string's IngestionEndpoint. */
+  tls: TlsIdentity;
+  workspaceId: string;
+  /** The vault's own audit log, read at each query. */
+  audit: readonly AuditEvent[];
+  /** What the log does from the start. */
+  log?: Partial<LogSettings>;
+  /** Milliseconds since 1970; for tests of lag. */
+  now?: () => number;
+}
+
+export interface AzureMonitorEmulator extends Emulator {
+  /** Changed in place it holds from the next query on. */
+  log: LogSettings;
+  readers: string[];
+  /** Operations: `query` and `track`. */
+  behaviour: Behaviour;
+  queries: QueryRecord[];
+  telemetry: StoredEnvelope[];
+  control: ControlRoute[];
+}
+
+/** Names of the query API: the SDK's own preset, and its successor. */
+export const queryHosts = ["api.loganalytics.io", "api.loganalytics.azure.com"];
+
+export async function startAzureMonitor(options: AzureMonitorOptions): Promise<AzureMonitorEmulator> {
+  const { port, tls, log = {}, now = Date.now, ...rest } = options;
+  const settings: LogSettings = { ...usualLogSettings, cut: [], ...log };
+  const behaviour: Behaviour = { latencyMs: 0, faults: [] };
+  const telemetry: StoredEnvelope[] = [];
+  const endpoint: QueryEndpoint = { ...rest, settings, now, queries: [] };
+  const handler = async (request: EmulatorRequest): Promise<EmulatorResponse> => {
+    const operation = operationOf(request);
+    if (operation === undefined) return errorAnswer(404, "PathNotFoundError", "The requested path does not exist");
+    const fault = await applyBehaviour(behaviour, operation);
+    if (fault !== undefined) return fault;
+    return operation === "track" ? answerTrack(telemetry, request) : answerQuery(endpoint, request);
+  };
+  const emulator = await createEmulator({ port, tls, handler });
+  const { readers, queries } = endpoint;
+  const parts = { log: settings, behaviour, readers, queries, telemetry };
+  return Object.assign(emulator, parts, { control: controlRoutes(parts) });
+}
+
+function operationOf({ method, url }: EmulatorRequest): "query" | "track" | undefined {
+  if (method !== "POST") return undefined;
+  if (/^\/v2(\.1)?\/track$/.test(url.pathname)) return "track";
+  return /^\/v1\/workspaces\/[^/]+\/query$/.test(url.pathname) ? "query" : undefined;
+}

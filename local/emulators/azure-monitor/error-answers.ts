@@ -1,0 +1,44 @@
+/** Azure Monitor's error answers in the shape of the wire, and the bodies of injected faults. Texts are our own words. */
+import type { EmulatorResponse, Fault } from "../shared/emulator-server.ts";
+import { resultColumns } from "./log-query.ts";
+
+export interface ErrorInfo {
+  code: string;
+  message: string;
+  details?: { code: string; message: string }[];
+  innererror?: ErrorInfo;
+}
+
+export function errorAnswer(status: number, code: string, message: string, innererror?: ErrorInfo): EmulatorResponse {
+  return { status, body: { error: { code, message, ...(innererror && { innererror }) } } };
+}
+
+/** Beside the tables of an answer with status 200: they are not whole. */
+export function partialError(message: string): ErrorInfo {
+  return {
+    code: "PartialError",
+    message: "There were some errors when processing your query.",
+    details: [{ code: "EngineError", message: "Something went wrong processing your query on the server." }],
+    innererror: { code: "E_QUERY_RESULT_SET_TOO_LARGE", message },
+  };
+}
+
+/** The answer parts of the usual faults, to be spread into a `Fault`. */
+export const faultAnswers = {
+  throttled: {
+    status: 429,
+    headers: { "retry-after": "1" },
+    body: { error: { code: "ThrottledError", message: "Too many requests for the principal of this call." } },
+  },
+  internalError: { status: 500, body: { error: { code: "InternalServerError", message: "An error has occurred." } } },
+  /** From a proxy in front of the service: no JSON. */
+  badGateway: { status: 502, headers: { "content-type": "text/html" }, body: "<html><h1>502 Bad Gateway</h1></html>" },
+  /** A partial answer without any row. */
+  partial: {
+    status: 200,
+    body: {
+      tables: [{ name: "PrimaryResult", columns: resultColumns, rows: [] }],
+      error: partialError("The query ran out of its share of resources."),
+    },
+  },
+} satisfies Record<string, Partial<Fault>>;

@@ -1,0 +1,10 @@
+/** The answer of a published document that may be cached: with an ETag, and 304 for who has it already. */
+import { createHash } from "node:crypto";
+import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";
+
+export function cacheableAnswer(body: string, contentType: string, request: EmulatorRequest): EmulatorResponse {
+  const etag = `"${createHash("sha256").update(body).digest("base64url")}"`;
+  const headers = { "cache-control": "max-age=86400, private", "access-control-allow-origin": "*", etag };
+  if (request.headers["if-none-match"] === etag) return { status: 304, headers };
+  return { status: 200, headers: { ...headers, "content-type": contentType }, body };
+}

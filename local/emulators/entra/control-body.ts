@@ -1,0 +1,32 @@
+/** Control routes whose input a schema checks. */
+import { z } from "zod";
+import { ControlError, type ControlRoute } from "../shared/control-route.ts";
+
+export function withBody<T>(
+  method: string,
+  path: string,
+  schema: z.ZodType<T>,
+  handle: (body: T) => unknown,
+): ControlRoute {
+  return { method, path, handle: ({ body }) => run(schema, body, handle) };
+}
+
+export function withQuery<T>(
+  method: string,
+  path: string,
+  schema: z.ZodType<T>,
+  handle: (query: T) => unknown,
+): ControlRoute {
+  return { method, path, handle: ({ query }) => run(schema, Object.fromEntries(query), handle) };
+}
+
+/** Whatever goes wrong with the input, also inside the emulator, is told as a control error. */
+async function run<T>(schema: z.ZodType<T>, input: unknown, handle: (value: T) => unknown): Promise<unknown> {
+  const parsed = schema.safeParse(input);
+  if (!parsed.success) throw new ControlError(z.prettifyError(parsed.error));
+  try {
+    return await handle(parsed.data);
+  } catch (error) {
+    throw error instanceof Error ? new ControlError(error.message) : error;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The managed identity endpoint as App Service offers it to a running app (protocol 2019-08-01), and the tokens behind
+ * it. The virtual machine, Service Fabric and older App Service variants are not offered.
+ */
+import { randomUUID } from "node:crypto";
+import { applyBehaviour, type EmulatorRequest, type EmulatorResponse } from "../shared/emulator-server.ts";
+import { tokenTimes, v1Claims, v2Claims } from "./access-token.ts";
+import type { ManagedIdentity } from "./managed-identities.ts";
+import type { EntraState } from "./state.ts";
+import { isGuid } from "./tenants.ts";
+import { exchangeAudience, exchangeResource } from "./token-exchange.ts";
+
+export const identityPath = "/msi/token";
+const apiVersion = "2019-08-01";
+// Tokens of managed identities live long: the platform hands the same one out for most of a day.
+const lifetimeSeconds = 24 * 60 * 60;
+
+export async function managedIdentityEndpoint(state: EntraState, request: EmulatorRequest): Promise<EmulatorResponse> {
+  const fault = await applyBehaviour(state.behaviour, "managedIdentity");
+  if (fault !== undefined) return fault;
+  const query = request.url.searchParams;
+  if (request.url.pathname !== identityPath) return refuse(404, "Not found.");
+  if (request.method !== "GET") return refuse(405, "Only GET is allowed.");
+  // The header proves that the request comes from the app itself and not from a redirect it was talked into.
+  if (request.headers["x-identity-header"] !== state.identityHeader) {
+    return refuse(401, "The X-IDENTITY-HEADER is missing or wrong.");
+  }
+  if (query.get("api-version") !== apiVersion) return refuse(400, `The api-version must be ${apiVersion}.`);
+  const resource = query.get("resource");
+  if (!resource) return refuse(400, "The resource parameter is missing.");
+  const identity = state.identities.select(query);
+  if (identity === undefined) {
+    return refuse(
+      400,
+      "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
+    );
+  }
+  const { token, expiresAt } = await managedIdentityToken(state, identity, resource);
+  return {
+    status: 200,
+    headers: { "cache-control": "no-store" },
+    body: {
+      access_token: token,
+      expires_on: String(expiresAt),
+      resource,
+      token_type: "Bearer",
+      client_id: identity.clientId,
+    },
+  };
+}
+
+/** The v2 shape for an API named by its GUID (plain or as `api://`) and for the exchange, the v1 shape for all others. */
+export async function managedIdentityToken(
+  state: EntraState,
+  identity: ManagedIdentity,
+  resource: string,
+): Promise<{ token: string; expiresAt: number }> {
+  const times = tokenTimes(state.now(), state.tokenLifetimeSeconds ?? lifetimeSeconds);
+  const audience = resource === exchangeResource ? exchangeAudience : resource.replace(/^api:\/\//, "").toLowerCase();
+  const subject = { tenantId: state.homeTenantId, clientId: identity.clientId, objectId: identity.objectId };
+  const claims = isGuid(audience)
+    ? v2Claims({ ...subject, roles: rolesFor(identity, audience) }, audience, times, state.authorityHost)
+    : v1Claims({ ...subject, roles: rolesFor(identity, audience) }, resource, times);
+  return { token: await state.keys.sign(claims, state.homeTenantId), expiresAt: times.expiresAt };
+}
+
+export function rolesFor(identity: ManagedIdentity, audience: string): string[] | undefined {
+  return identity.appRoles?.[audience] ?? identity.appRoles?.[audience.toUpperCase()];
+}
+
+function refuse(statusCode: number, message: string): EmulatorResponse {
+  return { status: statusCode, body: { statusCode, message, correlationId: randomUUID() } };
+}

@@ -1,0 +1,143 @@
+/**
+ * The part of Microsoft Graph v1.0 that shows and changes what lets one in as an application. One directory is served:
+ * that of the home tenant.
+ */
+
+import type { Application } from "../entra/application-registry.ts";
+import type { GraphAuditEvent } from "../entra/audit-log.ts";
+import { graphHostOf } from "../entra/discovery.ts";
+import type { EntraState } from "../entra/state.ts";
+import { applyBehaviour, type EmulatorRequest, type EmulatorResponse } from "../shared/emulator-server.ts";
+import { authenticate, type GraphCaller, requireReader, requireSelfOrWriter, requireWriter } from "./access.ts";
+import { badRequest, GraphError, graphErrorAnswer, notFound } from "./error.ts";
+import { parseSelect, type Shown, showApplication, showServicePrincipal } from "./objects.ts";
+import { addKey, patchApplication } from "./write.ts";
+
+const keptEvents = 10_000;
+/** Small, so that whoever reads two federated credentials has to follow the link. */
+const pageSize = 1;
+const guid = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
+const collectionPath = /^\/v1\.0\/applications$/;
+const objectPath = new RegExp(
+  `^/v1\\.0/(applications|servicePrincipals)(?:/(${guid})|\\(appId='(${guid})'\\))(/[A-Za-z]+)?$`,
+);
+
+interface Asked {
+  state: EntraState;
+  request: EmulatorRequest;
+  caller: GraphCaller;
+}
+
+export async function answerGraph(state: EntraState, request: EmulatorRequest): Promise<EmulatorResponse> {
+  const { method, url } = request;
+  const event: GraphAuditEvent = { time: new Date(state.now()).toISOString(), method, path: url.pathname, status: 0 };
+  state.graphAudit.push(event);
+  if (state.graphAudit.length > keptEvents) state.graphAudit.splice(0, keptEvents / 10);
+  const answer = await carryOut(state, request, event);
+  event.status = answer.status;
+  return answer;
+}
+
+async function carryOut(
+  state: EntraState,
+  request: EmulatorRequest,
+  event: GraphAuditEvent,
+): Promise<EmulatorResponse> {
+  const fault = await applyBehaviour(state.behaviour, "graph");
+  if (fault !== undefined) return fault;
+  try {
+    const caller = await authenticate(state, request.headers.authorization);
+    Object.assign(event, { clientId: caller.clientId, objectId: caller.objectId });
+    return route({ state, request, caller });
+  } catch (error) {
+    if (error instanceof GraphError) return graphErrorAnswer(error, state.now());
+    throw error;
+  }
+}
+
+function route(asked: Asked): EmulatorResponse {
+  const path = decodeURIComponent(asked.request.url.pathname);
+  const [, kind, objectId, appId, sub = ""] = objectPath.exec(path) ?? [];
+  const { method } = asked.request;
+  if (method === "GET" && collectionPath.test(path)) return listApplications(asked);
+  if (kind === "servicePrincipals" && method === "GET" && sub === "") {
+    return getServicePrincipal(asked, objectId, appId);
+  }
+  if (kind !== "applications") throw badRequest("This part of Graph is not emulated.");
+  const application = () => {
+    const { applications } = asked.state;
+    const found = objectId ? applications.byObjectId(objectId) : applications.find(appId ?? "");
+    if (found === undefined) throw notFound(objectId ?? appId ?? "");
+    return found;
+  };
+  switch (`${method} ${sub}`) {
+    case "GET ":
+      requireReader(asked.caller);
+      return single("applications", asked, showApplication(application(), shownBy(asked, true)));
+    case "GET /federatedIdentityCredentials":
+      requireReader(asked.caller);
+      return listFederated(asked, application());
+    case "PATCH ":
+      requireWriter(asked.caller);
+      patchApplication(application(), asked.request.body);
+      return { status: 204 };
+    case "POST /addKey":
+      return addKeyTo(asked, application());
+    default:
+      throw badRequest("This part of Graph is not emulated.");
+  }
+}
+
+function listApplications(asked: Asked): EmulatorResponse {
+  requireReader(asked.caller);
+  const filter = asked.request.url.searchParams.get("$filter") ?? "";
+  const [, appId] = new RegExp(`^appId eq '(${guid})'$`).exec(filter) ?? [];
+  if (appId === undefined) throw badRequest("Only the filter appId eq '...' is emulated.");
+  const found = asked.state.applications.find(appId);
+  const value = found ? [showApplication(found, shownBy(asked, false))] : [];
+  return { status: 200, body: { "@odata.context": contextOf(asked, "applications"), value } };
+}
+
+/** It is there where the home tenant has consented to the application, or the application is its own. */
+function getServicePrincipal(asked: Asked, objectId: string | undefined, appId: string | undefined): EmulatorResponse {
+  requireReader(asked.caller);
+  const { applications, tenants, homeTenantId } = asked.state;
+  const idOf = ({ clientId }: Application) => tenants.servicePrincipalId(homeTenantId, clientId);
+  const found = appId ? applications.find(appId) : applications.list().find((each) => idOf(each) === objectId);
+  if (found === undefined || tenants.consent(homeTenantId, found.clientId) === undefined) {
+    throw notFound(objectId ?? appId ?? "");
+  }
+  return single("servicePrincipals", asked, showServicePrincipal(found, idOf(found), shownBy(asked, true)));
+}
+
+function listFederated(asked: Asked, application: Application): EmulatorResponse {
+  const { url } = asked.request;
+  const start = Number(Buffer.from(url.searchParams.get("$skiptoken") ?? "", "base64url").toString() || 0);
+  const page = application.federated.slice(start, start + pageSize);
+  const next = start + pageSize;
+  const link = new URL(url.pathname, `https://${graphHostOf(asked.state.authorityHost)}`);
+  link.search = `$skiptoken=${Buffer.from(`${next}`).toString("base64url")}`;
+  const body = {
+    "@odata.context": contextOf(asked, `applications('${application.objectId}')/federatedIdentityCredentials`),
+    ...(next < application.federated.length ? { "@odata.nextLink": link.href } : {}),
+    value: page.map((each) => ({ ...each, description: null })),
+  };
+  return { status: 200, body };
+}
+
+function addKeyTo({ state, request, caller }: Asked, application: Application): EmulatorResponse {
+  requireSelfOrWriter(caller, application);
+  return { status: 200, body: addKey(application, request.body, state.now()) };
+}
+
+function shownBy({ request }: Asked, isSingle: boolean): Shown {
+  return { select: parseSelect(request.url.searchParams.get("$select")), isSingle };
+}
+
+function single(set: string, asked: Asked, object: Record<string, unknown>): EmulatorResponse {
+  return { status: 200, body: { "@odata.context": `${contextOf(asked, set)}/$entity`, ...object } };
+}
+
+function contextOf({ state }: Asked, set: string): string {
+  return `https://${graphHostOf(state.authorityHost)}/v1.0/$metadata#${set}`;
+}

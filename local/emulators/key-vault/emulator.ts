@@ -1,0 +1,100 @@
+/**
+ * An emulator of Azure Key Vault's keys data plane over HTTPS: the unchanged `@azure/keyvault-keys` client signs with
+ * it. Keys are made inside; the private part leaves only through the secret of a key that was made exportable.
+ *
+ * It does not emulate soft delete, network rules, access policies, the control plane of Azure, or the vault's own
+ * request limits: throttling comes from injected faults.
+ */
+import type { TlsIdentity } from "../shared/certificate-authority.ts";
+import { ControlError, type ControlRoute } from "../shared/control-route.ts";
+import { type Behaviour, createEmulator, type Emulator } from "../shared/emulator-server.ts";
+import type { AuditEvent } from "./audit-log.ts";
+import { type AuthenticationOptions, createAuthenticator } from "./authentication.ts";
+import { type ControlledVault, type CreatedKey, type CreateKeyOptions, controlRoutes } from "./control.ts";
+import { type DataPlane, handle } from "./data-plane.ts";
+import { createKeyStore, type KeyStore } from "./key-store.ts";
+import type { RoleAssignment } from "./role-assignments.ts";
+
+export type { AuditEvent } from "./audit-log.ts";
+export type { CreatedKey, CreateKeyOptions } from "./control.ts";
+export { faultAnswers } from "./error-answers.ts";
+export type { DataAction, RoleAssignment } from "./role-assignments.ts";
+
+export interface KeyVaultOptions extends AuthenticationOptions {
+  /** 0: any free port. */
+  port: number;
+  tls: TlsIdentity;
+  /** The production name, for example `keyhold-local.vault.azure.net`: used in every id, whatever name is called. */
+  vaultHost: string;
+  /** Who may do what. Anyone else: 403 ForbiddenByRbac. */
+  assignments: RoleAssignment[];
+}
+
+export interface KeyVaultEmulator extends Emulator {
+  /** A new key version with a self-signed certificate around it. Not a request, so not in the audit log. */
+  createKey(name: string, options?: CreateKeyOptions): Promise<CreatedKey>;
+  setKeyEnabled(name: string, version: string, enabled: boolean): void;
+  /** As if the key had been made so; the real vault does not let it be changed afterwards. */
+  setKeyExportable(name: string, version: string, exportable: boolean): void;
+  /** Append-only but for the control route that empties it. */
+  audit: AuditEvent[];
+  /** Operation names as in the audit log: KeySign, KeyGet, Authentication, ... */
+  behaviour: Behaviour;
+  /** The array that was handed in; changed in place it holds from the next request on. */
+  assignments: RoleAssignment[];
+  control: ControlRoute[];
+}
+
+const region = "westeurope";
+
+export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultEmulator> {
+  const vault = createVault(options);
+  const { port, tls } = options;
+  const emulator = await createEmulator({ port, tls, handler: (request) => handle(vault, request) });
+  const { audit, behaviour, assignments, createKey, setKeyEnabled, setKeyExportable } = vault;
+  const actions = { createKey, setKeyEnabled, setKeyExportable };
+  const parts = { audit, behaviour, assignments, ...actions, control: controlRoutes(vault) };
+  return Object.assign(emulator, parts);
+}
+
+function createVault(options: KeyVaultOptions): ControlledVault & DataPlane {
+  const name = options.vaultHost.split(".")[0] ?? options.vaultHost;
+  const group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/keyhold-local";
+  const store = createKeyStore(options.vaultHost);
+  const change = (keyName: string, version: string, changes: { enabled: boolean } | { exportable: boolean }) => {
+    const key = store.find(keyName, version);
+    if (!key) throw new ControlError(`no key ${keyName} with version ${version}; GET /keys lists them`);
+    Object.assign(key, changes, { updated: new Date() });
+  };
+  return {
+    name,
+    region,
+    resourceId: `${group}/providers/microsoft.keyvault/vaults/${name}`,
+    host: options.vaultHost,
+    tenantId: options.tenantId,
+    authenticate: createAuthenticator(options),
+    store,
+    audit: [],
+    behaviour: { latencyMs: 0, faults: [] },
+    assignments: options.assignments,
+    createKey: (keyName, keyOptions = {}) => createCertificateKey(store, keyName, keyOptions),
+    setKeyEnabled: (keyName, version, enabled) => change(keyName, version, { enabled }),
+    setKeyExportable: (keyName, version, exportable) => change(keyName, version, { exportable }),
+  };
+}
+
+/** Keys of a hardware module cannot be exported, so only exportable ones are software keys. */
+async function createCertificateKey(store: KeyStore, name: string, options: CreateKeyOptions): Promise<CreatedKey> {
+  const { exportable = false, keySize = 2048, subject = `CN=${name}`, notAfter } = options;
+  const key = await store.create({
+    name,
+    keySize,
+    exportable,
+    kty: exportable ? "RSA" : "RSA-HSM",
+    keyOps: ["sign", "verify"],
+    enabled: true,
+    certificate: { subject, ...(notAfter && { notAfter }) },
+  });
+  const { pem: certificatePem = "", x5tS256 = "" } = key.certificate ?? {};
+  return { keyId: key.id, version: key.version, certificatePem, x5tS256 };
+}

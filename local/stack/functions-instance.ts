@@ -1,0 +1,105 @@
+/** One process of the functions host with the built app in it: what Azure calls an instance. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export interface InstanceOptions {
+  /** The folder that is deployed: host.json, package.json and dist. Default: this repository. */
+  root?: string;
+  /** App settings, and what the platform itself would set. */
+  settings: Record<string, string>;
+  httpPort: number;
+  httpsPort: number;
+  tls: { certificateFile: string; privateKeyFile: string };
+  /** CA file that the process trusts besides the public ones. */
+  caFile: string;
+  /** Production host name to loopback port. */
+  routes: Record<string, number>;
+  logFile: string;
+}
+
+/** As the functions host lists it. */
+export interface ListedFunction {
+  name: string;
+  trigger: string;
+  route?: string;
+  methods?: string[];
+  schedule?: string;
+}
+
+export interface FunctionsInstance {
+  httpUrl: string;
+  httpsUrl: string;
+  functions: ListedFunction[];
+  /** Everything that the process has written so far. */
+  output(): string;
+  /** As the platform stops an instance: SIGTERM, and it finishes what it has begun. */
+  stop(): Promise<void>;
+  /** As a crash: SIGKILL. */
+  kill(): Promise<void>;
+}
+
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+const redirect = fileURLToPath(new URL("network/redirect.ts", import.meta.url));
+const main = fileURLToPath(new URL("../emulators/functions-host/main.ts", import.meta.url));
+
+/** Starts one; rejects with what the app said if it does not start. */
+export async function startInstance(options: InstanceOptions): Promise<FunctionsInstance> {
+  const args = [
+    "--root",
+    options.root ?? repository,
+    "--http",
+    `${options.httpPort}`,
+    "--https",
+    `${options.httpsPort}`,
+  ];
+  args.push("--cert", options.tls.certificateFile, "--key", options.tls.privateKeyFile);
+  const child = fork(main, args, {
+    execArgv: ["--import", redirect],
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      NODE_EXTRA_CA_CERTS: options.caFile,
+      LOCAL_ROUTES: JSON.stringify(options.routes),
+      ...options.settings,
+    },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  const chunks: string[] = [];
+  const log = createWriteStream(options.logFile, { flags: "a" });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (chunk: string) => {
+      chunks.push(chunk);
+      log.write(chunk);
+    });
+  }
+  const exited = once(child, "close");
+  const ready = new Promise<ReadyMessage>((resolve) =>
+    child.once("message", (message) => resolve(message as ReadyMessage)),
+  );
+  const failed = exited.then(() => {
+    throw new Error(`Keyhold did not start:\n${chunks.join("").trim()}`);
+  });
+  const { httpPort, httpsPort, functions } = await Promise.race([ready, failed]);
+  failed.catch(() => undefined);
+  return {
+    httpUrl: `http://localhost:${httpPort}`,
+    httpsUrl: `https://localhost:${httpsPort}`,
+    functions,
+    output: () => chunks.join(""),
+    stop: () => end(child, exited, "SIGTERM"),
+    kill: () => end(child, exited, "SIGKILL"),
+  };
+}
+
+interface ReadyMessage {
+  httpPort: number;
+  httpsPort: number;
+  functions: ListedFunction[];
+}
+
+async function end(child: ChildProcess, exited: Promise<unknown>, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+  await exited;
+}

@@ -1,0 +1,208 @@
+/**
+ * The whole stack on one machine: local CA, Azurite, emulators of Key Vault and Entra, the control interface, and
+ * instances of the functions host. Used by `npm start`, by tests and by benchmarks alike.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { type AzureMonitorEmulator, type LogSettings, startAzureMonitor } from "../emulators/azure-monitor/emulator.ts";
+import { type EntraEmulator, startEntra } from "../emulators/entra/emulator.ts";
+import { type KeyVaultEmulator, startKeyVault } from "../emulators/key-vault/emulator.ts";
+import { type CertificateAuthority, openCertificateAuthority } from "../emulators/shared/certificate-authority.ts";
+import type { Emulator } from "../emulators/shared/emulator-server.ts";
+import { startControlServer } from "./control-server.ts";
+import { type FunctionsInstance, startInstance } from "./functions-instance.ts";
+import type { Ports } from "./ports.ts";
+import { type Service, stackControl } from "./stack-control.ts";
+import { populate, settingsOf } from "./stack-directory.ts";
+import { routesOf, serverNames } from "./stack-hosts.ts";
+import { type Storage, startStorage } from "./storage.ts";
+import * as world from "./world.ts";
+
+export interface StackOptions {
+  /** CA, policy, logs and storage lie here. */
+  folder: string;
+  ports: Ports;
+  /** Settings of the first instance that differ from the usual ones. */
+  settings?: Record<string, string>;
+  /** How the vault's log reaches those who query it. */
+  log?: Partial<LogSettings>;
+  /** False: no instance is started yet. */
+  startFunctions?: boolean;
+  onProgress?: (what: string) => void;
+}
+
+export interface Stack {
+  folder: string;
+  ports: Ports;
+  authority: CertificateAuthority;
+  keyVault: KeyVaultEmulator;
+  entra: EntraEmulator;
+  monitor: AzureMonitorEmulator;
+  storage: Storage;
+  /** The keys that the policy names: the client's, and the publisher's. */
+  key: { keyId: string; version: string; certificatePem: string };
+  publisher: { keyId: string; version: string; certificatePem: string };
+  policyFile: string;
+  controlUrl: string;
+  /** The first instance. */
+  functions: FunctionsInstance;
+  /** Settings of an instance, as an operator would set them in Azure. */
+  settings(httpsPort: number): Record<string, string>;
+  /** Production host name to loopback port. */
+  routes: Record<string, number>;
+  /** One more instance beside the first. */
+  addInstance(
+    ports: { http: number; https: number },
+    settings?: Record<string, string>,
+    root?: string,
+  ): Promise<FunctionsInstance>;
+  writePolicy(policy: world.Policy): Promise<void>;
+  /** A caller's own token, as its managed identity would get it. */
+  callerToken(caller: keyof typeof world.callers): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { folder, ports } = options;
+  const progress = options.onProgress ?? (() => undefined);
+  const stopping: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const stopOne of stopping.splice(0).reverse()) await stopOne();
+  };
+  try {
+    progress("certificates");
+    await mkdir(folder, { recursive: true });
+    const authority = await openCertificateAuthority(folder);
+    setDefaultCACertificates([...getCACertificates("default"), authority.certificate]);
+    const tls = await issueServerCertificate(authority, folder);
+
+    progress("storage (Azurite)");
+    const storage = await startStorage({ folder: join(folder, "storage"), ports, tls: tls.files });
+    stopping.push(() => storage.stop());
+
+    progress("Entra, Key Vault and Azure Monitor (emulators)");
+    const entra = await startEntra({
+      port: ports.entra,
+      managedIdentityPort: ports.managedIdentity,
+      homeTenantId: world.homeTenantId,
+      tls: tls.identity,
+    });
+    stopping.push(
+      () => entra.stop(),
+      () => entra.managedIdentity.stop(),
+    );
+    const keyVault = await startKeyVault({
+      port: ports.keyVault,
+      tls: tls.identity,
+      vaultHost: world.vaultHost,
+      tenantId: world.homeTenantId,
+      jwks: () => entra.jwks(world.homeTenantId),
+      assignments: [
+        ...[world.client.keyName, world.publisher.keyName].map((keyName) => {
+          return { objectId: world.identities.signing.objectId, keyName, actions: ["sign" as const] };
+        }),
+        { objectId: world.operator.objectId, actions: ["read", "create", "sign"] },
+      ],
+    });
+    stopping.push(() => keyVault.stop());
+    const monitor = await startAzureMonitor({
+      port: ports.monitor,
+      tls: tls.identity,
+      workspaceId: world.workspaceId,
+      tenantId: world.homeTenantId,
+      jwks: () => entra.jwks(world.homeTenantId),
+      readers: [world.identities.monitoring.objectId],
+      audit: keyVault.audit,
+      ...(options.log ? { log: options.log } : {}),
+    });
+    stopping.push(() => monitor.stop());
+    const key = await keyVault.createKey(world.client.keyName, { subject: `CN=${world.client.name}` });
+    const publisher = await keyVault.createKey(world.publisher.keyName, { subject: "CN=Keyhold publisher" });
+    populate(entra, key.certificatePem);
+
+    const policyFile = join(folder, "policy.json");
+    const writePolicy = (policy: world.Policy) => writeFile(policyFile, `${JSON.stringify(policy, undefined, 2)}\n`);
+    await writePolicy(world.policyOf(key, publisher));
+
+    const services: Record<string, Service> = {
+      "key-vault": keyVault,
+      entra,
+      "managed-identity": entra.managedIdentity,
+      "azure-monitor": monitor,
+      storage,
+    };
+    const callerToken = (caller: keyof typeof world.callers) => issueCallerToken(entra, world.callers[caller]);
+    const control: Emulator = await startControlServer(ports.control, {
+      stack: stackControl(services, callerToken, storage.ledgerRows),
+      "key-vault": keyVault.control,
+      entra: entra.control,
+      "azure-monitor": monitor.control,
+      storage: storage.control,
+    });
+    stopping.push(() => control.stop());
+
+    const settings = (httpsPort: number) => settingsOf(entra, policyFile, authority.certificateFile, httpsPort);
+    const addInstance: Stack["addInstance"] = async ({ http, https }, overrides = {}, root) => {
+      const instance = await startInstance({
+        settings: { ...settings(https), ...overrides },
+        httpPort: http,
+        httpsPort: https,
+        tls: tls.files,
+        caFile: authority.certificateFile,
+        routes: routesOf(ports),
+        logFile: join(folder, "functions.log"),
+        ...(root === undefined ? {} : { root }),
+      });
+      stopping.push(() => instance.stop());
+      return instance;
+    };
+    const stack: Omit<Stack, "functions"> = {
+      ...{
+        folder,
+        ports,
+        authority,
+        keyVault,
+        entra,
+        monitor,
+        storage,
+        key,
+        publisher,
+        policyFile,
+        settings,
+        routes: routesOf(ports),
+        addInstance,
+        writePolicy,
+      },
+      ...{ callerToken, stop, controlUrl: `http://127.0.0.1:${ports.control}` },
+    };
+    if (options.startFunctions === false) return stack as Stack;
+    progress("Keyhold (functions host)");
+    const functions = await addInstance(ports, options.settings);
+    return Object.assign(stack, { functions });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function issueServerCertificate(authority: CertificateAuthority, folder: string) {
+  const identity = await authority.issue(serverNames);
+  const files = { certificateFile: join(folder, "server.pem"), privateKeyFile: join(folder, "server.key.pem") };
+  await writeFile(files.certificateFile, identity.certificate);
+  await writeFile(files.privateKeyFile, identity.privateKey, { mode: 0o600 });
+  return { identity, files };
+}
+
+async function issueCallerToken(entra: EntraEmulator, caller: { clientId: string }): Promise<string> {
+  const url = new URL(entra.identityEndpoint);
+  url.search = `${new URLSearchParams({
+    "api-version": "2019-08-01",
+    resource: world.keyholdAudience,
+    client_id: caller.clientId,
+  })}`;
+  const response = await fetch(url, { headers: { "X-IDENTITY-HEADER": entra.identityHeader } });
+  const { access_token: token } = (await response.json()) as { access_token?: string };
+  if (!token) throw new Error("the managed identity endpoint gave no token");
+  return token;
+}

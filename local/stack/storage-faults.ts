@@ -1,0 +1,102 @@
+/**
+ * In front of Azurite's tables, since Azurite is never busy: injected latency and faults, as the emulators have them.
+ * What no fault strikes goes through as it came. Blobs and queues do not pass here.
+ */
+import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
+import { z } from "zod";
+import { behaviourSchema } from "../emulators/shared/behaviour-schema.ts";
+import type { TlsIdentity } from "../emulators/shared/certificate-authority.ts";
+import { ControlError, type ControlRoute } from "../emulators/shared/control-route.ts";
+import {
+  applyBehaviour,
+  type Behaviour,
+  createEmulator,
+  type Emulator,
+  type EmulatorRequest,
+  type EmulatorResponse,
+} from "../emulators/shared/emulator-server.ts";
+
+export interface TableFaults extends Emulator {
+  /** Operation names as Azure's own storage logs have them. */
+  behaviour: Behaviour;
+  control: ControlRoute[];
+}
+
+const operations = ["InsertEntity", "MergeEntity", "UpdateEntity", "DeleteEntity", "QueryEntities", "Other"] as const;
+
+const operationOf: Record<string, (typeof operations)[number]> = {
+  POST: "InsertEntity",
+  PATCH: "MergeEntity",
+  MERGE: "MergeEntity",
+  PUT: "UpdateEntity",
+  DELETE: "DeleteEntity",
+  GET: "QueryEntities",
+};
+
+/** Answers of the service, to inject (REST API, "Table service error codes"). */
+export const tableFaultAnswers = {
+  serverBusy: errorAnswer(503, "ServerBusy"),
+  tooManyRequests: errorAnswer(429, "TooManyRequests"),
+  tableBeingDeleted: errorAnswer(409, "TableBeingDeleted"),
+  entityAlreadyExists: errorAnswer(409, "EntityAlreadyExists"),
+};
+
+function errorAnswer(status: number, code: string) {
+  const headers = { "content-type": "application/json;odata=minimalmetadata" };
+  const error = { code, message: { lang: "en-US", value: `${code}: injected by the local stack.` } };
+  return { status, headers, body: { "odata.error": error } };
+}
+
+const behaviourBody = behaviourSchema(z.enum(operations));
+
+/** Azurite's certificate must be by an authority that this process trusts, for 127.0.0.1. */
+export async function startTableFaults(options: {
+  port: number;
+  tls: TlsIdentity;
+  azuritePort: number;
+}): Promise<TableFaults> {
+  const behaviour: Behaviour = { latencyMs: 0, faults: [] };
+  const upstream = { host: "127.0.0.1", port: options.azuritePort, agent: new Agent({ keepAlive: true }) };
+  const emulator = await createEmulator({
+    port: options.port,
+    tls: options.tls,
+    async handler(request) {
+      const fault = await applyBehaviour(behaviour, operationOf[request.method] ?? "Other");
+      return fault ?? forward(request, upstream);
+    },
+  });
+  const control: ControlRoute[] = [
+    { method: "GET", path: "/behaviour", handle: () => behaviour },
+    {
+      method: "PUT",
+      path: "/behaviour",
+      handle({ body }) {
+        const parsed = behaviourBody.safeParse(body);
+        if (!parsed.success) throw new ControlError(z.prettifyError(parsed.error));
+        return Object.assign(behaviour, parsed.data);
+      },
+    },
+  ];
+  return Object.assign(emulator, { behaviour, control });
+}
+
+function forward(request: EmulatorRequest, upstream: RequestOptions): Promise<EmulatorResponse> {
+  const { method, url, headers, body } = request;
+  const { promise, resolve, reject } = Promise.withResolvers<EmulatorResponse>();
+  const path = `${url.pathname}${url.search}`;
+  httpsRequest({ ...upstream, method, path, headers: endToEnd(headers) }, (response) => {
+    const answer = { status: response.statusCode ?? 502, headers: endToEnd(response.headers) };
+    response.toArray().then((chunks) => resolve({ ...answer, body: Buffer.concat(chunks) }), reject);
+  })
+    .on("error", reject)
+    .end(body);
+  return promise;
+}
+
+/** Without the headers that belong to one connection; who sends the body sets its length. */
+function endToEnd(headers: EmulatorRequest["headers"]): Record<string, string> {
+  const hopByHop = new Set(["connection", "keep-alive", "transfer-encoding", "content-length"]);
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (hopByHop.has(name) ? [] : [[name, String(value)]])),
+  );
+}
