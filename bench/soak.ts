@@ -8,7 +8,7 @@ import { withStack } from "./stand/world.ts";
 
 /**
  * Constant load for half an hour, with faults, changes of the policy and rollovers of keys from a seed, and every
- * answer checked: `node bench/soak.ts [--minutes 30] [--seed n]`. test/stack/soak.test.ts is its short form.
+ * answer checked: `node bench/soak.ts [--minutes 30] [--seed n]`. test/e2e/soak.test.ts is its short form.
  */
 const warmUpPart = 0.3;
 /** What a leak of one small object for each request would be far above: megabytes an hour of live heap. */

@@ -95,7 +95,7 @@ function shareOf({ pace, instances }: Load): InstanceOrder["pace"] {
 
 async function runInstance(order: InstanceOrder, env: NodeJS.ProcessEnv): Promise<InstanceReport> {
   const file = fileURLToPath(new URL("instance.ts", import.meta.url));
-  const execArgv = ["--import", local("network/redirect.ts")];
+  const execArgv = ["--import", local("stack/network/redirect.ts")];
   const child = fork(file, [JSON.stringify(order)], { env, execArgv });
   const ended = once(child, "exit").then(([code]) => {
     throw new Error(`an instance ended with ${code}`);

@@ -14,9 +14,9 @@ import { createCurrentPolicy } from "../../src/domain/policy/current-policy.ts";
 import type { PolicyProblem } from "../../src/domain/policy/problem.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import type { Guid } from "../../src/domain/shared/guid.ts";
-import { signatureBy } from "../../test/fakes/signer.ts";
-import { certificateNotBeforeMs, registered } from "../../test/fixtures/certificates.ts";
-import * as ids from "../../test/fixtures/ids.ts";
+import { signatureBy } from "../../test/support/fakes/signer.ts";
+import { certificateNotBeforeMs, registered } from "../../test/support/fixtures/certificates.ts";
+import * as ids from "../../test/support/fixtures/ids.ts";
 
 /** As long as Entra's tokens are with a few roles. */
 export const tokenBytes = 1_600;

@@ -4,7 +4,7 @@ import { attributesOf } from "../../src/adapters/telemetry/telemetry-attributes.
 import { eventNames, metricNames } from "../../src/adapters/telemetry/telemetry-names.ts";
 import type { FindingKind } from "../../src/domain/audit/findings.ts";
 import type { FaultReport } from "../../src/domain/events.ts";
-import { samples } from "../adapters/telemetry-world.ts";
+import { samples } from "../unit/adapters/telemetry/telemetry-world.ts";
 import { logAlerts } from "./alert-definitions.ts";
 import { eventProperties } from "./event-properties.ts";
 import { namesIn, problemsOfNames } from "./kql-names.ts";

@@ -1,6 +1,6 @@
 import { metricsOf } from "../../src/adapters/telemetry/telemetry-metrics.ts";
 import { eventNames, metricNames } from "../../src/adapters/telemetry/telemetry-names.ts";
-import { issued, samples } from "../adapters/telemetry-world.ts";
+import { issued, samples } from "../unit/adapters/telemetry/telemetry-world.ts";
 import { eventProperties } from "./event-properties.ts";
 
 /** Names that a query compares `Name` with, and members of `Properties` that it reads. By text: queries are ours. */

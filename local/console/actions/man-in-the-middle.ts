@@ -7,7 +7,7 @@ import { action, control, runTimer } from "./action.ts";
 /**
  * For the time of one refresh somebody else answers on Entra's port, with a certificate for Entra's name from an
  * authority that Keyhold does not pin. He needs no way to the real Entra: nobody gets past his handshake. What a man
- * with a pinned certificate could do is in test/stack/metadata-man-in-the-middle.test.ts.
+ * with a pinned certificate could do is in test/e2e/metadata-man-in-the-middle.test.ts.
  */
 export const manInTheMiddle = action({
   input: z.strictObject({}),

@@ -117,5 +117,5 @@ function normalize(text: string): string {
 }
 
 function textOf(name: LogQuery["name"]): string {
-  return normalize(readFileSync(new URL(`../../infra/queries/${name}.kql`, import.meta.url), "utf8"));
+  return normalize(readFileSync(new URL(`../../../infra/queries/${name}.kql`, import.meta.url), "utf8"));
 }

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { builtinModules } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { buildBundle, loadedAtStart } from "../../build.ts";
+import { freePorts } from "../../local/stack/ports.ts";
+import * as world from "../../local/stack/world.ts";
+import { askToken, testStack } from "../support/test-stack.ts";
+
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+const folder = await mkdtemp(join(tmpdir(), "keyhold-bundle-"));
+after(() => rm(folder, { recursive: true, force: true }));
+
+const read = (...path: string[]) => readFile(join(folder, ...path), "utf8");
+
+const metafile = await buildBundle(join(folder, "app/dist"));
+await buildBundle(join(folder, "again/dist"));
+
+/** Every file of a build and what is in it. */
+async function filesOf(...path: string[]): Promise<Map<string, string>> {
+  const names = (await readdir(join(folder, ...path))).sort();
+  return new Map(await Promise.all(names.map(async (name) => [name, await read(...path, name)] as const)));
+}
+
+const startLoads = (name: RegExp) => loadedAtStart(metafile).filter((file) => name.test(file));
+
+test("two builds of one source are the same to the byte", async () => {
+  assert.deepEqual(await filesOf("app/dist"), await filesOf("again/dist"));
+});
+
+test("the bundle holds every package but the one that the worker itself serves", async () => {
+  const imported = Object.values(metafile.outputs).flatMap(({ imports }) => imports.filter(({ external }) => external));
+  const outside = new Set(
+    imported.map(({ path }) => path).filter((path) => !builtinModules.includes(path.replace(/^node:/, ""))),
+  );
+  assert.deepEqual([...outside], ["@azure/functions-core"]);
+});
+
+test("nothing of the local stack and no path of the machine is in the bundle", async () => {
+  const text = [...(await filesOf("app/dist"))]
+    .filter(([name]) => name.endsWith(".js"))
+    .map(([, content]) => content)
+    .join();
+  assert.ok(!text.includes(repository));
+  assert.doesNotMatch(text, /emulator|LOCAL_ROUTES|keyhold-local/);
+});
+
+test("the SDK of telemetry lies in a file that is loaded later", async () => {
+  const files = await filesOf("app/dist");
+  const sdk = /BatchSpanProcessor/;
+  assert.doesNotMatch(files.get("index.js") ?? "", sdk);
+  assert.ok([...files].some(([name, text]) => name.startsWith("later-") && name.endsWith(".js") && sdk.test(text)));
+});
+
+test("a cold start loads no library that verifies or signs XML, for a token needs none", () => {
+  const xml = /^node_modules\/(xml-crypto|@xmldom\/xmldom|xpath)\//;
+  assert.deepEqual(startLoads(xml), []);
+  assert.ok(Object.values(metafile.outputs).some(({ inputs }) => Object.keys(inputs).some((file) => xml.test(file))));
+});
+
+test("a cold start loads zod, and of its languages English only", () => {
+  assert.deepEqual(startLoads(/^node_modules\/zod\/v4\/locales\//), ["node_modules/zod/v4/locales/en.js"]);
+});
+
+test("package.json names the bundle as the entry, and host.json puts the routes at the root", async () => {
+  const packageJson = JSON.parse(await readFile(join(repository, "package.json"), "utf8"));
+  const hostJson = JSON.parse(await readFile(join(repository, "host.json"), "utf8"));
+  assert.equal(packageJson.main, "dist/index.js");
+  assert.equal(packageJson.type, "module");
+  assert.equal(hostJson.extensions.http.routePrefix, "");
+});
+
+test("from a folder without node_modules the worker's rules load it, and it lists exactly the functions of src/functions", async () => {
+  await mkdir(join(folder, "app"), { recursive: true });
+  for (const file of ["package.json", "host.json"]) await cp(join(repository, file), join(folder, "app", file));
+  const stack = await testStack({ startFunctions: false });
+  const ports = await freePorts();
+  const instance = await stack.addInstance(ports, {}, join(folder, "app"));
+  const listed = instance.functions.map(({ name, trigger, methods, route, schedule }) =>
+    [name, trigger, ...(methods ?? []), route ?? schedule].join(" "),
+  );
+  assert.deepEqual(listed.sort(), [
+    "assertion httpTrigger POST /{tenantId}/assertion",
+    "checkCredentials timerTrigger 0 47 * * * *",
+    "federation-metadata httpTrigger GET /{tenantId}/federationmetadata/2007-06/federationmetadata.xml",
+    "health-live httpTrigger GET /health/live",
+    "health-ready httpTrigger GET /health/ready",
+    "idp-metadata httpTrigger GET /{tenantId}/federationmetadata/2007-06/idp.xml",
+    "keys httpTrigger GET /{tenantId}/discovery/v2.0/keys",
+    "openid-configuration httpTrigger GET /{tenantId}/v2.0/.well-known/openid-configuration",
+    "recordSignRate timerTrigger 30 */5 * * * *",
+    "refreshMetadata timerTrigger 0 17 * * * *",
+    "token httpTrigger POST /{tenantId}/oauth2/v2.0/token",
+  ]);
+  const answer = await askToken(stack, world.tenants.contoso.tenantId, { url: instance.httpsUrl });
+  assert.equal(answer.status, 200);
+});

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { describeStack } from "../../local/stack/describe-stack.ts";
+import * as world from "../../local/stack/world.ts";
+import { runEntry, runKeyhold } from "../support/run-keyhold.ts";
+import { askToken, settledLedgerRows, testStack } from "../support/test-stack.ts";
+
+/** The built command line against real parts: Azurite, the vault, Graph, and an instance that reads the same policy. */
+const stack = await testStack({ startFunctions: false });
+const container = stack.storage.blobs.getContainerClient(world.policyContainer);
+const blob = container.getBlockBlobClient("policy.json");
+const text = `${JSON.stringify(world.policyOf(stack.key, stack.publisher), undefined, 2)}\n`;
+await blob.upload(text, Buffer.byteLength(text));
+const blobUrl = `https://${world.storageAccount}.blob.core.windows.net/${world.policyContainer}/policy.json`;
+const settings = { KEYHOLD_POLICY_FILE: "", KEYHOLD_POLICY_BLOB_URL: blobUrl };
+stack.functions = await stack.addInstance(stack.ports, settings);
+const operator = {
+  name: "keyhold-operator",
+  clientId: "50000000-0000-4000-8000-000000000099",
+  objectId: "60000000-0000-4000-8000-000000000099",
+};
+const appRoles = { "https://graph.microsoft.com": ["Application.ReadWrite.All"] };
+stack.entra.registerManagedIdentity({ ...operator, appRoles });
+stack.keyVault.assignments.push({ objectId: operator.objectId, actions: ["read", "create", "sign"] });
+const keyhold = (...args: string[]) => runKeyhold(stack, ["--operator-identity", operator.clientId, ...args], settings);
+const policyText = async () => (await blob.downloadToBuffer()).toString("utf8");
+
+test("who got a token is found in the ledger, by names", async () => {
+  assert.equal((await askToken(stack, world.tenants.contoso.tenantId)).status, 200);
+  await settledLedgerRows(stack);
+  const { exit, stdout } = await keyhold("ledger", "--caller", "billing-service", "--tenant", "contoso", "--json");
+  const rows = JSON.parse(stdout) as Record<string, string>[];
+  assert.equal(exit, 0);
+  assert.deepEqual(
+    rows.map(({ caller, tenant, client, outcome }) => [caller, tenant, client, outcome]),
+    [["billing-service", "contoso", "orders-app", "issued"]],
+  );
+});
+
+test("a tenant is suspended in the blob, with what is still out, and its text is otherwise as it was", async () => {
+  const { exit, stdout, stderr } = await keyhold("tenant", "suspend", "contoso");
+  assert.equal(exit, 0, stderr);
+  assert.match(stdout, /Already out: 1 token that nobody can call back\. The last expires at 20/);
+  const suspended = await policyText();
+  assert.equal(suspended.length, text.length + "suspended".length - "active".length);
+  assert.equal((await keyhold("tenant", "resume", world.tenants.contoso.tenantId)).exit, 0);
+  assert.equal(await policyText(), text);
+});
+
+test("of two who change the policy at once one is told that the other was faster, and no change is lost", async () => {
+  const answers = await Promise.all(
+    ["contoso", "fabrikam", "contoso", "fabrikam"].map((tenant) => keyhold("tenant", "suspend", tenant)),
+  );
+  const policy = JSON.parse(await policyText()) as world.Policy;
+  const suspended = policy.tenants.filter(({ state }) => state === "suspended").length - 1;
+  assert.equal(answers.filter(({ exit }) => exit === 0).length, suspended, "as many as said that they did it");
+  for (const { exit, stderr } of answers) {
+    if (exit !== 0) assert.match(stderr, /changed the policy in between|is suspended already/);
+  }
+  await blob.upload(text, Buffer.byteLength(text));
+});
+
+test("a certificate is made around a new version of the key, registered, appended, and promoted by its canary", async () => {
+  const file = join(stack.folder, "new.pem");
+  const args = ["--client", world.client.name, "--new-version", "--register", "--policy", "--out", file];
+  const { exit, stderr } = await keyhold("client", "add-certificate", ...args);
+  assert.equal(exit, 0, stderr);
+  const certificate = new X509Certificate(await readFile(file));
+  assert.ok(certificate.verify(certificate.publicKey));
+  const [, requestId = ""] = /request ([0-9a-f-]{36})/.exec(stderr) ?? [];
+  const signature = stack.keyVault.audit.find(({ CorrelationId }) => CorrelationId === requestId);
+  assert.equal(signature?.OperationName, "KeySign");
+  assert.equal(signature?.Identity.claim.oid, operator.objectId);
+  assert.match(stderr, /foreign_identity/);
+  // An instance reads the policy again by itself within a minute; one that starts now reads it at once.
+  await stack.functions.stop();
+  stack.functions = await stack.addInstance(stack.ports, settings);
+  const url = `${stack.functions.httpUrl}/admin/functions/checkCredentials?wait=true`;
+  assert.equal((await fetch(url, { method: "POST", body: "{}" })).status, 200);
+  const status = await keyhold("credentials", "status", "--json");
+  const certificates = JSON.parse(status.stdout) as { thumbprint: string; state?: string; signs: boolean }[];
+  const thumbprint = certificate.fingerprint.replaceAll(":", "");
+  assert.deepEqual(
+    certificates.filter(({ state }) => state !== undefined).map((each) => [each.thumbprint === thumbprint, each.state]),
+    [
+      [false, "retiring"],
+      [true, "active"],
+    ],
+  );
+  const signs = () => stack.keyVault.audit.filter(({ OperationName }) => OperationName === "KeySign").length;
+  const before = signs();
+  const again = await keyhold("client", "add-certificate", "--client", world.client.name, "--out", file);
+  assert.deepEqual(
+    [again.exit, /not there yet/.test(again.stderr)],
+    [1, true],
+    "a file that is there is not overwritten",
+  );
+  assert.equal(signs(), before, "nor is anything signed for it");
+});
+
+test("an operator without the vault's rights is told which he needs", async () => {
+  const { assignments } = stack.keyVault;
+  const [removed] = assignments.splice(
+    assignments.findIndex(({ objectId }) => objectId === operator.objectId),
+    1,
+  );
+  const { exit, stderr } = await keyhold("client", "add-certificate", "--client", world.client.name);
+  if (removed) assignments.push(removed);
+  assert.equal(exit, 3);
+  assert.match(stderr, /The vault did not do it \(RestError 403\)[\s\S]*keys\/sign/);
+  assert.doesNotMatch(stderr, /https:/);
+});
+
+test("the entry of a clone finds the running stack, with its certificates and names", async (t) => {
+  await writeFile(join(stack.folder, "stack.json"), JSON.stringify(describeStack(stack)));
+  const { exit, stdout, stderr } = await runEntry(["metadata", "status"], { LOCAL_FOLDER: stack.folder });
+  t.diagnostic(stderr);
+  assert.ok(exit === 0 || exit === 1, stderr);
+  assert.match(stdout, new RegExp(world.homeTenantId));
+});
+
+test("without a stack and without settings the entry says what settings it needs", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "keyhold-cli-"));
+  after(() => rm(folder, { recursive: true, force: true }));
+  const { exit, stderr } = await runEntry(["policy", "check"], { LOCAL_FOLDER: folder });
+  assert.equal(exit, 2);
+  assert.match(stderr, /^error: The app's settings are not valid here/);
+  assert.match(stderr, /remedy: .*docs\/cli\.md/);
+});
+
+test("a deployment's settings in the environment win over a stack that is running", async () => {
+  const env = { LOCAL_FOLDER: stack.folder, KEYHOLD_CLOUD: "public" };
+  assert.equal((await runEntry(["policy", "check"], env)).exit, 2);
+});

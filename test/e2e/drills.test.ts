@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describeStack } from "../../local/stack/describe-stack.ts";
+import { testStack } from "../support/test-stack.ts";
+
+/** `npm run drill -- NAME` against a running stack: each case raises its alarm and nothing else. */
+const stack = await testStack();
+await writeFile(join(stack.folder, "stack.json"), JSON.stringify(describeStack(stack)));
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+
+function runDrill(name: string) {
+  const env = { ...process.env, LOCAL_FOLDER: stack.folder };
+  return promisify(execFile)(process.execPath, ["local/drill.ts", name], { cwd: repository, env });
+}
+
+async function drill(name: string): Promise<string[]> {
+  const { stdout } = await runDrill(name);
+  return [...stdout.matchAll(/^ {2}(.+?) {2,}\{/gm)].map((match) => match[1] ?? "");
+}
+
+for (const [name, alarm] of [
+  ["silence", "sign rate below"],
+  ["theft", "unaccounted_signature"],
+  ["log-cut", "missing_record"],
+  ["burst", "sign rate above"],
+] as const) {
+  test(`the drill ${name} raises "${alarm}" and nothing else`, async () => {
+    assert.deepEqual(await drill(name), [alarm]);
+  });
+}
+
+test("the drill drift finds the credential that somebody added", async () => {
+  const { stdout } = await runDrill("drift");
+  assert.match(stdout, /credential_drift/);
+  assert.match(stdout, /"finding":"foreign_password","severity":0/);
+});

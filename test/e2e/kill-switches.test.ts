@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { freePorts } from "../../local/stack/ports.ts";
+import * as world from "../../local/stack/world.ts";
+import { askToken, runTimer, settledLedgerRows, testStack } from "../support/test-stack.ts";
+
+/** Each switch: how long until the last instance refuses, and until when tokens that are out live on. */
+const stack = await testStack({ startFunctions: false });
+const policy = world.policyOf(stack.key, stack.publisher);
+const other = { clientId: "30000000-0000-4000-8000-000000000002", name: "reports-app" };
+const otherKey = await stack.keyVault.createKey(other.name, { subject: `CN=${other.name}` });
+stack.keyVault.assignments.push({
+  objectId: world.identities.signing.objectId,
+  keyName: other.name,
+  actions: ["sign"],
+});
+stack.entra.registerApplication(other);
+stack.entra.registerCertificate(other.clientId, otherKey.certificatePem);
+policy.clients.push({
+  ...other,
+  certificates: [{ keyId: otherKey.keyId, certificate: otherKey.certificatePem }],
+});
+policy.grants.push(
+  grantOf(world.callers.sync.name, world.client.name),
+  grantOf(world.callers.billing.name, other.name),
+);
+const northwind = { name: "northwind", tenantId: "40000000-0000-4000-8000-000000000004" };
+policy.tenants.push({ ...northwind, state: "active" });
+const { contoso } = world.tenants;
+for (const { tenantId } of [contoso, northwind]) {
+  for (const { clientId } of [world.client, other]) stack.entra.grantConsent(tenantId, clientId, {});
+}
+stack.entra.grantConsent(world.homeTenantId, other.clientId, {});
+await stack.writePolicy(policy);
+const instances = [await stack.addInstance(stack.ports), await stack.addInstance(await freePorts())] as const;
+const tokens = { billing: await stack.callerToken("billing"), sync: await stack.callerToken("sync") };
+
+type Row = Record<string, unknown>;
+type Request = [caller: keyof typeof tokens, clientId: string, tenantId: string];
+const requests = {
+  tenant: ["billing", world.client.clientId, contoso.tenantId],
+  caller: ["sync", world.client.clientId, northwind.tenantId],
+  client: ["billing", other.clientId, northwind.tenantId],
+  key: ["billing", world.client.clientId, northwind.tenantId],
+} satisfies Record<string, Request>;
+
+/** What every instance answers. */
+const ask = ([caller, clientId, tenantId]: Request) =>
+  Promise.all(
+    instances.map(async ({ httpsUrl: url }) => {
+      const form = { client_id: clientId };
+      const { status, body } = await askToken(stack, tenantId, { callerToken: tokens[caller], url, form });
+      return body.error ?? status;
+    }),
+  );
+
+async function secondsUntil(request: Request, wanted: unknown): Promise<string> {
+  const startedMs = performance.now();
+  for (let answers = await ask(request); answers.some((answer) => answer !== wanted); answers = await ask(request)) {
+    assert.ok(performance.now() - startedMs < 60_000, `60 s have passed: ${answers.join(" ")}`);
+    await sleep(250);
+  }
+  return ((performance.now() - startedMs) / 1000).toFixed(1);
+}
+
+/** The latest expiry of the tokens that the ledger says are out. */
+async function tailOf(isMeant: (row: Row) => boolean): Promise<string> {
+  const rows = (await settledLedgerRows(stack)).filter((row) => row.outcome === "issued" && isMeant(row));
+  const last = Math.max(...rows.map(({ tokenExpiresAt }) => new Date(String(tokenExpiresAt)).getTime()));
+  assert.ok(last > Date.now(), "a token is out");
+  return `tokens live on for ${Math.round((last - Date.now()) / 60_000)} minutes at most`;
+}
+
+test("all switches are on, and every instance has the tokens cached", async () => {
+  for (const request of Object.values(requests)) assert.deepEqual(await ask(request), [200, 200]);
+});
+
+test("a suspended tenant, caller or client is refused by every instance within 60 s, though tokens are cached", async (t) => {
+  const suspended = [
+    ["tenant", policy.tenants, "contoso", (row) => row.tenantId === contoso.tenantId],
+    ["caller", policy.callers, world.callers.sync.name, (row) => row.callerName === world.callers.sync.name],
+    ["client", policy.clients, other.name, (row) => row.clientId === other.clientId],
+  ] as [keyof typeof requests, { name: string; state?: string }[], string, (row: Row) => boolean][];
+  for (const [, list, name] of suspended) setState(list, name, "suspended");
+  await stack.writePolicy(policy);
+  const measured = suspended.map(async ([kind, , , isMeant]) => {
+    const seconds = await secondsUntil(requests[kind], "access_denied");
+    return `${kind}: refused everywhere after ${seconds} s, ${await tailOf(isMeant)}`;
+  });
+  for (const line of await Promise.all(measured)) t.diagnostic(line);
+  assert.deepEqual(await ask(requests.key), [200, 200]);
+});
+
+test("a disabled key version stops its client on every instance within 60 s of the first notice, though its tokens are cached", async (t) => {
+  stack.keyVault.setKeyEnabled(world.client.keyName, stack.key.version, false);
+  await runTimer(instances[0], "checkCredentials");
+  t.diagnostic(`key version: refused everywhere after ${await secondsUntil(requests.key, "server_error")} s`);
+  t.diagnostic(`key version: ${await tailOf((row) => row.keyVersion === stack.key.version)}`);
+  stack.keyVault.setKeyEnabled(world.client.keyName, stack.key.version, true);
+  await runTimer(instances[0], "checkCredentials");
+  t.diagnostic(`key version: served again everywhere after ${await secondsUntil(requests.key, 200)} s`);
+});
+
+function grantOf(caller: string, client: string) {
+  return { caller, client, tenants: "all-active", scopes: [world.scopes.graph], issues: ["token"] };
+}
+
+function setState(list: { name: string; state?: string }[], name: string, state: string): void {
+  const entry = list.find((each) => each.name === name) ?? assert.fail(`${name} is in the policy`);
+  entry.state = state;
+}

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { freePorts } from "../../local/stack/ports.ts";
+import * as world from "../../local/stack/world.ts";
+import { askToken, settledLedgerRows, testStack, untilWritten } from "../support/test-stack.ts";
+
+const stack = await testStack();
+const { tenantId } = world.tenants.contoso;
+const base = () => `${stack.functions.httpsUrl}/${tenantId}`;
+const federationPath = "federationmetadata/2007-06/federationmetadata.xml";
+const idpPath = "federationmetadata/2007-06/idp.xml";
+const publications = () =>
+  stack.keyVault.audit.filter((row) => row.OperationName === "KeySign" && row.Id.includes(world.publisher.keyName));
+
+async function runTimer(): Promise<void> {
+  const url = `${stack.functions.httpUrl}/admin/functions/refreshMetadata?wait=true`;
+  const response = await fetch(url, { method: "POST", body: "{}" });
+  assert.equal(response.status, 200);
+}
+
+test("before anything is verified nothing is sent: 503 without a body, and 404 for a tenant that is not kept", async () => {
+  await stack.entra.stop();
+  const unverified = await fetch(`${base()}/${federationPath}`);
+  assert.deepEqual([unverified.status, await unverified.text()], [503, ""]);
+  assert.ok(unverified.headers.has("retry-after"));
+  await stack.entra.start();
+  const unknown = await fetch(`${stack.functions.httpsUrl}/40000000-0000-4000-8000-0000000000ff/${idpPath}`);
+  assert.deepEqual([unknown.status, await unknown.text()], [404, ""]);
+});
+
+test("the timer verifies and republishes: federation metadata and keys byte for byte, with a strong ETag and 304", async () => {
+  await runTimer();
+  for (const path of [federationPath, "discovery/v2.0/keys"]) {
+    const genuine = await fetch(`https://localhost:${stack.ports.entra}/${tenantId}/${path}`);
+    const published = await fetch(`${base()}/${path}`);
+    assert.equal(published.status, 200);
+    assert.equal(await published.text(), await genuine.text());
+    const etag = published.headers.get("etag") ?? "";
+    assert.match(etag, /^"[0-9a-f]{64}"$/);
+    assert.match(published.headers.get("cache-control") ?? "", /max-age=\d+/);
+    const again = await fetch(`${base()}/${path}`, { headers: { "if-none-match": etag } });
+    assert.deepEqual([again.status, await again.text()], [304, ""]);
+  }
+});
+
+test("idp.xml is signed by the publisher's key, once per change and not per request, with a row in the ledger", async () => {
+  const before = publications().length;
+  for (let i = 0; i < 20; i++) assert.equal((await fetch(`${base()}/${idpPath}`)).status, 200);
+  await runTimer();
+  assert.equal(publications().length, before, "nothing changed, nothing signed");
+  await stack.entra.announceKey();
+  await runTimer();
+  assert.equal(publications().length, before + 3, "one for each of the three sources");
+  const rows = (await settledLedgerRows(stack)).filter((row) => row.purpose === "publication");
+  assert.deepEqual(
+    rows.map((row) => row.vaultRequestId).sort(),
+    publications()
+      .map((row) => row.CorrelationId)
+      .sort(),
+  );
+});
+
+test("idp.xml passes the relying party's updater, with the publisher's certificate as the only trusted signer", async (t) => {
+  const tools = await Promise.allSettled(
+    ["xmllint", "xmlsec1", "openssl"].map((tool) => promisify(execFile)("which", [tool])),
+  );
+  if (tools.some(({ status }) => status === "rejected")) {
+    return t.skip("needs the Debian packages libxml2-utils, xmlsec1 and openssl");
+  }
+  const document = await (await fetch(`${base()}/${idpPath}`)).text();
+  assert.equal(document.match(/<KeyDescriptor /g)?.length, 2, "each key once");
+  assert.match(document, /validUntil="20.+" cacheDuration="PT1H"/);
+  const files = { document: join(stack.folder, "idp.xml"), publisher: join(stack.folder, "publisher.pem") };
+  await writeFile(files.document, document);
+  await writeFile(files.publisher, stack.publisher.certificatePem);
+  const updater = fileURLToPath(new URL("../../clients/mellon/keyhold-mellon-update", import.meta.url));
+  const check = (certificate: string) => {
+    const settings = ["--entity-id", `https://sts.windows.net/${tenantId}/`, "--publisher-cert", certificate];
+    return promisify(execFile)("sh", [updater, "--check", files.document, ...settings]);
+  };
+  await check(files.publisher);
+  const other = join(stack.folder, "other.pem");
+  await writeFile(other, stack.key.certificatePem);
+  await assert.rejects(check(other), { code: 4 });
+});
+
+test("a rolled key is picked up by the first token that it signed, and no caller is refused", async () => {
+  assert.equal((await askToken(stack, tenantId)).status, 200);
+  await stack.entra.replaceAllKeys();
+  const answer = await askToken(stack, tenantId, { callerToken: await stack.callerToken("billing") });
+  assert.equal(answer.status, 200);
+  await untilWritten(stack.functions, /"event":"metadata_keys_replaced"/);
+});
+
+test("two instances that refresh at once leave one whole record in storage, and both serve it", async () => {
+  const second = await stack.addInstance(await freePorts());
+  await stack.entra.announceKey();
+  const timer = (httpUrl: string) =>
+    fetch(`${httpUrl}/admin/functions/refreshMetadata?wait=true`, { method: "POST", body: "{}" });
+  await Promise.all([timer(stack.functions.httpUrl), timer(second.httpUrl)]);
+  const published = await Promise.all(
+    [stack.functions, second].map(async ({ httpsUrl }) =>
+      (await fetch(`${httpsUrl}/${tenantId}/discovery/v2.0/keys`)).text(),
+    ),
+  );
+  assert.equal(published[0], published[1]);
+  const blob = stack.storage.blobs.getContainerClient(world.metadataContainer).getBlobClient(`${tenantId}.json`);
+  const record = JSON.parse((await blob.downloadToBuffer()).toString());
+  assert.equal(Buffer.from(record.jwks.body, "base64").toString(), published[0]);
+});
+
+test("a new instance verifies callers from storage while Entra cannot be reached", async () => {
+  const callerToken = await stack.callerToken("billing");
+  await stack.entra.stop();
+  const third = await stack.addInstance(await freePorts());
+  const ready = await fetch(`${third.httpsUrl}/health/ready`);
+  const answer = await askToken(stack, world.tenants.adatum.tenantId, { callerToken, url: third.httpsUrl });
+  await stack.entra.start();
+  assert.equal(ready.status, 200);
+  assert.equal(answer.status, 403, "the caller was verified, and then had no grant");
+});

@@ -1,0 +1,348 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { freePorts } from "../../local/stack/ports.ts";
+import * as world from "../../local/stack/world.ts";
+import { type Json, readOpenApi } from "../support/fixtures/openapi-document.ts";
+import { type ApiRequest, answerProblems, requestProblems, send } from "../support/fixtures/openapi-exchange.ts";
+import { mutationsOf } from "../support/fixtures/openapi-mutations.ts";
+import { testStack } from "../support/test-stack.ts";
+
+/** docs/openapi.yaml against the running app: nothing in it is untrue, and nothing that the app does is missing. */
+const api = await readOpenApi();
+const { contoso, fabrikam, adatum } = world.tenants;
+const { clientId } = world.client;
+const { graph, orders } = world.scopes;
+
+const stack = await testStack({ startFunctions: false });
+const policy = world.policyOf(stack.key, stack.publisher);
+/** Its metadata is kept, but Entra has none, so nothing of it is ever verified. */
+policy.metadata.push({ tenant: adatum.tenantId });
+stack.entra.removeTenant(adatum.tenantId);
+await stack.writePolicy(policy);
+const main = await stack.addInstance(stack.ports);
+const stingy = await stack.addInstance(await freePorts(), { KEYHOLD_MINTS_PER_MINUTE_PER_CALLER: "1" });
+const withoutPolicy = await stack.addInstance(await freePorts(), {
+  KEYHOLD_POLICY_FILE: join(stack.folder, "no-such-policy.json"),
+});
+await fetch(`${main.httpUrl}/admin/functions/refreshMetadata?wait=true`, { method: "POST", body: "{}" });
+const own = { billing: await stack.callerToken("billing"), sync: await stack.callerToken("sync") };
+
+const exercised = new Set<string>();
+
+function operationOf(operationId: string) {
+  const found = api.operations.find((operation) => operation.operationId === operationId);
+  assert.ok(found, operationId);
+  return found;
+}
+
+/** Sends it, and holds the answer against the document. */
+async function exchange(operationId: string, request: ApiRequest, origin = main.httpsUrl) {
+  const operation = operationOf(operationId);
+  const answer = await send(origin, operation, request);
+  assert.deepEqual(answerProblems(api, operation, answer), [], `${operationId} ${answer.status}`);
+  exercised.add(`${operationId} ${answer.status}`);
+  return answer;
+}
+
+/** A request that the document allows, and the status of its answer. */
+async function expectStatus(operationId: string, status: number, request: ApiRequest, origin?: string) {
+  assert.deepEqual(requestProblems(api, operationOf(operationId), request), [], "the document allows the request");
+  const answer = await exchange(operationId, request, origin);
+  assert.equal(answer.status, status, answer.body);
+  return answer;
+}
+
+/** A request that the document forbids is refused, whatever else is right about it. */
+async function expectRefused(operationId: string, request: ApiRequest) {
+  assert.notDeepEqual(requestProblems(api, operationOf(operationId), request), [], "the document forbids the request");
+  await expectVerdict(operationId, request);
+}
+
+/** Accepted if the document allows it, refused if not. */
+async function expectVerdict(operationId: string, request: ApiRequest) {
+  const problems = requestProblems(api, operationOf(operationId), request);
+  const { status } = await exchange(operationId, request);
+  assert.equal(status < 400, problems.length === 0, `answered with ${status}; the document finds: ${problems}`);
+  assert.ok(status < 500, `answered with ${status}`);
+}
+
+interface Presentation {
+  how: string;
+  headers: Record<string, string>;
+  parameters: Json;
+  grantType: string;
+}
+
+const clientCredentials = "client_credentials";
+const tokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+function presentations(callerToken: string): Presentation[] {
+  const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+  const tokenType = "urn:ietf:params:oauth:token-type:access_token";
+  return [
+    {
+      how: "in the Authorization header",
+      headers: { authorization: `Bearer ${callerToken}` },
+      parameters: {},
+      grantType: clientCredentials,
+    },
+    {
+      how: "as client_assertion",
+      headers: {},
+      parameters: { client_assertion: callerToken, client_assertion_type: assertionType },
+      grantType: clientCredentials,
+    },
+    {
+      how: "as subject_token",
+      headers: {},
+      parameters: { subject_token: callerToken, subject_token_type: tokenType },
+      grantType: tokenExchange,
+    },
+  ];
+}
+
+function tokenRequest(options: { tenantId?: string; scope?: string; callerToken?: string } = {}): ApiRequest {
+  return {
+    path: { tenantId: options.tenantId ?? contoso.tenantId },
+    headers: { authorization: `Bearer ${options.callerToken ?? own.billing}` },
+    body: {
+      encoding: "form",
+      parameters: { grant_type: clientCredentials, client_id: clientId, scope: options.scope ?? graph },
+    },
+  };
+}
+
+function assertionRequest(callerToken = own.sync): ApiRequest {
+  return {
+    path: { tenantId: contoso.tenantId },
+    headers: { authorization: `Bearer ${callerToken}` },
+    body: { encoding: "json", parameters: { client_id: clientId } },
+  };
+}
+
+test("the document is structured as OpenAPI 3.1 says, and a misspelt or missing member of it is noticed", () => {
+  assert.deepEqual(api.structureErrors(), []);
+  const { info, ...withoutInfo } = api.document;
+  for (const broken of [
+    withoutInfo,
+    { ...api.document, openapi: "3.0.3" },
+    { ...api.document, info: { ...(info as Json), licence: {} } },
+    { ...api.document, paths: { "health/live": {} } },
+    { ...api.document, paths: { "/health/live": { get: { operationId: "x", summary: "x", security: [] } } } },
+  ]) {
+    assert.notDeepEqual(api.structureErrors(broken), []);
+  }
+});
+
+test("every schema compiles, every reference leads somewhere, and every component is used", () => {
+  const references = [...JSON.stringify(api.document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, name]) => name ?? "");
+  for (const $ref of references) assert.ok(api.resolve({ $ref }), $ref);
+  for (const [kind, components] of Object.entries(api.document.components as Record<string, Json>)) {
+    for (const name of Object.keys(components)) {
+      if (kind === "schemas") assert.ok(api.validator({ $ref: `#/components/schemas/${name}` }, "answer"), name);
+      const isUsed = references.includes(`#/components/${kind}/${name}`) || kind === "securitySchemes";
+      assert.ok(isUsed, `${kind} ${name} is used`);
+    }
+  }
+});
+
+test("every example is valid by the schema beside it and holds no token", () => {
+  assert.doesNotMatch(JSON.stringify(api.document), /eyJ/);
+  let count = 0;
+  const visit = (value: unknown, use: "request" | "answer"): void => {
+    if (typeof value !== "object" || value === null) return;
+    const { schema, examples, example } = value as { schema?: unknown; examples?: Record<string, Json> } & Json;
+    const values = [...Object.values(examples ?? {}).map((one) => one.value), ...(example ? [example] : [])];
+    for (const one of schema === undefined ? [] : values) {
+      const validate = api.validator(schema, use);
+      assert.ok(validate(one), JSON.stringify([one, validate.errors]));
+      count++;
+    }
+    for (const [name, member] of Object.entries(value)) visit(member, name === "requestBody" ? "request" : use);
+  };
+  visit(api.document, "answer");
+  assert.ok(count > 20, `${count} examples`);
+});
+
+test("the document has the package's version", async () => {
+  const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+  assert.equal((api.document.info as Json).version, version);
+});
+
+test("every HTTP function is an operation of the document under its own name, and the other way round", () => {
+  const registered = main.functions
+    .filter(({ trigger }) => trigger === "httpTrigger")
+    .flatMap(({ name, route, methods }) =>
+      (methods ?? []).map((method) => `${name}: ${method.toUpperCase()} ${route}`),
+    );
+  const declared = api.operations.map(({ operationId, method, path }) => `${operationId}: ${method} ${path}`);
+  assert.deepEqual(declared.sort(), registered.sort());
+});
+
+test("the errors of the document are those of the README's table, row by row", async () => {
+  const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+  const rows = [...readme.matchAll(/^\| (\d{3}) \| `([a-z_]+)` \|/gm)].map(([, status, error]) => `${status} ${error}`);
+  const { responses } = operationOf("token").operation as { responses: Json };
+  const declared = Object.entries(responses).flatMap(([status, response]) => {
+    const content = api.resolve(response).content as Record<string, { examples: Record<string, Json> }>;
+    const errors = Object.entries(content["application/json"]?.examples ?? {}).filter(([, { value }]) => {
+      return (value as Json).error !== undefined;
+    });
+    for (const [name, { value }] of errors) assert.equal((value as Json).error, name);
+    return errors.map(([name]) => `${status} ${name}`);
+  });
+  assert.deepEqual(declared.sort(), rows.sort());
+});
+
+for (const encoding of ["form", "json"] as const) {
+  for (const [operationId, callerToken] of [
+    ["token", own.billing],
+    ["assertion", own.sync],
+  ] as const) {
+    for (const { how, headers, parameters, grantType } of presentations(callerToken)) {
+      const asked = operationId === "token" ? { grant_type: grantType, scope: graph } : {};
+      const valid: ApiRequest & { body: { parameters: Json } } = {
+        path: { tenantId: contoso.tenantId },
+        headers,
+        body: { encoding, parameters: { client_id: clientId, ...asked, ...parameters } },
+      };
+
+      test(`${operationId}: the caller's token ${how}, as ${encoding}, is answered with 200`, async () => {
+        await expectStatus(operationId, 200, valid);
+      });
+
+      test(`${operationId}: with the token ${how}, as ${encoding}, what the document forbids is refused, and nothing else`, async (t) => {
+        const { content } = operationOf(operationId).operation.requestBody as { content: Record<string, Json> };
+        const mutations = mutationsOf(api, content["application/json"]?.schema, valid.body.parameters);
+        assert.ok(mutations.length >= 15, `${mutations.length} mutations`);
+        for (const { what, parameters: mutated } of mutations) {
+          await t.test(what, () => expectVerdict(operationId, { ...valid, body: { encoding, parameters: mutated } }));
+        }
+        const { authorization, ...others } = headers;
+        const turned = authorization ? others : { ...headers, authorization: `Bearer ${callerToken}` };
+        await t.test("in no place, or in two", () => expectRefused(operationId, { ...valid, headers: turned }));
+        await t.test("with a name for a tenant", () =>
+          expectRefused(operationId, { ...valid, path: { tenantId: "contoso.example" } }),
+        );
+        await t.test("as another media type", () =>
+          expectRefused(operationId, { ...valid, headers: { ...headers, "content-type": "text/plain" } }),
+        );
+      });
+    }
+  }
+}
+
+test("a number where a string belongs is refused in JSON", () =>
+  expectRefused("assertion", { ...assertionRequest(), body: { encoding: "json", parameters: { client_id: 7 } } }));
+
+test("401: a caller's token that is none", async () => {
+  await expectStatus("token", 401, tokenRequest({ callerToken: "none" }));
+  await expectStatus("assertion", 401, assertionRequest("none"));
+});
+
+test("403: a caller without a grant", async () => {
+  await expectStatus("token", 403, tokenRequest({ callerToken: await stack.callerToken("visitor") }));
+  await expectStatus("assertion", 403, assertionRequest(own.billing));
+});
+
+test("413: a body over 64 KiB", async () => {
+  for (const [operationId, request] of [
+    ["token", tokenRequest()],
+    ["assertion", assertionRequest()],
+  ] as const) {
+    const { encoding, parameters } = request.body ?? assert.fail();
+    const body = { encoding, parameters: { ...parameters, padding: "x".repeat(65_536) } };
+    await expectStatus(operationId, 413, { ...request, body });
+  }
+});
+
+test("424: a tenant that has not consented, with the URL where it can", async () => {
+  const { body } = await expectStatus("token", 424, tokenRequest({ tenantId: fabrikam.tenantId }));
+  assert.match(body, /admin_consent_url/);
+});
+
+test("400 invalid_target: a resource that Entra does not offer in the tenant", async () => {
+  stack.entra.forceError(contoso.tenantId, 500011);
+  const { body } = await expectStatus("token", 400, tokenRequest({ scope: orders }));
+  stack.entra.forceError(contoso.tenantId, undefined);
+  assert.match(body, /"invalid_target"/);
+});
+
+test("429: a caller that asks for more new tokens than it may", async () => {
+  const { httpsUrl } = stingy;
+  await expectStatus("token", 200, tokenRequest({ scope: graph }), httpsUrl);
+  await expectStatus("token", 429, tokenRequest({ scope: orders }), httpsUrl);
+  await expectStatus("assertion", 200, assertionRequest(), httpsUrl);
+  await expectStatus("assertion", 429, assertionRequest(), httpsUrl);
+});
+
+test("502: a vault that does not let Keyhold sign", async () => {
+  stack.keyVault.setKeyEnabled(world.client.keyName, stack.key.version, false);
+  await expectStatus("token", 502, tokenRequest({ tenantId: fabrikam.tenantId, scope: orders }));
+  await expectStatus("assertion", 502, assertionRequest());
+  stack.keyVault.setKeyEnabled(world.client.keyName, stack.key.version, true);
+});
+
+test("503: no policy is in force", async () => {
+  await expectStatus("token", 503, tokenRequest(), withoutPolicy.httpsUrl);
+  await expectStatus("assertion", 503, assertionRequest(), withoutPolicy.httpsUrl);
+});
+
+test("discovery is the same for every tenant, and refuses what is none", async () => {
+  await expectStatus("openid-configuration", 200, { path: { tenantId: contoso.tenantId } });
+  await expectRefused("openid-configuration", { path: { tenantId: "common" } });
+});
+
+for (const operationId of ["keys", "federation-metadata", "idp-metadata"]) {
+  test(`${operationId}: verified, not modified, not kept, and kept but not verified`, async () => {
+    const { headers } = await expectStatus(operationId, 200, { path: { tenantId: contoso.tenantId } });
+    const known = { "If-None-Match": headers.get("etag") ?? "" };
+    await expectStatus(operationId, 304, { path: { tenantId: contoso.tenantId }, headers: known });
+    await expectStatus(operationId, 200, { path: { tenantId: "common" } });
+    await expectStatus(operationId, 404, { path: { tenantId: fabrikam.tenantId } });
+    await expectStatus(operationId, 404, { path: { tenantId: contoso.tenantId }, query: { appid: clientId } });
+    await expectRefused(operationId, { path: { tenantId: "contoso.example" } });
+    await expectRefused(operationId, { path: { tenantId: contoso.tenantId }, query: { appid: "none" } });
+    await expectStatus(operationId, 503, { path: { tenantId: adatum.tenantId } });
+  });
+}
+
+test("health: live, ready, and not ready without a policy", async () => {
+  await expectStatus("health-live", 200, {});
+  await expectStatus("health-ready", 200, {});
+  await expectStatus("health-ready", 503, {}, withoutPolicy.httpsUrl);
+});
+
+test("an answer that differs from the document is noticed", () => {
+  const token = operationOf("token");
+  const noStore = { "cache-control": "no-store", pragma: "no-cache", "content-type": "application/json" };
+  const good = { token_type: "Bearer", expires_in: 1, access_token: "x" };
+  const refused = { error: "access_denied", error_description: "x", timestamp: "2026-01-01T00:00:00.000Z" };
+  const problems = (status: number, headers: Record<string, string>, body: unknown) =>
+    answerProblems(api, token, { status, headers: new Headers(headers), body: JSON.stringify(body) });
+  assert.deepEqual(problems(200, noStore, good), [], "the fixture itself is good");
+  assert.match(problems(418, noStore, good).join(), /status 418/);
+  assert.match(problems(200, { ...noStore, pragma: "" }, good).join(), /header Pragma/);
+  assert.match(problems(200, { ...noStore, etag: '"x"' }, good).join(), /header etag is not declared/);
+  assert.match(problems(200, { ...noStore, "content-type": "text/html" }, good).join(), /text\/html/);
+  assert.match(problems(200, noStore, { ...good, refresh_token: "x" }).join(), /unevaluated/);
+  assert.match(problems(200, noStore, { ...good, token_type: "bearer" }).join(), /token_type/);
+  assert.match(problems(403, noStore, refused).join(), /correlation_id/);
+  assert.match(problems(403, noStore, { ...refused, error: "not_granted" }).join(), /error not_granted/);
+});
+
+/** Declared, but not to be had from a running app without a bug in it. */
+const notExercised = {
+  "token 500": "a bug: test/unit/http/oauth-response.test.ts has the answer",
+  "assertion 500": "a bug: the same code as of token",
+};
+
+test("every declared status was exercised, but for a short list", () => {
+  const declared = api.operations.flatMap(({ operationId, operation }) =>
+    Object.keys(operation.responses as Json).map((status) => `${operationId} ${status}`),
+  );
+  const left = declared.filter((name) => !exercised.has(name));
+  assert.deepEqual(left.sort(), Object.keys(notExercised).sort());
+});

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { freePorts } from "../../local/stack/ports.ts";
+import * as world from "../../local/stack/world.ts";
+import { askToken, countOperations, testStack } from "../support/test-stack.ts";
+
+/** The policy in blob storage, read with the storage identity's token by two instances. */
+const stack = await testStack({ startFunctions: false });
+const blobPath = `${world.policyContainer}/policy.json`;
+const blob = stack.storage.blobs.getContainerClient(world.policyContainer).getBlockBlobClient("policy.json");
+const upload = (text: string) => blob.upload(text, Buffer.byteLength(text));
+const policy = world.policyOf(stack.key, stack.publisher);
+await upload(JSON.stringify(policy));
+
+const settings = {
+  KEYHOLD_POLICY_FILE: "",
+  KEYHOLD_POLICY_BLOB_URL: `https://${world.storageAccount}.blob.core.windows.net/${blobPath}`,
+};
+const instances = [
+  await stack.addInstance(stack.ports, settings),
+  await stack.addInstance(await freePorts(), settings),
+];
+const callerToken = await stack.callerToken("billing");
+const { contoso } = world.tenants;
+const askAll = () =>
+  Promise.all(
+    instances.map(async ({ httpsUrl }) => {
+      const { status, body } = await askToken(stack, contoso.tenantId, { callerToken, url: httpsUrl });
+      return body.error ?? status;
+    }),
+  );
+
+test("a tenant suspended in the blob is refused by every instance within 60 s, though its token is cached", async (t) => {
+  assert.deepEqual(await askAll(), [200, 200]);
+  const tenant = policy.tenants.find(({ name }) => name === "contoso");
+  assert.ok(tenant);
+  tenant.state = "suspended";
+  await upload(JSON.stringify(policy));
+  const suspendedMs = performance.now();
+  while ((await askAll()).some((answer) => answer !== "access_denied")) {
+    assert.ok(performance.now() - suspendedMs < 60_000, "60 s have passed");
+    await sleep(500);
+  }
+  t.diagnostic(`refused everywhere after ${((performance.now() - suspendedMs) / 1000).toFixed(1)} s`);
+  assert.equal(countOperations(stack, "KeySign"), 2);
+});
+
+test("a broken policy that comes later is refused, the one before stays, and the log says what is wrong where", async () => {
+  await upload(JSON.stringify({ ...policy, grants: "all of them" }));
+  const rejected = /"event":"policy_rejected".*"path":"grants"/;
+  const startedMs = performance.now();
+  while (!instances.every((instance) => rejected.test(instance.output()))) {
+    assert.deepEqual(await askAll(), ["access_denied", "access_denied"]);
+    assert.ok(performance.now() - startedMs < 60_000, "60 s have passed");
+    await sleep(500);
+  }
+});

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runAuditAsOf } from "../../local/drills/audit-as-of.ts";
+import { stealSignature } from "../../local/drills/thief.ts";
+import * as world from "../../local/stack/world.ts";
+import { askToken, runTimer as runTimerOf, settledLedgerRows, testStack } from "../support/test-stack.ts";
+
+/** The whole audit on real parts: ledger, vault's log with its lag, tables, and the composed app. Only time is moved. */
+const minuteMs = 60_000;
+const stack = await testStack({ log: { duplicateShare: 0.3, reorder: true } });
+const { identityEndpoint, identityHeader } = stack.entra;
+const stolen = { identityEndpoint, identityHeader, clientId: world.identities.signing.clientId };
+const vaultUrl = `https://localhost:${stack.ports.keyVault}`;
+const environment = {
+  settings: stack.settings(stack.ports.https),
+  routes: stack.routes,
+  caFile: stack.authority.certificateFile,
+};
+const findings = (events: Awaited<ReturnType<typeof runAuditAsOf>>) =>
+  events.filter(({ event }) => event === "sign_audit_finding");
+
+const runTimer = () => runTimerOf(stack.functions, "recordSignRate");
+
+test("the timer runs, and begins to audit from then on", async () => {
+  await runTimer();
+  assert.match(stack.functions.output(), /"event":"sign_audit_finished","windows":0/);
+});
+
+test("signatures for tokens, refusals of Entra and retries after throttling raise nothing", async () => {
+  for (const scope of Object.values(world.scopes)) {
+    assert.equal((await askToken(stack, world.tenants.contoso.tenantId, { scope })).status, 200);
+  }
+  stack.keyVault.behaviour.faults.push({ operation: "KeySign", times: 1, status: 429 });
+  assert.equal((await askToken(stack, world.tenants.fabrikam.tenantId)).status, 424);
+  await settledLedgerRows(stack);
+  const events = await runAuditAsOf(25 * minuteMs, environment);
+  assert.deepEqual(findings(events), []);
+  const judged = events.filter(
+    ({ event, keyName }) => event === "sign_rate_judged" && keyName === world.client.keyName,
+  );
+  assert.equal(
+    judged.reduce((sum, { signs }) => sum + Number(signs), 0),
+    3,
+    "each signature is counted once, though the log repeats rows",
+  );
+});
+
+test("three signatures behind Keyhold's back are reported as three, with who, from where, which key and when", async () => {
+  const requestIds: string[] = [];
+  for (let i = 0; i < 3; i++) requestIds.push(await stealSignature(stolen, vaultUrl, stack.key.keyId));
+  const events = findings(await runAuditAsOf(25 * minuteMs, environment));
+  assert.deepEqual(events.map(({ requestId }) => requestId).sort(), requestIds.sort());
+  for (const event of events) {
+    assert.equal(event.finding, "unaccounted_signature");
+    assert.equal(event.severity, 0);
+    assert.equal(event.callerObjectId, world.identities.signing.objectId);
+    assert.equal(event.callerAddress, "127.0.0.1");
+    assert.equal(event.keyName, world.client.keyName);
+    assert.equal(event.keyVersion, stack.key.version);
+    assert.ok(Math.abs(Number(event.timeMs) - Date.now()) < 2 * minuteMs);
+  }
+});
+
+test("a run that is repeated reports nothing twice", async () => {
+  assert.deepEqual(findings(await runAuditAsOf(25 * minuteMs, environment)), []);
+  assert.deepEqual(findings(await runAuditAsOf(30 * minuteMs, environment)), []);
+});
+
+test("a vault's log from which a row was cut is found out by the ledger", async () => {
+  const row = (await settledLedgerRows(stack)).find(({ outcome }) => outcome === "issued");
+  const requestId = String(row?.vaultRequestId);
+  stack.monitor.log.cut.push({ correlationId: requestId });
+  const events = findings(await runAuditAsOf(100 * minuteMs, environment));
+  assert.deepEqual(
+    events.map(({ finding, requestId: id }) => [finding, id]),
+    [["missing_record", requestId]],
+  );
+});
+
+test("a log that cannot be read fails the run and says so, and the next run does what this one could not", async () => {
+  stack.monitor.behaviour.faults.push({ operation: "query", status: 503, times: 20 });
+  await assert.rejects(runAuditAsOf(25 * minuteMs, environment));
+  stack.monitor.behaviour.faults = [];
+  const events = await runAuditAsOf(25 * minuteMs, environment);
+  assert.ok(events.some(({ event }) => event === "sign_audit_finished"));
+});
+
+test("rows of the ledger that are older than they are kept for are deleted by the timer, and no others", async () => {
+  const before = (await stack.storage.ledgerRows()).length;
+  for (let i = 0; i < 150; i++) {
+    await stack.storage.ledger.createEntity({ partitionKey: `2020-01-0${1 + (i % 3)}T10_a`, rowKey: `old-${i}` });
+  }
+  const events = await runAuditAsOf(0, environment);
+  assert.ok(events.some(({ event, expiredRows }) => event === "sign_audit_finished" && expiredRows === 150));
+  assert.equal((await stack.storage.ledgerRows()).length, before);
+});

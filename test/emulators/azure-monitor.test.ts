@@ -1,0 +1,260 @@
+/** The Azure Monitor emulator on the wire. The reader's tests have the SDK's view of it. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request } from "node:https";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { ControlError } from "../../local/emulators/shared/control-route.ts";
+import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "../../src/adapters/log-analytics/queries.ts";
+import {
+  reader,
+  signEvent,
+  startMs,
+  startVaultLogWorld,
+  stranger,
+  type VaultLogWorld,
+  vaultResourceId,
+  workspaceId,
+} from "../unit/adapters/log-analytics/vault-log-world.ts";
+
+const host = "api.loganalytics.io";
+const queryPath = `/v1/workspaces/${workspaceId}/query`;
+const parameters = { fromMs: startMs, toMs: startMs + 60_000, vaultResourceId, maxRows: 100 };
+const query = parameterize(vaultOperationsQuery, parameters);
+
+let world: VaultLogWorld;
+let token: string;
+
+before(async () => {
+  world = await startVaultLogWorld();
+  token = await tokenOf(reader);
+});
+after(() => world.stop());
+beforeEach(() => world.reset());
+
+async function tokenOf(identity: { clientId: string }, resource = `https://${host}`): Promise<string> {
+  return (await world.credential(identity).getToken(`${resource}/.default`))?.token ?? "";
+}
+
+async function send(path: string, body: string | Buffer, headers: Record<string, string> = {}, method = "POST") {
+  const sent = request({ host, path, method, headers: { "content-type": "application/json", ...headers } });
+  sent.end(body);
+  const [response] = await once(sent, "response");
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  return { status: response.statusCode as number, json: JSON.parse(Buffer.concat(chunks).toString("utf8")) };
+}
+
+function ask(body: object, bearer = token) {
+  return send(queryPath, JSON.stringify(body), { authorization: `Bearer ${bearer}` });
+}
+
+function control(method: string, path: string, body?: unknown, parameters = {}) {
+  const route = world.monitor.control.find((one) => one.method === method && one.path === path);
+  assert.ok(route, `${method} ${path}`);
+  return route.handle({ body, query: new URLSearchParams(parameters) });
+}
+
+describe("who may read", () => {
+  test("a reader with a token for Log Analytics, by either name of the service", async () => {
+    assert.equal((await ask({ query })).status, 200);
+    assert.equal((await ask({ query }, await tokenOf(reader, "https://api.loganalytics.azure.com"))).status, 200);
+  });
+
+  test("nobody without a token, with one for another service, or with one that another made", async () => {
+    const other = await generateKeyPair("RS256");
+    const { kid } = JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString("utf8"));
+    const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));
+    const forged = await new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid }).sign(other.privateKey);
+    const secret = Buffer.from(JSON.stringify(await exportJWK(other.publicKey)));
+    const confused = await new SignJWT(claims).setProtectedHeader({ alg: "HS256", kid }).sign(secret);
+    for (const bearer of ["", await tokenOf(reader, "https://vault.azure.net"), forged, confused]) {
+      const { status, json } = await ask({ query }, bearer);
+      assert.equal(status, 401);
+      assert.equal(typeof json.error.code, "string");
+    }
+    assert.equal(world.monitor.queries.length, 0);
+  });
+
+  test("no identity that is not on the list, which can be changed while it runs", async () => {
+    const strangersToken = await tokenOf(stranger);
+    assert.equal((await ask({ query }, strangersToken)).status, 403);
+    control("PUT", "/readers", [stranger.objectId]);
+    assert.equal((await ask({ query }, strangersToken)).status, 200);
+    assert.equal((await ask({ query })).status, 403);
+    control("PUT", "/readers", [reader.objectId]);
+  });
+});
+
+describe("a query", () => {
+  test("is answered as a table with columns and rows", async () => {
+    const event = signEvent(5);
+    world.audit.push(event);
+    const { json } = await ask({ query });
+    const [table] = json.tables;
+    assert.equal(table.name, "PrimaryResult");
+    assert.deepEqual(table.columns.slice(0, 2), [
+      { name: "TimeGenerated", type: "datetime" },
+      { name: "OperationName", type: "string" },
+    ]);
+    const { oid, appid } = event.Identity.claim;
+    assert.deepEqual(table.rows, [
+      [
+        ...[event.TimeGenerated, "KeySign", 200, event.CorrelationId, event.Id, event.RequestUri],
+        ...[oid, appid, "10.0.0.4", event.ClientInfo, vaultResourceId],
+      ],
+    ]);
+    assert.equal(json.error, undefined);
+  });
+
+  test("is narrowed by the request's timespan", async () => {
+    world.audit.push(signEvent(5), signEvent(30_000));
+    const timespan = `${new Date(startMs).toISOString()}/${new Date(startMs + 10_000).toISOString()}`;
+    assert.equal((await ask({ query, timespan })).json.tables[0].rows.length, 1);
+    assert.equal((await ask({ query, timespan: "tomorrow" })).status, 400);
+  });
+
+  test("of arrivals goes by the time of ingestion, and gives seconds once", async () => {
+    world.audit.push(signEvent(-600_000), signEvent(-599_500), signEvent(-598_000), signEvent(0));
+    control("PUT", "/log", { ingestionLagMs: 600_000 });
+    const { json } = await ask({ query: parameterize(vaultArrivalsQuery, { ...parameters, toMs: startMs + 2_000 }) });
+    assert.deepEqual(json.tables, [
+      {
+        name: "PrimaryResult",
+        columns: [{ name: "TimeGenerated", type: "datetime" }],
+        rows: [["2026-01-31T11:50:00Z"]],
+      },
+    ]);
+  });
+
+  test("is recognised whatever its white space and comments, and by nothing less than its whole text", async () => {
+    assert.equal((await ask({ query: `${query.replaceAll("\n", "\r\n  ")}// the end` })).status, 200);
+    for (const other of [
+      "AZKVAuditLogs | take 10",
+      query.replace("| take MaxRows", ""),
+      query.replace("isempty(VaultResourceId) or ", ""),
+      `${query}| take 1`,
+    ]) {
+      const { status, json } = await ask({ query: other });
+      assert.equal(status, 400);
+      assert.equal(json.error.innererror.code, "SemanticError");
+    }
+  });
+
+  test("with more rows than the limit is answered in part, with an error beside the rows and status 200", async () => {
+    world.audit.push(signEvent(1), signEvent(2), signEvent(3));
+    control("PUT", "/log", { rowLimit: 2 });
+    const { status, json } = await ask({ query });
+    assert.deepEqual([status, json.tables[0].rows.length, json.error.code], [200, 2, "PartialError"]);
+    assert.deepEqual(control("GET", "/queries"), [
+      {
+        objectId: reader.objectId,
+        query: "vault-operations",
+        startTime: new Date(startMs).toISOString(),
+        endTime: new Date(startMs + 60_000).toISOString(),
+        rows: 2,
+        isPartial: true,
+      },
+    ]);
+  });
+
+  test("that is no JSON, for another workspace or at another path is refused", async () => {
+    const authorization = `Bearer ${token}`;
+    assert.equal((await send(queryPath, "{", { authorization })).status, 400);
+    assert.equal((await send(queryPath.replace("aaaaaaaa", "bbbbbbbb"), "{}", { authorization })).status, 404);
+    assert.equal((await send("/v1/metadata", "{}", { authorization })).status, 404);
+    assert.equal((await send(queryPath, "", { authorization }, "GET")).status, 404);
+  });
+});
+
+describe("tampering and trouble by control", () => {
+  const rows = async () => (await ask({ query })).json.tables[0].rows.length;
+
+  test("rows are cut by what they are, and are back when the cut is taken back", async () => {
+    world.audit.push(signEvent(1), signEvent(2, { OperationName: "KeyGet" }), signEvent(3));
+    const startTime = new Date(startMs + 2).toISOString();
+    for (const [cut, left] of [
+      [[{ operation: "KeySign", startTime }], 2],
+      [[{ objectId: signEvent(0).Identity.claim.oid }], 0],
+      [[{ endTime: startTime }], 2],
+      [[], 3],
+    ] as const) {
+      control("PUT", "/log", { cut });
+      assert.equal(await rows(), left);
+    }
+  });
+
+  test("shares of late and doubled rows are kept from query to query", async () => {
+    world.audit.push(...Array.from({ length: 90 }, (_, i) => signEvent(i)));
+    control("PUT", "/log", { lateShare: 0.5, lateMs: 999_999_999 });
+    const early = await rows();
+    assert.ok(early > 20 && early < 70, `${early}`);
+    assert.equal(await rows(), early);
+    control("PUT", "/log", { lateShare: 0, duplicateShare: 0.05 });
+    assert.ok((await rows()) >= 90);
+  });
+
+  test("faults strike the operation they name", async () => {
+    control("PUT", "/behaviour", { faults: [{ operation: "query", status: 429, headers: { "retry-after": "7" } }] });
+    assert.equal((await send("/v2.1/track", "[]")).status, 200);
+    const failed = await send(queryPath, "{}").catch((error) => error);
+    assert.ok(failed instanceof SyntaxError, "an answer without a body");
+    control("PUT", "/behaviour", {});
+  });
+
+  test("input that is not understood is an error", () => {
+    assert.throws(() => control("PUT", "/log", { lagMs: 1 }), ControlError);
+    assert.throws(() => control("PUT", "/log", { duplicateShare: 2 }), ControlError);
+    assert.throws(() => control("PUT", "/readers", ["me"]), ControlError);
+    assert.throws(() => control("PUT", "/behaviour", { faults: [{ operation: "KeySign" }] }), ControlError);
+    assert.throws(() => control("GET", "/telemetry", undefined, { table: "Metrics" }), ControlError);
+  });
+});
+
+describe("telemetry", () => {
+  const envelope = (baseType: string, baseData: object = {}) => ({
+    name: "Microsoft.ApplicationInsights.Item",
+    time: new Date(startMs).toISOString(),
+    data: { baseType, baseData },
+  });
+  const event = envelope("EventData", { name: "unaccounted-signature" });
+
+  test("is taken as an array or as lines, compressed or not, without a token", async () => {
+    const lines = [event, envelope("MetricData")].map((item) => JSON.stringify(item)).join("\n");
+    for (const path of ["/v2.1/track", "/v2/track"]) {
+      assert.deepEqual(await send(path, JSON.stringify([event])), {
+        status: 200,
+        json: { itemsReceived: 1, itemsAccepted: 1, errors: [] },
+      });
+      const { json } = await send(path, gzipSync(lines), { "content-encoding": "gzip" });
+      assert.equal(json.itemsAccepted, 2);
+    }
+    assert.equal(world.monitor.telemetry.length, 6);
+  });
+
+  test("lies in the table of its kind, and can be listed and emptied", async () => {
+    const kinds = ["MetricData", "EventData", "MessageData", "RequestData", "RemoteDependencyData", "ExceptionData"];
+    await send("/v2.1/track", JSON.stringify(kinds.map((kind) => envelope(kind))));
+    assert.deepEqual(
+      world.monitor.telemetry.map(({ table }) => table),
+      ["AppMetrics", "AppEvents", "AppTraces", "AppRequests", "AppDependencies", "AppExceptions"],
+    );
+    assert.deepEqual(control("GET", "/telemetry", undefined, { table: "AppEvents" }), [
+      { table: "AppEvents", envelope: envelope("EventData") },
+    ]);
+    assert.equal(control("DELETE", "/telemetry"), undefined);
+    assert.deepEqual(control("GET", "/telemetry"), []);
+  });
+
+  test("of no known kind is counted and named", async () => {
+    const mixed = await send("/v2.1/track", JSON.stringify([event, envelope("toString"), null]));
+    assert.equal(mixed.status, 206);
+    assert.deepEqual([mixed.json.itemsReceived, mixed.json.itemsAccepted], [3, 1]);
+    assert.deepEqual(
+      mixed.json.errors.map(({ index }: { index: number }) => index),
+      [1, 2],
+    );
+    assert.equal((await send("/v2.1/track", "no json")).status, 400);
+  });
+});

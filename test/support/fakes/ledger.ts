@@ -1,0 +1,32 @@
+import { Fault } from "../../../src/domain/shared/fault.ts";
+import type { Guid } from "../../../src/domain/shared/guid.ts";
+import type { Ledger, SignIntent, SignOutcome } from "../../../src/domain/signing/ledger.ts";
+
+/** The ledger in memory. */
+export interface FakeLedger extends Ledger {
+  readonly intents: SignIntent[];
+  readonly outcomes: { id: Guid; outcome: SignOutcome }[];
+  isDown: boolean;
+}
+
+export function createFakeLedger(journal: string[] = []): FakeLedger {
+  const intents: SignIntent[] = [];
+  const outcomes: { id: Guid; outcome: SignOutcome }[] = [];
+  return {
+    intents,
+    outcomes,
+    isDown: false,
+    async recordIntent(intent) {
+      journal.push("intent");
+      // A turn of the event loop, as a write takes: whoever does not wait for it is seen.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.isDown) throw new Fault("ledger_unavailable", { because: "RestError 503" });
+      intents.push(intent);
+      journal.push("intent stored");
+    },
+    recordOutcome(id, outcome) {
+      journal.push(`outcome ${outcome.outcome}`);
+      outcomes.push({ id, outcome });
+    },
+  } satisfies FakeLedger;
+}

@@ -1,0 +1,32 @@
+import type { LastKnownGood } from "../../../src/domain/metadata/last-known-good.ts";
+import type { MetadataStore } from "../../../src/domain/metadata/ports.ts";
+
+export interface FakeMetadataStore extends MetadataStore {
+  /** Storage does not answer. */
+  isDown: boolean;
+  /** What lies there, as text: nothing is shared with who wrote it. */
+  blobs: Map<string, { text: string; etag: string }>;
+  writes: number;
+}
+
+/** Blob storage with ETags, as `createMetadataStore` uses it. */
+export function createFakeMetadataStore(): FakeMetadataStore {
+  const store = {
+    isDown: false,
+    blobs: new Map<string, { text: string; etag: string }>(),
+    writes: 0,
+    async read(source) {
+      if (store.isDown) throw new Error("storage is down");
+      const blob = store.blobs.get(source);
+      return blob && { value: JSON.parse(blob.text) as LastKnownGood, etag: blob.etag };
+    },
+    async write(source, value, etag) {
+      if (store.isDown) throw new Error("storage is down");
+      if (store.blobs.get(source)?.etag !== etag) return "conflict";
+      store.writes += 1;
+      store.blobs.set(source, { text: JSON.stringify(value), etag: `"${store.writes}"` });
+      return "written";
+    },
+  } satisfies FakeMetadataStore as FakeMetadataStore;
+  return store;
+}

@@ -1,0 +1,46 @@
+import type { EntraAnswer, TokenEndpoint } from "../../../src/domain/issuing/ports.ts";
+
+type TokenInput = Parameters<TokenEndpoint["requestToken"]>[0];
+
+/** Entra's token endpoint: issues a new token to everybody, unless it is told to say no or nothing. */
+export interface FakeTokenEndpoint extends TokenEndpoint {
+  readonly calls: TokenInput[];
+  /** What the next calls answer, one each; an Error is thrown. Then it issues again. */
+  readonly next: (EntraAnswer | Error)[];
+  /** What every call answers while set; an Error is thrown. */
+  always: EntraAnswer | Error | undefined;
+  expiresInSeconds: number;
+  readonly issued: string[];
+}
+
+export function createFakeTokenEndpoint(journal: string[] = []): FakeTokenEndpoint {
+  const calls: TokenInput[] = [];
+  const next: (EntraAnswer | Error)[] = [];
+  const issued: string[] = [];
+  return {
+    calls,
+    next,
+    issued,
+    always: undefined,
+    expiresInSeconds: 3600,
+    async requestToken(input) {
+      calls.push(input);
+      journal.push("post");
+      const answer = next.shift() ?? this.always;
+      if (answer instanceof Error) throw answer;
+      if (answer) return answer;
+      const accessToken = `eyJ0eXAiOiJKV1QifQ.access-token-${issued.length + 1}.secret`;
+      issued.push(accessToken);
+      return { issued: true, accessToken, expiresInSeconds: this.expiresInSeconds, requestId: "entra-request" };
+    },
+  } satisfies FakeTokenEndpoint;
+}
+
+/** Entra's "no" with these AADSTS numbers. */
+export function rejection(
+  errorCodes: readonly number[],
+  more: { status?: number; error?: string; retryAfterSeconds?: number; serverTimeMs?: number } = {},
+): EntraAnswer {
+  const { status = 400, error = "invalid_request", ...rest } = more;
+  return { issued: false, rejection: { status, error, errorCodes }, requestId: "entra-request", ...rest };
+}

@@ -1,0 +1,30 @@
+/** A Graph that answers what a test says, for what the real one should never say. Every connection is remembered. */
+import type { TlsIdentity } from "../../../../local/emulators/shared/certificate-authority.ts";
+import {
+  createEmulator,
+  type Emulator,
+  type EmulatorResponse,
+} from "../../../../local/emulators/shared/emulator-server.ts";
+
+export const elsewhere = "attacker.example";
+
+export interface ScriptedGraph extends Emulator {
+  /** By path with its query, else by path alone. */
+  answers: Record<string, EmulatorResponse>;
+  /** Host and path of each request that came with a token. */
+  asked: string[];
+}
+
+export async function startScriptedGraph(tls: TlsIdentity): Promise<ScriptedGraph> {
+  const asked: string[] = [];
+  const emulator = await createEmulator({
+    ...{ port: 0, tls },
+    handler({ url, headers }) {
+      if (headers.authorization !== undefined) asked.push(`${url.hostname}${url.pathname}${url.search}`);
+      const path = decodeURIComponent(url.pathname);
+      return scripted.answers[`${path}${url.search}`] ?? scripted.answers[path] ?? { status: 404 };
+    },
+  });
+  const scripted: ScriptedGraph = Object.assign(emulator, { answers: {}, asked });
+  return scripted;
+}

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { keyVaultFault } from "../../../../src/adapters/key-vault/fault.ts";
+import type { FaultCode } from "../../../../src/domain/shared/fault.ts";
+import { keyId, vaultHost } from "../../../support/fixtures/policy.ts";
+import { holds } from "../../../support/fixtures/property.ts";
+
+const sdkError = Object.assign(new Error(`POST ${keyId}/sign failed`), { name: "RestError", statusCode: 403 });
+const answer = (status: number, body = "", retryAfter?: string) => ({
+  status,
+  requestId: "request-1",
+  retryAfter,
+  body,
+});
+const inner = (code: string) => JSON.stringify({ error: { code: "Forbidden", message: keyId, innererror: { code } } });
+
+const table: [status: number, body: string, code: FaultCode, maybeSigned: boolean | undefined][] = [
+  [400, "", "signer_rejected", undefined],
+  [401, "", "signer_forbidden", undefined],
+  [403, inner("ForbiddenByRbac"), "signer_forbidden", undefined],
+  [403, inner("ForbiddenByFirewall"), "signer_forbidden", undefined],
+  [403, inner("KeyDisabled"), "signer_key_disabled", undefined],
+  [404, inner("KeyNotFound"), "signer_key_not_found", undefined],
+  [408, "", "signer_unavailable", undefined],
+  [409, "", "signer_rejected", undefined],
+  [429, "", "signer_throttled", undefined],
+  [500, "", "signer_unavailable", true],
+  [502, "", "signer_unavailable", true],
+  [503, "", "signer_unavailable", true],
+  [504, "", "signer_unavailable", true],
+  [200, "not JSON", "signer_rejected", true],
+];
+
+describe("an answer of the vault", () => {
+  for (const [status, body, code, maybeSigned] of table) {
+    test(`${status} ${body.includes("innererror") ? body.slice(-20, -3) : body} is ${code}`, () => {
+      const fault = keyVaultFault(sdkError, answer(status, body));
+      assert.equal(fault.code, code);
+      assert.equal(fault.detail.maybeSigned, maybeSigned);
+      assert.deepEqual(fault.detail.codes, [status]);
+      assert.equal(fault.detail.vaultRequestId, "request-1");
+    });
+  }
+
+  const waits: [header: string | undefined, seconds: number | undefined][] = [
+    [undefined, undefined],
+    ["7", 7],
+    ["0", 0],
+    ["-1", undefined],
+    ["soon", undefined],
+    ["Wed, 21 Oct 2026 07:28:00 GMT", undefined],
+    ["", undefined],
+    ["Infinity", undefined],
+    ["1e9", undefined],
+    ["0x10", undefined],
+    ["1.5", undefined],
+  ];
+  for (const [header, seconds] of waits) {
+    test(`with Retry-After ${JSON.stringify(header)} asks for ${seconds ?? "no"} seconds (RFC 9110 §10.2.3)`, () => {
+      assert.equal(keyVaultFault(sdkError, answer(429, "", header)).detail.retryAfterSeconds, seconds);
+    });
+  }
+});
+
+describe("no answer of the vault", () => {
+  const named = (name: string, more: object = {}) => Object.assign(new Error(keyId), { name }, more);
+  const causedBy = (code: string) => new Error(keyId, { cause: Object.assign(new Error(keyId), { code }) });
+  const cases: [what: string, error: unknown, maybeSigned: boolean][] = [
+    ["a connection that was refused", named("RestError", { code: "ECONNREFUSED" }), false],
+    ["a name that does not resolve", named("RestError", { code: "ENOTFOUND" }), false],
+    ["a refused connection underneath", causedBy("ECONNREFUSED"), false],
+    ["no managed identity", named("CredentialUnavailableError"), false],
+    ["a refused managed identity", named("AuthenticationError", { statusCode: 400 }), false],
+    ["a connection that was cut", named("RestError", { code: "ECONNRESET" }), true],
+    ["a time-out", named("AbortError"), true],
+    ["something that is no Error", keyId, true],
+    ["nothing at all", undefined, true],
+  ];
+  for (const [what, error, maybeSigned] of cases) {
+    test(`because of ${what} ${maybeSigned ? "may have signed" : "has not signed"}`, () => {
+      const fault = keyVaultFault(error, undefined);
+      assert.equal(fault.code, "signer_unavailable");
+      assert.equal(fault.detail.maybeSigned, maybeSigned);
+    });
+  }
+});
+
+test("nothing of an error's or an answer's text gets into a fault", async (t) => {
+  const canary = `${keyId} eyJhbGciOiJQUzI1NiJ9.x.y`;
+  const text = fc.string({ maxLength: 20 }).map((noise) => `${noise}${canary}${noise}`);
+  const property = fc.property(text, fc.option(fc.integer({ min: 200, max: 599 })), (value, status) => {
+    const error = Object.assign(new Error(value, { cause: Object.assign(new Error(value), { code: value }) }), {
+      name: value,
+      code: value,
+      statusCode: value,
+    });
+    const fault = keyVaultFault(error, status === null ? undefined : answer(status, value, value));
+    const told = JSON.stringify([fault.message, fault.code, fault.detail, fault.stack?.split("\n")[0]]);
+    for (const secret of [vaultHost, "eyJ"]) assert.ok(!told.includes(secret), told);
+    assert.equal(fault.cause, undefined);
+  });
+  await holds(t, property, 300);
+});

@@ -1,0 +1,247 @@
+/** The reader over the unchanged SDK, over TLS, against the emulated Azure Monitor. */
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { faultAnswers } from "../../../../local/emulators/azure-monitor/emulator.ts";
+import { createVaultLogReader, type VaultLogReaderOptions } from "../../../../src/adapters/log-analytics/reader.ts";
+import { clouds } from "../../../../src/domain/shared/cloud.ts";
+import {
+  reader,
+  signEvent,
+  startMs,
+  startVaultLogWorld,
+  stranger,
+  type VaultLogWorld,
+  vaultResourceId,
+  workspaceId,
+} from "./vault-log-world.ts";
+
+let world: VaultLogWorld;
+
+before(async () => {
+  world = await startVaultLogWorld();
+});
+after(() => world.stop());
+beforeEach(() => world.reset());
+
+function readerWith(options: Partial<VaultLogReaderOptions> = {}) {
+  const credential = world.credential(reader);
+  return createVaultLogReader({ cloud: clouds.public, workspaceId, vaultResourceId, credential, ...options });
+}
+
+function read(durationMs = 300_000, options: Partial<VaultLogReaderOptions> = {}) {
+  return readerWith(options).read(startMs, startMs + durationMs);
+}
+
+const idsOf = (rows: { requestId: string }[]) => rows.map(({ requestId }) => requestId).sort();
+const loggedIds = () => world.audit.map((event) => event.CorrelationId).sort();
+
+describe("a range", () => {
+  test("gives everything that anyone did in it, the start included and the end not", async () => {
+    world.audit.push(
+      signEvent(-1),
+      signEvent(0),
+      signEvent(299_999, { OperationName: "SecretGet", Id: "https://v.vault.azure.net/secrets/s/1" }),
+      signEvent(300_000),
+    );
+    const rows = await read();
+    assert.deepEqual(
+      rows.map((row) => [row.operation, row.timeMs - startMs, row.keyName]),
+      [
+        ["KeySign", 0, "client-assertion"],
+        ["SecretGet", 299_999, undefined],
+      ],
+    );
+  });
+
+  test("that is empty costs no query", async () => {
+    assert.deepEqual(await read(0), []);
+    assert.equal(world.monitor.queries.length, 0);
+  });
+
+  test("has the rows of the one vault, or without a vault those of all", async () => {
+    world.audit.push(signEvent(0), signEvent(1, { _ResourceId: `${vaultResourceId}2` }));
+    assert.equal((await read()).length, 1);
+    assert.equal((await read(300_000, { vaultResourceId: vaultResourceId.toUpperCase() })).length, 1);
+    assert.equal((await read(300_000, { vaultResourceId: "" })).length, 2);
+  });
+
+  test("takes no resource id that could end the literal in the query", () => {
+    assert.throws(() => read(1, { vaultResourceId: 'v" or true' }), RangeError);
+  });
+});
+
+describe("an answer that is not whole", () => {
+  test("is asked for again in halves until each is below the row limit", async () => {
+    world.audit.push(...Array.from({ length: 100 }, (_, i) => signEvent(i * 3_000)));
+    assert.deepEqual(idsOf(await read(300_000, { maxRows: 30 })), loggedIds());
+    assert.deepEqual(
+      world.monitor.queries.map(({ rows }) => rows),
+      [30, 30, 25, 25, 30, 25, 25],
+    );
+  });
+
+  test("is no answer where the service calls it partial", async () => {
+    world.audit.push(...Array.from({ length: 40 }, (_, i) => signEvent(i)));
+    world.monitor.log.rowLimit = 15;
+    assert.deepEqual(idsOf(await read(40)), loggedIds());
+    assert.deepEqual(
+      world.monitor.queries.map(({ rows, isPartial }) => [rows, isPartial]),
+      [
+        [15, true],
+        [15, true],
+        [10, false],
+        [10, false],
+        [15, true],
+        [10, false],
+        [10, false],
+      ],
+    );
+  });
+
+  test("is an error where one millisecond holds too much", async () => {
+    world.audit.push(...Array.from({ length: 5 }, () => signEvent(7)));
+    await assert.rejects(read(300_000, { maxRows: 5 }), { name: "VaultLogUnavailable", trouble: "incomplete" });
+    assert.equal((await read(300_000, { maxRows: 6 })).length, 5);
+  });
+
+  test("is an error where every answer is partial, after few queries", async () => {
+    world.audit.push(signEvent(0));
+    world.monitor.behaviour.faults = [{ operation: "query", ...faultAnswers.partial }];
+    await assert.rejects(read(8), { trouble: "incomplete", message: "vault_log_incomplete" });
+  });
+});
+
+describe("what the log does", () => {
+  test("rows that come twice are delivered twice, in whatever order", async () => {
+    world.audit.push(...Array.from({ length: 20 }, (_, i) => signEvent(i)));
+    Object.assign(world.monitor.log, { duplicateShare: 1, reorder: true });
+    const rows = await read();
+    assert.deepEqual(idsOf(rows), [...loggedIds(), ...loggedIds()].sort());
+    const times = rows.map(({ timeMs }) => timeMs);
+    assert.notDeepEqual(times, times.toSorted());
+  });
+
+  test("a row is not there before its lag has passed, and a late one comes later still", async () => {
+    world.audit.push(signEvent(0));
+    Object.assign(world.monitor.log, { ingestionLagMs: 600_000, lateShare: 1, lateMs: 60_000 });
+    world.clock.nowMs = startMs + 659_999;
+    assert.equal((await read()).length, 0);
+    world.clock.nowMs += 1;
+    assert.equal((await read()).length, 1);
+  });
+
+  test("a row that was cut out is gone", async () => {
+    world.audit.push(signEvent(0), signEvent(1));
+    world.monitor.log.cut = [{ correlationId: world.audit[0]?.CorrelationId ?? "" }];
+    assert.deepEqual(idsOf(await read()), [world.audit[1]?.CorrelationId]);
+  });
+});
+
+describe("arrivals", () => {
+  test("are the times of the rows that were taken in then, however much earlier they were generated", async () => {
+    const dayMs = 86_400_000;
+    world.audit.push(signEvent(-3 * dayMs), signEvent(-3 * dayMs + 2_500), signEvent(0), signEvent(1_000));
+    Object.assign(world.monitor.log, { lateShare: 1, lateMs: 3 * dayMs });
+    world.clock.nowMs = startMs + 60_000;
+    assert.deepEqual(await readerWith().arrivals(startMs, startMs + 2_501), [
+      startMs - 3 * dayMs,
+      startMs - 3 * dayMs + 2_000,
+    ]);
+    assert.deepEqual(await readerWith().arrivals(startMs, startMs + 2_500), [startMs - 3 * dayMs]);
+  });
+
+  test("are read in halves too", async () => {
+    world.audit.push(...Array.from({ length: 10 }, (_, i) => signEvent(i * 1_000)));
+    const times = await readerWith({ maxRows: 4 }).arrivals(startMs, startMs + 10_000);
+    assert.deepEqual(
+      times,
+      world.audit.map((event) => Date.parse(event.TimeGenerated)),
+    );
+    assert.ok(world.monitor.queries.length > 3);
+  });
+});
+
+describe("trouble", () => {
+  const trouble = (options: Partial<VaultLogReaderOptions> = {}) =>
+    read(300_000, options).then(
+      () => assert.fail("it was read"),
+      (error) => ({ name: error.name, trouble: error.trouble, ...error.detail }),
+    );
+
+  test("that passes is outlasted: throttling, a 5xx, a cut connection", async () => {
+    world.audit.push(signEvent(0));
+    world.monitor.behaviour.faults = [
+      { ...faultAnswers.throttled, times: 1 },
+      { ...faultAnswers.internalError, times: 1 },
+    ];
+    assert.equal((await read()).length, 1);
+    world.monitor.behaviour.faults = [{ drop: true, times: 1 }];
+    assert.equal((await read()).length, 1);
+  });
+
+  test("throttling for longer than the deadline says so, with the wait that was asked for", async () => {
+    world.monitor.behaviour.faults = [{ ...faultAnswers.throttled, headers: { "retry-after": "30" } }];
+    const startedMs = performance.now();
+    const { because: _, ...said } = await trouble({ deadlineMs: 300 });
+    assert.deepEqual(said, {
+      name: "VaultLogUnavailable",
+      trouble: "throttled",
+      httpStatus: 429,
+      retryAfterSeconds: 30,
+    });
+    assert.ok(performance.now() - startedMs < 2_000);
+  });
+
+  test("an answer that does not come ends with the deadline", async () => {
+    world.monitor.behaviour.faults = [{ delayMs: 1_000 }];
+    assert.equal((await trouble({ deadlineMs: 100 })).trouble, "timed_out");
+  });
+
+  test("an identity that may not read is told apart", async () => {
+    const said = await trouble({ credential: world.credential(stranger) });
+    assert.deepEqual([said.trouble, said.httpStatus], ["forbidden", 403]);
+    const forged = { getToken: async () => ({ token: "e30.e30.", expiresOnTimestamp: Date.now() + 3_600_000 }) };
+    assert.equal((await trouble({ credential: forged })).httpStatus, 401);
+  });
+
+  test("a national cloud is asked with a token of its own, and nothing goes to the public one", async () => {
+    const scopes: string[] = [];
+    const credential: VaultLogReaderOptions["credential"] = {
+      async getToken(scope) {
+        scopes.push(...[scope].flat());
+        return { token: "t", expiresOnTimestamp: Date.now() + 3_600_000 };
+      },
+    };
+    for (const cloud of [clouds.usgovernment, clouds.china]) await trouble({ cloud, credential, deadlineMs: 100 });
+    assert.deepEqual(scopes, ["https://api.loganalytics.us/.default", "https://api.loganalytics.azure.cn/.default"]);
+    assert.equal(world.monitor.queries.length, 0);
+  });
+
+  test("a workspace that does not exist is rejected", async () => {
+    assert.equal((await trouble({ workspaceId: "aaaaaaaa-0000-4000-8000-000000000009" })).trouble, "rejected");
+  });
+
+  test("a proxy's page keeps its status, and no text of it is told", async () => {
+    world.monitor.behaviour.faults = [{ ...faultAnswers.badGateway }];
+    const said = await trouble();
+    assert.deepEqual([said.trouble, said.httpStatus], ["unavailable", 502]);
+    assert.doesNotMatch(JSON.stringify(said), /html|loganalytics/i);
+  });
+
+  test("an answer of another shape is never taken for an empty log", async () => {
+    const columns = [{ name: "TimeGenerated", type: "datetime" }];
+    for (const body of [{}, { tables: [] }, { tables: [{ name: "PrimaryResult", columns, rows: [] }] }, "[]"]) {
+      world.monitor.behaviour.faults = [{ status: 200, body }];
+      assert.match((await trouble()).trouble, /^(unexpected|unavailable)$/);
+    }
+  });
+
+  test("a service that is down is unavailable", async () => {
+    await world.monitor.stop();
+    try {
+      assert.equal((await trouble()).trouble, "unavailable");
+    } finally {
+      await world.monitor.start();
+    }
+  });
+});

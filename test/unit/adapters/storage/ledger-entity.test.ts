@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  intentEntity,
+  ledgerProperties,
+  outcomeEntity,
+  parseLedgerEntity,
+} from "../../../../src/adapters/storage/ledger-entity.ts";
+import { ledgerPartitions, partitionOf } from "../../../../src/adapters/storage/ledger-partition.ts";
+import type { SignIntent } from "../../../../src/domain/signing/ledger.ts";
+import { createLedgerId } from "../../../../src/domain/signing/ledger-id.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
+import { outcomes, tokenIntent } from "../../../support/fixtures/ledger.ts";
+
+const intent = tokenIntent(startMs);
+const [issued] = outcomes;
+assert.ok(issued);
+const row: Record<string, unknown> = { ...intentEntity(intent), ...outcomeEntity(intent.id, issued) };
+
+describe("a row of the ledger", () => {
+  test("without outcome is read back as the intent that was written", () => {
+    assert.deepEqual(parseLedgerEntity(intentEntity(intent)), { ok: true, value: { intent } });
+  });
+
+  for (const outcome of outcomes) {
+    test(`with outcome ${outcome.outcome} is read back as both (${JSON.stringify(outcome).length} characters)`, () => {
+      const entity = { ...intentEntity(intent), ...outcomeEntity(intent.id, outcome) };
+      assert.deepEqual(parseLedgerEntity(entity), { ok: true, value: { intent, outcome } });
+    });
+  }
+
+  test("of a publication has no caller, client or tenant, and storage tells null where it was asked for them", () => {
+    const publication: SignIntent = {
+      id: intent.id,
+      timeMs: intent.timeMs,
+      purpose: "publication",
+      callerName: "keyhold",
+      metadataSource: "common",
+      keyName: "publisher",
+      keyVersion: "v1",
+      instance: "test",
+    };
+    const nulls = Object.fromEntries(ledgerProperties.map((name) => [name, null]));
+    const parsed = parseLedgerEntity({ ...nulls, ...intentEntity(publication) });
+    assert.deepEqual(parsed, { ok: true, value: { intent: publication } });
+  });
+
+  test("is read with nothing but what Keyhold writes", () => {
+    const parsed = parseLedgerEntity({ ...row, note: "written by another hand", timestamp: "now" });
+    assert.deepEqual(parsed, { ok: true, value: { intent, outcome: issued } });
+  });
+
+  const anotherHour = createLedgerId(startMs + 3_600_000);
+  const broken: [string, Record<string, unknown>, string[]][] = [
+    ["no id", { rowKey: "row-1" }, ["rowKey"]],
+    ["an id in upper case", { rowKey: intent.id.toUpperCase() }, ["rowKey"]],
+    ["the partition of another hour", { partitionKey: partitionOf(anotherHour) }, ["partitionKey"]],
+    ["no time", { time: undefined }, ["time"]],
+    ["a time that is not its id's", { time: new Date(startMs + 1) }, ["time"]],
+    ["a purpose that is none", { purpose: "fun" }, ["purpose"]],
+    ["a caller that is no GUID", { callerObjectId: "' or PartitionKey ne '" }, ["callerObjectId"]],
+    ["a tenant that is no GUID", { tenantId: 5 }, ["tenantId"]],
+    ["no key", { keyName: null }, ["keyName"]],
+    ["a name that steers a terminal", { callerName: "billing\u001b[2K" }, ["callerName"]],
+    ["a name that turns the text around", { callerName: "billing\u202egnp" }, ["callerName"]],
+    ["an outcome that is none", { outcome: "stolen" }, ["outcome"]],
+    ["a signature without the vault's request", { vaultRequestId: undefined }, ["vaultRequestId"]],
+    ["a hash that is none", { tokenSha256: "eyJ0eXAi" }, ["tokenSha256"]],
+    ["two things wrong", { keyVersion: 1, instance: 2 }, ["keyVersion", "instance"]],
+  ];
+  for (const [what, difference, properties] of broken) {
+    test(`with ${what} is unreadable, and what is wrong is named`, () => {
+      const parsed = parseLedgerEntity({ ...row, ...difference });
+      assert.ok(!parsed.ok);
+      assert.deepEqual(parsed.refusal.properties, properties);
+      assert.equal(parsed.refusal.reason, "row_unreadable");
+    });
+  }
+
+  test("that is unreadable is told without control characters, and cut", () => {
+    const parsed = parseLedgerEntity({ ...row, rowKey: `\u001b]0;\u009b${"x".repeat(1000)}` });
+    assert.ok(!parsed.ok);
+    assert.equal(parsed.refusal.rowKey, `?]0;?${"x".repeat(59)}`);
+  });
+});
+
+test("a row lies in one of the sixteen partitions of its hour, whatever its id", () => {
+  const ids = Array.from({ length: 1000 }, () => createLedgerId(startMs));
+  const used = new Set(ids.map(partitionOf));
+  assert.deepEqual([...used].sort(), ledgerPartitions(startMs));
+});

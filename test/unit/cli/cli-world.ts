@@ -1,0 +1,127 @@
+import { createHash } from "node:crypto";
+import type { CommandEnvironment } from "../../../src/cli/command-context.ts";
+import type { ExitCode } from "../../../src/cli/command-problem.ts";
+import type { Connection, ConnectOptions } from "../../../src/cli/connection.ts";
+import type { PolicyPlace } from "../../../src/cli/policy/policy-place.ts";
+import { runCommandLine } from "../../../src/cli/program.ts";
+import {
+  type LedgerQuery,
+  type LedgerSearch,
+  matchesQuery,
+  type UnreadableRow,
+} from "../../../src/domain/audit/ledger-search.ts";
+import { clouds } from "../../../src/domain/shared/cloud.ts";
+import { Fault } from "../../../src/domain/shared/fault.ts";
+import { ok, type Result } from "../../../src/domain/shared/result.ts";
+import type { LedgerEntry } from "../../../src/domain/signing/ledger.ts";
+import { startMs } from "../../support/fakes/clock.ts";
+import { createFakeCredentialStore } from "../../support/fakes/credential-store.ts";
+import { createFakeMetadataStore } from "../../support/fakes/metadata-store.ts";
+import * as ids from "../../support/fixtures/ids.ts";
+import { validPolicy } from "../../support/fixtures/policy.ts";
+
+/** A policy somewhere: in memory, and as the test wants it. */
+export interface FakePlace extends PolicyPlace {
+  text: string;
+  writes: number;
+  /** Runs between reading and writing: somebody else is at work. */
+  meanwhile: () => void;
+  readFailure: Error | undefined;
+  writeFailure: Error | undefined;
+}
+
+export function createFakePlace(text: string): FakePlace {
+  const etagOf = (content: string) => createHash("sha256").update(content).digest("hex");
+  const place: FakePlace = {
+    ...{ name: "policy.json", text, writes: 0, meanwhile: () => {} },
+    ...{ readFailure: undefined, writeFailure: undefined },
+    async read() {
+      if (place.readFailure) throw place.readFailure;
+      return { text: place.text, etag: etagOf(place.text) };
+    },
+    async write(next, etag) {
+      place.meanwhile();
+      if (place.writeFailure) throw place.writeFailure;
+      if (etagOf(place.text) !== etag) return "changed_since";
+      place.text = next;
+      place.writes += 1;
+      return "written";
+    },
+  };
+  return place;
+}
+
+/** A ledger in memory, in the order of its rows. */
+export interface FakeLedgerSearch extends LedgerSearch {
+  rows: Result<LedgerEntry, UnreadableRow>[];
+  queries: LedgerQuery[];
+  isDown: boolean;
+}
+
+export function createFakeLedgerSearch(): FakeLedgerSearch {
+  const ledger: FakeLedgerSearch = {
+    rows: [],
+    queries: [],
+    isDown: false,
+    async *find(query) {
+      ledger.queries.push(query);
+      if (ledger.isDown) throw new Fault("ledger_unavailable", { because: "RestError 503" });
+      let left = query.limit ?? Number.POSITIVE_INFINITY;
+      for (const row of query.newestFirst ? ledger.rows.toReversed() : ledger.rows) {
+        if (row.ok && !matchesQuery(query, row.value)) continue;
+        yield row;
+        if (row.ok && --left <= 0) return;
+      }
+    },
+  };
+  return ledger;
+}
+
+export const entry = (intent: LedgerEntry["intent"], outcome?: LedgerEntry["outcome"]) =>
+  ok<LedgerEntry>({ intent, ...(outcome && { outcome }) });
+
+export interface CliAnswer {
+  exit: ExitCode;
+  out: string;
+  err: string;
+}
+
+/** The whole command line over fakes: from the words that an operator types to what he sees. */
+export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), undefined, 2)}\n`) {
+  const place = createFakePlace(policyText);
+  const ledger = createFakeLedgerSearch();
+  const metadataStore = createFakeMetadataStore();
+  const credentialStore = createFakeCredentialStore();
+  const connections: ConnectOptions[] = [];
+  const pauses: number[] = [];
+  const world = {
+    ...{ place, ledger, metadataStore, credentialStore, connections, pauses },
+    /** How often `--follow` looks. */
+    rounds: 1,
+    onPause: () => {},
+    nowMs: startMs,
+    connect(options: ConnectOptions): Connection {
+      connections.push(options);
+      const policyContext = { cloud: clouds.public, homeTenantId: ids.homeTenantId };
+      const ports = { policyPlace: place, policyContext, ledger, metadataStore, credentialStore };
+      return ports as unknown as Connection;
+    },
+    async run(...args: string[]): Promise<CliAnswer> {
+      const lines = { out: [] as string[], err: [] as string[] };
+      const environment: CommandEnvironment = {
+        output: { out: (text) => lines.out.push(text), err: (text) => lines.err.push(text) },
+        clock: () => world.nowMs,
+        pause: async (ms) => {
+          pauses.push(ms);
+          world.onPause();
+          return pauses.length < world.rounds;
+        },
+        connect: world.connect,
+        operatorOf: () => ({ getToken: async () => null }),
+      };
+      const exit = await runCommandLine(args, environment);
+      return { exit, out: lines.out.join("\n"), err: lines.err.join("\n") };
+    },
+  };
+  return world;
+}

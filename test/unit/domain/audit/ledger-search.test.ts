@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  hourMs,
+  hoursOf,
+  type LedgerQuery,
+  matchesQuery,
+  queryOfId,
+} from "../../../../src/domain/audit/ledger-search.ts";
+import type { LedgerEntry } from "../../../../src/domain/signing/ledger.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
+import { exporterObjectId, fabrikamId, unknownClientId } from "../../../support/fixtures/ids.ts";
+import { outcomes, tokenIntent } from "../../../support/fixtures/ledger.ts";
+
+const [issued] = outcomes;
+assert.ok(issued);
+const intent = tokenIntent(startMs);
+const entry: LedgerEntry = { intent, outcome: issued };
+const { id, callerObjectId, clientId, tenantId, purpose } = intent;
+assert.ok(callerObjectId && clientId && tenantId);
+const exact: LedgerQuery = {
+  ...{ fromMs: startMs, toMs: startMs + 1 },
+  ...{ id, callerObjectId, clientId, tenantId, purpose, outcome: "issued" },
+};
+
+describe("a query of the ledger", () => {
+  test("finds an entry for which everything that is given holds", () => {
+    assert.ok(matchesQuery(exact, entry));
+    assert.ok(matchesQuery({ fromMs: 0, toMs: startMs + 1 }, entry));
+  });
+
+  const differing: [string, Partial<LedgerQuery>][] = [
+    ["an earlier time", { fromMs: startMs - 1, toMs: startMs }],
+    ["a later time", { fromMs: startMs + 1, toMs: startMs + 2 }],
+    ["another id", { id: tokenIntent(startMs).id }],
+    ["another caller", { callerObjectId: exporterObjectId }],
+    ["another tenant", { tenantId: fabrikamId }],
+    ["another client", { clientId: unknownClientId }],
+    ["another purpose", { purpose: "assertion" }],
+    ["another outcome", { outcome: "rejected" }],
+    ["an open intent", { outcome: "open" }],
+  ];
+  for (const [what, difference] of differing) {
+    test(`does not find it when it asks for ${what}`, () => {
+      assert.ok(!matchesQuery({ ...exact, ...difference }, entry));
+    });
+  }
+
+  test("finds an entry without outcome as open, and as nothing else", () => {
+    assert.ok(matchesQuery({ ...exact, outcome: "open" }, { intent }));
+    assert.ok(!matchesQuery(exact, { intent }));
+  });
+
+  test("for a caller finds no publication, which has none", () => {
+    const { callerObjectId: _, ...publication } = intent;
+    assert.ok(!matchesQuery({ fromMs: startMs, toMs: startMs + 1, callerObjectId }, { intent: publication }));
+  });
+
+  test("by id is about the one millisecond that the id tells", () => {
+    assert.deepEqual(queryOfId(id), { id, fromMs: startMs, toMs: startMs + 1 });
+    assert.ok(matchesQuery(queryOfId(id), entry));
+  });
+});
+
+describe("the hours of a query", () => {
+  const hour = Math.floor(startMs / hourMs) * hourMs;
+
+  test("hold its first and its last millisecond, and no hour more", () => {
+    assert.deepEqual(hoursOf({ fromMs: hour, toMs: hour + 1 }), { fromMs: hour, toMs: hour + hourMs });
+    assert.deepEqual(hoursOf({ fromMs: hour + 5, toMs: hour + hourMs }), { fromMs: hour, toMs: hour + hourMs });
+    assert.deepEqual(hoursOf({ fromMs: hour - 1, toMs: hour + hourMs + 1 }), {
+      fromMs: hour - hourMs,
+      toMs: hour + 2 * hourMs,
+    });
+  });
+
+  for (const time of [Number.NaN, Number.POSITIVE_INFINITY, -1, 0.5, Date.UTC(10_000, 0, 1)]) {
+    test(`are refused for a time that is none: ${time}`, () => {
+      assert.throws(() => hoursOf({ fromMs: time, toMs: time }), RangeError);
+    });
+  }
+});

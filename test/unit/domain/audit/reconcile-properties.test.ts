@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { contextAfterMs, reconcile } from "../../../../src/domain/audit/reconcile.ts";
+import { windowMs } from "../../../../src/domain/audit/sign-rate.ts";
+import { holds } from "../../../support/fixtures/property.ts";
+import {
+  at,
+  canCover,
+  evaluate,
+  intent,
+  leastUncovered,
+  ofKind,
+  ours,
+  signature,
+  thiefAddress,
+  windowsOf,
+} from "../../../support/fixtures/sign-audit.ts";
+import {
+  ledgerRowsAt,
+  vaultRowsAt,
+  type World,
+  worldBeginsMs,
+  worldEndsMs,
+  worlds,
+} from "../../../support/fixtures/sign-audit-world.ts";
+
+const windows = windowsOf(worldBeginsMs, at(2100));
+
+function evaluateAll(world: World, vaultRows = vaultRowsAt(world)) {
+  return windows.map((fromMs) => evaluate(fromMs, vaultRows, ledgerRowsAt(world), worldEndsMs));
+}
+
+describe("whatever happens, reconciliation", () => {
+  test("reports exactly as many signatures as no assignment of open intents can cover", async (t) => {
+    const property = fc.property(worlds, (world) => {
+      const found = evaluateAll(world).flatMap(({ findings }) => ofKind(findings, "unaccounted_signature"));
+      const open = ledgerRowsAt(world).filter(({ vaultRequestId }) => !vaultRequestId);
+      const doubtful = [...world.thefts, ...world.unknown];
+      assert.equal(found.length, leastUncovered(doubtful, open));
+      assert.equal(new Set(found.map(({ id }) => id)).size, found.length, "each once");
+    });
+    await holds(t, property, 1000);
+  });
+
+  test("reports every theft that no open intent is near to, with its facts, and nothing that is accounted", async (t) => {
+    const property = fc.property(worlds, (world) => {
+      const found = evaluateAll(world).flatMap(({ findings }) => ofKind(findings, "unaccounted_signature"));
+      const open = ledgerRowsAt(world).filter(({ vaultRequestId }) => !vaultRequestId);
+      for (const theft of world.thefts) {
+        if (open.some((row) => canCover(row, theft))) continue;
+        const { id: _, ...facts } = found.find(({ requestId }) => requestId === theft.requestId) ?? {};
+        assert.deepEqual(facts, { kind: "unaccounted_signature", severity: 0, ...theft });
+      }
+      const accounted = new Set(world.accounted.map(({ requestId }) => requestId));
+      assert.deepEqual(
+        found.filter(({ requestId = "" }) => accounted.has(requestId)),
+        [],
+      );
+      const doubtful = new Set([...world.thefts, ...world.unknown].map(({ requestId }) => requestId));
+      assert.ok(found.every(({ requestId = "" }) => doubtful.has(requestId)));
+    });
+    await holds(t, property, 1000);
+  });
+
+  test("names the theft among the candidates, if it blames a crash's own signature for it", async (t) => {
+    const property = fc.property(fc.integer({ min: -50, max: 80 }), fc.integer({ min: -50, max: 80 }), (theft, own) => {
+      fc.pre(theft !== own);
+      const seconds = 600;
+      const rows = [
+        { ...signature("theft", seconds + theft), callerAddress: thiefAddress },
+        signature("own", seconds + own),
+      ];
+      const found = windows.flatMap((fromMs) => evaluate(fromMs, rows, [intent(1, seconds)]).findings);
+      const [finding] = found;
+      assert.equal(found.length, 1);
+      assert.ok([finding?.requestId, ...(finding?.candidates ?? [])].includes("theft"));
+    });
+    await holds(t, property);
+  });
+
+  test("reports strangers always, and nothing missing once the log is whole", async (t) => {
+    const property = fc.property(worlds, (world) => {
+      const found = evaluateAll(world).flatMap(({ findings }) => findings);
+      const strangers = ofKind(found, "foreign_identity").map(({ requestId }) => requestId);
+      assert.deepEqual(strangers.sort(), world.foreign.map(({ requestId }) => requestId).sort());
+      for (const kind of ["missing_record", "foreign_operation", "unaccounted_refusal"] as const)
+        assert.deepEqual(ofKind(found, kind), []);
+    });
+    await holds(t, property, 500);
+  });
+
+  test("reports every record that was cut from the log", async (t) => {
+    const property = fc.property(worlds, fc.nat(), (world, pick) => {
+      const minted = world.ledger.filter(({ row }) => row.outcome === "issued").map(({ row }) => row);
+      const cut = minted[pick % minted.length];
+      fc.pre(cut !== undefined);
+      const rows = vaultRowsAt(world).filter(({ requestId }) => requestId !== cut?.vaultRequestId);
+      const missing = evaluateAll(world, rows).flatMap(({ findings }) => ofKind(findings, "missing_record"));
+      assert.deepEqual(
+        missing.map(({ ledgerId }) => ledgerId),
+        [cut?.id],
+      );
+    });
+    await holds(t, property, 500);
+  });
+
+  test("says the same of a window, whatever else was read, in whatever order, how ever often", async (t) => {
+    const property = fc.property(worlds, fc.integer({ min: 0, max: windows.length - 1 }), (world, pick) => {
+      const windowFromMs = windows[pick] ?? 0;
+      const [vault, ledger] = [vaultRowsAt(world), ledgerRowsAt(world)];
+      const whole = reconcile({
+        windowFromMs,
+        windowToMs: windowFromMs + windowMs,
+        readFromMs: 0,
+        readToMs: worldEndsMs + contextAfterMs,
+        vaultRows: [...vault.toReversed(), ...vault],
+        ledgerRows: [...ledger.toReversed(), ...ledger],
+        ours,
+        nowMs: worldEndsMs,
+      });
+      assert.deepEqual(evaluate(windowFromMs, vault, ledger, worldEndsMs), whole);
+    });
+    await holds(t, property, 1000);
+  });
+
+  test("never takes back an unaccounted signature when more of the log comes", async (t) => {
+    const property = fc.property(worlds, fc.integer({ min: 0, max: 500 }), (world, minutes) => {
+      const early = evaluateAll(world, vaultRowsAt(world, at(minutes * 60)));
+      const late = evaluateAll(world);
+      for (const [index, { findings }] of early.entries()) {
+        const ids = new Set(late[index]?.findings.map(({ id }) => id));
+        assert.ok(ofKind(findings, "unaccounted_signature").every(({ id }) => ids.has(id)));
+      }
+    });
+    await holds(t, property, 500);
+  });
+});

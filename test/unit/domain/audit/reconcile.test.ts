@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { compareFindings, type LedgerRow } from "../../../../src/domain/audit/findings.ts";
+import { missingGraceMs, reconcile } from "../../../../src/domain/audit/reconcile.ts";
+import type { VaultLogRow } from "../../../../src/domain/audit/vault-log.ts";
+import {
+  at,
+  evaluate,
+  intent,
+  ours,
+  signature,
+  strangerObjectId,
+  thiefAddress,
+} from "../../../support/fixtures/sign-audit.ts";
+
+const issued = (vaultRequestId: string): Partial<LedgerRow> => ({ outcome: "issued", vaultRequestId });
+const names = (result: ReturnType<typeof evaluate>) =>
+  result.findings.map(({ kind, severity, requestId }) =>
+    [kind, severity, requestId].filter((x) => x !== undefined).join(" "),
+  );
+
+interface Case {
+  vault: VaultLogRow[];
+  ledger: LedgerRow[];
+  finds: string[];
+}
+
+const many = (count: number, more: Partial<LedgerRow> = {}) =>
+  Array.from({ length: count }, (_, index) => intent(100 + index, 200, more));
+const unaccounted = "unaccounted_signature 0";
+
+const cases: Record<string, Case> = {
+  "a signature with its outcome is nothing to report": {
+    vault: [signature("a", 11)],
+    ledger: [intent(1, 10, issued("a"))],
+    finds: [],
+  },
+  "a signature without an intent is unaccounted": {
+    vault: [signature("a", 11)],
+    ledger: [],
+    finds: [`${unaccounted} a`],
+  },
+  "a repeated row is one signature": {
+    vault: [signature("a", 11), signature("a", 11), signature("a", 11)],
+    ledger: [],
+    finds: [`${unaccounted} a`],
+  },
+  "another signature under a known request id is not hidden by it": {
+    vault: [signature("a", 11), signature("a", 12, { callerAddress: thiefAddress })],
+    ledger: [intent(1, 10, issued("a"))],
+    finds: [`${unaccounted} a`],
+  },
+  "request ids and keys are compared without case": {
+    vault: [signature("AB", 11, { keyName: "Token-Signing" })],
+    ledger: [intent(1, 10, issued("ab"))],
+    finds: [],
+  },
+  "an open intent covers one signature": { vault: [signature("a", 11)], ledger: [intent(1, 10)], finds: [] },
+  "an open intent does not cover a second one": {
+    vault: [signature("a", 11), signature("b", 12)],
+    ledger: [intent(1, 10)],
+    finds: [`${unaccounted} b`],
+  },
+  "an open intent covers as early and as late as the bounds say": {
+    vault: [signature("a", 40), signature("b", 190)],
+    ledger: [intent(1, 100), intent(2, 100)],
+    finds: [],
+  },
+  "an open intent covers no earlier": {
+    vault: [signature("a", 39)],
+    ledger: [intent(1, 100)],
+    finds: [`${unaccounted} a`],
+  },
+  "an open intent covers no later": {
+    vault: [signature("a", 191)],
+    ledger: [intent(1, 100)],
+    finds: [`${unaccounted} a`],
+  },
+  "an open intent covers no other version": {
+    vault: [signature("a", 11, { keyVersion: "v2" })],
+    ledger: [intent(1, 10)],
+    finds: [`${unaccounted} a`],
+  },
+  "an outcome covers no other request, certain or not": {
+    vault: [signature("a", 11), signature("x", 12), signature("y", 13)],
+    ledger: [intent(1, 10, issued("a")), intent(2, 10, { outcome: "maybe_signed", vaultRequestId: "b" })],
+    finds: [`${unaccounted} x`, `${unaccounted} y`],
+  },
+  "an intent that was not signed covers nothing, not even its own request": {
+    vault: [signature("a", 11), signature("b", 12)],
+    ledger: [intent(1, 10, { outcome: "not_signed", vaultRequestId: "a" }), intent(2, 10, { outcome: "not_signed" })],
+    finds: [`${unaccounted} a`, `${unaccounted} b`],
+  },
+  "maybe signed without a request id is open": {
+    vault: [signature("a", 11)],
+    ledger: [intent(1, 10, { outcome: "maybe_signed" })],
+    finds: [],
+  },
+  "maybe signed with a request id is never missing": {
+    vault: [],
+    ledger: [intent(1, 10, { outcome: "maybe_signed", vaultRequestId: "a" })],
+    finds: [],
+  },
+  "intents are given out so that the fewest stay uncovered": {
+    vault: [signature("a", 50), signature("b", 195)],
+    ledger: [intent(1, 110), intent(2, 0)],
+    finds: [],
+  },
+  "a signature with another key than asked for is unaccounted": {
+    vault: [signature("a", 11, { keyVersion: "v2" })],
+    ledger: [intent(1, 10, { outcome: "signature_discarded", vaultRequestId: "a" })],
+    finds: [`${unaccounted} a`],
+  },
+  "a row that does not tell its key is accounted by its request": {
+    vault: [
+      { timeMs: at(11), operation: "KeySign", httpStatus: 200, requestId: "a", callerObjectId: ours.signingObjectId },
+    ],
+    ledger: [intent(1, 10, issued("a"))],
+    finds: [],
+  },
+  "a signature by a stranger is reported, even under our request id": {
+    vault: [
+      signature("a", 11, { callerObjectId: strangerObjectId }),
+      signature("b", 12, { callerObjectId: strangerObjectId }),
+    ],
+    ledger: [intent(1, 10, issued("a")), intent(2, 10)],
+    finds: ["foreign_identity 0 a", "foreign_identity 0 b"],
+  },
+  "a stranger who was refused is a note, one that nobody identified is nothing": {
+    vault: [
+      signature("a", 11, { callerObjectId: strangerObjectId, httpStatus: 403 }),
+      signature("b", 12, { callerObjectId: strangerObjectId, httpStatus: 401 }),
+    ],
+    ledger: [],
+    finds: ["foreign_identity 2 a"],
+  },
+  "our identity does nothing but sign": {
+    vault: [
+      signature("a", 11, { operation: "KeyGet" }),
+      signature("b", 12, { operation: "SecretGet", httpStatus: 403 }),
+      signature("c", 13, { operation: "Authentication", httpStatus: 401 }),
+      signature("d", 14, { operation: "KeyGet", callerObjectId: strangerObjectId }),
+    ],
+    ledger: [],
+    finds: ["foreign_operation 0 a", "foreign_operation 1 b"],
+  },
+  "a refusal that the ledger knows, or an intent explains, is nothing": {
+    vault: [signature("a", 11, { httpStatus: 429 }), signature("b", 12, { httpStatus: 403 })],
+    ledger: [intent(1, 10, { outcome: "not_signed", vaultRequestId: "a" }), intent(2, 10, { outcome: "not_signed" })],
+    finds: [],
+  },
+  "a refusal that nothing explains is a note": {
+    vault: [signature("a", 11, { httpStatus: 400 })],
+    ledger: [intent(1, 10, issued("b")), intent(2, 200)],
+    finds: ["unaccounted_refusal 2 a", "missing_record 1 b"],
+  },
+  "a record that the log lacks, or shows as refused, is missing": {
+    vault: [signature("b", 12, { httpStatus: 403 })],
+    ledger: [intent(1, 10, issued("a")), intent(2, 11, { outcome: "rejected", vaultRequestId: "b" })],
+    finds: ["missing_record 1 a", "missing_record 1 b"],
+  },
+  "open intents are reported above a number": { vault: [], ledger: many(6), finds: ["open_intents 2"] },
+  "open intents are reported above a share": { vault: [], ledger: many(3), finds: ["open_intents 2"] },
+  "single crashes are not reported": { vault: [], ledger: many(2), finds: [] },
+  "few open intents among many are not reported": {
+    vault: [],
+    ledger: [
+      ...many(5),
+      ...many(60, { outcome: "not_signed" }).map((row, i) => ({ ...row, id: intent(900 + i, 0).id })),
+    ],
+    finds: [],
+  },
+};
+
+describe("reconciliation of a window", () => {
+  for (const [name, { vault, ledger, finds }] of Object.entries(cases)) {
+    test(name, () => {
+      assert.deepEqual(names(evaluate(at(0), vault, ledger)).sort(), finds.sort());
+      assert.deepEqual(evaluate(at(0), vault.toReversed(), ledger.toReversed()), evaluate(at(0), vault, ledger));
+    });
+  }
+
+  test("a finding says when, which key, from where and who, and which others it may be", () => {
+    const theft = signature("b", 12, { callerAddress: thiefAddress, callerAppId: "app", clientInfo: "curl" });
+    const { findings, covered } = evaluate(at(0), [signature("a", 11), theft], [intent(1, 10)]);
+    const [{ id = "", ...finding } = {}] = findings;
+    assert.deepEqual(finding, { kind: "unaccounted_signature", severity: 0, ...theft, candidates: ["a"] });
+    assert.match(id, /^[0-9a-f]{32}$/);
+    assert.deepEqual(
+      covered.map(({ row, ledgerId }) => [row.requestId, ledgerId]),
+      [["a", intent(1, 10).id]],
+    );
+  });
+
+  test("of two rows under one request id the first is accounted", () => {
+    const rows = [signature("a", 12, { callerAddress: thiefAddress }), signature("a", 11)];
+    const { findings } = evaluate(at(0), rows, [intent(1, 10, issued("a"))]);
+    assert.deepEqual(
+      findings.map(({ callerAddress, timeMs }) => [callerAddress, timeMs]),
+      [[thiefAddress, at(12)]],
+    );
+  });
+
+  test("a signature that the ledger denies names the ledger's row", () => {
+    const denied = intent(1, 10, { outcome: "not_signed", vaultRequestId: "a" });
+    assert.equal(evaluate(at(0), [signature("a", 11)], [denied]).findings[0]?.ledgerId, denied.id);
+  });
+
+  test("a record is missing only after the grace, and resolved by a late row", () => {
+    const ledger = [intent(1, 10, issued("a"))];
+    const before = evaluate(at(0), [], ledger, at(10) + missingGraceMs - 1);
+    const due = evaluate(at(0), [], ledger, at(10) + missingGraceMs);
+    const late = evaluate(at(0), [signature("a", 11)], ledger, at(10) + missingGraceMs);
+    assert.deepEqual(names(before), []);
+    assert.deepEqual(names(due), ["missing_record 1 a"]);
+    assert.deepEqual(compareFindings(due.findings, late.findings), { added: [], kept: [], resolved: due.findings });
+    assert.deepEqual(compareFindings(due.findings, due.findings), { added: [], kept: due.findings, resolved: [] });
+  });
+
+  test("a row belongs to the window of its own time", () => {
+    const rows = [signature("a", 0), signature("b", 300)];
+    assert.deepEqual(names(evaluate(at(0), rows, [])), [`${unaccounted} a`]);
+    assert.deepEqual(names(evaluate(at(300), rows, [])), [`${unaccounted} b`]);
+  });
+
+  test("an intent at a border covers a signature in one window only", () => {
+    const rows = [signature("a", 290), signature("b", 310)];
+    const results = [evaluate(at(0), rows, [intent(1, 299)]), evaluate(at(300), rows, [intent(1, 299)])];
+    assert.deepEqual(results.map(names), [[], [`${unaccounted} b`]]);
+    assert.deepEqual(
+      results.map(({ reachesNext }) => reachesNext),
+      [true, false],
+    );
+  });
+
+  test("a chain of open intents over many windows has one assignment", () => {
+    const ledger = Array.from({ length: 30 }, (_, index) => intent(index, index * 100));
+    const rows = [signature("early", -50), ...ledger.map((_, index) => signature(`s${index}`, index * 100 + 85))];
+    const found = Array.from({ length: 11 }, (_, index) => evaluate(at((index - 1) * 300), rows, ledger));
+    const kinds = found.flatMap(({ findings }) => findings.filter(({ severity }) => severity === 0));
+    assert.deepEqual(
+      kinds.map(({ requestId }) => requestId),
+      ["s29"],
+    );
+  });
+
+  test("too little context is refused", () => {
+    const input = { windowFromMs: at(0), windowToMs: at(300), vaultRows: [], ours, nowMs: at(0) };
+    const open = { ...input, readFromMs: at(-1200), readToMs: at(900), ledgerRows: [intent(1, -10)] };
+    const once = { ...open, readFromMs: at(-1270) - 1 };
+    assert.deepEqual(reconcile(open), { isComplete: false, readFromMs: at(-2400) });
+    assert.equal(reconcile(once).isComplete, true);
+    assert.equal(reconcile({ ...once, readFromMs: at(-1270) }).isComplete, false);
+    assert.throws(() => reconcile({ ...open, readToMs: at(899) }), RangeError);
+  });
+});

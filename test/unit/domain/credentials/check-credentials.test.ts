@@ -1,0 +1,294 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type CheckPorts, checkCredentials } from "../../../../src/domain/credentials/check-credentials.ts";
+import type { RegisteredCredentials } from "../../../../src/domain/credentials/drift.ts";
+import { ApplicationDirectoryError } from "../../../../src/domain/credentials/ports.ts";
+import type { KeyholdEvent } from "../../../../src/domain/events.ts";
+import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";
+import type { PolicyDocument } from "../../../../src/domain/policy/document.ts";
+import { Fault } from "../../../../src/domain/shared/fault.ts";
+import type { Guid } from "../../../../src/domain/shared/guid.ts";
+import type { SigningCertificate } from "../../../../src/domain/signing/certificate.ts";
+import { rejection } from "../../../support/fakes/token-endpoint.ts";
+import { certificateNotAfterMs, foreign, registered } from "../../../support/fixtures/certificates.ts";
+import { namesOf, newer, older } from "../../../support/fixtures/credentials.ts";
+import { clientId, homeTenantId } from "../../../support/fixtures/ids.ts";
+import { certificateDocument, named, validPolicy } from "../../../support/fixtures/policy.ts";
+import { createWorld, validRequest, type World } from "../../../support/fixtures/world.ts";
+
+const olderDocument = { keyId: older.keyId, certificate: registered.pem };
+const newerDocument = { keyId: newer.keyId, certificate: foreign.pem };
+
+/** The client `broker` with an older certificate that signs and a newer one that was added; the vault has both keys. */
+function rotation(change: (policy: PolicyDocument) => void = () => {}) {
+  const policy = validPolicy();
+  named(policy.clients, "broker").certificates = [
+    certificateDocument(olderDocument),
+    certificateDocument(newerDocument),
+  ];
+  change(policy);
+  const world = createWorld({ policy });
+  world.signer.keyOf = (keyId) => (keyId === newer.keyId ? foreign : registered).privateKey;
+  const found = new Map(
+    [...world.policy.clients.values()].map((client) => [client.clientId, registeredOf(client.certificates)]),
+  );
+  const credentialsOf = async (id: Guid) => found.get(id) ?? assert.fail("no such application");
+  const ports: CheckPorts = { ...world.context, store: world.credentialStore, directory: { credentialsOf } };
+  const run = async () => {
+    world.events.length = 0;
+    await checkCredentials(await world.context.currentPolicy.at(world.clock.now()), ports);
+    return namesIn(world.events);
+  };
+  const states = () => namesOf(world.credentialStore.states.get(clientId) ?? []);
+  return { world, ports, run, states, found };
+}
+
+/** What Entra knows of a client that nobody has tampered with. */
+function registeredOf(certificates: readonly SigningCertificate[]): RegisteredCredentials {
+  const keys = certificates.map(({ der }) => ({ on: "application" as const, keyId: "k", der }));
+  return { keys, passwords: [], federated: [], isInstanceLocked: true };
+}
+
+const namesIn = (events: readonly KeyholdEvent[]) =>
+  events.map(({ event }) => event).filter((event) => event !== "policy_applied");
+const keyIds = ({ signer }: World) => signer.calls.map(({ keyId }) => keyId);
+
+describe("a run of the check", () => {
+  test("mints one canary for each certificate that signs or waits, and promotes the one that waited", async () => {
+    const { world, run, states } = rotation();
+    assert.deepEqual(await run(), ["credential_promoted", "credentials_checked"]);
+    assert.deepEqual(keyIds(world), [older.keyId, newer.keyId]);
+    assert.deepEqual(states(), ["older retiring", "newer active"]);
+  });
+
+  test("asks for a token of the client for itself in the home tenant, as canary in the ledger, and gives it to nobody", async () => {
+    const { world, run } = rotation();
+    await run();
+    for (const call of world.tokenEndpoint.calls) {
+      assert.deepEqual([call.tenantId, call.scope], [homeTenantId, `${clientId}/.default`]);
+    }
+    for (const { purpose, callerName, callerObjectId } of world.ledger.intents) {
+      assert.deepEqual([purpose, callerName, callerObjectId], ["canary", "keyhold", undefined]);
+    }
+    const issued = await issueToken(validRequest(), world.context);
+    assert.equal(issued.ok && issued.value.cached, false);
+  });
+
+  test("leaves the old one active when Entra does not take the new one, and says so", async () => {
+    const { world, run, states } = rotation();
+    world.tokenEndpoint.next.push(
+      { issued: true, accessToken: "x", expiresInSeconds: 1 },
+      rejection([700027], { error: "invalid_client" }),
+    );
+    assert.deepEqual(await run(), ["credential_canary_failed", "credentials_checked"]);
+    assert.deepEqual(states(), ["older active", "newer staged"]);
+    const failed = world.events.find(({ event }) => event === "credential_canary_failed");
+    assert.ok(failed?.event === "credential_canary_failed");
+    assert.deepEqual(
+      [failed.keyVersion, failed.state, failed.reason, failed.codes],
+      [newer.keyVersion, "staged", "credential_rejected", [700027]],
+    );
+  });
+
+  test("promotes in a later run, once Entra takes it", async () => {
+    const { world, run, states } = rotation();
+    world.tokenEndpoint.next.push(
+      { issued: true, accessToken: "x", expiresInSeconds: 1 },
+      rejection([700027], { error: "invalid_client" }),
+    );
+    await run();
+    assert.deepEqual(await run(), ["credential_promoted", "credentials_checked"]);
+    assert.deepEqual(states(), ["older retiring", "newer active"]);
+  });
+
+  for (const [name, answer] of [
+    ["Entra is down", new Fault("token_endpoint_unavailable")],
+    ["the home tenant does not know the client", rejection([700016])],
+  ] as const) {
+    test(`does not promote on hope while ${name}`, async () => {
+      const { world, run, states } = rotation();
+      world.tokenEndpoint.always = answer;
+      assert.deepEqual(await run(), ["credential_canary_failed", "credential_canary_failed", "credentials_checked"]);
+      assert.deepEqual(states(), ["older active", "newer staged"]);
+    });
+  }
+
+  test("measures the clock of Entra for a canary as it does for a caller", async () => {
+    const { world, run } = rotation();
+    const serverTimeMs = world.clock.now() + 600_000;
+    world.tokenEndpoint.next.push(rejection([700024], { error: "invalid_client", serverTimeMs }));
+    assert.deepEqual(await run(), ["credential_promoted", "credentials_checked"]);
+  });
+
+  test("makes no signature for a suspended client, a retiring certificate or one that is not valid yet", async () => {
+    const { world, run } = rotation();
+    await run();
+    world.signer.calls.length = 0;
+    await run();
+    assert.deepEqual(keyIds(world), [newer.keyId]);
+    world.clock.advanceMs(certificateNotAfterMs);
+    world.signer.calls.length = 0;
+    await world.context.currentPolicy.load(world.clock.now());
+    await run();
+    assert.deepEqual(keyIds(world), []);
+  });
+
+  test("of one client that cannot be looked at does not keep the others from it", async () => {
+    const { world, ports, run } = rotation((policy) => {
+      named(policy.clients, "retired").state = "active";
+    });
+    const { update } = ports.store;
+    ports.store.update = async (...args) => {
+      if (args[0] === clientId) throw new TypeError("secret text");
+      return update.apply(world.credentialStore, args);
+    };
+    const told = await run();
+    assert.deepEqual(told, ["credentials_check_failed", "credentials_checked"]);
+    assert.doesNotMatch(JSON.stringify(world.events), /secret text/);
+  });
+
+  test("fails where storage does not answer, before anything is signed", async () => {
+    const { world, run } = rotation();
+    world.credentialStore.failure = new TypeError("down");
+    await assert.rejects(run());
+    assert.deepEqual(keyIds(world), []);
+  });
+
+  test("tells once that a certificate is about to end, and once that one may be removed", async () => {
+    const { world, run } = rotation();
+    await run();
+    world.clock.advanceMs(certificateNotAfterMs - 20 * 86_400_000 - world.clock.now());
+    await world.context.currentPolicy.load(world.clock.now());
+    assert.deepEqual(await run(), ["credential_retired", "credential_expiring", "credentials_checked"]);
+    assert.deepEqual(await run(), ["credentials_checked"]);
+  });
+});
+
+describe("drift", () => {
+  test("is told in every run while it lasts, of suspended clients too", async () => {
+    const { run, found } = rotation();
+    await run();
+    for (const [id, each] of found) found.set(id, { ...each, passwords: [{ on: "application", keyId: "p" }] });
+    const told = ["credential_drift", "credential_drift", "credentials_checked"];
+    assert.deepEqual(await run(), told);
+    assert.deepEqual(await run(), told);
+  });
+
+  test("names the client, the difference and its severity", async () => {
+    const { world, run, found } = rotation();
+    await run();
+    const ours = found.get(clientId) ?? assert.fail();
+    found.set(clientId, { ...ours, isInstanceLocked: false });
+    await run();
+    const [drift] = world.events.filter(({ event }) => event === "credential_drift");
+    assert.ok(drift?.event === "credential_drift");
+    assert.deepEqual(
+      [drift.clientId, drift.client, drift.finding, drift.severity],
+      [clientId, "broker", "instance_lock_off", 1],
+    );
+  });
+
+  test("that cannot be looked for is told too, and keeps nothing else from being looked at", async () => {
+    const { world, ports, run } = rotation();
+    ports.directory.credentialsOf = async () => {
+      throw new ApplicationDirectoryError("graph_forbidden");
+    };
+    assert.deepEqual(await run(), [
+      "credential_promoted",
+      "credentials_check_failed",
+      "credentials_check_failed",
+      "credentials_checked",
+    ]);
+    assert.ok(
+      world.events.some((event) => event.event === "credentials_check_failed" && event.because === "graph_forbidden"),
+    );
+  });
+});
+
+describe("issuing after a promotion", () => {
+  test("signs with the new certificate on every instance that read the state", async () => {
+    const { world, run } = rotation();
+    await run();
+    world.signer.calls.length = 0;
+    await issueToken(validRequest(), world.context);
+    assert.deepEqual(keyIds(world), [newer.keyId]);
+  });
+
+  test("falls back once to the one before if Entra refuses the new one after all, and stays with it", async () => {
+    const { world, run, states } = rotation();
+    await run();
+    world.signer.calls.length = 0;
+    world.tokenEndpoint.next.push(rejection([700027], { error: "invalid_client" }));
+    const issued = await issueToken(validRequest(), world.context);
+    assert.equal(issued.ok, true);
+    await world.settled();
+    assert.deepEqual(keyIds(world), [newer.keyId, older.keyId]);
+    assert.deepEqual(states(), ["older active", "newer staged"]);
+    assert.ok(world.events.some(({ event }) => event === "credential_fallback"));
+    await issueToken(validRequest({ scope: validRequest().scope, tenantId: validRequest().tenantId }), world.context);
+    assert.equal(world.signer.calls.length, 2);
+  });
+
+  test("does not fall back twice, and remembers the failure", async () => {
+    const { world, run, states } = rotation();
+    await run();
+    world.signer.calls.length = 0;
+    world.tokenEndpoint.always = rejection([700027], { error: "invalid_client" });
+    for (let i = 0; i < 3; i++) await assert.rejects(issueToken(validRequest(), world.context), Fault);
+    assert.deepEqual(keyIds(world), [newer.keyId, older.keyId]);
+    assert.deepEqual(states(), ["older retiring", "newer active"]);
+  });
+});
+
+describe("a disabled key version is a kill switch", () => {
+  const disabled = new Fault("signer_key_disabled", { codes: [403] });
+
+  test("what is cached is handed out no more as soon as the vault said so, though another certificate is there", async () => {
+    const { world, run } = rotation();
+    await run();
+    assert.equal((await issueToken(validRequest(), world.context)).ok, true);
+    world.signer.failure = disabled;
+    await run();
+    await assert.rejects(
+      issueToken(validRequest(), world.context),
+      (error) => error instanceof Fault && error.code === "signer_key_disabled",
+    );
+    assert.ok(world.events.some(({ event }) => event === "credential_disabled"));
+  });
+
+  test("another instance refuses as soon as it has read the state", async () => {
+    const { world, run } = rotation();
+    await run();
+    assert.equal((await issueToken(validRequest(), world.context)).ok, true);
+    const [record] = world.credentialStore.states.get(clientId)?.slice(1) ?? [];
+    assert.ok(record);
+    world.credentialStore.states.set(clientId, [{ ...record, disabledAtMs: 1 }]);
+    assert.equal((await issueToken(validRequest(), world.context)).ok, true);
+    await world.context.credentials.reload();
+    world.signer.failure = disabled;
+    await assert.rejects(issueToken(validRequest(), world.context), Fault);
+  });
+
+  test("cached tokens are served again when the vault signs again", async () => {
+    const { world, run } = rotation();
+    await run();
+    await issueToken(validRequest(), world.context);
+    world.signer.failure = disabled;
+    await run();
+    await assert.rejects(issueToken(validRequest(), world.context), Fault);
+    world.signer.failure = undefined;
+    assert.ok((await run()).includes("credential_enabled"));
+    world.clock.advanceSeconds(61);
+    assert.equal((await issueToken(validRequest(), world.context)).ok, true);
+  });
+
+  test("it is told once, however many requests run into it", async () => {
+    const { world } = rotation();
+    world.signer.failure = disabled;
+    for (let i = 0; i < 3; i++) {
+      await assert.rejects(issueToken(validRequest(), world.context), Fault);
+      world.clock.advanceSeconds(61);
+    }
+    assert.equal(world.events.filter(({ event }) => event === "credential_disabled").length, 1);
+  });
+});

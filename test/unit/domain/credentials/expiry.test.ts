@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { expiryWarning } from "../../../../src/domain/credentials/expiry.ts";
+import { certificateNotAfterMs } from "../../../support/fixtures/certificates.ts";
+import { older } from "../../../support/fixtures/credentials.ts";
+
+const dayMs = 86_400_000;
+const daysBefore = (days: number) => certificateNotAfterMs - days * dayMs;
+
+describe("a certificate's end is told", () => {
+  test("not while more than thirty days are left", () => {
+    assert.equal(expiryWarning(older, {}, daysBefore(30) - 1), undefined);
+  });
+
+  for (const [days, severity] of [
+    [30, 3],
+    [14, 2],
+    [7, 1],
+    [1, 0],
+    [0, 0],
+  ] as const) {
+    test(`${days} days before, with severity ${severity}`, () => {
+      assert.deepEqual(expiryWarning(older, {}, daysBefore(days)), { daysLeft: days, threshold: days, severity });
+    });
+
+    test(`once per threshold, at ${days} days`, () => {
+      assert.equal(expiryWarning(older, { warnedDays: days }, daysBefore(days)), undefined);
+    });
+  }
+
+  test("at the nearest threshold if nobody looked for a while", () => {
+    assert.equal(expiryWarning(older, { warnedDays: 30 }, daysBefore(0.5))?.threshold, 1);
+  });
+
+  test("with a negative number of days once it is over", () => {
+    assert.equal(expiryWarning(older, { warnedDays: 1 }, daysBefore(-2))?.daysLeft, -2);
+  });
+});

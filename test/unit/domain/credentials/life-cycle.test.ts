@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import type { CanaryRecord, CredentialState } from "../../../../src/domain/credentials/credential-state.ts";
+import {
+  align,
+  alternativeTo,
+  applyCanaries,
+  chooseCertificate,
+  fallBack,
+  isStopped,
+  markDisabled,
+  retiredNow,
+} from "../../../../src/domain/credentials/life-cycle.ts";
+import type { SigningCertificate } from "../../../../src/domain/signing/certificate.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
+import { certificateNotAfterMs } from "../../../support/fixtures/certificates.ts";
+import { all, namesOf, newer, newest, older, stateOf } from "../../../support/fixtures/credentials.ts";
+import { holds } from "../../../support/fixtures/property.ts";
+
+const hourMs = 3_600_000;
+const ok: CanaryRecord = { atMs: startMs, ok: true };
+const failed: CanaryRecord = { atMs: startMs, ok: false, reason: "credential_rejected", codes: [700027] };
+const canaries = (...each: [SigningCertificate, CanaryRecord][]) =>
+  new Map(each.map(([{ x5tS256 }, canary]) => [x5tS256, canary]));
+
+describe("which certificate signs", () => {
+  test("with nothing known the first of the policy begins, and the others wait", () => {
+    assert.deepEqual(namesOf(align([older, newer], [], startMs)), ["older active", "newer staged"]);
+  });
+
+  test("one that is added to the policy waits", () => {
+    const state = align(all, stateOf([older, "active"]), startMs);
+    assert.deepEqual(namesOf(state), ["older active", "newer staged", "newest staged"]);
+  });
+
+  test("one that is removed from the policy is forgotten, and the one that signed before signs again", () => {
+    const state = stateOf([older, "retiring"], [newer, "active"], [newest, "staged"]);
+    assert.deepEqual(namesOf(align([older, newest], state, startMs)), ["older active", "newest staged"]);
+  });
+
+  test("while the active one is not valid by its dates another one that is signs", () => {
+    const expired = { ...newer, notAfterMs: startMs };
+    const state = stateOf([older, "retiring"], [newer, "active"]);
+    assert.equal(chooseCertificate([older, expired], state, startMs), older);
+  });
+
+  test("with none valid it is still the active one, so that the fault names it", () => {
+    const state = stateOf([older, "active"]);
+    assert.equal(chooseCertificate([older], state, certificateNotAfterMs), older);
+  });
+
+  test("a state that somebody else wrote cannot bring in a certificate that the policy does not list", () => {
+    const state = stateOf([newest, "active"], [older, "staged"]);
+    assert.equal(chooseCertificate([older, newer], state, startMs), older);
+  });
+});
+
+describe("a canary that succeeds promotes", () => {
+  const before = stateOf([older, "active"], [newer, "staged"]);
+
+  test("the staged certificate, and the one before retires", () => {
+    const { state, promoted } = applyCanaries([older, newer], before, canaries([older, ok], [newer, ok]), startMs);
+    assert.deepEqual(namesOf(state), ["older retiring", "newer active"]);
+    assert.equal(promoted, newer);
+  });
+
+  test("of several the last of the policy", () => {
+    const { promoted } = applyCanaries(all, before, canaries([newer, ok], [newest, ok]), startMs);
+    assert.equal(promoted, newest);
+  });
+
+  for (const [name, results] of [
+    ["one whose canary failed", canaries([older, ok], [newer, failed])],
+    ["one that had no canary in this run, whatever the last one said", canaries([older, ok])],
+  ] as const) {
+    test(`but not ${name}`, () => {
+      const known = stateOf([older, "active"], [newer, "staged", { canary: ok }]);
+      const { state, promoted } = applyCanaries([older, newer], known, results, startMs);
+      assert.deepEqual(namesOf(state), ["older active", "newer staged"]);
+      assert.equal(promoted, undefined);
+    });
+  }
+
+  test("but for six hours not one that Entra refused in production", () => {
+    const refused = stateOf([older, "active"], [newer, "staged", { refusedAtMs: startMs }]);
+    const at = (nowMs: number) => applyCanaries([older, newer], refused, canaries([newer, ok]), nowMs).promoted;
+    assert.equal(at(startMs + 6 * hourMs - 1), undefined);
+    assert.equal(at(startMs + 6 * hourMs), newer);
+  });
+
+  test("and does nothing to a certificate that retires", () => {
+    const state = stateOf([older, "retiring"], [newer, "active"]);
+    assert.equal(applyCanaries([older, newer], state, canaries([older, ok]), startMs).promoted, undefined);
+  });
+});
+
+describe("when Entra refuses the active certificate", () => {
+  test("the one that signed before is tried first, then one that waits", () => {
+    const state = stateOf([older, "staged"], [newer, "active"], [newest, "retiring"]);
+    assert.equal(alternativeTo(newer, all, state, startMs), newest);
+    assert.equal(alternativeTo(newer, [older, newer], state.slice(0, 2), startMs), older);
+  });
+
+  test("they change places, and the refused one waits again", () => {
+    const state = fallBack(stateOf([older, "retiring"], [newer, "active"]), newer, older, startMs);
+    assert.deepEqual(namesOf(state), ["older active", "newer staged"]);
+    assert.equal(state[1]?.refusedAtMs, startMs);
+  });
+
+  for (const [name, more] of [
+    ["disabled in the vault", { disabledAtMs: startMs }],
+    ["refused in the last six hours", { refusedAtMs: startMs - 6 * hourMs + 1 }],
+  ] as const) {
+    test(`one that is ${name} is no way out`, () => {
+      const state = stateOf([older, "retiring", more], [newer, "active"]);
+      assert.equal(alternativeTo(newer, [older, newer], state, startMs), undefined);
+    });
+  }
+
+  test("one that is not valid by its dates is no way out", () => {
+    const expired = { ...older, notAfterMs: startMs };
+    const state = stateOf([older, "retiring"], [newer, "active"]);
+    assert.equal(alternativeTo(newer, [expired, newer], state, startMs), undefined);
+  });
+});
+
+describe("a disabled key version", () => {
+  const state = stateOf([older, "retiring"], [newer, "active"]);
+
+  test("stops its client, and does not lead around to another one", () => {
+    const disabled = markDisabled(state, newer, startMs);
+    assert.equal(isStopped([older, newer], disabled, startMs), true);
+    assert.equal(chooseCertificate([older, newer], disabled, startMs), newer);
+  });
+
+  test("that is not the active one stops nothing", () => {
+    assert.equal(isStopped([older, newer], markDisabled(state, older, startMs), startMs), false);
+  });
+
+  test("keeps the time at which it was first seen, and loses it when the vault signs again", () => {
+    const twice = markDisabled(markDisabled(state, newer, startMs), newer, startMs + 1);
+    assert.equal(twice[1]?.disabledAtMs, startMs);
+    assert.equal(isStopped([older, newer], markDisabled(twice, newer, undefined), startMs), false);
+  });
+
+  test("gives way to a certificate that is added and whose canary succeeds", () => {
+    const disabled = markDisabled(state, newer, startMs);
+    const { state: after } = applyCanaries(all, disabled, canaries([newest, ok]), startMs + 1);
+    assert.equal(isStopped(all, after, startMs + 1), false);
+  });
+
+  test("does not give way to a certificate that waited before the switch was pulled", () => {
+    const waiting = stateOf([older, "retiring"], [newer, "active"], [newest, "staged"]);
+    const disabled = markDisabled(waiting, newer, startMs + hourMs);
+    const { state: after, promoted } = applyCanaries(all, disabled, canaries([newest, ok]), startMs + 2 * hourMs);
+    assert.equal(promoted, undefined);
+    assert.equal(isStopped(all, after, startMs + 2 * hourMs), true);
+  });
+
+  test("is no way around the switch when it also expires", () => {
+    const expired = { ...newer, notAfterMs: startMs + hourMs };
+    const disabled = markDisabled(state, newer, startMs);
+    assert.equal(isStopped([older, expired], disabled, startMs + hourMs), true);
+  });
+});
+
+test("a replaced certificate may be removed after a day, which is told once", () => {
+  const state = stateOf([older, "retiring"], [newer, "active"]);
+  const pair = [older, newer];
+  assert.deepEqual(retiredNow(pair, state, startMs + 24 * hourMs - 1), []);
+  assert.deepEqual(retiredNow(pair, state, startMs + 24 * hourMs), [older]);
+  const told = stateOf([older, "retiring", { isRetiredTold: true }], [newer, "active"]);
+  assert.deepEqual(retiredNow(pair, told, startMs + 48 * hourMs), []);
+});
+
+test("whatever happens in whatever order, exactly one certificate is active and all are those of the policy", async (t) => {
+  const certificate = fc.constantFrom(...all);
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("canary" as const), certificate, ok: fc.boolean() }),
+    fc.record({ kind: fc.constant("fallback" as const), certificate, other: certificate }),
+    fc.record({ kind: fc.constant("disabled" as const), certificate, on: fc.boolean() }),
+    fc.record({ kind: fc.constant("policy" as const), registered: fc.subarray(all, { minLength: 1 }) }),
+  );
+  const property = fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+    let registered: readonly SigningCertificate[] = all;
+    let state: CredentialState = [];
+    let nowMs = startMs;
+    for (const each of steps) {
+      nowMs += hourMs;
+      state = align(registered, state, nowMs);
+      if (each.kind === "policy") registered = each.registered;
+      else if (each.kind === "disabled") state = markDisabled(state, each.certificate, each.on ? nowMs : undefined);
+      else if (each.kind === "canary") {
+        state = applyCanaries(registered, state, canaries([each.certificate, each.ok ? ok : failed]), nowMs).state;
+      } else if (registered.includes(each.other) && each.other !== each.certificate) {
+        state = fallBack(state, each.certificate, each.other, nowMs);
+      }
+      state = align(registered, state, nowMs);
+      assert.equal(state.filter((record) => record.state === "active").length, 1);
+      assert.deepEqual(
+        state.map(({ x5tS256 }) => x5tS256),
+        registered.map(({ x5tS256 }) => x5tS256),
+      );
+    }
+  });
+  await holds(t, property);
+});

@@ -1,0 +1,117 @@
+/** Invariant I9 (docs/architecture.md): budgets and remembered failures bound how many signatures can be burnt. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { issueAssertion } from "../../../../src/domain/issuing/issue-assertion.ts";
+import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";
+import { Fault } from "../../../../src/domain/shared/fault.ts";
+import { tokenHandler } from "../../../../src/http/issuing-handlers.ts";
+import { callerTokens } from "../../../support/fakes/caller-verifier.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
+import { rejection } from "../../../support/fakes/token-endpoint.ts";
+import { answerOf, bearerRequest, question } from "../../../support/fixtures/http.ts";
+import * as ids from "../../../support/fixtures/ids.ts";
+import { accessToken, assertionRequest, counts, faultOf, one } from "../../../support/fixtures/issuing.ts";
+import { validPolicy } from "../../../support/fixtures/policy.ts";
+import { createWorld, validRequest } from "../../../support/fixtures/world.ts";
+
+describe("I9 budgets and remembered failures bound how many signatures can be burnt", () => {
+  const tenants = [ids.contosoId, ids.fabrikamId];
+
+  test("I9 a caller over its budget gets 429 with Retry-After, while another caller goes on", async () => {
+    const world = createWorld({ limits: { perMinute: 100, perMinutePerCaller: 1 } });
+    const handler = tokenHandler(world.context);
+    const fields = question({ scope: ids.storageScope });
+    assert.equal((await answerOf(handler, bearerRequest())).status, 200);
+    const refused = await answerOf(handler, bearerRequest({ tenantId: ids.homeTenantId, fields }));
+    assert.deepEqual([refused.status, refused.headers["retry-after"]], [429, "60"]);
+    const other = bearerRequest({ token: callerTokens.exporter, tenantId: ids.fabrikamId });
+    assert.equal((await answerOf(handler, other)).status, 200);
+    assert.equal((await answerOf(handler, bearerRequest())).status, 200, "a cached token costs nothing");
+    world.clock.advanceSeconds(60);
+    assert.equal((await answerOf(handler, bearerRequest({ tenantId: ids.homeTenantId, fields }))).status, 200);
+    assert.equal(counts(world).signatures, 3);
+  });
+
+  test("I9 the total budget holds for all callers together, and assertions pay from it too", async () => {
+    const world = createWorld({ limits: { perMinute: 2, perMinutePerCaller: 2 } });
+    await accessToken(world);
+    assert.ok((await issueAssertion(assertionRequest, world.context)).ok);
+    const issued = await issueAssertion(assertionRequest, world.context);
+    assert.deepEqual(issued.ok ? {} : issued.refusal, {
+      reason: "mint_budget_exceeded",
+      callerObjectId: ids.exporterObjectId,
+      budget: "total",
+      retryAfterSeconds: 30,
+    });
+    assert.equal(counts(world).signatures, 2);
+  });
+
+  test("I9 a tenant that Entra refuses burns one signature for 100 requests over 4 minutes, one more after 5", async () => {
+    for (const code of [700016, 53003, 90002, 500011]) {
+      const world = createWorld();
+      world.tokenEndpoint.always = rejection([code]);
+      for (let count = 0; count < 100; count += 1) {
+        assert.ok(!(await issueToken(validRequest(), world.context)).ok);
+        world.clock.advanceMs(2_400);
+      }
+      assert.deepEqual(counts(world), one);
+      world.clock.set(startMs + 300_000);
+      assert.ok(!(await issueToken(validRequest(), world.context)).ok);
+      assert.equal(counts(world).signatures, 2);
+    }
+  });
+
+  test("I9 one tenant's failure is not another's", async () => {
+    const world = createWorld();
+    world.tokenEndpoint.next.push(rejection([700016]));
+    const results = await Promise.all(
+      tenants.map((tenantId) =>
+        issueToken(validRequest({ callerToken: callerTokens.exporter, tenantId }), world.context),
+      ),
+    );
+    assert.deepEqual(
+      results.map(({ ok }) => ok),
+      [false, true],
+    );
+  });
+
+  test("I9 a changed policy forgets the failures, since it may be the repair", async () => {
+    const world = createWorld();
+    world.tokenEndpoint.next.push(rejection([700016]));
+    assert.ok(!(await issueToken(validRequest(), world.context)).ok);
+    world.applyPolicy(validPolicy());
+    assert.ok((await issueToken(validRequest(), world.context)).ok);
+  });
+
+  for (const code of ["credential_rejected", "signature_not_ours", "signer_rejected", "token_not_as_asked"] as const) {
+    test(`I9 the fault ${code} burns one signature in a minute, then one more`, async () => {
+      const world = createWorld();
+      const fault = new Fault(code);
+      if (code.startsWith("sign")) world.signer.failure = fault;
+      else world.tokenEndpoint.always = fault;
+      for (let second = 0; second < 60; second += 1) {
+        await assert.rejects(accessToken(world), faultOf(code));
+        world.clock.advanceSeconds(1);
+      }
+      assert.equal(counts(world).signatures, 1);
+      await assert.rejects(accessToken(world), faultOf(code));
+      assert.equal(counts(world).signatures, 2);
+    });
+  }
+
+  test("I9 an unexpected error is remembered like a fault: a bug does not sign at every request", async () => {
+    const world = createWorld();
+    world.tokenEndpoint.always = new TypeError("a bug");
+    for (let count = 0; count < 10; count += 1) await assert.rejects(accessToken(world));
+    assert.equal(counts(world).signatures, 1);
+  });
+
+  test("I9 a short Retry-After of Entra does not open the way to a signature per request", async () => {
+    const world = createWorld();
+    world.tokenEndpoint.always = rejection([], { status: 429, retryAfterSeconds: 0 });
+    for (let count = 0; count < 10; count += 1) {
+      await assert.rejects(accessToken(world), faultOf("token_endpoint_throttled"));
+    }
+    assert.equal(counts(world).signatures, 1);
+  });
+});

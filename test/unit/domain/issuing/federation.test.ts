@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";
+import { Fault } from "../../../../src/domain/shared/fault.ts";
+import { rejection } from "../../../support/fakes/token-endpoint.ts";
+import { billingAzp, billingObjectId, exporterObjectId } from "../../../support/fixtures/ids.ts";
+import { accessToken, faultOf } from "../../../support/fixtures/issuing.ts";
+import { named, validPolicy } from "../../../support/fixtures/policy.ts";
+import { createWorld, validRequest } from "../../../support/fixtures/world.ts";
+
+/** The client `broker` has no key: a managed identity's own token is its assertion. */
+function federated() {
+  const policy = validPolicy();
+  const client = named(policy.clients, "broker");
+  client.certificates = undefined;
+  client.managedIdentityFederation = { identityClientId: billingAzp, identityObjectId: exporterObjectId };
+  policy.grants = policy.grants.filter(({ issues }) => !issues.includes("assertion"));
+  return createWorld({ policy });
+}
+
+describe("a client with managedIdentityFederation", () => {
+  test("is issued a token for the identity's own, and the vault is not asked", async () => {
+    const world = federated();
+    await accessToken(world);
+    assert.deepEqual(world.signer.calls, []);
+    assert.deepEqual(world.federatedIdentity.calls, [billingAzp]);
+    assert.match(world.tokenEndpoint.calls[0]?.clientAssertion ?? "", /identity-1/);
+  });
+
+  test("has its intent in the ledger before the identity is asked, and the outcome after", async () => {
+    const world = federated();
+    await accessToken(world);
+    assert.deepEqual(world.journal, ["intent", "intent stored", "identity", "post", "outcome issued"]);
+    const [intent = assert.fail()] = world.ledger.intents;
+    assert.deepEqual(
+      [intent.purpose, intent.callerObjectId, intent.identityClientId, intent.keyName],
+      ["token", billingObjectId, billingAzp, undefined],
+    );
+    assert.equal(world.tokenEndpoint.calls[0]?.ledgerId, intent.id);
+  });
+
+  test("is served from the cache like any other", async () => {
+    const world = federated();
+    assert.equal(await accessToken(world), await accessToken(world));
+    assert.equal(world.tokenEndpoint.calls.length, 1);
+  });
+
+  test("is issued nothing without the ledger", async () => {
+    const world = federated();
+    world.ledger.isDown = true;
+    await assert.rejects(issueToken(validRequest(), world.context), faultOf("ledger_unavailable"));
+    assert.deepEqual(world.federatedIdentity.calls, []);
+  });
+
+  test("whose identity gets no token is a fault that passes, and an outcome that says not signed", async () => {
+    const world = federated();
+    world.federatedIdentity.failure = new Fault("identity_unavailable");
+    await assert.rejects(issueToken(validRequest(), world.context), faultOf("identity_unavailable"));
+    const [{ outcome } = assert.fail()] = world.ledger.outcomes;
+    assert.deepEqual(outcome, { outcome: "not_signed", fault: "identity_unavailable" });
+  });
+
+  test("whose federated credential Entra does not know is our trouble, with Entra's number", async () => {
+    const world = federated();
+    world.tokenEndpoint.always = rejection([700213], { error: "invalid_client" });
+    await assert.rejects(issueToken(validRequest(), world.context), faultOf("credential_rejected"));
+  });
+
+  test("is not asked again while the failure is remembered", async () => {
+    const world = federated();
+    world.tokenEndpoint.always = rejection([700213], { error: "invalid_client" });
+    for (let i = 0; i < 3; i++) await assert.rejects(issueToken(validRequest(), world.context), Fault);
+    assert.equal(world.tokenEndpoint.calls.length, 1);
+  });
+});

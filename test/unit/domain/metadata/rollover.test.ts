@@ -1,0 +1,264 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { forgeFederationMetadata } from "../../../../local/emulators/entra/forged-metadata.ts";
+import { ok } from "../../../../src/domain/shared/result.ts";
+import {
+  createMetadataWorld,
+  dayMs,
+  eventsNamed,
+  homeTenantId,
+  hourMs,
+  type MetadataWorld,
+  unreachable,
+} from "../../../support/fixtures/metadata-world.ts";
+
+/** The timer's next run, and every caller in between is accepted. */
+async function hours(world: MetadataWorld, instance: ReturnType<MetadataWorld["instance"]>, count: number) {
+  for (let i = 0; i < count; i++) {
+    world.wait(hourMs);
+    await instance.refreshAll();
+    assert.ok(await world.accepts(instance), `a valid token was refused ${i + 1} hours later`);
+  }
+}
+
+test("over a planned rollover no valid token is refused, and a forged one is never accepted", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance();
+  const foreign = await createMetadataWorld();
+  const forged = await foreign.token();
+  const old = await world.token();
+  assert.ok(await world.accepts(instance, old));
+
+  const announced = await world.entra.announceKey();
+  await hours(world, instance, 3 * 24);
+  assert.equal(await world.accepts(instance, forged), false);
+
+  world.entra.activateKey(announced);
+  const fetchesBefore = world.fetches.length;
+  assert.ok(await world.accepts(instance), "the first token by the new key");
+  assert.equal(world.fetches.length, fetchesBefore, "the key was known before it was used");
+  await hours(world, instance, 12);
+  assert.equal(await world.accepts(instance, forged), false);
+
+  const record = JSON.parse(world.store.blobs.get(homeTenantId)?.text ?? "{}");
+  const key = record.keys.find((k: { kid: string }) => k.kid === announced);
+  assert.equal(Math.round((key.firstUsedMs - key.firstSeenMs) / dayMs), 3, "days from announcement to first use");
+  assert.deepEqual(eventsNamed(world, "metadata_discontinuous"), []);
+  assert.deepEqual(eventsNamed(world, "metadata_keys_replaced"), []);
+});
+
+test("a retired key is trusted for a day more, and then no longer", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance();
+  const [{ kid: first }] = world.entra.jwks(homeTenantId).keys as [{ kid: string }];
+  const byFirst = await world.token();
+  assert.ok(await world.accepts(instance, byFirst));
+  world.entra.activateKey(await world.entra.announceKey());
+  world.entra.retireKey(first);
+  world.wait(hourMs);
+  await instance.refreshAll();
+  assert.ok(await world.accepts(instance, byFirst), "an hour after it was withdrawn");
+  const lastSeenMs = world.nowMs - hourMs;
+  while (world.nowMs + hourMs - lastSeenMs < dayMs) {
+    world.wait(hourMs);
+    await instance.refreshAll();
+  }
+  world.wait(hourMs);
+  await instance.refreshAll();
+  assert.equal(await world.accepts(instance, byFirst), false, "a day after it was last seen");
+  assert.ok(await world.accepts(instance));
+});
+
+test("in an emergency replacement the first token by the new key is accepted by the request that brings it", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance();
+  assert.ok(await world.accepts(instance));
+  const before = await world.token();
+  world.wait(10 * 60_000);
+  await world.entra.replaceAllKeys();
+  assert.ok(await world.accepts(instance), "the request waits for the refresh and benefits from it");
+  assert.ok(await world.accepts(instance, before), "tokens of before still live");
+  assert.equal(eventsNamed(world, "metadata_keys_replaced").length, 2);
+  assert.ok(eventsNamed(world, "metadata_discontinuous").length > 0);
+});
+
+test("where the policy says hold, an emergency replacement is held back and alarmed, and what was known stays", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance("hold");
+  const before = await world.token();
+  assert.ok(await world.accepts(instance, before));
+  const stored = world.store.blobs.get(homeTenantId)?.text;
+  world.wait(10 * 60_000);
+  await world.entra.replaceAllKeys();
+  assert.equal(await world.accepts(instance), false);
+  assert.ok(await world.accepts(instance, before));
+  const held = eventsNamed(world, "metadata_discontinuous");
+  assert.ok(held.length >= 2 && held.every((event) => "action" in event && event.action === "held"));
+  const { federation, jwks } = JSON.parse(world.store.blobs.get(homeTenantId)?.text ?? "{}");
+  const past = JSON.parse(stored ?? "{}");
+  assert.deepEqual([federation.sha256, jwks.sha256], [past.federation.sha256, past.jwks.sha256]);
+});
+
+test("where the policy says hold, a planned rollover passes: federation metadata vouches for the new key", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance("hold");
+  assert.ok(await world.accepts(instance));
+  const announced = await world.entra.announceKey();
+  await hours(world, instance, 2);
+  world.entra.activateKey(announced);
+  assert.ok(await world.accepts(instance));
+  assert.deepEqual(eventsNamed(world, "metadata_discontinuous"), []);
+});
+
+test("an attacker's perfect documents change nothing where the policy says hold, after any number of good polls", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance("hold");
+  assert.ok(await world.accepts(instance));
+  await hours(world, instance, 5);
+  const forgery = await forgeFederationMetadata({ tenantId: homeTenantId });
+  const encode = (text: string) => new TextEncoder().encode(text);
+  world.intercept = (document, genuine) => {
+    if (document === "federation") return ok({ ...genuine, body: encode(forgery.document) });
+    return document === "jwks" ? ok({ ...genuine, body: encode(JSON.stringify(forgery.jwks)) }) : undefined;
+  };
+  const before = world.store.blobs.get(homeTenantId)?.text ?? "";
+  await hours(world, instance, 5);
+  const stored = JSON.parse(world.store.blobs.get(homeTenantId)?.text ?? "{}");
+  assert.equal(stored.jwks.sha256, JSON.parse(before).jwks.sha256);
+  assert.equal(stored.federation.sha256, JSON.parse(before).federation.sha256);
+  assert.equal(eventsNamed(world, "metadata_discontinuous").length, 10);
+});
+
+test("an attacker's key added beside the genuine ones is held, for no known key vouches for it", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance("hold");
+  assert.ok(await world.accepts(instance));
+  const forgery = await forgeFederationMetadata({ tenantId: homeTenantId });
+  world.intercept = (document, genuine) => {
+    if (document !== "jwks") return undefined;
+    const keys = [...world.entra.jwks(homeTenantId).keys, ...forgery.jwks.keys];
+    return ok({ ...genuine, body: new TextEncoder().encode(JSON.stringify({ keys })) });
+  };
+  world.wait(hourMs);
+  await instance.refreshAll();
+  const { jwks } = JSON.parse(world.store.blobs.get(homeTenantId)?.text ?? "{}");
+  assert.equal(jwks.kids.length, 1);
+  assert.ok(await world.accepts(instance));
+});
+
+test("unknown keys make an instance ask at most once in five minutes, whoever sends them", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance();
+  assert.ok(await world.accepts(instance));
+  const foreign = await createMetadataWorld();
+  world.wait(hourMs);
+  const before = world.fetches.length;
+  for (let i = 0; i < 50; i++) {
+    await foreign.entra.replaceAllKeys();
+    assert.equal(await world.accepts(instance, await foreign.token()), false);
+    world.wait(5_000);
+  }
+  assert.equal(world.fetches.length - before, 3, "three documents, once");
+  world.wait(5 * 60_000);
+  await world.accepts(instance, await foreign.token());
+  assert.equal(world.fetches.length - before, 6);
+});
+
+test("concurrent requests with one unknown key wait for one refresh, and all benefit", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance();
+  assert.ok(await world.accepts(instance));
+  world.wait(hourMs);
+  await world.entra.replaceAllKeys();
+  const token = await world.token();
+  const before = world.fetches.length;
+  const accepted = await Promise.all(Array.from({ length: 50 }, () => world.accepts(instance, token)));
+  assert.ok(accepted.every(Boolean));
+  assert.equal(world.fetches.length - before, 3);
+});
+
+test("a new instance starts from storage with the network down, and from the network with storage down", async () => {
+  const world = await createMetadataWorld();
+  assert.ok(await world.accepts(world.instance()));
+  world.intercept = unreachable;
+  assert.ok(await world.accepts(world.instance()), "from storage");
+  world.intercept = () => undefined;
+  world.store.isDown = true;
+  assert.ok(await world.accepts(world.instance()), "from the network");
+  assert.ok(eventsNamed(world, "metadata_store_unavailable").length > 0);
+});
+
+test("keys that nobody has confirmed for a day are not trusted: somebody may keep their withdrawal from us", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance();
+  assert.ok(await world.accepts(instance));
+  world.intercept = unreachable;
+  for (let hour = 1; hour < 24; hour++) {
+    world.wait(hourMs);
+    await instance.refreshAll();
+    assert.ok(await world.accepts(instance), `after ${hour} hours`);
+  }
+  world.wait(hourMs);
+  await assert.rejects(world.accepts(instance), { code: "caller_keys_unavailable" });
+  assert.equal(eventsNamed(world, "metadata_stale").length, 18, "from the sixth hour on, every hour");
+});
+
+test("two instances that refresh at once leave one whole record, of one of them", async () => {
+  const world = await createMetadataWorld();
+  const [one, two] = [world.instance(), world.instance()];
+  await Promise.all([one.refreshAll(), two.refreshAll()]);
+  await world.entra.announceKey();
+  world.wait(hourMs);
+  await Promise.all([one.refreshAll(), two.refreshAll()]);
+  const { jwks, federation, keys } = JSON.parse(world.store.blobs.get(homeTenantId)?.text ?? "{}");
+  assert.equal(jwks.kids.length, 2);
+  assert.deepEqual([...federation.kids].sort(), [...jwks.kids].sort());
+  assert.equal(keys.length, 2);
+});
+
+test("an instance that never runs the timer learns from storage what another one has fetched", async () => {
+  const world = await createMetadataWorld();
+  const [one, two] = [world.instance(), world.instance()];
+  assert.ok((await world.accepts(one)) && (await world.accepts(two)));
+  const announced = await world.entra.announceKey();
+  world.wait(hourMs);
+  await one.refreshAll();
+  world.wait(61_000);
+  await two.home.view(world.nowMs);
+  await two.home.view(world.nowMs);
+  const before = world.fetches.length;
+  world.entra.activateKey(announced);
+  assert.ok(await world.accepts(two));
+  assert.equal(world.fetches.length, before);
+});
+
+test("first requests at once do not use up the look-up of an unknown key: a key rolled without notice is found", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance();
+  const token = await world.token();
+  const first = await Promise.all(Array.from({ length: 5 }, () => world.accepts(instance, token)));
+  assert.deepEqual(new Set(first), new Set([true]));
+  world.wait(60_000);
+  await world.entra.replaceAllKeys();
+  assert.ok(await world.accepts(instance));
+});
+
+test("an unknown key is looked for again after 30 s if the provider did not answer, and after 5 min if it did", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance();
+  assert.ok(await world.accepts(instance));
+  world.wait(60_000);
+  await world.entra.replaceAllKeys();
+  world.intercept = unreachable;
+  assert.ok(!(await world.accepts(instance)));
+  world.intercept = () => undefined;
+  world.wait(29_000);
+  assert.ok(!(await world.accepts(instance)));
+  world.wait(1_000);
+  assert.ok(await world.accepts(instance));
+  await world.entra.replaceAllKeys();
+  world.wait(299_000);
+  assert.ok(!(await world.accepts(instance)));
+  world.wait(1_000);
+  assert.ok(await world.accepts(instance));
+});

@@ -1,0 +1,183 @@
+/** When the policy is read again, who waits for it, and what happens while it cannot be read. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { KeyholdEvent } from "../../../../src/domain/events.ts";
+import type { AccessPolicy } from "../../../../src/domain/policy/access-policy.ts";
+import { createCurrentPolicy } from "../../../../src/domain/policy/current-policy.ts";
+import { Fault } from "../../../../src/domain/shared/fault.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
+import { createFakePolicySource } from "../../../support/fakes/policy-source.ts";
+import { compiled, validPolicy } from "../../../support/fixtures/policy.ts";
+
+const one = compiled();
+const two = compiled({ ...validPolicy(), grants: [] });
+const problems = [{ path: "grants[0].caller", rule: "must be the name of an entry" }];
+
+function setUp(first: Parameters<typeof createFakePolicySource>[0] = one) {
+  const source = createFakePolicySource(first);
+  const events: KeyholdEvent[] = [];
+  const applied: AccessPolicy[] = [];
+  const current = createCurrentPolicy(
+    source,
+    (event) => void events.push(event),
+    (policy) => void applied.push(policy),
+  );
+  const at = (seconds: number) => current.at(startMs + seconds * 1000);
+  const names = () => events.map(({ event }) => event);
+  return { source, events, applied, current, at, names };
+}
+
+const unavailable = (error: unknown) => error instanceof Fault && error.code === "policy_unavailable";
+
+describe("the current policy", () => {
+  test("is read at the first request, which waits for it", async () => {
+    const { at, source, applied, events } = setUp();
+    assert.equal(await at(0), one);
+    assert.deepEqual(source.calls, [undefined]);
+    assert.deepEqual(applied, [one]);
+    assert.deepEqual(events, [{ event: "policy_applied", etag: "etag-1", grants: one.grants.size }]);
+  });
+
+  test("is not read again for 30 s, then in the background with its ETag", async () => {
+    const { at, source, applied } = setUp();
+    await at(0);
+    await at(29);
+    assert.equal(source.calls.length, 1);
+    source.put(two);
+    assert.equal(await at(30), one, "nobody waits before 50 s");
+    await nextTurn();
+    assert.deepEqual(source.calls, [undefined, "etag-1"]);
+    assert.equal(await at(31), two);
+    assert.deepEqual(applied, [one, two]);
+  });
+
+  test("is waited for when it is 50 s old: a suspension holds everywhere within 60 s", async () => {
+    const { at, source } = setUp();
+    await at(0);
+    source.put(two);
+    assert.equal(await at(50), two);
+  });
+
+  test("is applied once: an unchanged one purges nothing", async () => {
+    const { at, applied, source } = setUp();
+    for (const second of [0, 50, 100, 150]) await at(second);
+    assert.equal(source.calls.length, 4);
+    assert.equal(applied.length, 1);
+  });
+
+  test("is read once for all who ask at the same time", async () => {
+    const { at, source } = setUp();
+    await Promise.all(Array.from({ length: 100 }, () => at(0)));
+    await Promise.all(Array.from({ length: 100 }, () => at(60)));
+    assert.equal(source.calls.length, 2);
+  });
+
+  test("a request that finds a reading under way waits for it when the policy is 50 s old", async () => {
+    const { at, source } = setUp();
+    await at(0);
+    source.put(two);
+    let open: () => void = () => undefined;
+    source.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    assert.equal(await at(48), one);
+    const waiting = at(51);
+    open();
+    assert.equal(await waiting, two);
+    assert.equal(source.calls.length, 2);
+  });
+
+  test("a broken new policy never replaces the old one, and an event says so once", async () => {
+    const { at, source, events, applied } = setUp();
+    await at(0);
+    source.put(problems);
+    for (const second of [50, 100, 3600, 7200, 10_800]) assert.equal(await at(second), one);
+    assert.deepEqual(applied, [one]);
+    assert.deepEqual(
+      events.filter(({ event }) => event === "policy_rejected"),
+      [{ event: "policy_rejected", etag: "etag-2", problems }],
+    );
+    source.put(two);
+    assert.equal(await at(10_850), two);
+  });
+
+  test("a broken first policy gives nothing, and the start is told its problems", async () => {
+    const { at, current, source } = setUp(problems);
+    assert.deepEqual(await current.load(startMs), problems);
+    await assert.rejects(at(1), unavailable);
+    source.put(one);
+    assert.equal(await at(50), one);
+  });
+
+  test("one that cannot be read at the start does not stop it, and is tried again", async () => {
+    const { at, current, source, events } = setUp();
+    source.failure = Object.assign(new Error("https://account.blob.core.windows.net/x"), { name: "RestError" });
+    assert.deepEqual(await current.load(startMs), []);
+    await assert.rejects(at(1), unavailable);
+    assert.deepEqual(events, [{ event: "policy_not_readable", ageSeconds: undefined, because: "RestError" }]);
+    source.failure = undefined;
+    assert.equal(await at(5), one);
+  });
+
+  test("storage that is down holds nobody up and is asked at most every 5 s", async () => {
+    const { at, source } = setUp();
+    await at(0);
+    source.failure = new Error("down");
+    await at(50);
+    let open: () => void = () => undefined;
+    source.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const before = source.calls.length;
+    for (let second = 51; second < 71; second += 1) assert.equal(await at(second), one);
+    assert.equal(source.calls.length, before + 1, "the one that hangs");
+    open();
+    await nextTurn();
+    source.gate = undefined;
+    const from = source.calls.length;
+    for (let second = 71; second < 91; second += 1) {
+      assert.equal(await at(second), one);
+      await nextTurn();
+    }
+    assert.ok(source.calls.length - from <= 4, `${source.calls.length - from} tries in 20 s`);
+  });
+
+  test("after an hour without a reading nothing is issued, until it can be read again", async () => {
+    const { at, source, names } = setUp();
+    await at(0);
+    source.failure = new Error("down");
+    for (let second = 40; second < 3600; second += 40) assert.equal(await at(second), one);
+    await assert.rejects(at(3600), unavailable);
+    await assert.rejects(at(3601), unavailable);
+    assert.ok(names().includes("policy_not_readable"));
+    source.failure = undefined;
+    await at(3650).catch(() => undefined);
+    assert.equal(await at(3651), one);
+  });
+
+  test("one failed reading does not let a suspension wait for more than 60 s", async () => {
+    const { at, source } = setUp();
+    await at(0);
+    source.failure = new Error("a blip");
+    await at(30);
+    await nextTurn();
+    source.failure = undefined;
+    source.put(two);
+    assert.equal(await at(79), two, "storage answers again: the request waits for it");
+  });
+
+  test("tells its age for the readiness probe", async () => {
+    const { at, current } = setUp();
+    assert.equal(current.ageMs(startMs), undefined);
+    await at(0);
+    assert.equal(current.ageMs(startMs + 12_000), 12_000);
+  });
+
+  test("an instance that was frozen does not answer from the policy of before", async () => {
+    const { at, source } = setUp();
+    await at(0);
+    source.put(two);
+    assert.equal(await at(86_400), two);
+  });
+});

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Fault, type FaultCode } from "../../../../src/domain/shared/fault.ts";
+import { withRetry } from "../../../../src/domain/shared/retry.ts";
+import { createFakeClock, startMs } from "../../../support/fakes/clock.ts";
+
+function setUp({ random = 0, deadlineSeconds = 20 } = {}) {
+  const clock = createFakeClock();
+  const sleeps: number[] = [];
+  const signal = new AbortController().signal;
+  const ports = {
+    clock: clock.now,
+    random: () => random,
+    sleep: async (ms: number, given: AbortSignal) => {
+      assert.equal(given, signal);
+      sleeps.push(ms);
+      clock.advanceMs(ms);
+    },
+  };
+  return { clock, sleeps, ports, deadline: { atMs: startMs + deadlineSeconds * 1000, signal } };
+}
+
+/** Fails with each of these in turn, then succeeds. */
+function failing(...faults: unknown[]) {
+  let tries = 0;
+  return {
+    attempt: async () => {
+      tries += 1;
+      const fault = faults.shift();
+      if (fault !== undefined) throw fault;
+      return "done";
+    },
+    tries: () => tries,
+  };
+}
+
+const throttled = (retryAfterSeconds?: number) =>
+  new Fault("signer_throttled", retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+
+describe("withRetry", () => {
+  test("does not wait for what succeeds at once", async () => {
+    const { ports, deadline, sleeps } = setUp();
+    assert.equal(await withRetry(failing().attempt, ports, deadline), "done");
+    assert.deepEqual(sleeps, []);
+  });
+
+  test("waits 1, 2 and 4 s, then gives up with the last fault", async () => {
+    const { ports, deadline, sleeps } = setUp();
+    const last = throttled();
+    const { attempt, tries } = failing(throttled(), throttled(), throttled(), last);
+    await assert.rejects(withRetry(attempt, ports, deadline), last);
+    assert.deepEqual(sleeps, [1000, 2000, 4000]);
+    assert.equal(tries(), 4);
+  });
+
+  test("adds jitter of up to a fifth", async () => {
+    const { ports, deadline, sleeps } = setUp({ random: 0.5 });
+    await withRetry(failing(throttled(), throttled()).attempt, ports, deadline);
+    assert.deepEqual(sleeps, [1100, 2200]);
+  });
+
+  test("waits as long as the other side asks, never less", async () => {
+    const { ports, deadline, sleeps } = setUp({ random: 0.999 });
+    await withRetry(failing(throttled(3), throttled(5)).attempt, ports, deadline);
+    assert.ok(sleeps[0] !== undefined && sleeps[0] >= 3000 && sleeps[0] <= 3600);
+    assert.ok(sleeps[1] !== undefined && sleeps[1] >= 5000 && sleeps[1] <= 6000);
+  });
+
+  test("does not begin a wait that would reach past the deadline", async () => {
+    const { ports, deadline, sleeps } = setUp({ deadlineSeconds: 20 });
+    for (const seconds of [20, 3600]) {
+      const { attempt, tries } = failing(throttled(seconds));
+      await assert.rejects(withRetry(attempt, ports, deadline), Fault);
+      assert.equal(tries(), 1);
+    }
+    assert.deepEqual(sleeps, []);
+  });
+
+  test("one deadline holds over all waits together", async () => {
+    const { ports, deadline, sleeps } = setUp({ deadlineSeconds: 4 });
+    await assert.rejects(withRetry(failing(throttled(), throttled(), throttled()).attempt, ports, deadline), Fault);
+    assert.deepEqual(sleeps, [1000, 2000]);
+  });
+
+  const retryable: Record<FaultCode, boolean> = {
+    signer_throttled: true,
+    signer_unavailable: true,
+    token_endpoint_throttled: true,
+    token_endpoint_unavailable: true,
+    signer_forbidden: false,
+    signer_key_disabled: false,
+    signer_key_not_found: false,
+    signer_rejected: false,
+    signature_not_ours: false,
+    certificate_not_valid: false,
+    identity_unavailable: false,
+    credential_rejected: false,
+    clock_skewed: false,
+    token_endpoint_rejected: false,
+    token_not_as_asked: false,
+    ledger_unavailable: false,
+    policy_unavailable: false,
+    caller_keys_unavailable: false,
+  };
+  for (const [code, isRetryable] of Object.entries(retryable)) {
+    test(`${isRetryable ? "tries again after" : "does not try again after"} ${code}`, async () => {
+      const { ports, deadline } = setUp();
+      const { attempt, tries } = failing(new Fault(code as FaultCode));
+      await withRetry(attempt, ports, deadline).catch(() => undefined);
+      assert.equal(tries(), isRetryable ? 2 : 1);
+    });
+  }
+
+  test("does not try again after what is no fault", async () => {
+    const { ports, deadline } = setUp();
+    const { attempt, tries } = failing(new TypeError("a bug"));
+    await assert.rejects(withRetry(attempt, ports, deadline), TypeError);
+    assert.equal(tries(), 1);
+  });
+
+  test("when the deadline cuts a wait off, the fault that was waited out is told, not the abort", async () => {
+    const { ports, deadline } = setUp();
+    const sleep = async () => {
+      throw new DOMException("The operation was aborted", "AbortError");
+    };
+    const fault = throttled();
+    await assert.rejects(withRetry(failing(fault).attempt, { ...ports, sleep }, deadline), fault);
+  });
+});

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { clouds } from "../../../src/domain/shared/cloud.ts";
+import { discoveryHandler } from "../../../src/http/discovery-handler.ts";
+import { answerOf, formRequest, origin } from "../../support/fixtures/http.ts";
+import * as ids from "../../support/fixtures/ids.ts";
+
+const handler = discoveryHandler({ publicUrl: origin, cloud: clouds.public, clock: () => 0 });
+const documentOf = (tenantId: string) => answerOf(handler, formRequest({ tenantId }));
+
+describe("the discovery document", () => {
+  test("has what OpenID Connect Discovery §3 requires, with ourselves as token endpoint", async () => {
+    const { status, headers, body } = await documentOf(ids.contosoId);
+    assert.equal(status, 200);
+    assert.equal(headers["cache-control"], "public, max-age=3600");
+    for (const name of [
+      "issuer",
+      "authorization_endpoint",
+      "token_endpoint",
+      "jwks_uri",
+      "response_types_supported",
+      "subject_types_supported",
+      "id_token_signing_alg_values_supported",
+    ]) {
+      assert.ok(body[name], name);
+    }
+    assert.equal(body.token_endpoint, `${origin}/${ids.contosoId}/oauth2/v2.0/token`);
+  });
+
+  test("announces exactly the grants that the token endpoint takes", async () => {
+    const { body } = await documentOf(ids.contosoId);
+    const exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    assert.deepEqual(body.grant_types_supported, ["client_credentials", exchange]);
+  });
+
+  test("does not tell whose customer a tenant is: it is the same for any, but for the GUID", async () => {
+    const known = JSON.stringify(await documentOf(ids.contosoId));
+    const unknown = JSON.stringify(await documentOf(ids.unknownTenantId));
+    assert.equal(known.replaceAll(ids.contosoId, ""), unknown.replaceAll(ids.unknownTenantId, ""));
+  });
+
+  test("is refused for a tenant that is no GUID, and that is not to be stored", async () => {
+    const { status, headers, body } = await documentOf("common");
+    assert.deepEqual([status, headers["cache-control"], body.error], [400, "no-store", "invalid_request"]);
+  });
+});

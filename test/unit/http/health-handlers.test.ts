@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { liveHandler, readyHandler } from "../../../src/http/health-handlers.ts";
+import { answerOf, formRequest } from "../../support/fixtures/http.ts";
+import { createWorld } from "../../support/fixtures/world.ts";
+
+function readiness(hasKeys: boolean, hasPolicy: boolean) {
+  const world = createWorld();
+  if (!hasPolicy) world.policySource.failure = new Error("storage is down");
+  const callerKeys = { isReady: async () => hasKeys };
+  const { currentPolicy } = world.context;
+  return { world, handler: readyHandler({ callerKeys, currentPolicy, clock: world.clock.now }) };
+}
+
+test("live answers as long as the process does", async () => {
+  const { status, headers, body } = await answerOf(liveHandler(), formRequest());
+  assert.deepEqual([status, headers["cache-control"], body], [200, "no-store", { status: "live" }]);
+});
+
+describe("ready", () => {
+  const word = (isThere: boolean) => (isThere ? "ok" : "missing");
+  for (const hasKeys of [true, false]) {
+    for (const hasPolicy of [true, false]) {
+      test(`with keys ${word(hasKeys)} and policy ${word(hasPolicy)}`, async () => {
+        const { handler } = readiness(hasKeys, hasPolicy);
+        const { status, headers, body } = await answerOf(handler, formRequest());
+        const isReady = hasKeys && hasPolicy;
+        assert.equal(status, isReady ? 200 : 503);
+        assert.equal(headers["cache-control"], "no-store");
+        const checks = { caller_keys: word(hasKeys), policy: word(hasPolicy) };
+        assert.deepEqual(body, { status: isReady ? "ready" : "not ready", checks });
+      });
+    }
+  }
+
+  test("while vault, Entra's token endpoint and the ledger are down: cached tokens need none of them", async () => {
+    const { handler, world } = readiness(true, true);
+    world.ledger.isDown = true;
+    world.signer.failure = new Error("down");
+    world.tokenEndpoint.always = new Error("down");
+    assert.equal((await answerOf(handler, formRequest())).status, 200);
+    assert.deepEqual(world.journal, []);
+  });
+});

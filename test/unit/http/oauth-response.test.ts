@@ -1,0 +1,259 @@
+/** The error table, row by row: exhaustive by type, so a new reason or fault does not compile without its row. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { describe, test } from "node:test";
+import type { GrantRefusal, Refusal } from "../../../src/domain/issuing/refusal.ts";
+import { Fault, type FaultCode, type FaultDetail } from "../../../src/domain/shared/fault.ts";
+import { faultResponse, refusalResponse } from "../../../src/http/oauth-response.ts";
+import { answerFrom } from "../../support/fixtures/http.ts";
+import { billingObjectId } from "../../support/fixtures/ids.ts";
+
+const correlation = { correlationId: "corr-1", nowMs: Date.UTC(2026, 5, 1, 12, 0, 0, 7) };
+const noStore = { "cache-control": "no-store", pragma: "no-cache", "content-type": "application/json" };
+const consentUrl = "https://login.microsoftonline.com/t/adminconsent?client_id=c";
+
+interface Row {
+  status: number;
+  error: string;
+  description: RegExp;
+  headers?: Record<string, string>;
+  members?: Record<string, unknown>;
+}
+
+type RefusalRows = { [R in Refusal["reason"]]: Row & { refusal: Extract<Refusal, { reason: R }> } };
+
+const request = (description: RegExp) => ({ status: 400, error: "invalid_request", description });
+const callerToken = {
+  status: 401,
+  error: "invalid_token",
+  description: /^the caller's token was not accepted$/,
+  headers: { "www-authenticate": 'Bearer error="invalid_token"' },
+};
+const notReady = (codes: number[], description: RegExp, more: Record<string, unknown> = {}) => {
+  return { status: 424, error: "tenant_not_ready", description, members: { error_codes: codes, ...more } };
+};
+
+const refusals: RefusalRows = {
+  tenant_not_a_guid: { refusal: { reason: "tenant_not_a_guid" }, ...request(/tenant .* GUID/) },
+  content_type_not_supported: { refusal: { reason: "content_type_not_supported" }, ...request(/^Content-Type/) },
+  body_too_large: { refusal: { reason: "body_too_large", maxBytes: 99 }, ...request(/99 bytes/), status: 413 },
+  body_not_readable: { refusal: { reason: "body_not_readable" }, ...request(/JSON object/) },
+  parameter_missing: {
+    refusal: { reason: "parameter_missing", parameter: "scope" },
+    ...request(/^scope is required$/),
+  },
+  parameter_repeated: {
+    refusal: { reason: "parameter_repeated", parameter: "scope" },
+    ...request(/^scope must be given once$/),
+  },
+  parameter_invalid: {
+    refusal: { reason: "parameter_invalid", parameter: "client_id", rule: "a GUID" },
+    ...request(/^client_id must be a GUID$/),
+  },
+  parameter_in_query: {
+    refusal: { reason: "parameter_in_query", parameter: "scope" },
+    ...request(/^scope belongs in the body/),
+  },
+  parameter_not_supported: {
+    refusal: { reason: "parameter_not_supported", parameter: "claims", remedy: "send none" },
+    ...request(/^claims is not supported: send none$/),
+  },
+  caller_token_ambiguous: {
+    refusal: { reason: "caller_token_ambiguous", presented: ["authorization", "subject_token"] },
+    ...request(/once, not as authorization and subject_token$/),
+  },
+  grant_type_not_supported: {
+    refusal: { reason: "grant_type_not_supported" },
+    status: 400,
+    error: "unsupported_grant_type",
+    description: /client_credentials/,
+  },
+  target_not_supported: {
+    refusal: { reason: "target_not_supported", parameter: "resource" },
+    status: 400,
+    error: "invalid_target",
+    description: /^resource is not supported/,
+  },
+  scope_not_default: {
+    refusal: { reason: "scope_not_default" },
+    status: 400,
+    error: "invalid_scope",
+    description: /<resource>\/\.default/,
+  },
+  caller_token_missing: { refusal: { reason: "caller_token_missing" }, ...callerToken },
+  caller_token_rejected: { refusal: { reason: "caller_token_rejected", because: "ERR_JWT exp" }, ...callerToken },
+  not_granted: {
+    refusal: { reason: "not_granted", callerObjectId: billingObjectId, because: "no_grant" },
+    status: 403,
+    error: "access_denied",
+    description: /^no grant for this caller, client, tenant and scope$/,
+  },
+  mint_budget_exceeded: {
+    refusal: {
+      reason: "mint_budget_exceeded",
+      callerObjectId: billingObjectId,
+      budget: "total",
+      retryAfterSeconds: 17,
+    },
+    status: 429,
+    error: "temporarily_unavailable",
+    description: /try again later/,
+    headers: { "retry-after": "17" },
+  },
+  tenant_not_consented: {
+    refusal: { reason: "tenant_not_consented", codes: [700016], adminConsentUrl: consentUrl },
+    ...notReady([700016], /must consent first: https:\/\/login\./, { admin_consent_url: consentUrl }),
+  },
+  tenant_blocked: { refusal: { reason: "tenant_blocked", codes: [53003] }, ...notReady([53003], /do not let/) },
+  tenant_not_found: { refusal: { reason: "tenant_not_found", codes: [90002] }, ...notReady([90002], /not know/) },
+  resource_not_available: {
+    refusal: { reason: "resource_not_available", codes: [500011] },
+    status: 400,
+    error: "invalid_target",
+    description: /this resource/,
+    members: { error_codes: [500011] },
+  },
+};
+
+const detail: FaultDetail = {
+  codes: [700027],
+  retryAfterSeconds: 13,
+  vaultRequestId: "vault-request",
+  entraRequestId: "entra-request",
+  because: "RestError 403",
+  maybeSigned: true,
+};
+const waiting: Row = {
+  status: 503,
+  error: "temporarily_unavailable",
+  description: /^a service that is needed does not answer$/,
+  headers: { "retry-after": "13" },
+};
+const ours: Row = {
+  status: 502,
+  error: "server_error",
+  description: /its operators must act, the caller cannot$/,
+  headers: { "retry-after": "13" },
+};
+const oursByEntra: Row = { ...ours, members: { error_codes: [700027] } };
+const faults: Record<FaultCode, Row> = {
+  signer_throttled: waiting,
+  signer_unavailable: waiting,
+  token_endpoint_throttled: waiting,
+  token_endpoint_unavailable: waiting,
+  ledger_unavailable: waiting,
+  policy_unavailable: waiting,
+  caller_keys_unavailable: waiting,
+  identity_unavailable: waiting,
+  signer_forbidden: ours,
+  signer_key_disabled: ours,
+  signer_key_not_found: ours,
+  signer_rejected: ours,
+  signature_not_ours: ours,
+  certificate_not_valid: ours,
+  credential_rejected: oursByEntra,
+  clock_skewed: oursByEntra,
+  token_endpoint_rejected: oursByEntra,
+  token_not_as_asked: { ...ours, description: /^Entra's answer was not what was asked for$/ },
+};
+
+function assertRow(answer: ReturnType<typeof answerFrom>, row: Row): void {
+  const { error_description: description, ...body } = answer.body;
+  assert.equal(answer.status, row.status);
+  assert.deepEqual(answer.headers, { ...noStore, ...row.headers });
+  assert.match(String(description), row.description);
+  assert.match(String(description), /^[\x20\x21\x23-\x5b\x5d-\x7e]+$/, "RFC 6749 §5.2: no quote, no backslash");
+  const timestamp = "2026-06-01T12:00:00.007Z";
+  assert.deepEqual(body, { error: row.error, ...row.members, correlation_id: "corr-1", timestamp });
+}
+
+describe("what a refusal becomes", () => {
+  for (const { refusal, ...row } of Object.values(refusals)) {
+    test(`${refusal.reason} is ${row.status} ${row.error}`, () => {
+      assertRow(answerFrom(refusalResponse(refusal, correlation)), row);
+    });
+  }
+
+  test("every failure of the caller's token has one answer, byte for byte", () => {
+    const because = ["ERR_JWT_EXPIRED exp", "too large", "the app role is missing"];
+    const answers = because.map((text) =>
+      refusalResponse({ reason: "caller_token_rejected", because: text }, correlation),
+    );
+    answers.push(refusalResponse({ reason: "caller_token_missing" }, correlation));
+    assert.equal(new Set(answers.map((answer) => JSON.stringify(answer))).size, 1);
+  });
+
+  test("everything that is not granted has one answer, byte for byte", () => {
+    const reasons: Record<GrantRefusal["because"], true> = {
+      caller_unknown: true,
+      caller_suspended: true,
+      caller_azp_mismatch: true,
+      client_unknown: true,
+      client_suspended: true,
+      tenant_unknown: true,
+      tenant_suspended: true,
+      no_grant: true,
+      home_tenant_graph: true,
+    };
+    const answers = Object.keys(reasons).map((because) => {
+      const refusal = { reason: "not_granted", callerObjectId: billingObjectId, because } as GrantRefusal;
+      return JSON.stringify(refusalResponse(refusal, correlation));
+    });
+    assert.equal(new Set(answers).size, 1);
+    assert.ok(!answers[0]?.includes(billingObjectId));
+  });
+
+  test("a refusal by Entra without numbers has no error_codes", () => {
+    const { body } = answerFrom(refusalResponse({ reason: "tenant_blocked", codes: [] }, correlation));
+    assert.ok(!("error_codes" in body));
+  });
+});
+
+describe("what a fault becomes", () => {
+  for (const [code, row] of Object.entries(faults)) {
+    test(`${code} is ${row.status} ${row.error}`, () => {
+      assertRow(answerFrom(faultResponse(new Fault(code as FaultCode, detail), correlation)), row);
+    });
+  }
+
+  test("what is no fault of ours by name is 500, and its text stays behind", () => {
+    for (const error of [new TypeError("https://v.vault.azure.net eyJ"), "eyJ", undefined, null, { message: "eyJ" }]) {
+      const answer = answerFrom(faultResponse(error, correlation));
+      assertRow(answer, { status: 500, error: "server_error", description: /^an unexpected error; it is in our log$/ });
+    }
+  });
+
+  test("no answer to a fault holds request ids or classes of the other side", () => {
+    for (const code of Object.keys(faults)) {
+      const text = JSON.stringify(faultResponse(new Fault(code as FaultCode, detail), correlation));
+      assert.doesNotMatch(text, /vault-request|entra-request|RestError|signer|key/);
+    }
+  });
+
+  test("without advice of the other side, Retry-After is 5 s where it passes by itself and 60 s where it does not", () => {
+    for (const [code, row] of Object.entries(faults)) {
+      const { headers } = answerFrom(faultResponse(new Fault(code as FaultCode), correlation));
+      assert.equal(headers["retry-after"], row === waiting ? "5" : "60", code);
+    }
+  });
+
+  test("Retry-After is a whole number of seconds within reason, whatever the other side sent (RFC 9110 §10.2.3)", () => {
+    for (const code of Object.keys(faults) as FaultCode[]) {
+      for (const retryAfterSeconds of [0, 0.4, 1.5, 86_400, 1e21, Number.POSITIVE_INFINITY]) {
+        const { headers } = answerFrom(faultResponse(new Fault(code, { retryAfterSeconds }), correlation));
+        const text = headers["retry-after"] ?? "";
+        assert.match(text, /^[1-9][0-9]{0,3}$/, `${code} ${retryAfterSeconds}`);
+      }
+    }
+  });
+});
+
+test("the README's table of errors has every status and error that we answer with, and no other", async () => {
+  const readme = await readFile(new URL("../../../README.md", import.meta.url), "utf8");
+  const documented = [...readme.matchAll(/^\| (\d{3}) \| `([a-z_]+)` \|/gm)].map(
+    ([, status, error]) => `${status} ${error}`,
+  );
+  const rows = [...Object.values(refusals), ...Object.values(faults), { status: 500, error: "server_error" }];
+  const answered = new Set(rows.map(({ status, error }) => `${status} ${error}`));
+  assert.deepEqual(documented.sort(), [...answered].sort());
+});
