@@ -1,4 +1,4 @@
-// Keyhold in a resource group of its own: the app, a vault that only signs, and what watches both. docs/deploy.md
+// Keyhold in a resource group of its own: the app, a vault that only signs, and what watches both. docs/operate/deploy.md
 
 targetScope = 'subscription'
 
@@ -49,8 +49,8 @@ param operatorAddressRanges array = []
 @description('E-mail addresses that alerts go to.')
 param alertEmails array = []
 
-@description('Where whoever is woken finds docs/runbook.md: an address of your own repository or wiki.')
-param runbookUrl string = 'docs/runbook.md'
+@description('Where whoever is woken finds docs/operate/runbook.md: an address of your own repository or wiki.')
+param runbookUrl string = 'docs/operate/runbook.md'
 
 @description('Whether vault, data and logs are locked against deletion.')
 param lockResources bool = true

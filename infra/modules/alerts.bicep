@@ -1,4 +1,4 @@
-// Every alert of Keyhold, by the source that it stands on. Each has a section of its id in docs/runbook.md.
+// Every alert of Keyhold, by the source that it stands on. Each has a section of its id in docs/operate/runbook.md.
 
 @description('Region of the resources.')
 param location string

@@ -58,7 +58,7 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
   }
 }
 
-// No rotation policy: a new version would have a public key that Entra does not know (docs/policy.md: the version is
+// No rotation policy: a new version would have a public key that Entra does not know (docs/reference/policy.md: the version is
 // part of the policy). A key that exists is left as it is.
 resource keys 'Microsoft.KeyVault/vaults/keys@2026-02-01' = [
   for keyName in keyNames: {

@@ -1,8 +1,8 @@
-/** docs/runbook.md by its sections, as plain text: the page shows it beside the alarm that it is about. */
+/** docs/operate/runbook.md by its sections, as plain text: the page shows it beside the alarm that it is about. */
 import { readFile } from "node:fs/promises";
 import type { Runbook } from "./snapshot.ts";
 
-const file = new URL("../../docs/runbook.md", import.meta.url);
+const file = new URL("../../docs/operate/runbook.md", import.meta.url);
 let read: Promise<Runbook> | undefined;
 
 export function readRunbook(): Promise<Runbook> {

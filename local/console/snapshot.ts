@@ -126,7 +126,7 @@ export interface Alarm {
   id: number;
   timeMs: number;
   severity: number;
-  /** Section of docs/runbook.md. */
+  /** Section of docs/operate/runbook.md. */
   section: string;
   title: string;
   facts: [string, string][];

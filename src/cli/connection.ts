@@ -79,7 +79,7 @@ function readSettings(): Config {
     throw new CommandProblem("usage", "The app's settings are not valid here", {
       where: "the environment",
       remedy:
-        "take over those of the deployed app, as docs/cli.md says; in a clone, npm start brings a stack with its own",
+        "take over those of the deployed app, as docs/operate/cli.md says; in a clone, npm start brings a stack with its own",
       details: error.problems,
     });
   }

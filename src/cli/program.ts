@@ -17,7 +17,7 @@ const summary =
 
 const exitHelp = `
 Exit codes: 0 fine, 1 something is wrong or was refused, 2 not called as it must be, 3 could not be checked.
-Settings:   those of the deployed app, in the environment: docs/cli.md says how to take them over.`;
+Settings:   those of the deployed app, in the environment: docs/operate/cli.md says how to take them over.`;
 
 /** Runs one command line; never throws. */
 export async function runCommandLine(args: readonly string[], environment: CommandEnvironment): Promise<ExitCode> {

@@ -9,7 +9,7 @@ import { type ApiRequest, answerProblems, requestProblems, send } from "../suppo
 import { mutationsOf } from "../support/fixtures/openapi-mutations.ts";
 import { testStack } from "../support/test-stack.ts";
 
-/** docs/openapi.yaml against the running app: nothing in it is untrue, and nothing that the app does is missing. */
+/** docs/reference/openapi.yaml against the running app: nothing in it is untrue, and nothing that the app does is missing. */
 const api = await readOpenApi();
 const { contoso, fabrikam, adatum } = world.tenants;
 const { clientId } = world.client;

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import { infra } from "./bicep/seeded-fault.ts";
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
-const deploy = read("docs/deploy.md");
+const deploy = read("docs/operate/deploy.md");
 
-test("docs/deploy.md has every variable of a deployment and no other, with its preset where that is a value", () => {
+test("docs/operate/deploy.md has every variable of a deployment and no other, with its preset where that is a value", () => {
   const inputs = [...read("infra/main.parameters.json").matchAll(/\$\{(\w+)(?:=(.*?))?\}/g)];
   const presets = new Map(inputs.map(([, name = "", preset = ""]) => [name, preset]));
   presets.delete("AZURE_ENV_NAME");
@@ -19,7 +19,7 @@ test("docs/deploy.md has every variable of a deployment and no other, with its p
   }
 });
 
-test("what docs/deploy.md reads from the environment is set by azd", () => {
+test("what docs/operate/deploy.md reads from the environment is set by azd", () => {
   const outputs = infra.get("infra/main.bicep")?.outputs.map(({ name }) => name) ?? [];
   const inputs = [...read("infra/main.parameters.json").matchAll(/\$\{(\w+)/g)].map((match) => match[1]);
   for (const [, name] of deploy.matchAll(/\$((?:AZURE|KEYHOLD)_\w+)/g)) {

@@ -6,7 +6,7 @@ import { problemsOfNames } from "./kql-names.ts";
 import { analyse } from "./kusto.ts";
 import { queries } from "./queries.ts";
 
-const runbook = await readFile(new URL("../../docs/runbook.md", import.meta.url), "utf8");
+const runbook = await readFile(new URL("../../docs/operate/runbook.md", import.meta.url), "utf8");
 const parts = ["Means", "Confirm", "Do", "Stand down"];
 const commands =
   /^keyhold (doctor|ledger|explain|(tenant|caller|client) suspend|client add-certificate|metadata status|policy check)\b/;
@@ -71,7 +71,7 @@ function anchorOf(title: string): string {
     .replaceAll(" ", "-");
 }
 
-describe("docs/runbook.md", () => {
+describe("docs/operate/runbook.md", () => {
   test("has a row and a section for every alert and for nothing else, with queries that work", () => {
     assert.deepEqual(problemsOf(runbook), []);
   });

@@ -4,7 +4,7 @@ import { client, type Policy } from "../../stack/world.ts";
 import { action, control, runTimer } from "./action.ts";
 import { policyInForce } from "./policy-in-force.ts";
 
-/** docs/credentials.md, "Rotating", in one go. */
+/** docs/explain/credentials.md, "Rotating", in one go. */
 export const stageCertificate = action({
   input: z.strictObject({}),
   kind: "policy",

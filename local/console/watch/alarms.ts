@@ -1,4 +1,4 @@
-/** Events that mean trouble, each with the section of docs/runbook.md that says what to do about it. */
+/** Events that mean trouble, each with the section of docs/operate/runbook.md that says what to do about it. */
 import type { Alarm } from "../snapshot.ts";
 import { nameOf } from "./names.ts";
 

@@ -1,6 +1,6 @@
 /**
  * The ledger and the vault's log, joined by the vault's request id at once. Keyhold's own audit does the same a quarter
- * of an hour later, when the log has settled (docs/sign-audit.md), and its word counts; this is for the eye.
+ * of an hour later, when the log has settled (docs/explain/sign-audit.md), and its word counts; this is for the eye.
  */
 import type { AuditEvent } from "../../emulators/key-vault/audit-log.ts";
 import { identities } from "../../stack/world.ts";

@@ -43,7 +43,7 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
   }
 }
 
-/** One JSON line per event, to the process's own output. Whether that is kept is the host's affair (docs/telemetry.md). */
+/** One JSON line per event, to the process's own output. Whether that is kept is the host's affair (docs/reference/telemetry.md). */
 export function createEventLog(clock: () => number, write: (line: string) => void): RecordEvent {
   return (event) => write(JSON.stringify({ time: new Date(clock()).toISOString(), level: levelOf(event), ...event }));
 }

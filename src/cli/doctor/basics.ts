@@ -77,7 +77,7 @@ function entraCheck({ config, entra }: DoctorPorts): Check {
       return red(
         `refused: ${result.refusal.reason}`,
         "metadata is not renewed, and somebody may be between Keyhold and Entra",
-        "keep proxies from opening TLS to this host; docs/metadata.md says what is pinned",
+        "keep proxies from opening TLS to this host; docs/explain/metadata.md says what is pinned",
       );
     },
   };

@@ -34,7 +34,8 @@ async function checkSource(name: string, source: MetadataSource, ports: DoctorPo
     return red(reason, why, "see the event metadata_refused, and whether the timer refreshMetadata runs");
   }
   const age = duration(nowMs - verifiedAtMs);
-  if (held) return red(`${held}; what is kept was verified ${age} ago`, why, "docs/metadata.md says what to do");
+  if (held)
+    return red(`${held}; what is kept was verified ${age} ago`, why, "docs/explain/metadata.md says what to do");
   if (!isStale) return green(`verified ${age} ago, and what Entra publishes now is accepted`);
   return red(
     `stale: verified ${age} ago, more than ${duration(staleAfterMs)}`,

@@ -1,4 +1,4 @@
-/** The policy as an operator writes it (docs/policy.md). Its schema and JSON Schema are in adapters/policy/schema.ts. */
+/** The policy as an operator writes it (docs/reference/policy.md). Its schema and JSON Schema are in adapters/policy/schema.ts. */
 export interface PolicyDocument {
   clients: ClientDocument[];
   tenants: TenantDocument[];

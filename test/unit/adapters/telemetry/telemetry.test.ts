@@ -149,8 +149,11 @@ describe("what arrives in Application Insights", async () => {
   });
 });
 
-test("docs/telemetry.md has a row for every event and every metric, and for no other", async () => {
-  const text = await readFile(fileURLToPath(new URL("../../../../docs/telemetry.md", import.meta.url)), "utf8");
+test("docs/reference/telemetry.md has a row for every event and every metric, and for no other", async () => {
+  const text = await readFile(
+    fileURLToPath(new URL("../../../../docs/reference/telemetry.md", import.meta.url)),
+    "utf8",
+  );
   const rows = [...text.matchAll(/^\| (`[a-z_.`, ]+`) \|/gm)].flatMap(([, names = ""]) => names.split(", "));
   const names = [...eventNames, ...metricNames].map((name) => `\`${name}\``);
   assert.deepEqual(rows.sort(), names.sort());

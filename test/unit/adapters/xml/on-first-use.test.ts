@@ -7,7 +7,8 @@ import { createMetadataWorld, eventsNamed, homeTenantId } from "../../../support
 /** A deployment of which the files with the XML side are missing, until it is mended. */
 const broken = registerHooks({
   resolve(specifier, context, next) {
-    if (/xml\/federation-metadata\.ts$|\.\/(federation-metadata|publisher)\.ts$/.test(specifier)) throw new Error(`${specifier} is missing`);
+    if (/xml\/federation-metadata\.ts$|\.\/(federation-metadata|publisher)\.ts$/.test(specifier))
+      throw new Error(`${specifier} is missing`);
     return next(specifier, context);
   },
 });
