@@ -21,7 +21,8 @@ import { createTelemetry } from "./adapters/telemetry/telemetry.ts";
 import { createMetadataTransport } from "./adapters/tls/metadata-transport.ts";
 import { signXml, verifyFederationMetadata } from "./adapters/xml/on-first-use.ts";
 import { ConfigurationError, readConfig } from "./config.ts";
-import { type SignAuditPorts, signAuditRun } from "./domain/audit/run.ts";
+import type { SignAuditPorts } from "./domain/audit/ports.ts";
+import { signAuditRun } from "./domain/audit/run.ts";
 import { type CheckPorts, checkCredentials } from "./domain/credentials/check-credentials.ts";
 import { createCurrentCredentials } from "./domain/credentials/current-credentials.ts";
 import type { RecordEvent } from "./domain/events.ts";
@@ -33,12 +34,17 @@ import { createMetadataKeeper } from "./domain/metadata/metadata-keeper.ts";
 import { createIdpPublisher } from "./domain/metadata/publish-idp.ts";
 import { keyNamesOf } from "./domain/policy/access-policy.ts";
 import { createCurrentPolicy } from "./domain/policy/current-policy.ts";
+import type { StartDeadline } from "./domain/shared/retry.ts";
 
 /** The whole app on one screen: settings -> adapters -> what the functions use. Throws at load if anything is bad. */
 const config = readConfig();
 const { cloud, homeTenantId, instance } = config;
 const clock = Date.now;
 const random = Math.random;
+const startDeadline: StartDeadline = (withinMs) => ({
+  atMs: clock() + withinMs,
+  signal: AbortSignal.timeout(withinMs),
+});
 const monitoringIdentity = new ManagedIdentityCredential({ clientId: config.monitoringIdentityClientId });
 const telemetry = createTelemetry({
   connectionString: config.applicationInsightsConnectionString,
@@ -69,7 +75,7 @@ const metadata = createMetadataKeeper(homeTenantId, {
   transport: createMetadataTransport(cloud, config.metadataRootsFile, clock()),
   store: createMetadataStore(config.metadataContainerUrl, storageIdentity),
   verifyFederationMetadata,
-  derive: createIdpPublisher({ verifyFederationMetadata, signXml, signer, ledger, clock, instance }),
+  derive: createIdpPublisher({ verifyFederationMetadata, signXml, signer, ledger, clock, startDeadline, instance }),
   clock,
   random,
   sleep: (ms) => sleep(ms),
@@ -97,7 +103,7 @@ const currentPolicy = createCurrentPolicy(
       Boolean(policy.clients.get(clientId)?.isActive && policy.tenants.get(tenantId)?.isActive),
     );
     failureCache.clear();
-    metadata.apply(policy);
+    metadata.apply({ sources: policy.metadata, publisher: policy.publisher });
   },
 );
 
@@ -118,6 +124,7 @@ const issuing: IssuingContext = {
   clock,
   sleep: (ms, signal) => sleep(ms, undefined, { signal }),
   random,
+  startDeadline,
   record,
 };
 
@@ -138,7 +145,7 @@ const signAudit: SignAuditPorts = {
 };
 
 const directory = createApplicationDirectory(cloud, monitoringIdentity);
-const check: CheckPorts = { ...issuing, store: credentialStore, directory };
+const check: CheckPorts = { ...issuing, credentials, store: credentialStore, directory, record };
 
 // A policy that is broken stops the start; one that cannot be read now does not, since it may be readable in a moment.
 const problems = await currentPolicy.load(clock());

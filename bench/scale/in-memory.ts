@@ -85,6 +85,7 @@ export function createInMemory(policy: AccessPolicy, lifetimeSeconds: () => numb
   const context: IssuingContext = {
     cloud: clouds.public,
     instance: "bench",
+    startDeadline: (withinMs) => ({ atMs: clock.nowMs + withinMs, signal: AbortSignal.timeout(withinMs) }),
     callerVerifier: {
       // The token is the caller's object id: verifying a signature costs the same, however many callers there are.
       verify: async (token) => ({

@@ -10,7 +10,8 @@ import { createTableLedgerSearch } from "../adapters/storage/ledger-search.ts";
 import { createMetadataStore } from "../adapters/storage/metadata-store.ts";
 import { type Config, ConfigurationError, readConfig } from "../config.ts";
 import type { LedgerSearch } from "../domain/audit/ledger-search.ts";
-import type { CredentialStore } from "../domain/credentials/credential-state.ts";
+import type { CredentialStore } from "../domain/credentials/ports.ts";
+
 import type { MetadataStore } from "../domain/metadata/ports.ts";
 import type { PolicyContext } from "../domain/policy/problem.ts";
 import { CommandProblem } from "./command-problem.ts";

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { errorClass } from "../adapters/azure/error-class.ts";
-import type { CertificateRecord, CredentialState, CredentialStore } from "../domain/credentials/credential-state.ts";
+import type { CertificateRecord, CredentialState } from "../domain/credentials/credential-state.ts";
 import { align, chooseCertificate, recordOf } from "../domain/credentials/life-cycle.ts";
+import type { CredentialStore } from "../domain/credentials/ports.ts";
 import type { AccessPolicy } from "../domain/policy/access-policy.ts";
 import type { Guid } from "../domain/shared/guid.ts";
 import type { SigningCertificate } from "../domain/signing/certificate.ts";

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { errorClass } from "../adapters/azure/error-class.ts";
 import type { MetadataStore } from "../domain/metadata/ports.ts";
-import { sourceName } from "../domain/metadata/source.ts";
 import type { AccessPolicy } from "../domain/policy/access-policy.ts";
+import { sourceName } from "../domain/shared/metadata-source.ts";
 import type { CommandContext } from "./command-context.ts";
 import { CommandProblem, exitCodes, type Report } from "./command-problem.ts";
 import { type SourceState, stateOfSource } from "./metadata-state.ts";

@@ -1,5 +1,5 @@
 import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
-import type { FaultReport, KeyholdEvent } from "../domain/events.ts";
+import type { FaultReport, IssuingEvent } from "../domain/issuing/events.ts";
 import { issueAssertion } from "../domain/issuing/issue-assertion.ts";
 import { type IssuingContext, issueToken } from "../domain/issuing/issue-token.ts";
 import type { Refusal } from "../domain/issuing/refusal.ts";
@@ -12,7 +12,7 @@ import { accessTokenType } from "./caller-token.ts";
 import { faultResponse, issuedResponse, refusalResponse } from "./oauth-response.ts";
 import { parseAssertionRequest, parseTokenRequest } from "./parse-token-request.ts";
 
-type AnsweredEvent = Extract<KeyholdEvent, { event: "request_answered" }>;
+type AnsweredEvent = Extract<IssuingEvent, { event: "request_answered" }>;
 type Facts = Partial<AnsweredEvent>;
 
 /** `POST /{tenantId}/oauth2/v2.0/token`. */

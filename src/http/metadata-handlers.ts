@@ -1,7 +1,7 @@
 import type { HttpHandler, HttpRequest, HttpResponseInit } from "@azure/functions";
 import type { LastKnownGood } from "../domain/metadata/last-known-good.ts";
-import { parseMetadataTenant, sourceName } from "../domain/metadata/source.ts";
 import { parseGuid } from "../domain/shared/guid.ts";
+import { parseMetadataTenant, sourceName } from "../domain/shared/metadata-source.ts";
 
 export interface MetadataHandlerOptions {
   /** Undefined: no such source is kept. */

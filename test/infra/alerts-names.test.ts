@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { attributesOf } from "../../src/adapters/telemetry/telemetry-attributes.ts";
 import { eventNames, metricNames } from "../../src/adapters/telemetry/telemetry-names.ts";
 import type { FindingKind } from "../../src/domain/audit/findings.ts";
-import type { FaultReport } from "../../src/domain/events.ts";
+import type { FaultReport } from "../../src/domain/issuing/events.ts";
 import { samples } from "../unit/adapters/telemetry/telemetry-world.ts";
 import { logAlerts } from "./alert-definitions.ts";
 import { eventProperties } from "./event-properties.ts";

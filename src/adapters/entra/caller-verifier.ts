@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { errors, type JWTVerifyGetKey, jwtVerify } from "jose";
-import { type CallerVerifier, validateCallerClaims } from "../../domain/issuing/caller.ts";
+import { validateCallerClaims } from "../../domain/issuing/caller.ts";
+import type { CallerVerifier } from "../../domain/issuing/ports.ts";
 import { createVerifiedCallers, type VerifiedToken } from "../../domain/issuing/verified-callers.ts";
 import { type Cloud, issuerOf } from "../../domain/shared/cloud.ts";
 import { Fault } from "../../domain/shared/fault.ts";

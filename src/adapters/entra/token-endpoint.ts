@@ -1,6 +1,8 @@
 import { decodeJwt } from "jose";
 import * as oauth from "oauth4webapi";
-import type { EntraAnswer, TokenEndpoint } from "../../domain/issuing/ports.ts";
+import type { EntraAnswer } from "../../domain/issuing/entra-errors.ts";
+import { readRejection } from "../../domain/issuing/entra-errors.ts";
+import type { TokenEndpoint } from "../../domain/issuing/ports.ts";
 import { type Cloud, issuerOf, tokenEndpointOf } from "../../domain/shared/cloud.ts";
 import { Fault } from "../../domain/shared/fault.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
@@ -32,10 +34,10 @@ export function createEntraTokenEndpoint(cloud: Cloud): TokenEndpoint {
             signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
           },
         );
-        if (response.status !== 200) return await processRejection(response);
       } catch (error) {
         throw new Fault("token_endpoint_unavailable", { because: errorClass(error) });
       }
+      if (response.status !== 200) return processRejection(response);
       return processToken(response, server, client, { tenantId, clientId });
     },
   };
@@ -94,13 +96,15 @@ async function processRejection(response: Response): Promise<EntraAnswer> {
     : [];
   const retryAfterSeconds = parseRetryAfter(response.headers.get("retry-after"));
   const serverTimeMs = Date.parse(response.headers.get("date") ?? "");
-  return {
-    issued: false,
-    rejection: { status: response.status, error: typeof body.error === "string" ? body.error : "", errorCodes },
-    ...requestIdOf(response),
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-    ...(Number.isNaN(serverTimeMs) ? {} : { serverTimeMs }),
-  };
+  const error = typeof body.error === "string" ? body.error : "";
+  return readRejection(
+    { status: response.status, error, errorCodes },
+    {
+      ...requestIdOf(response),
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+      ...(Number.isNaN(serverTimeMs) ? {} : { serverTimeMs }),
+    },
+  );
 }
 
 async function readJson(response: Response): Promise<Record<string, unknown>> {

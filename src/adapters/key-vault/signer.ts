@@ -1,6 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
 import { CryptographyClient, type KeyVaultKey } from "@azure/keyvault-keys";
-import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../domain/signing/sign.ts";
+import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../domain/signing/ports.ts";
 import { keyVaultFault, type VaultAnswer } from "./fault.ts";
 
 /** Milliseconds for one request to the vault. A warm signature takes some tens. */

@@ -1,6 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import { LogsQueryClient } from "@azure/monitor-query-logs";
-import { VaultLogUnavailable } from "../../domain/audit/vault-log-reader-port.ts";
+import { VaultLogUnavailable } from "../../domain/audit/ports.ts";
+
 import type { CloudName } from "../../domain/shared/cloud.ts";
 import { errorClass } from "../azure/error-class.ts";
 import { parseRetryAfter } from "../azure/retry-after.ts";

@@ -1,6 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import type { LogsQueryResult, LogsTable } from "@azure/monitor-query-logs";
-import { type VaultLogReader, VaultLogUnavailable } from "../../domain/audit/vault-log-reader-port.ts";
+import { type VaultLogReader, VaultLogUnavailable } from "../../domain/audit/ports.ts";
+
 import type { Cloud } from "../../domain/shared/cloud.ts";
 import { type Attempt, createLogsClient, vaultLogUnavailable } from "./client.ts";
 import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "./queries.ts";

@@ -1,6 +1,6 @@
 import type { LogsTable } from "@azure/monitor-query-logs";
+import { VaultLogUnavailable } from "../../domain/audit/ports.ts";
 import type { VaultLogRow } from "../../domain/audit/vault-log.ts";
-import { VaultLogUnavailable } from "../../domain/audit/vault-log-reader-port.ts";
 
 const columns = [
   "TimeGenerated",

@@ -1,5 +1,6 @@
 import { compilePolicy } from "../../domain/policy/compile.ts";
-import type { PolicySource } from "../../domain/policy/current-policy.ts";
+import type { PolicySource } from "../../domain/policy/ports.ts";
+
 import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { parsePolicyDocument } from "./schema.ts";
 

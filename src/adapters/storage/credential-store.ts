@@ -1,6 +1,7 @@
 import { RestError, TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import type { CredentialState, CredentialStore } from "../../domain/credentials/credential-state.ts";
+import type { CredentialState } from "../../domain/credentials/credential-state.ts";
+import type { CredentialStore } from "../../domain/credentials/ports.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 
 const partitionKey = "credentials";

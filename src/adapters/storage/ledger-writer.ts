@@ -2,10 +2,11 @@ import { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RestError, TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import type { RecordEvent } from "../../domain/events.ts";
 import { Fault } from "../../domain/shared/fault.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
-import type { Ledger } from "../../domain/signing/ledger.ts";
+import type { LedgerEvent } from "../../domain/signing/events.ts";
+import type { Ledger } from "../../domain/signing/ports.ts";
+
 import { errorClass } from "../azure/error-class.ts";
 import { parseRetryAfter } from "../azure/retry-after.ts";
 import { tableErrorCode } from "../azure/table-error-code.ts";
@@ -38,7 +39,11 @@ export interface TableLedger extends Ledger {
 }
 
 /** The ledger in an Azure table. It writes and never reads or deletes; the table is made by the deployment. */
-export function createTableLedger(url: string, credential: TokenCredential, record: RecordEvent): TableLedger {
+export function createTableLedger(
+  url: string,
+  credential: TokenCredential,
+  record: (event: LedgerEvent) => void,
+): TableLedger {
   const { origin, pathname } = new URL(url);
   const agent = new Agent({ keepAlive: true, maxSockets: maxConnections });
   const table = new TableClient(origin, pathname.slice(1), credential, { agent, retryOptions: { maxRetries: 0 } });

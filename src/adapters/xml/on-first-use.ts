@@ -1,5 +1,5 @@
-import type { VerifyFederationMetadata } from "../../domain/metadata/ports.ts";
-import type { SignXml } from "../../domain/metadata/publish-idp.ts";
+import type { SignXml, VerifyFederationMetadata } from "../../domain/metadata/ports.ts";
+
 import { refuse } from "../../domain/shared/result.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { SignedXml } from "xml-crypto";
-import type { SignXml } from "../../domain/metadata/publish-idp.ts";
+import type { SignXml } from "../../domain/metadata/ports.ts";
 
 const enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 const exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";

@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import type { TokenCredential } from "@azure/identity";
 import { KeyClient, type KeyVaultKey } from "@azure/keyvault-keys";
 import { createKeyVaultSigner } from "../../adapters/key-vault/signer.ts";
-import type { VaultSigner } from "../../domain/signing/sign.ts";
+import type { VaultSigner } from "../../domain/signing/ports.ts";
 
 /** A key version that stays in the vault. */
 export interface VaultKey {

@@ -1,4 +1,4 @@
-import { VaultLogUnavailable } from "../../domain/audit/vault-log-reader-port.ts";
+import { VaultLogUnavailable } from "../../domain/audit/ports.ts";
 import { duration, isoTime } from "../printable.ts";
 import { type Check, green, grey, needsAppIdentity, red } from "./check.ts";
 import { hasSignedBefore } from "./ledger-age.ts";

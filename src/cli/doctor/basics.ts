@@ -1,5 +1,5 @@
 import { errorClass } from "../../adapters/azure/error-class.ts";
-import { metadataUrls } from "../../domain/metadata/source.ts";
+import { metadataUrls } from "../../domain/shared/metadata-source.ts";
 import { duration } from "../printable.ts";
 import { type Check, green, grey, needsAppIdentity, red } from "./check.ts";
 import { azureHosts, kindOfAddress } from "./network.ts";

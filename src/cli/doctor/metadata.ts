@@ -2,7 +2,7 @@ import { verifyFederationMetadata } from "../../adapters/xml/on-first-use.ts";
 import type { KeyholdEvent } from "../../domain/events.ts";
 import type { LastKnownGood } from "../../domain/metadata/last-known-good.ts";
 import { refreshSource } from "../../domain/metadata/refresh-source.ts";
-import { type MetadataSource, sourceName } from "../../domain/metadata/source.ts";
+import { type MetadataSource, sourceName } from "../../domain/shared/metadata-source.ts";
 import { staleAfterMs, stateOfSource } from "../metadata-state.ts";
 import { duration } from "../printable.ts";
 import { type Check, green, grey, red } from "./check.ts";

@@ -1,9 +1,8 @@
 import type { Config } from "../../config.ts";
 import type { LedgerSearch } from "../../domain/audit/ledger-search.ts";
-import type { AuditStore } from "../../domain/audit/ports.ts";
-import type { VaultLogReader } from "../../domain/audit/vault-log-reader-port.ts";
-import type { CredentialStore } from "../../domain/credentials/credential-state.ts";
-import type { ApplicationDirectory } from "../../domain/credentials/ports.ts";
+import type { AuditStore, VaultLogReader } from "../../domain/audit/ports.ts";
+
+import type { ApplicationDirectory, CredentialStore } from "../../domain/credentials/ports.ts";
 import type { MetadataStore, MetadataTransport } from "../../domain/metadata/ports.ts";
 import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
 import type { RestAnswer, RestRequest } from "../rest.ts";

@@ -1,5 +1,4 @@
-import type { GrantRefusal } from "../../domain/issuing/refusal.ts";
-import { type Ask, authorize } from "../../domain/policy/access-policy.ts";
+import { type Ask, authorize, type GrantRefusal } from "../../domain/policy/access-policy.ts";
 import { compilePolicy } from "../../domain/policy/compile.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
 import type { PolicyContext, PolicyProblem } from "../../domain/policy/problem.ts";

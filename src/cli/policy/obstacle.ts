@@ -1,5 +1,4 @@
-import type { GrantRefusal } from "../../domain/issuing/refusal.ts";
-import type { Ask } from "../../domain/policy/access-policy.ts";
+import type { Ask, GrantRefusal } from "../../domain/policy/access-policy.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import type { EntryKind } from "./find-entry.ts";

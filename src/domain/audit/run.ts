@@ -1,12 +1,10 @@
-import type { RecordEvent } from "../events.ts";
 import { bandOf } from "./baseline.ts";
 import { compareFindings, type Finding, type LedgerRow } from "./findings.ts";
-import type { AuditStore, LedgerReader, LedgerRetention } from "./ports.ts";
+import { type SignAuditPorts, VaultLogUnavailable } from "./ports.ts";
 import { contextAfterMs, contextBeforeMs, type Reconciliation, reconcile } from "./reconcile.ts";
 import { type JudgedWindow, weekMs } from "./sign-rate.ts";
 import { judge, opensEpisode } from "./sign-rate-verdict.ts";
 import type { VaultLogRow } from "./vault-log.ts";
-import { type VaultLogReader, VaultLogUnavailable } from "./vault-log-reader-port.ts";
 import {
   type AuditState,
   type AuditWindow,
@@ -16,19 +14,6 @@ import {
   planWindows,
   startAuditing,
 } from "./windows.ts";
-
-export interface SignAuditPorts {
-  vaultLog: VaultLogReader;
-  ledger: LedgerReader;
-  retention: LedgerRetention;
-  /** Milliseconds. */
-  ledgerKeptMs: number;
-  store: AuditStore;
-  record: RecordEvent;
-  /** The identity that Keyhold signs with, and the keys whose rate is judged. */
-  signingObjectId: string;
-  keyNames: () => Promise<readonly string[]>;
-}
 
 /** Baselines look back eight weeks, and a little more for their neighbouring hours. */
 const historyMs = 8 * weekMs + 86_400_000;

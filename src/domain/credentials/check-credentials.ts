@@ -1,4 +1,3 @@
-import type { RecordEvent } from "../events.ts";
 import { mintWith } from "../issuing/mint.ts";
 import type { IssuingPorts } from "../issuing/ports.ts";
 import type { AccessPolicy, ClientRule } from "../policy/access-policy.ts";
@@ -7,17 +6,20 @@ import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import { ownScope } from "../shared/scope.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
-import type { CanaryRecord, CertificateRecord, CredentialStore } from "./credential-state.ts";
+import type { CanaryRecord, CertificateRecord } from "./credential-state.ts";
+import type { CredentialStates } from "./current-credentials.ts";
 import { describeCertificate } from "./describe-certificate.ts";
 import { expectedCredentials, findDrift } from "./drift.ts";
+import type { CredentialEvent } from "./events.ts";
 import { expiryWarning } from "./expiry.ts";
 import { align, applyCanaries, recordOf, retiredNow } from "./life-cycle.ts";
-import { type ApplicationDirectory, ApplicationDirectoryError } from "./ports.ts";
+import { type ApplicationDirectory, ApplicationDirectoryError, type CredentialStore } from "./ports.ts";
 
 export interface CheckPorts extends IssuingPorts {
+  credentials: CredentialStates;
   store: CredentialStore;
   directory: ApplicationDirectory;
-  record: RecordEvent;
+  record: (event: CredentialEvent) => void;
   cloud: Cloud;
   instance: string;
 }

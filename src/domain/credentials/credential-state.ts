@@ -1,5 +1,3 @@
-import type { Guid } from "../shared/guid.ts";
-
 /**
  * What is known about the certificates of a client, as it is stored: which of them signs, and how they fared. The
  * policy says which certificates a client has; this says what became of them, and no person writes it.
@@ -31,10 +29,3 @@ export interface CanaryRecord {
 
 /** One record per certificate in the policy; none yet for a client that was never looked at. */
 export type CredentialState = readonly CertificateRecord[];
-
-export interface CredentialStore {
-  /** All clients. Throws where storage does not answer. */
-  load(): Promise<Map<Guid, CredentialState>>;
-  /** Reads, changes and writes, again if somebody else wrote in between. Throws where storage does not answer. */
-  update(clientId: Guid, change: (state: CredentialState) => CredentialState): Promise<CredentialState>;
-}

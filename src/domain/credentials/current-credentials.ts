@@ -1,34 +1,21 @@
-import type { RecordEvent } from "../events.ts";
+import type { CertificateClient, CurrentCredentials } from "../issuing/ports.ts";
 import type { Guid } from "../shared/guid.ts";
-import type { SigningCertificate } from "../signing/certificate.ts";
-import type { CredentialState, CredentialStore } from "./credential-state.ts";
+import type { CredentialState } from "./credential-state.ts";
 import { describeCertificate } from "./describe-certificate.ts";
+import type { CredentialEvent } from "./events.ts";
 import { align, alternativeTo, chooseCertificate, fallBack, isStopped, markDisabled, recordOf } from "./life-cycle.ts";
+import type { CredentialStore } from "./ports.ts";
 
-/** A client that signs with certificates: its id, and those of the policy in their order. */
-export interface CertificateClient {
-  clientId: Guid;
-  certificates: readonly SigningCertificate[];
-}
-
-/** Which certificate signs now. Answers come from memory; what is noticed is stored behind the answer. */
-export interface CurrentCredentials {
+/** The states that certificates are in, as issuing asks for them, kept up to date with storage. */
+export interface CredentialStates extends CurrentCredentials {
   /** Reads the states anew. Never rejects: with what was known before, and else with the policy alone, one can sign. */
   reload(): Promise<void>;
-  certificateOf(client: CertificateClient, nowMs: number): SigningCertificate | undefined;
-  alternativeTo(refused: SigningCertificate, client: CertificateClient, nowMs: number): SigningCertificate | undefined;
-  /** Whether the key version that would sign is disabled. Then also what is cached is not handed out. */
-  isStopped(client: CertificateClient, nowMs: number): boolean;
-  noteFallback(
-    client: CertificateClient,
-    change: { refused: SigningCertificate; accepted: SigningCertificate; codes: readonly number[] },
-    nowMs: number,
-  ): void;
-  noteDisabled(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
-  noteSigned(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
 }
 
-export function createCurrentCredentials(store: CredentialStore, record: RecordEvent): CurrentCredentials {
+export function createCurrentCredentials(
+  store: CredentialStore,
+  record: (event: CredentialEvent) => void,
+): CredentialStates {
   let states = new Map<Guid, CredentialState>();
   const stateOf = ({ clientId }: CertificateClient) => states.get(clientId) ?? [];
 

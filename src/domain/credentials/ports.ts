@@ -1,4 +1,5 @@
 import type { Guid } from "../shared/guid.ts";
+import type { CredentialState } from "./credential-state.ts";
 import type { RegisteredCredentials } from "./drift.ts";
 
 /** The directory that the client is registered in, seen with rights to read it. */
@@ -28,4 +29,12 @@ export class ApplicationDirectoryError extends Error {
     this.code = code;
     this.because = because;
   }
+}
+
+/** Keeps what became of the certificates. */
+export interface CredentialStore {
+  /** All clients. Throws where storage does not answer. */
+  load(): Promise<Map<Guid, CredentialState>>;
+  /** Reads, changes and writes, again if somebody else wrote in between. Throws where storage does not answer. */
+  update(clientId: Guid, change: (state: CredentialState) => CredentialState): Promise<CredentialState>;
 }

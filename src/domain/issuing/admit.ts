@@ -1,9 +1,10 @@
-import { type Ask, type Authorization, authorize } from "../policy/access-policy.ts";
+import { type Ask, type Authorization, authorize, type GrantRefusal } from "../policy/access-policy.ts";
 import type { CurrentPolicy } from "../policy/current-policy.ts";
 import type { Guid } from "../shared/guid.ts";
-import { ok, type Result } from "../shared/result.ts";
-import type { CallerVerifier } from "./caller.ts";
-import type { CallerRefusal, GrantRefusal } from "./refusal.ts";
+import type { Result } from "../shared/result.ts";
+import type { CallerVerifier } from "./ports.ts";
+
+import type { CallerRefusal } from "./refusal.ts";
 
 /** A request that is well formed; who sent it and whether they may is not known yet. */
 export type CallerRequest = { tenantId: Guid; clientId: Guid; callerToken: string } & Ask;
@@ -16,6 +17,5 @@ export async function admit(
   const caller = await ports.callerVerifier.verify(request.callerToken, ports.clock());
   if (!caller.ok) return caller;
   const policy = await ports.currentPolicy.at(ports.clock());
-  const authorization = authorize(policy, caller.value, request);
-  return authorization.ok ? ok(authorization.value) : authorization;
+  return authorize(policy, caller.value, request);
 }

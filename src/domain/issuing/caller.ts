@@ -1,19 +1,7 @@
+import type { Caller } from "../policy/access-policy.ts";
 import { type Guid, parseGuid } from "../shared/guid.ts";
 import { ok, type Result, refuse } from "../shared/result.ts";
 import type { CallerRefusal } from "./refusal.ts";
-
-/** The internal workload that calls us. Never to be mixed up with `client`, our app registration. */
-export interface Caller {
-  tenantId: Guid;
-  objectId: Guid;
-  /** Client id of the workload's identity (`azp`). */
-  azp: Guid | undefined;
-}
-
-/** Verifies a caller's own token. Throws `caller_keys_unavailable` when there is no key to verify with. */
-export interface CallerVerifier {
-  verify(callerToken: string, nowMs: number): Promise<Result<Caller, CallerRefusal>>;
-}
 
 /**
  * Checks the claims of a token whose signature, issuer, audience and times are already verified: a v2 token, of the

@@ -3,10 +3,9 @@ import type { Authorization } from "../policy/access-policy.ts";
 import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import { ok, type Result } from "../shared/result.ts";
-import { createDeadline, withRetry } from "../shared/retry.ts";
 import { admit } from "./admit.ts";
 import type { IssuingContext } from "./issue-token.ts";
-import { mintDeadlineMs, sign } from "./mint.ts";
+import { mintDeadlineMs, signWith } from "./mint.ts";
 import type { Refusal } from "./refusal.ts";
 
 export interface AssertionRequest {
@@ -36,16 +35,21 @@ export async function issueAssertion(
   onAdmitted(admitted.value);
   const budget = context.budget.take(admitted.value.caller.objectId, context.clock());
   if (!budget.ok) return budget;
-  const deadline = createDeadline(context.clock(), mintDeadlineMs);
+  const deadline = context.startDeadline(mintDeadlineMs);
   const { caller, client, tenant } = admitted.value;
   // A client without key has no such grant: the policy refuses it.
   const certificate = context.credentials.certificateOf(client, context.clock());
   if (!certificate) throw new Fault("certificate_not_valid");
   const order = {
-    ...{ purpose: "assertion" as const, caller, client, clientId: client.clientId, tenantId: tenant.tenantId },
-    ...{ cloud: context.cloud, instance: context.instance },
+    purpose: "assertion" as const,
+    caller,
+    client,
+    clientId: client.clientId,
+    tenantId: tenant.tenantId,
+    cloud: context.cloud,
+    instance: context.instance,
   };
-  const signed = await withRetry(() => sign(certificate, order, context, deadline), context, deadline);
+  const signed = await signWith(certificate, order, context, deadline);
   context.ledger.recordOutcome(signed.ledgerId, {
     outcome: "handed_out",
     vaultRequestId: signed.vaultRequestId,

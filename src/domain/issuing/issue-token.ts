@@ -1,4 +1,3 @@
-import type { RecordEvent } from "../events.ts";
 import type { Authorization, CallerRule } from "../policy/access-policy.ts";
 import type { CurrentPolicy } from "../policy/current-policy.ts";
 import type { Cloud } from "../shared/cloud.ts";
@@ -7,12 +6,13 @@ import type { Guid } from "../shared/guid.ts";
 import { ok, type Result } from "../shared/result.ts";
 import type { Scope } from "../shared/scope.ts";
 import { admit } from "./admit.ts";
-import type { CallerVerifier } from "./caller.ts";
+
+import type { IssuingEvent } from "./events.ts";
 import type { TokenOrder } from "./exchange.ts";
 import type { FailureCache } from "./failure-cache.ts";
 import { mint } from "./mint.ts";
 import type { MintBudget } from "./mint-budget.ts";
-import type { IssuingPorts } from "./ports.ts";
+import type { CallerVerifier, IssuingPorts } from "./ports.ts";
 import type { Refusal } from "./refusal.ts";
 import { type CachedToken, type TokenCache, tokenCacheKey } from "./token-cache.ts";
 
@@ -41,7 +41,7 @@ export interface IssuingContext extends IssuingPorts {
   budget: MintBudget;
   /** Mints under way, by cache key. */
   flights: Map<string, Promise<Result<CachedToken, Refusal>>>;
-  record: RecordEvent;
+  record: (event: IssuingEvent) => void;
 }
 
 type CallersOrder = TokenOrder & { caller: CallerRule };

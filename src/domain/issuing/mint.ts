@@ -2,7 +2,7 @@ import type { ClientRule } from "../policy/access-policy.ts";
 import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Result } from "../shared/result.ts";
-import { createDeadline, type Deadline, withRetry } from "../shared/retry.ts";
+import { type Deadline, withRetry } from "../shared/retry.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
 import { type SignedAssertion, type SignOrder, signAssertion } from "../signing/sign-assertion.ts";
 import { exchange, type MintedToken, type TokenOrder } from "./exchange.ts";
@@ -18,7 +18,7 @@ export const mintDeadlineMs = 20_000;
  */
 export async function mint(order: TokenOrder, ports: IssuingPorts): Promise<Result<MintedToken, TenantRefusal>> {
   const { client } = order;
-  const deadline = createDeadline(ports.clock(), mintDeadlineMs);
+  const deadline = ports.startDeadline(mintDeadlineMs);
   if (client.federation) return mintWithIdentity(client.federation.identityClientId, order, ports, deadline);
   const certificate = ports.credentials.certificateOf(client, ports.clock());
   if (!certificate) throw new Fault("certificate_not_valid");
@@ -42,15 +42,13 @@ export async function mintWith(
   certificate: SigningCertificate,
   order: TokenOrder,
   ports: IssuingPorts,
-  deadline: Deadline = createDeadline(ports.clock(), mintDeadlineMs),
+  deadline: Deadline = ports.startDeadline(mintDeadlineMs),
 ): Promise<Result<MintedToken, TenantRefusal>> {
-  const attempt = async (clockOffsetMs: number) => {
-    const signOnce = () => sign(certificate, order, ports, deadline, clockOffsetMs);
-    return exchange(order, await withRetry(signOnce, ports, deadline), ports, deadline);
-  };
-  const first = await attempt(0);
+  const signed = await signWith(certificate, order, ports, deadline);
+  const first = await exchange(order, signed, ports, deadline);
   if (!("clockOffsetMs" in first)) return first;
-  const second = await attempt(first.clockOffsetMs);
+  const signedAgain = await signWith(certificate, order, ports, deadline, first.clockOffsetMs);
+  const second = await exchange(order, signedAgain, ports, deadline);
   if ("clockOffsetMs" in second) throw new Fault("clock_skewed", { codes: second.codes });
   return second;
 }
@@ -68,16 +66,21 @@ async function mintWithIdentity(
   return minted;
 }
 
-/** Tells the credentials what the vault says about the key version: whether it signs, or is disabled. */
-export async function sign(
+/**
+ * An assertion that the vault signed, tried again where that may help; each try has an intent of its own. The
+ * credentials learn whether the key version signs or is disabled.
+ * @throws Fault `signer_*`, `ledger_unavailable`, `certificate_not_valid`, `signature_not_ours`
+ */
+export async function signWith(
   certificate: SigningCertificate,
   order: SignOrder & { client: ClientRule },
   ports: IssuingPorts,
   deadline: Deadline,
   clockOffsetMs = 0,
 ): Promise<SignedAssertion> {
+  const sign = () => signAssertion(order, certificate, ports, deadline, clockOffsetMs);
   try {
-    const signed = await signAssertion(order, certificate, ports, deadline, clockOffsetMs);
+    const signed = await withRetry(sign, ports, deadline);
     ports.credentials.noteSigned(order.client, certificate, ports.clock());
     return signed;
   } catch (error) {

@@ -1,15 +1,26 @@
-import type { CurrentCredentials } from "../credentials/current-credentials.ts";
+import type { Caller } from "../policy/access-policy.ts";
 import type { Guid } from "../shared/guid.ts";
+import type { Result } from "../shared/result.ts";
+import type { RetryPorts, StartDeadline } from "../shared/retry.ts";
 import type { Scope } from "../shared/scope.ts";
-import type { AccountablePorts } from "../signing/sign.ts";
-import type { EntraRejection } from "./aadsts.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
+import type { AccountablePorts } from "../signing/ports.ts";
+
+import type { EntraAnswer } from "./entra-errors.ts";
+import type { CallerRefusal } from "./refusal.ts";
 
 /** What the way of a token needs from outside. One adapter per port; tests have fakes. */
+
+/** Verifies a caller's own token. Throws `caller_keys_unavailable` when there is no key to verify with. */
+export interface CallerVerifier {
+  verify(callerToken: string, nowMs: number): Promise<Result<Caller, CallerRefusal>>;
+}
 
 /** Trades a signed assertion for an access token. */
 export interface TokenEndpoint {
   /**
-   * One POST, no retry. A "no" of Entra is a value; throws a `Fault` token_endpoint_* where there is no answer.
+   * One POST, no retry. A "no" of Entra is a value.
+   * @throws Fault `token_endpoint_*` where there is no answer, or none that tells anything but "later"
    */
   requestToken(input: {
     tenantId: Guid;
@@ -22,29 +33,36 @@ export interface TokenEndpoint {
   }): Promise<EntraAnswer>;
 }
 
-export type EntraAnswer =
-  | { issued: true; accessToken: string; expiresInSeconds: number; requestId?: string }
-  | {
-      issued: false;
-      rejection: EntraRejection;
-      requestId?: string;
-      retryAfterSeconds?: number;
-      /** The `Date` of the answer, milliseconds since 1970: shows how far our clock is off. */
-      serverTimeMs?: number;
-    };
-
 /** Tokens of managed identities of ours, for clients that have no key (workload identity federation). */
 export interface FederatedIdentity {
   /** Throws a `Fault` identity_unavailable. */
   getAssertion(identityClientId: Guid, signal: AbortSignal): Promise<string>;
 }
 
-export interface IssuingPorts extends AccountablePorts {
+/** A client that signs with certificates: its id, and those of the policy in their order. */
+export interface CertificateClient {
+  clientId: Guid;
+  certificates: readonly SigningCertificate[];
+}
+
+/** Which certificate signs now. Answers come from memory; what is noticed is stored behind the answer. */
+export interface CurrentCredentials {
+  certificateOf(client: CertificateClient, nowMs: number): SigningCertificate | undefined;
+  alternativeTo(refused: SigningCertificate, client: CertificateClient, nowMs: number): SigningCertificate | undefined;
+  /** Whether the key version that would sign is disabled. Then also what is cached is not handed out. */
+  isStopped(client: CertificateClient, nowMs: number): boolean;
+  noteFallback(
+    client: CertificateClient,
+    change: { refused: SigningCertificate; accepted: SigningCertificate; codes: readonly number[] },
+    nowMs: number,
+  ): void;
+  noteDisabled(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
+  noteSigned(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
+}
+
+export interface IssuingPorts extends AccountablePorts, RetryPorts {
   federatedIdentity: FederatedIdentity;
   tokenEndpoint: TokenEndpoint;
   credentials: CurrentCredentials;
-  /** Resolves after `ms`; rejects when the signal aborts. */
-  sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** 0 <= x < 1, for jitter only. */
-  random: () => number;
+  startDeadline: StartDeadline;
 }

@@ -1,3 +1,4 @@
+import type { GrantRefusal } from "../policy/access-policy.ts";
 import type { Guid } from "../shared/guid.ts";
 
 /**
@@ -22,21 +23,6 @@ export type RequestRefusal =
 
 /** `because` is for the operator alone: whoever probes with stolen tokens gets one text for all of them (T10). */
 export type CallerRefusal = { reason: "caller_token_rejected"; because: string };
-
-export type GrantRefusal = {
-  reason: "not_granted";
-  callerObjectId: Guid;
-  because:
-    | "caller_unknown"
-    | "caller_suspended"
-    | "caller_azp_mismatch"
-    | "client_unknown"
-    | "client_suspended"
-    | "tenant_unknown"
-    | "tenant_suspended"
-    | "no_grant"
-    | "home_tenant_graph";
-};
 
 export type BudgetRefusal = {
   reason: "mint_budget_exceeded";

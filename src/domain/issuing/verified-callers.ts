@@ -1,6 +1,6 @@
 import { hash, type KeyObject } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import type { Caller } from "./caller.ts";
+import type { Caller } from "../policy/access-policy.ts";
 
 /**
  * Callers' tokens that were verified, so that one that is presented a thousand times is verified once. Kept by SHA-256

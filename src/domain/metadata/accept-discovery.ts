@@ -1,7 +1,7 @@
 import type { Cloud } from "../shared/cloud.ts";
+import { expectedIssuer, type MetadataSource } from "../shared/metadata-source.ts";
 import { ok, type Result, refuse } from "../shared/result.ts";
 import type { MetadataRefusal } from "./refusal.ts";
-import { expectedIssuer, type MetadataSource } from "./source.ts";
 
 /**
  * Checks a discovery document (OpenID Connect Discovery §3). Keyhold fetches keys from a constant URL and not from

@@ -8,10 +8,10 @@
  */
 import type { Cloud, CloudName } from "../shared/cloud.ts";
 import { type Guid, parseGuid } from "../shared/guid.ts";
+import type { MultiTenant } from "../shared/metadata-source.ts";
 import { ok, type Result, refuse } from "../shared/result.ts";
 import type { FederationMetadata, MetadataCertificate } from "./federation-metadata.ts";
 import type { EndpointKind, MetadataRefusal } from "./refusal.ts";
-import type { MultiTenant } from "./source.ts";
 
 const minModulusBits = 2048;
 

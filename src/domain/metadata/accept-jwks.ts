@@ -1,10 +1,10 @@
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { Cloud } from "../shared/cloud.ts";
+import { expectedIssuer, type MetadataSource } from "../shared/metadata-source.ts";
 import { ok, type Result, refuse } from "../shared/result.ts";
 import { parseJsonObject } from "./accept-discovery.ts";
 import type { PublishedKey } from "./last-known-good.ts";
 import type { MetadataRefusal } from "./refusal.ts";
-import { expectedIssuer, type MetadataSource } from "./source.ts";
 
 const minModulusBits = 2048;
 const maxKeys = 256;

@@ -1,9 +1,9 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { Fault } from "../shared/fault.ts";
+import { type MetadataSource, type OnDiscontinuity, sourceName } from "../shared/metadata-source.ts";
 import { type LastKnownGood, trustedKeys } from "./last-known-good.ts";
 import type { MetadataStore, StoredMetadata } from "./ports.ts";
 import { type RefreshPorts, refreshSource } from "./refresh-source.ts";
-import { type MetadataSource, type OnDiscontinuity, sourceName } from "./source.ts";
 
 /**
  * One source as this process sees it: what is stored, re-read now and then, and refreshed from the provider by whoever

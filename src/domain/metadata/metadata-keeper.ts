@@ -1,9 +1,16 @@
-import type { AccessPolicy } from "../policy/access-policy.ts";
 import type { Guid } from "../shared/guid.ts";
+import { type MetadataSource, type OnDiscontinuity, sourceName } from "../shared/metadata-source.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
 import { type KeptMetadata, type KeptMetadataPorts, keepMetadata } from "./kept-metadata.ts";
 import { keyLifetimeMs, type LastKnownGood } from "./last-known-good.ts";
-import { type MetadataSource, sourceName } from "./source.ts";
+
+/** What is to be kept, as the policy in force says. */
+export interface WantedMetadata {
+  /** By source name. */
+  sources: ReadonlyMap<string, MetadataSource & { onDiscontinuity: OnDiscontinuity }>;
+  /** Signs `idp.xml`; without one there is none. */
+  publisher: SigningCertificate | undefined;
+}
 
 /** All sources: the home tenant, which callers' tokens are verified with, and those that the policy lists. */
 export interface MetadataKeeper {
@@ -12,7 +19,7 @@ export interface MetadataKeeper {
   find(name: string): KeptMetadata | undefined;
   /** Refreshes all of them, one after the other, and reports those that were not confirmed for long. */
   refreshAll(): Promise<void>;
-  apply(policy: AccessPolicy): void;
+  apply(wanted: WantedMetadata): void;
 }
 
 export interface MetadataKeeperPorts extends Omit<KeptMetadataPorts, "onDiscontinuity" | "derive"> {
@@ -34,15 +41,15 @@ const staleAfterMs = keyLifetimeMs / 4;
 
 export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPorts): MetadataKeeper {
   const kept = new Map<string, KeptMetadata>();
-  let policy: AccessPolicy | undefined;
+  let wanted: WantedMetadata | undefined;
   const keptPorts: KeptMetadataPorts = {
     ...ports,
     // As long as no policy says that a discontinuity may be accepted, it is not.
     onDiscontinuity: (source) => {
-      if (!policy) return "hold";
-      return policy.metadata.get(sourceName(source))?.onDiscontinuity ?? "accept-and-alarm";
+      if (!wanted) return "hold";
+      return wanted.sources.get(sourceName(source))?.onDiscontinuity ?? "accept-and-alarm";
     },
-    derive: (next, source, nowMs) => ports.derive(next, source, policy?.publisher, nowMs),
+    derive: (next, source, nowMs) => ports.derive(next, source, wanted?.publisher, nowMs),
   };
   const keep = (source: MetadataSource) => {
     const name = sourceName(source);
@@ -66,9 +73,9 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     home,
     find: (name) => kept.get(name),
     apply(applied) {
-      policy = applied;
-      for (const source of applied.metadata.values()) keep(source);
-      for (const name of kept.keys()) if (name !== home.name && !applied.metadata.has(name)) kept.delete(name);
+      wanted = applied;
+      for (const source of applied.sources.values()) keep(source);
+      for (const name of kept.keys()) if (name !== home.name && !applied.sources.has(name)) kept.delete(name);
     },
     async refreshAll() {
       const startedMs = ports.clock();

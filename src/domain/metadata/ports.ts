@@ -33,3 +33,10 @@ export interface StoredMetadata {
   /** Of the stored object. */
   etag: string;
 }
+
+/** Signs a document with an enveloped signature; `sign` is handed the canonical SignedInfo. */
+export type SignXml = (
+  xml: string,
+  certificateDer: string,
+  sign: (signedInfo: Uint8Array) => Promise<Uint8Array>,
+) => Promise<string>;

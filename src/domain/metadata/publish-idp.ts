@@ -1,20 +1,16 @@
 import { createHash } from "node:crypto";
+import type { StartDeadline } from "../shared/retry.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
-import { type AccountablePorts, signAccountably } from "../signing/sign.ts";
+import type { AccountablePorts } from "../signing/ports.ts";
+import { signAccountably } from "../signing/sign.ts";
 import { buildIdpDocument } from "./idp-document.ts";
 import { type FederationRecord, type IdpRecord, keyLifetimeMs, type LastKnownGood } from "./last-known-good.ts";
-import type { VerifyFederationMetadata } from "./ports.ts";
-
-/** Signs a document with an enveloped signature; `sign` is handed the canonical SignedInfo. */
-export type SignXml = (
-  xml: string,
-  certificateDer: string,
-  sign: (signedInfo: Uint8Array) => Promise<Uint8Array>,
-) => Promise<string>;
+import type { SignXml, VerifyFederationMetadata } from "./ports.ts";
 
 export interface PublisherPorts extends AccountablePorts {
   verifyFederationMetadata: VerifyFederationMetadata;
   signXml: SignXml;
+  startDeadline: StartDeadline;
   instance: string;
 }
 
@@ -65,7 +61,7 @@ async function publish(
   };
   const signedXml = await ports.signXml(unsigned, publisher.der, async (bytes) => {
     const build = () => ({ algorithm: "RS256" as const, bytes });
-    const signal = AbortSignal.timeout(signDeadlineMs);
+    const { signal } = ports.startDeadline(signDeadlineMs);
     const { signature, ledgerId, vaultRequestId } = await signAccountably(reason, publisher, build, ports, signal);
     ports.ledger.recordOutcome(ledgerId, { outcome: "published", vaultRequestId });
     return signature;

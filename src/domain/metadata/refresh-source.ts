@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import type { MetadataDocument, RecordEvent } from "../events.ts";
 import type { Cloud } from "../shared/cloud.ts";
+import { type MetadataSource, metadataUrls, type OnDiscontinuity, sourceName } from "../shared/metadata-source.ts";
 import { ok, type Result } from "../shared/result.ts";
 import { acceptDiscovery } from "./accept-discovery.ts";
 import { acceptFederationMetadata } from "./accept-federation-metadata.ts";
 import { acceptJwks } from "./accept-jwks.ts";
 import { type Continuity, changeOfKeys, continuityOfFederation, continuityOfKeys } from "./continuity.ts";
+import type { MetadataDocument, MetadataEvent } from "./events.ts";
 import {
   type DocumentRecord,
   type FederationRecord,
@@ -15,13 +16,12 @@ import {
 } from "./last-known-good.ts";
 import type { FetchedDocument, MetadataTransport, VerifyFederationMetadata } from "./ports.ts";
 import type { MetadataRefusal } from "./refusal.ts";
-import { type MetadataSource, metadataUrls, type OnDiscontinuity, sourceName } from "./source.ts";
 
 export interface RefreshPorts {
   cloud: Cloud;
   transport: MetadataTransport;
   verifyFederationMetadata: VerifyFederationMetadata;
-  record: RecordEvent;
+  record: (event: MetadataEvent) => void;
 }
 
 /**

@@ -1,10 +1,9 @@
-import type { Caller } from "../issuing/caller.ts";
-import type { GrantRefusal } from "../issuing/refusal.ts";
-import type { MetadataSource, OnDiscontinuity } from "../metadata/source.ts";
 import type { Guid } from "../shared/guid.ts";
+import type { MetadataSource, OnDiscontinuity } from "../shared/metadata-source.ts";
 import { ok, type Result, refuse } from "../shared/result.ts";
-import { isDirectoryGraph, type Scope } from "../shared/scope.ts";
+import type { Scope } from "../shared/scope.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
+import { isDirectoryGraph } from "./grantable.ts";
 
 /**
  * The compiled policy: who may get what. Only maps with exact keys: no pattern, no prefix, no order, so that what is
@@ -59,6 +58,30 @@ export function keyNamesOf({ clients, publisher }: AccessPolicy): string[] {
   const names = [...clients.values()].flatMap(({ certificates }) => certificates.map(({ keyName }) => keyName));
   return [...new Set(publisher ? [...names, publisher.keyName] : names)];
 }
+
+/** The internal workload that calls us. Never to be mixed up with `client`, our app registration. */
+export interface Caller {
+  tenantId: Guid;
+  objectId: Guid;
+  /** Client id of the workload's identity (`azp`). */
+  azp: Guid | undefined;
+}
+
+/** Why not; for the operator alone. */
+export type GrantRefusal = {
+  reason: "not_granted";
+  callerObjectId: Guid;
+  because:
+    | "caller_unknown"
+    | "caller_suspended"
+    | "caller_azp_mismatch"
+    | "client_unknown"
+    | "client_suspended"
+    | "tenant_unknown"
+    | "tenant_suspended"
+    | "no_grant"
+    | "home_tenant_graph";
+};
 
 /** What is asked: a token for a scope, or an assertion, which no scope can narrow. */
 export type Ask = { issues: "token"; scope: Scope } | { issues: "assertion" };

@@ -1,6 +1,6 @@
-import { multiTenants, parseMetadataTenant, sourceName } from "../metadata/source.ts";
 import { type Guid, parseGuid } from "../shared/guid.ts";
-import { isDirectoryGraph, parseScope } from "../shared/scope.ts";
+import { multiTenants, parseMetadataTenant, sourceName } from "../shared/metadata-source.ts";
+import { parseScope } from "../shared/scope.ts";
 import {
   type AccessPolicy,
   allActiveTenants,
@@ -13,6 +13,7 @@ import {
 } from "./access-policy.ts";
 import { compileClient, compilePublisher } from "./compile-client.ts";
 import type { GrantDocument, MetadataDocument, PolicyDocument } from "./document.ts";
+import { isDirectoryGraph } from "./grantable.ts";
 import type { PolicyContext, PolicyProblem, Report } from "./problem.ts";
 
 /**

@@ -1,18 +1,8 @@
-import type { RecordEvent } from "../events.ts";
 import { Fault } from "../shared/fault.ts";
 import type { AccessPolicy } from "./access-policy.ts";
+import type { PolicyEvent } from "./events.ts";
+import type { PolicyReading, PolicySource } from "./ports.ts";
 import type { PolicyProblem } from "./problem.ts";
-
-/** Where the policy lies. Throws when it cannot be read; a policy that is not there cannot be read either. */
-export interface PolicySource {
-  /** `etag` is of the reading before, if any: an unchanged policy is not sent again. */
-  read(etag: string | undefined): Promise<PolicyReading>;
-}
-
-export type PolicyReading =
-  | { changed: false }
-  | { changed: true; etag: string; policy: AccessPolicy }
-  | { changed: true; etag: string; problems: readonly PolicyProblem[] };
 
 /** The policy in force, re-read while requests come. */
 export interface CurrentPolicy {
@@ -37,7 +27,7 @@ const maxPolicyAgeMs = 3_600_000;
  */
 export function createCurrentPolicy(
   source: PolicySource,
-  record: RecordEvent,
+  record: (event: PolicyEvent) => void,
   onApplied: (policy: AccessPolicy) => void,
 ): CurrentPolicy {
   let policy: AccessPolicy | undefined;

@@ -1,5 +1,14 @@
-import type { IssuingPorts } from "../issuing/ports.ts";
 import { Fault } from "./fault.ts";
+
+/** What waiting between attempts needs from outside. */
+export interface RetryPorts {
+  /** Milliseconds since 1970. */
+  clock: () => number;
+  /** Resolves after `ms`; rejects when the signal aborts. */
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** 0 <= x < 1, for jitter only. */
+  random: () => number;
+}
 
 /** Key Vault's and Entra's throttling guidance: wait 1, 2, 4 seconds where the answer does not say how long. */
 const delaysSeconds = [1, 2, 4];
@@ -9,11 +18,7 @@ const jitter = 0.2;
  * Tries again after a retryable fault: only throttling, 5xx and the network. `Retry-After` is honoured; where it
  * reaches past the deadline the fault goes to the caller, who then knows how long to wait.
  */
-export async function withRetry<T>(
-  attempt: () => Promise<T>,
-  ports: Pick<IssuingPorts, "clock" | "sleep" | "random">,
-  deadline: Deadline,
-): Promise<T> {
+export async function withRetry<T>(attempt: () => Promise<T>, ports: RetryPorts, deadline: Deadline): Promise<T> {
   for (const delaySeconds of delaysSeconds) {
     try {
       return await attempt();
@@ -38,6 +43,5 @@ export interface Deadline {
   signal: AbortSignal;
 }
 
-export function createDeadline(nowMs: number, withinMs: number): Deadline {
-  return { atMs: nowMs + withinMs, signal: AbortSignal.timeout(withinMs) };
-}
+/** Starts a time limit of so many milliseconds from now. */
+export type StartDeadline = (withinMs: number) => Deadline;

@@ -31,36 +31,3 @@ export function ownScope(clientId: Guid): Scope {
 export function resourceOf(scope: Scope): string {
   return scope.slice(0, -"/.default".length);
 }
-
-/** Hosts of Microsoft Graph and of its predecessors, as they stand among the names of their service principals. */
-const graphHosts = [
-  "graph.microsoft.com",
-  "graph.microsoft.us",
-  "dod-graph.microsoft.us",
-  "microsoftgraph.chinacloudapi.cn",
-  "graph.windows.net",
-  "graph.microsoftazure.us",
-  "graph.chinacloudapi.cn",
-  "directory.windows.net",
-  "ags.windows.net",
-];
-/** Application ids of Microsoft Graph and of Azure AD Graph. */
-const graphApplicationIds = ["00000003-0000-0000-c000-000000000000", "00000002-0000-0000-c000-000000000000"];
-/** Looked for in the text as it is, and in the host as a URL parser sees it: readers differ in what they call the host. */
-const graphHostPattern = new RegExp(
-  `(^|[./@:])(${graphHosts.map((host) => host.replaceAll(".", "\\.")).join("|")})\\.?($|[/:?#])`,
-);
-
-/**
- * Whether a scope reaches a directory's Graph, in any spelling: by host, by a host below it, or by application id.
- * In the home tenant such a token could add a credential to our own application (T8), so it is never grantable.
- */
-export function isDirectoryGraph(scope: Scope): boolean {
-  const resource = resourceOf(scope).toLowerCase();
-  const host = URL.canParse(resource) ? new URL(resource).hostname : "";
-  return (
-    graphApplicationIds.some((id) => resource.includes(id)) ||
-    graphHostPattern.test(resource) ||
-    graphHostPattern.test(host)
-  );
-}

@@ -60,14 +60,3 @@ export interface LedgerEntry {
   intent: SignIntent;
   outcome?: SignOutcome;
 }
-
-/** The write-ahead ledger of all signatures. */
-export interface Ledger {
-  /** Resolves when the intent is stored. Throws `ledger_unavailable`: then nothing may be signed. */
-  recordIntent(intent: SignIntent): Promise<void>;
-  /**
-   * Does not wait, so that no caller does: stored in the background, with retries. Where that fails for good the
-   * intent stays open, which reconciliation sees.
-   */
-  recordOutcome(id: Guid, outcome: SignOutcome): void;
-}

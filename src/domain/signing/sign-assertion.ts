@@ -4,7 +4,8 @@ import type { Deadline } from "../shared/retry.ts";
 import type { Scope } from "../shared/scope.ts";
 import type { SigningCertificate } from "./certificate.ts";
 import { buildClientAssertion } from "./client-assertion.ts";
-import { type AccountablePorts, type SignReason, signAccountably } from "./sign.ts";
+import type { AccountablePorts } from "./ports.ts";
+import { type SignReason, signAccountably } from "./sign.ts";
 
 /** One assertion that somebody with a grant asked for, or a canary of our own. */
 export interface SignOrder {

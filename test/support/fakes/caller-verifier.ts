@@ -1,4 +1,5 @@
-import type { Caller, CallerVerifier } from "../../../src/domain/issuing/caller.ts";
+import type { CallerVerifier } from "../../../src/domain/issuing/ports.ts";
+import type { Caller } from "../../../src/domain/policy/access-policy.ts";
 import { refuse } from "../../../src/domain/shared/result.ts";
 import * as ids from "../fixtures/ids.ts";
 

@@ -1,4 +1,5 @@
-import type { CredentialState, CredentialStore } from "../../../src/domain/credentials/credential-state.ts";
+import type { CredentialState } from "../../../src/domain/credentials/credential-state.ts";
+import type { CredentialStore } from "../../../src/domain/credentials/ports.ts";
 import type { Guid } from "../../../src/domain/shared/guid.ts";
 
 /** Storage of what became of certificates: in memory, and down while `failure` is set. */

@@ -1,6 +1,7 @@
 import { Fault } from "../../../src/domain/shared/fault.ts";
 import type { Guid } from "../../../src/domain/shared/guid.ts";
-import type { Ledger, SignIntent, SignOutcome } from "../../../src/domain/signing/ledger.ts";
+import type { SignIntent, SignOutcome } from "../../../src/domain/signing/ledger.ts";
+import type { Ledger } from "../../../src/domain/signing/ports.ts";
 
 /** The ledger in memory. */
 export interface FakeLedger extends Ledger {

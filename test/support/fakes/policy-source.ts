@@ -1,5 +1,6 @@
 import type { AccessPolicy } from "../../../src/domain/policy/access-policy.ts";
-import type { PolicyReading, PolicySource } from "../../../src/domain/policy/current-policy.ts";
+import type { PolicyReading, PolicySource } from "../../../src/domain/policy/ports.ts";
+
 import type { PolicyProblem } from "../../../src/domain/policy/problem.ts";
 
 /** Where the policy lies. */

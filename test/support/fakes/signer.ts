@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { signatureAlgorithms, signDigest } from "../../../local/emulators/key-vault/rsa-digest-signature.ts";
-import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../../src/domain/signing/sign.ts";
+import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../../src/domain/signing/ports.ts";
 import { registered } from "../fixtures/certificates.ts";
 
 type SignInput = Parameters<VaultSigner["sign"]>[0];

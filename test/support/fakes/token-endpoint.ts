@@ -1,21 +1,26 @@
-import type { EntraAnswer, TokenEndpoint } from "../../../src/domain/issuing/ports.ts";
+import type { EntraAnswer } from "../../../src/domain/issuing/entra-errors.ts";
+import { type EntraRejection, type RejectionFacts, readRejection } from "../../../src/domain/issuing/entra-errors.ts";
+import type { TokenEndpoint } from "../../../src/domain/issuing/ports.ts";
 
+/** Entra's "no" as it is sent. */
+type Rejected = RejectionFacts & { rejection: EntraRejection };
+type Scripted = EntraAnswer | Rejected | Error;
 type TokenInput = Parameters<TokenEndpoint["requestToken"]>[0];
 
 /** Entra's token endpoint: issues a new token to everybody, unless it is told to say no or nothing. */
 export interface FakeTokenEndpoint extends TokenEndpoint {
   readonly calls: TokenInput[];
   /** What the next calls answer, one each; an Error is thrown. Then it issues again. */
-  readonly next: (EntraAnswer | Error)[];
+  readonly next: Scripted[];
   /** What every call answers while set; an Error is thrown. */
-  always: EntraAnswer | Error | undefined;
+  always: Scripted | undefined;
   expiresInSeconds: number;
   readonly issued: string[];
 }
 
 export function createFakeTokenEndpoint(journal: string[] = []): FakeTokenEndpoint {
   const calls: TokenInput[] = [];
-  const next: (EntraAnswer | Error)[] = [];
+  const next: Scripted[] = [];
   const issued: string[] = [];
   return {
     calls,
@@ -28,6 +33,10 @@ export function createFakeTokenEndpoint(journal: string[] = []): FakeTokenEndpoi
       journal.push("post");
       const answer = next.shift() ?? this.always;
       if (answer instanceof Error) throw answer;
+      if (answer && "rejection" in answer) {
+        const { rejection, ...facts } = answer;
+        return readRejection(rejection, facts);
+      }
       if (answer) return answer;
       const accessToken = `eyJ0eXAiOiJKV1QifQ.access-token-${issued.length + 1}.secret`;
       issued.push(accessToken);
@@ -40,7 +49,7 @@ export function createFakeTokenEndpoint(journal: string[] = []): FakeTokenEndpoi
 export function rejection(
   errorCodes: readonly number[],
   more: { status?: number; error?: string; retryAfterSeconds?: number; serverTimeMs?: number } = {},
-): EntraAnswer {
+): Rejected {
   const { status = 400, error = "invalid_request", ...rest } = more;
-  return { issued: false, rejection: { status, error, errorCodes }, requestId: "entra-request", ...rest };
+  return { rejection: { status, error, errorCodes }, requestId: "entra-request", ...rest };
 }

@@ -6,8 +6,8 @@ import { type Check, type CheckResult, green, grey, red, runChecks } from "../..
 import { doctorChecks, doctorReport } from "../../../src/cli/doctor/command.ts";
 import { kindOfAddress } from "../../../src/cli/doctor/network.ts";
 import type { DoctorPorts, Probe } from "../../../src/cli/doctor/ports.ts";
-import type { AuditStore } from "../../../src/domain/audit/ports.ts";
-import { VaultLogUnavailable } from "../../../src/domain/audit/vault-log-reader-port.ts";
+import { type AuditStore, VaultLogUnavailable } from "../../../src/domain/audit/ports.ts";
+
 import { ApplicationDirectoryError } from "../../../src/domain/credentials/ports.ts";
 import { clouds } from "../../../src/domain/shared/cloud.ts";
 import { refuse } from "../../../src/domain/shared/result.ts";

@@ -1,8 +1,10 @@
 /** The error table, row by row: exhaustive by type, so a new reason or fault does not compile without its row. */
+
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import type { GrantRefusal, Refusal } from "../../../src/domain/issuing/refusal.ts";
+import type { Refusal } from "../../../src/domain/issuing/refusal.ts";
+import type { GrantRefusal } from "../../../src/domain/policy/access-policy.ts";
 import { Fault, type FaultCode, type FaultDetail } from "../../../src/domain/shared/fault.ts";
 import { faultResponse, refusalResponse } from "../../../src/http/oauth-response.ts";
 import { answerFrom } from "../../support/fixtures/http.ts";

@@ -33,7 +33,13 @@ function rotation(change: (policy: PolicyDocument) => void = () => {}) {
     [...world.policy.clients.values()].map((client) => [client.clientId, registeredOf(client.certificates)]),
   );
   const credentialsOf = async (id: Guid) => found.get(id) ?? assert.fail("no such application");
-  const ports: CheckPorts = { ...world.context, store: world.credentialStore, directory: { credentialsOf } };
+  const ports: CheckPorts = {
+    ...world.context,
+    store: world.credentialStore,
+    directory: { credentialsOf },
+    record: world.record,
+    credentials: world.credentials,
+  };
   const run = async () => {
     world.events.length = 0;
     await checkCredentials(await world.context.currentPolicy.at(world.clock.now()), ports);
@@ -264,7 +270,7 @@ describe("a disabled key version is a kill switch", () => {
     assert.ok(record);
     world.credentialStore.states.set(clientId, [{ ...record, disabledAtMs: 1 }]);
     assert.equal((await issueToken(validRequest(), world.context)).ok, true);
-    await world.context.credentials.reload();
+    await world.credentials.reload();
     world.signer.failure = disabled;
     await assert.rejects(issueToken(validRequest(), world.context), Fault);
   });

@@ -5,9 +5,9 @@ import fc from "fast-check";
 import { generateSigningKey } from "../../../../local/emulators/entra/signing-key.ts";
 import { acceptDiscovery } from "../../../../src/domain/metadata/accept-discovery.ts";
 import { acceptJwks } from "../../../../src/domain/metadata/accept-jwks.ts";
-import type { MetadataSource } from "../../../../src/domain/metadata/source.ts";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
 import { parseGuid } from "../../../../src/domain/shared/guid.ts";
+import type { MetadataSource } from "../../../../src/domain/shared/metadata-source.ts";
 
 const tenant = parseGuid("40000000-0000-4000-8000-000000000001");
 assert.ok(tenant);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import type { Caller } from "../../../../src/domain/issuing/caller.ts";
+import type { Caller } from "../../../../src/domain/policy/access-policy.ts";
 import { type Ask, authorize } from "../../../../src/domain/policy/access-policy.ts";
 import type { GrantDocument } from "../../../../src/domain/policy/document.ts";
 import * as ids from "../../../support/fixtures/ids.ts";

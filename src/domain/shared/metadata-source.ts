@@ -1,5 +1,5 @@
-import type { Cloud } from "../shared/cloud.ts";
-import { type Guid, parseGuid } from "../shared/guid.ts";
+import type { Cloud } from "./cloud.ts";
+import { type Guid, parseGuid } from "./guid.ts";
 
 /** Endpoints that speak for every tenant: their documents hold the literal `{tenantid}`. */
 export const multiTenants = ["common", "organizations", "consumers"] as const;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { classifyEntraError, type EntraErrorClass } from "../../../../src/domain/issuing/aadsts.ts";
+import { classifyEntraError, type EntraErrorClass } from "../../../../src/domain/issuing/entra-errors.ts";
 import { holds } from "../../../support/fixtures/property.ts";
 
 /** Numbers as documented under "Microsoft Entra authentication and authorization error codes". */

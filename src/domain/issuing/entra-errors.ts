@@ -1,3 +1,5 @@
+import { Fault } from "../shared/fault.ts";
+
 /**
  * Entra's error numbers, by what they mean for us. Classified by the numbers in `error_codes`, never by text: the
  * documentation warns that texts and numbers change, so an unknown number is treated by HTTP status and OAuth error.
@@ -56,4 +58,40 @@ export function classifyEntraError({ status, error, errorCodes }: EntraRejection
   if (error === "invalid_client") return "credential_rejected";
   if (error === "temporarily_unavailable") return "unavailable";
   return "unexpected";
+}
+
+/** What Entra answered: a token, or a "no" that says something. */
+export type EntraAnswer =
+  | { issued: true; accessToken: string; expiresInSeconds: number; requestId?: string }
+  | {
+      issued: false;
+      kind: Exclude<EntraErrorClass, "throttled" | "unavailable">;
+      /** AADSTS numbers, as sent. */
+      codes: readonly number[];
+      requestId?: string;
+      /** The `Date` of the answer, milliseconds since 1970: shows how far our clock is off. */
+      serverTimeMs?: number;
+    };
+
+/** What else an answer that says no tells. */
+export interface RejectionFacts {
+  /** Entra's own request id. */
+  requestId?: string;
+  /** Seconds, as Entra asked for. */
+  retryAfterSeconds?: number;
+  /** The `Date` of the answer, milliseconds since 1970: shows how far our clock is off. */
+  serverTimeMs?: number;
+}
+
+/**
+ * The one place where a "no" of Entra gets its meaning. What may pass by itself is no answer but a fault.
+ * @throws Fault `token_endpoint_throttled` or `token_endpoint_unavailable`
+ */
+export function readRejection(rejection: EntraRejection, { retryAfterSeconds, ...facts }: RejectionFacts): EntraAnswer {
+  const codes = rejection.errorCodes;
+  const kind = classifyEntraError(rejection);
+  if (kind === "throttled" || kind === "unavailable") {
+    throw new Fault(`token_endpoint_${kind}`, { codes, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) });
+  }
+  return { issued: false, kind, codes, ...facts };
 }

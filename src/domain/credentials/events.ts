@@ -1,0 +1,25 @@
+import type { Guid } from "../shared/guid.ts";
+import type { CertificateRecord } from "./credential-state.ts";
+import type { CertificateFacts } from "./describe-certificate.ts";
+import type { DriftFinding } from "./drift.ts";
+import type { ExpiryWarning } from "./expiry.ts";
+
+/** Of the certificates that clients sign with, and of what else Entra would let in as them. */
+export type CredentialEvent =
+  | ({ event: "credential_promoted"; clientId: Guid } & CertificateFacts)
+  | ({ event: "credential_retired"; clientId: Guid } & CertificateFacts)
+  | ({ event: "credential_disabled"; clientId: Guid } & CertificateFacts)
+  | ({ event: "credential_enabled"; clientId: Guid } & CertificateFacts)
+  | ({
+      event: "credential_canary_failed";
+      clientId: Guid;
+      state: CertificateRecord["state"];
+      reason: string;
+      codes?: readonly number[];
+    } & CertificateFacts)
+  /** The certificate that was refused; `to` is the thumbprint of the one that was accepted. */
+  | ({ event: "credential_fallback"; clientId: Guid; to: string; codes: readonly number[] } & CertificateFacts)
+  | ({ event: "credential_expiring"; clientId?: Guid } & ExpiryWarning & CertificateFacts)
+  | ({ event: "credential_drift"; clientId: Guid; client: string } & DriftFinding)
+  | { event: "credentials_checked"; clients: number; canaries: number; durationMs: number }
+  | { event: "credentials_check_failed"; clientId?: Guid; because: string };
