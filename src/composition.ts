@@ -20,7 +20,7 @@ import { createLineWriter } from "./adapters/telemetry/line-writer.ts";
 import { createTelemetry } from "./adapters/telemetry/telemetry.ts";
 import { createMetadataTransport } from "./adapters/tls/metadata-transport.ts";
 import { signXml, verifyFederationMetadata } from "./adapters/xml/on-first-use.ts";
-import { ConfigurationError, readConfig } from "./config.ts";
+import { type Config, configureExporter, readConfig } from "./config.ts";
 import type { SignAuditPorts } from "./domain/audit/ports.ts";
 import { signAuditRun } from "./domain/audit/run.ts";
 import { type CheckPorts, checkCredentials } from "./domain/credentials/check-credentials.ts";
@@ -36,134 +36,138 @@ import { keyNamesOf } from "./domain/policy/access-policy.ts";
 import { createCurrentPolicy } from "./domain/policy/current-policy.ts";
 import type { StartDeadline } from "./domain/shared/retry.ts";
 
-/** The whole app on one screen: settings -> adapters -> what the functions use. Throws at load if anything is bad. */
-const config = readConfig();
-const { cloud, homeTenantId, instance } = config;
-const clock = Date.now;
-const random = Math.random;
-const startDeadline: StartDeadline = (withinMs) => ({
-  atMs: clock() + withinMs,
-  signal: AbortSignal.timeout(withinMs),
-});
-const monitoringIdentity = new ManagedIdentityCredential({ clientId: config.monitoringIdentityClientId });
-const telemetry = createTelemetry({
-  connectionString: config.applicationInsightsConnectionString,
-  credential: monitoringIdentity,
-  clock,
-  instance,
-});
-const lines = createLineWriter(process.stdout);
-process.once("exit", lines.flush);
-const log = createEventLog(clock, lines.write);
-const record: RecordEvent = (event) => {
-  log(event);
-  telemetry.record(event);
-};
-const { tracer } = telemetry;
-
-const signingIdentity = new ManagedIdentityCredential({ clientId: config.signingIdentityClientId });
-const storageIdentity = new ManagedIdentityCredential({ clientId: config.storageIdentityClientId });
-const { sign } = createKeyVaultSigner(signingIdentity);
-const signer = { sign: tracer.call("Key Vault sign", sign) };
-const tableLedger = createTableLedger(config.ledgerTableUrl, storageIdentity, record);
-const ledger = { ...tableLedger, recordIntent: tracer.call("ledger intent", tableLedger.recordIntent) };
-const { requestToken } = createEntraTokenEndpoint(cloud);
-const tokenEndpoint = { requestToken: tracer.call("Entra token", requestToken) };
-
-const metadata = createMetadataKeeper(homeTenantId, {
-  cloud,
-  transport: createMetadataTransport(cloud, config.metadataRootsFile, clock()),
-  store: createMetadataStore(config.metadataContainerUrl, storageIdentity),
-  verifyFederationMetadata,
-  derive: createIdpPublisher({ verifyFederationMetadata, signXml, signer, ledger, clock, startDeadline, instance }),
-  clock,
-  random,
-  sleep: (ms) => sleep(ms),
-  record,
-});
-
-const tokenCache = createTokenCache(config.tokenCache);
-const failureCache = createFailureCache(config.tokenCache.maxTokens);
-const readPolicyText =
-  "file" in config.policy ? policyFile(config.policy.file) : policyBlob(config.policy.blobUrl, storageIdentity);
-const policySource = createPolicySource(readPolicyText, { cloud, homeTenantId });
-const credentialStore = createTableCredentialStore(config.auditTableUrl, storageIdentity);
-const credentials = createCurrentCredentials(credentialStore, record);
-const currentPolicy = createCurrentPolicy(
-  {
-    // What became of the certificates is as old as the policy that lists them, at most.
-    async read(etag) {
-      const [reading] = await Promise.all([policySource.read(etag), credentials.reload()]);
-      return reading;
-    },
-  },
-  record,
-  (policy) => {
-    tokenCache.retain((clientId, tenantId) =>
-      Boolean(policy.clients.get(clientId)?.isActive && policy.tenants.get(tenantId)?.isActive),
-    );
-    failureCache.clear();
-    metadata.apply({ sources: policy.metadata, publisher: policy.publisher });
-  },
-);
-
-const issuing: IssuingContext = {
-  cloud,
-  instance,
-  callerVerifier: createCallerVerifier({ ...config, role: config.callerRole }, metadata.home),
-  currentPolicy,
-  tokenCache,
-  failureCache,
-  budget: createMintBudget(config.mints),
-  flights: new Map(),
-  signer,
-  tokenEndpoint,
-  federatedIdentity: createFederatedIdentity(cloud),
-  credentials,
-  ledger,
-  clock,
-  sleep: (ms, signal) => sleep(ms, undefined, { signal }),
-  random,
-  startDeadline,
-  record,
-};
-
-const signAudit: SignAuditPorts = {
-  vaultLog: createVaultLogReader({
-    cloud,
-    workspaceId: config.logWorkspaceId,
+/**
+ * The whole app on one screen: settings -> adapters -> what the functions use.
+ * @throws ConfigurationError with everything that is wrong with the settings
+ */
+export async function compose(config: Config = readConfig()) {
+  const { cloud, homeTenantId, instance } = config;
+  const clock = Date.now;
+  const random = Math.random;
+  const startDeadline: StartDeadline = (withinMs) => ({
+    atMs: clock() + withinMs,
+    signal: AbortSignal.timeout(withinMs),
+  });
+  const monitoringIdentity = new ManagedIdentityCredential({ clientId: config.monitoringIdentityClientId });
+  configureExporter();
+  const telemetry = createTelemetry({
+    connectionString: config.applicationInsightsConnectionString,
     credential: monitoringIdentity,
-    ...(config.vaultResourceId === undefined ? {} : { vaultResourceId: config.vaultResourceId }),
-  }),
-  ledger: createTableLedgerReader(config.ledgerTableUrl, storageIdentity),
-  retention: createTableLedgerRetention(config.ledgerTableUrl, storageIdentity),
-  ledgerKeptMs: config.ledgerRetentionDays * 86_400_000,
-  store: createTableAuditStore(config.auditTableUrl, storageIdentity),
-  signingObjectId: config.signingIdentityObjectId,
-  keyNames: () => currentPolicy.at(clock()).then(keyNamesOf, () => []),
-  record,
-};
+    clock,
+    instance,
+  });
+  const lines = createLineWriter(process.stdout);
+  process.once("exit", lines.flush);
+  const log = createEventLog(clock, lines.write);
+  const record: RecordEvent = (event) => {
+    log(event);
+    telemetry.record(event);
+  };
+  const { tracer } = telemetry;
 
-const directory = createApplicationDirectory(cloud, monitoringIdentity);
-const check: CheckPorts = { ...issuing, credentials, store: credentialStore, directory, record };
+  const signingIdentity = new ManagedIdentityCredential({ clientId: config.signingIdentityClientId });
+  const storageIdentity = new ManagedIdentityCredential({ clientId: config.storageIdentityClientId });
+  const { sign } = createKeyVaultSigner(signingIdentity);
+  const signer = { sign: tracer.call("Key Vault sign", sign) };
+  const tableLedger = createTableLedger(config.ledgerTableUrl, storageIdentity, record);
+  const ledger = { ...tableLedger, recordIntent: tracer.call("ledger intent", tableLedger.recordIntent) };
+  const { requestToken } = createEntraTokenEndpoint(cloud);
+  const tokenEndpoint = { requestToken: tracer.call("Entra token", requestToken) };
 
-// A policy that is broken stops the start; one that cannot be read now does not, since it may be readable in a moment.
-const problems = await currentPolicy.load(clock());
-if (problems.length > 0) throw new ConfigurationError(problems.map(({ path, rule }) => `policy ${path} ${rule}`));
+  const metadata = createMetadataKeeper(homeTenantId, {
+    cloud,
+    transport: createMetadataTransport(cloud, config.metadataRootsFile, clock()),
+    store: createMetadataStore(config.metadataContainerUrl, storageIdentity),
+    verifyFederationMetadata,
+    derive: createIdpPublisher({ verifyFederationMetadata, signXml, signer, ledger, clock, startDeadline, instance }),
+    clock,
+    random,
+    sleep: (ms) => sleep(ms),
+    record,
+  });
 
-export const keyhold = {
-  issuing,
-  discovery: { publicUrl: config.publicUrl, cloud, clock },
-  metadata: { find: metadata.find, clock },
-  refreshMetadata: metadata.refreshAll,
-  recordSignRate: () => signAuditRun(clock(), signAudit),
-  checkCredentials: async () => checkCredentials(await currentPolicy.at(clock()), check),
-  readiness: { callerKeys: metadata.home, currentPolicy, clock },
-  traceInvocation: tracer.invocation,
-  /** Before the process ends: every outcome is written, and every event sent. */
-  drain: async () => {
-    // Events twice: if the ledger does not take its outcomes in time, the platform may not wait for what comes after.
-    await Promise.all([ledger.drain(), telemetry.flush()]);
-    await telemetry.flush();
-  },
-};
+  const tokenCache = createTokenCache(config.tokenCache);
+  const failureCache = createFailureCache(config.tokenCache.maxTokens);
+  const readPolicyText =
+    "file" in config.policy ? policyFile(config.policy.file) : policyBlob(config.policy.blobUrl, storageIdentity);
+  const policySource = createPolicySource(readPolicyText, { cloud, homeTenantId });
+  const credentialStore = createTableCredentialStore(config.auditTableUrl, storageIdentity);
+  const credentials = createCurrentCredentials(credentialStore, record);
+  const currentPolicy = createCurrentPolicy(
+    {
+      // What became of the certificates is as old as the policy that lists them, at most.
+      async read(etag) {
+        const [reading] = await Promise.all([policySource.read(etag), credentials.reload()]);
+        return reading;
+      },
+    },
+    record,
+    (policy) => {
+      tokenCache.retain((clientId, tenantId) =>
+        Boolean(policy.clients.get(clientId)?.isActive && policy.tenants.get(tenantId)?.isActive),
+      );
+      failureCache.clear();
+      metadata.apply({ sources: policy.metadata, publisher: policy.publisher });
+    },
+  );
+
+  const issuing: IssuingContext = {
+    cloud,
+    instance,
+    callerVerifier: createCallerVerifier({ ...config, role: config.callerRole }, metadata.home),
+    currentPolicy,
+    tokenCache,
+    failureCache,
+    budget: createMintBudget(config.mints),
+    flights: new Map(),
+    signer,
+    tokenEndpoint,
+    federatedIdentity: createFederatedIdentity(cloud),
+    credentials,
+    ledger,
+    clock,
+    sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+    random,
+    startDeadline,
+    record,
+  };
+
+  const signAudit: SignAuditPorts = {
+    vaultLog: createVaultLogReader({
+      cloud,
+      workspaceId: config.logWorkspaceId,
+      credential: monitoringIdentity,
+      ...(config.vaultResourceId === undefined ? {} : { vaultResourceId: config.vaultResourceId }),
+    }),
+    ledger: createTableLedgerReader(config.ledgerTableUrl, storageIdentity),
+    retention: createTableLedgerRetention(config.ledgerTableUrl, storageIdentity),
+    ledgerKeptMs: config.ledgerRetentionDays * 86_400_000,
+    store: createTableAuditStore(config.auditTableUrl, storageIdentity),
+    signingObjectId: config.signingIdentityObjectId,
+    keyNames: () => currentPolicy.at(clock()).then(keyNamesOf, () => []),
+    record,
+  };
+
+  const directory = createApplicationDirectory(cloud, monitoringIdentity);
+  const check: CheckPorts = { ...issuing, credentials, store: credentialStore, directory, record };
+
+  // A policy that is broken or cannot be read now may be mended in a moment: until then nothing is issued.
+  await currentPolicy.load(clock());
+
+  return {
+    issuing,
+    discovery: { publicUrl: config.publicUrl, cloud, clock },
+    metadata: { find: metadata.find, clock },
+    refreshMetadata: metadata.refreshAll,
+    recordSignRate: () => signAuditRun(clock(), signAudit),
+    checkCredentials: async () => checkCredentials(await currentPolicy.at(clock()), check),
+    readiness: { callerKeys: metadata.home, currentPolicy, clock },
+    traceInvocation: tracer.invocation,
+    /** Before the process ends: every outcome is written, and every event sent. */
+    drain: async () => {
+      // Events twice: if the ledger does not take its outcomes in time, the platform may not wait for what comes after.
+      await Promise.all([ledger.drain(), telemetry.flush()]);
+      await telemetry.flush();
+    },
+  };
+}

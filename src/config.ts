@@ -51,9 +51,7 @@ export class ConfigurationError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(
-      `Keyhold does not start, its configuration is not valid:\n${problems.map((text) => `  - ${text}`).join("\n")}`,
-    );
+    super(`the configuration is not valid: ${problems.join("; ")}`);
     this.problems = problems;
   }
 }
@@ -142,6 +140,15 @@ export function readConfig(env: Environment = process.env): Config {
   }
   if (problems.length > 0) throw new ConfigurationError(problems);
   return Object.freeze(config);
+}
+
+/**
+ * Written, not read; the exporter has no option for these: no usage data about itself, no envelope that repeats the
+ * resource.
+ */
+export function configureExporter(env: Record<string, string | undefined> = process.env): void {
+  env.APPLICATION_INSIGHTS_NO_STATSBEAT = "true";
+  env.APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED = "true";
 }
 
 function createReader(env: Environment, problems: string[]) {

@@ -1,23 +1,20 @@
-/** The entry that package.json `main` names, bundled to dist/index.js: every function file, in this order. */
+/** The entry that package.json `main` names, bundled to dist/index.js. */
 import { app } from "@azure/functions";
-import { keyhold } from "./composition.ts";
-import "./functions/token.ts";
-import "./functions/assertion.ts";
-import "./functions/openid-configuration.ts";
-import "./functions/keys.ts";
-import "./functions/federation-metadata.ts";
-import "./functions/idp-metadata.ts";
-import "./functions/refresh-metadata.ts";
-import "./functions/record-sign-rate.ts";
-import "./functions/check-credentials.ts";
-import "./functions/health-live.ts";
-import "./functions/health-ready.ts";
+import { compose } from "./composition.ts";
+import { type NotConfigured, register } from "./functions.ts";
 
-app.hook.preInvocation((hook) => {
-  const { functionName: name, invocationId: correlationId, traceContext } = hook.invocationContext;
-  const { traceParent } = traceContext ?? {};
-  const handler = hook.functionHandler;
-  hook.functionHandler = (...args) =>
-    keyhold.traceInvocation({ name, correlationId, ...(traceParent && { traceParent }) }, () => handler(...args));
-});
-app.hook.appTerminate(() => keyhold.drain());
+/**
+ * The platform shows only the first line of what a failing load says and then answers 404 to everything, so a load never
+ * fails: one line with the word "error" names all problems, and the routes answer 503.
+ */
+function reportProblems(error: unknown): NotConfigured {
+  const problems = hasProblems(error) ? error.problems : [error instanceof Error ? error.name : "unknown"];
+  console.error(JSON.stringify({ time: new Date().toISOString(), level: "error", event: "not_configured", problems }));
+  return { problems };
+}
+
+function hasProblems(error: unknown): error is { problems: readonly string[] } {
+  return typeof error === "object" && error !== null && "problems" in error && Array.isArray(error.problems);
+}
+
+register(app, await compose().catch(reportProblems));

@@ -1,5 +1,6 @@
 /** The process behind `runAuditAsOf`: the composed app, and one run of its audit. */
-import { keyhold } from "../../src/composition.ts";
+import { compose } from "../../src/composition.ts";
 
+const keyhold = await compose();
 await keyhold.recordSignRate();
 process.exit();

@@ -29,7 +29,22 @@ export function readyHandler({ callerKeys, currentPolicy, clock }: ReadinessOpti
     ]);
     const isReady = hasKeys && hasPolicy;
     const checks = { caller_keys: hasKeys ? "ok" : "missing", policy: hasPolicy ? "ok" : "missing" };
-    const jsonBody = { status: isReady ? "ready" : "not ready", checks };
+    const problems = currentPolicy.rejectedProblems();
+    const jsonBody = { status: isReady ? "ready" : "not ready", checks, ...(problems > 0 && { problems }) };
     return { status: isReady ? 200 : 503, jsonBody, headers: noStore };
   };
+}
+
+/**
+ * Every route but `/health/live` where the settings are not valid: 503 and how many problems there are. What they are
+ * stands in the log, for operators.
+ */
+export function notConfiguredHandler(problems: number): HttpHandler {
+  const jsonBody = {
+    status: "not ready",
+    error: "temporarily_unavailable",
+    error_description: `Keyhold: not configured, ${problems} problem${problems === 1 ? "" : "s"}. Its operators find them in the log`,
+    problems,
+  };
+  return async () => ({ status: 503, jsonBody, headers: { ...noStore, "retry-after": "1" } });
 }

@@ -1,4 +1,3 @@
-import { env } from "node:process";
 import type { TokenCredential } from "@azure/identity";
 import { type AzureMonitorExporterOptions, AzureMonitorMetricExporter } from "@azure/monitor-opentelemetry-exporter";
 import { resourceFromAttributes } from "@opentelemetry/resources";
@@ -40,10 +39,6 @@ export interface Pipeline {
 const eventNameAttribute = "microsoft.custom_event.name";
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-  // Written, not read; the exporter has no option for these: no usage data about itself, no envelope that repeats the
-  // resource with every metric.
-  env.APPLICATION_INSIGHTS_NO_STATSBEAT = "true";
-  env.APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED = "true";
   const exporterOptions: AzureMonitorExporterOptions = {
     connectionString: options.connectionString,
     ...(options.credential && { credential: options.credential }),

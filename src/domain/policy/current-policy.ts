@@ -2,14 +2,15 @@ import { Fault } from "../shared/fault.ts";
 import type { AccessPolicy } from "./access-policy.ts";
 import type { PolicyEvent } from "./events.ts";
 import type { PolicyReading, PolicySource } from "./ports.ts";
-import type { PolicyProblem } from "./problem.ts";
 
 /** The policy in force, re-read while requests come. */
 export interface CurrentPolicy {
   /** Throws `policy_unavailable` where there is none, or none that was re-read within the last hour. */
   at(nowMs: number): Promise<AccessPolicy>;
-  /** First reading. Returns the problems of a bad policy: the caller refuses to start. Unreadable is not bad. */
-  load(nowMs: number): Promise<readonly PolicyProblem[]>;
+  /** First reading. One that is bad or cannot be read is an event, and is read again when requests come. */
+  load(nowMs: number): Promise<void>;
+  /** Problems of the last reading; 0 where it was accepted. For the readiness probe. */
+  rejectedProblems(): number;
   /** Milliseconds since the last reading; undefined before the first. For the readiness probe. */
   ageMs(nowMs: number): number | undefined;
 }
@@ -35,11 +36,12 @@ export function createCurrentPolicy(
   let readAtMs: number | undefined;
   let triedAtMs = Number.NEGATIVE_INFINITY;
   let failedAtMs = Number.NEGATIVE_INFINITY;
-  let reading: Promise<readonly PolicyProblem[]> | undefined;
+  let reading: Promise<void> | undefined;
+  let problems = 0;
 
   const ageMs = (nowMs: number) => (readAtMs === undefined ? undefined : nowMs - readAtMs);
 
-  async function read(nowMs: number): Promise<readonly PolicyProblem[]> {
+  async function read(nowMs: number): Promise<void> {
     triedAtMs = nowMs;
     let result: PolicyReading;
     try {
@@ -49,22 +51,23 @@ export function createCurrentPolicy(
       const age = ageMs(nowMs);
       const ageSeconds = age === undefined ? undefined : Math.round(age / 1000);
       record({ event: "policy_not_readable", ageSeconds, because: error instanceof Error ? error.name : "unknown" });
-      return [];
+      return;
     }
     readAtMs = nowMs;
-    if (!result.changed) return [];
+    if (!result.changed) return;
     etag = result.etag;
     if ("problems" in result) {
+      problems = result.problems.length;
       record({ event: "policy_rejected", etag, problems: result.problems });
-      return result.problems;
+      return;
     }
+    problems = 0;
     policy = result.policy;
     record({ event: "policy_applied", etag, grants: policy.grants.size });
     onApplied(policy);
-    return [];
   }
 
-  function readOnce(nowMs: number): Promise<readonly PolicyProblem[]> {
+  function readOnce(nowMs: number): Promise<void> {
     reading ??= read(nowMs).finally(() => {
       reading = undefined;
     });
@@ -73,16 +76,19 @@ export function createCurrentPolicy(
 
   return {
     load: readOnce,
+    rejectedProblems: () => problems,
     ageMs,
     async at(nowMs) {
       const age = ageMs(nowMs) ?? Number.POSITIVE_INFINITY;
-      const isDue = age >= freshMs && nowMs - triedAtMs >= retryMs;
+      // Where nothing is in force yet, a repaired policy should not wait for its turn.
+      const mustWait = policy === undefined || age >= waitMs;
+      const isDue = (policy === undefined || age >= freshMs) && nowMs - triedAtMs >= retryMs;
       // While storage is known to be down, waiting for it would tell nothing: requests go on, tries go on beside them.
       const isDown = failedAtMs > (readAtMs ?? Number.NEGATIVE_INFINITY);
       const isKnownDown = policy !== undefined && isDown && (reading !== undefined || nowMs - failedAtMs < 2 * retryMs);
-      if (isDue || (reading && age >= waitMs)) {
+      if (isDue || (reading && mustWait)) {
         const done = readOnce(nowMs);
-        if (age >= waitMs && !isKnownDown) await done;
+        if (mustWait && !isKnownDown) await done;
       }
       const ageNow = ageMs(nowMs) ?? Number.POSITIVE_INFINITY;
       if (!policy || ageNow >= maxPolicyAgeMs) throw new Fault("policy_unavailable");

@@ -1,4 +1,5 @@
 import { createTelemetry, type Tuning } from "../../../../src/adapters/telemetry/telemetry.ts";
+import { configureExporter } from "../../../../src/config.ts";
 import type { KeyholdEvent } from "../../../../src/domain/events.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 import { clientId, contosoId, graphScope } from "../../../support/fixtures/ids.ts";
@@ -115,6 +116,7 @@ export function createIngestion(answer: (attempt: number) => number | Promise<nu
 
 export function openTelemetry(ingestion: ReturnType<typeof createIngestion>, tuning: Partial<Tuning> = {}) {
   const preset = { loadAfterMs: 1, sendAfterMs: 1, retryDelaysMs: [1, 1], httpClient: ingestion.httpClient };
+  configureExporter();
   return createTelemetry({
     ...{ connectionString, clock: () => startMs, instance: "instance-1" },
     tuning: { ...preset, flushWithinMs: 20_000, ...tuning },

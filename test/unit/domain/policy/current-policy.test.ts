@@ -102,18 +102,21 @@ describe("the current policy", () => {
     assert.equal(await at(10_850), two);
   });
 
-  test("a broken first policy gives nothing, and the start is told its problems", async () => {
-    const { at, current, source } = setUp(problems);
-    assert.deepEqual(await current.load(startMs), problems);
-    await assert.rejects(at(1), unavailable);
+  test("a broken first policy gives nothing, its problems are counted, and a repaired one is in force 5 s later", async () => {
+    const { at, current, source, events } = setUp(problems);
+    await current.load(startMs);
+    assert.deepEqual(events, [{ event: "policy_rejected", etag: "etag-1", problems }]);
+    assert.equal(current.rejectedProblems(), problems.length);
     source.put(one);
-    assert.equal(await at(50), one);
+    await assert.rejects(at(4), unavailable);
+    assert.equal(await at(5), one);
+    assert.equal(current.rejectedProblems(), 0);
   });
 
   test("one that cannot be read at the start does not stop it, and is tried again", async () => {
     const { at, current, source, events } = setUp();
     source.failure = Object.assign(new Error("https://account.blob.core.windows.net/x"), { name: "RestError" });
-    assert.deepEqual(await current.load(startMs), []);
+    await current.load(startMs);
     await assert.rejects(at(1), unavailable);
     assert.deepEqual(events, [{ event: "policy_not_readable", ageSeconds: undefined, because: "RestError" }]);
     source.failure = undefined;
