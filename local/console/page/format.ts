@@ -1,9 +1,15 @@
-/** Numbers and times as the page writes them: short, and in columns that line up. */
+/** Numbers, times and answers as the page writes them: short, and in columns that line up. */
+import type { RequestRow } from "../snapshot.ts";
 
 const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const moment = new Intl.DateTimeFormat("en-GB", {
-  ...{ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" },
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  timeZone: "UTC",
 });
 
 export const clock = (timeMs: number): string => time.format(timeMs);
@@ -24,3 +30,9 @@ export function resource(scope: string): string {
 }
 
 export const words = (name: string): string => name.replaceAll("_", " ").replaceAll("-", " ");
+
+/** How a request was answered, in one word: `cached`, `minted`, or its outcome where nothing was issued. */
+export function answerOf({ outcome, cached }: Pick<RequestRow, "outcome" | "cached">): string {
+  if (outcome === "issued") return cached ? "cached" : "minted";
+  return outcome;
+}

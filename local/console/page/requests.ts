@@ -2,7 +2,7 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 import type { Call, RequestRow } from "../snapshot.ts";
-import { clock, resource, words } from "./format.ts";
+import { answerOf, clock, resource, words } from "./format.ts";
 import { Sequence } from "./sequence.ts";
 
 const shown = 8;
@@ -68,11 +68,6 @@ function Row({ row, isChosen, onChoose }: RowProps) {
       <td class="number extra">${durationMs}</td>
     </tr>
   `;
-}
-
-export function answerOf({ outcome, cached }: RequestRow): string {
-  if (outcome === "issued") return cached ? "cached" : "minted";
-  return outcome;
 }
 
 function Answer({ row }: { row: RequestRow }) {

@@ -1,8 +1,7 @@
 /// <reference lib="dom" />
 import { html } from "htm/preact";
 import type { Call, RequestRow } from "../snapshot.ts";
-import { clock, resource, words } from "./format.ts";
-import { answerOf } from "./requests.ts";
+import { answerOf, clock, resource, words } from "./format.ts";
 
 /** Lanes from left to right; an arrow goes from the middle of one to the middle of another. */
 const lanes = ["Caller", "Keyhold", "Ledger", "Key Vault", "Entra"] as const;

@@ -4,7 +4,7 @@
  * triggers, nor does it keep the app apart from the host: both share one process.
  */
 import Module from "node:module";
-import { type HookCallback, type HookName, hookNames, logThroughHooks } from "./hooks.ts";
+import { type HookCallback, type Hooked, hookNames, logThroughHooks } from "./hooks.ts";
 import type {
   Binding,
   FunctionCallback,
@@ -22,11 +22,8 @@ export interface RegisteredFunction {
 }
 
 /** Everything an app has told the worker. */
-export interface App {
+export interface App extends Hooked {
   functions: Map<string, RegisteredFunction>;
-  hooks: Record<HookName, HookCallback[]>;
-  /** Shared by all hooks of the app. */
-  appHookData: Record<string, unknown>;
   /** Shared by the hooks around the app's life, not by those around an invocation. */
   appOnlyHookData: Record<string, unknown>;
   programmingModel: ProgrammingModel | undefined;

@@ -2,7 +2,6 @@
  * The hooks of an app: running them in the order of their registration, and the log hooks, which see every record on
  * its way to the output. A hook that throws stops what it hooks into, except a log hook.
  */
-import type { App } from "./core-api.ts";
 import { writeLog } from "./log.ts";
 import type { LogCategory, LogLevel } from "./rpc-types.ts";
 
@@ -10,7 +9,14 @@ export const hookNames = ["appStart", "appTerminate", "preInvocation", "postInvo
 export type HookName = (typeof hookNames)[number];
 export type HookCallback = (context: object) => unknown;
 
-export async function runHooks(app: App, name: HookName, context: object): Promise<void> {
+/** The hooks that an app has registered, and the data that they share. */
+export interface Hooked {
+  hooks: Record<HookName, HookCallback[]>;
+  /** Shared by all hooks of the app. */
+  appHookData: Record<string, unknown>;
+}
+
+export async function runHooks(app: Pick<Hooked, "hooks">, name: HookName, context: object): Promise<void> {
   for (const hook of app.hooks[name]) await hook(context);
 }
 
@@ -23,7 +29,12 @@ export interface LogRecord {
 }
 
 /** Writes a log record; hooks may first change what the app itself logged, never what the system logged. */
-export function logThroughHooks(app: App, record: LogRecord, hookData: object = {}, invocationContext?: unknown): void {
+export function logThroughHooks(
+  app: Hooked,
+  record: LogRecord,
+  hookData: object = {},
+  invocationContext?: unknown,
+): void {
   if (app.hooks.log.length > 0) {
     const { level, category, message } = record;
     const context = { level, category, message, hookData, appHookData: app.appHookData, invocationContext };

@@ -1,4 +1,5 @@
-import type { LedgerQuery, LedgerSearch } from "../../domain/audit/ledger-search.ts";
+import type { LedgerQuery, LedgerSearch, UnreadableRow } from "../../domain/audit/ledger-search.ts";
+import type { Result } from "../../domain/shared/result.ts";
 import type { LedgerEntry } from "../../domain/signing/ledger.ts";
 import type { Output } from "../output.ts";
 import { type LedgerFormat, noteUnreadable, reading, writeHead, writeRow } from "./list.ts";
@@ -21,10 +22,13 @@ export interface FollowPorts {
   pause: (ms: number) => Promise<boolean>;
 }
 
+/** Rows that were written, by id: the outcome that was shown, and the time of the row in milliseconds since 1970. */
+type Told = Map<string, { timeMs: number; outcome: string }>;
+
 /** `ledger --follow`: rows as they come to be known, each once with its outcome, and once before if that is late. */
 export async function followLedger(query: LedgerQuery, ports: FollowPorts): Promise<void> {
   const { ledger, nameOf, format, output, clock, pause } = ports;
-  const told = new Map<string, { timeMs: number; outcome: string }>();
+  const told: Told = new Map();
   writeHead(format, output);
   do {
     const nowMs = clock();
@@ -33,12 +37,7 @@ export async function followLedger(query: LedgerQuery, ports: FollowPorts): Prom
     const due: LedgerEntry[] = [];
     await reading(async () => {
       for await (const found of ledger.find({ ...query, fromMs, toMs: nowMs + 60_000 })) {
-        const key = found.ok ? found.value.intent.id : `${found.refusal.partition} ${found.refusal.rowKey}`;
-        const outcome = found.ok ? (found.value.outcome?.outcome ?? "open") : "unreadable";
-        if (told.get(key)?.outcome === outcome) continue;
-        const timeMs = found.ok ? found.value.intent.timeMs : nowMs;
-        if (outcome === "open" && nowMs - timeMs < openAfterMs) continue;
-        told.set(key, { timeMs, outcome });
+        if (!isNews(found, told, nowMs)) continue;
         if (found.ok) due.push(found.value);
         else noteUnreadable(found.refusal, output);
       }
@@ -46,4 +45,15 @@ export async function followLedger(query: LedgerQuery, ports: FollowPorts): Prom
     for (const entry of due) writeRow(flatten(entry, nameOf), format, output);
     for (const [key, { timeMs }] of told) if (timeMs < nowMs - 2 * lookBackMs) told.delete(key);
   } while (await pause(pauseMs));
+}
+
+/** Whether a row is due: its outcome has not been shown yet, or it has been open for too long. Notes it as shown. */
+function isNews(found: Result<LedgerEntry, UnreadableRow>, told: Told, nowMs: number): boolean {
+  const key = found.ok ? found.value.intent.id : `${found.refusal.partition} ${found.refusal.rowKey}`;
+  const outcome = found.ok ? (found.value.outcome?.outcome ?? "open") : "unreadable";
+  const timeMs = found.ok ? found.value.intent.timeMs : nowMs;
+  if (told.get(key)?.outcome === outcome) return false;
+  if (outcome === "open" && nowMs - timeMs < openAfterMs) return false;
+  told.set(key, { timeMs, outcome });
+  return true;
 }

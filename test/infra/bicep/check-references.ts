@@ -24,39 +24,59 @@ const builtIn = new Set(
 export function checkReferences(file: BicepFile, files: ReadonlyMap<string, BicepFile>): Finding[] {
   const findings: Finding[] = [];
   const report = (line: number, text: string) => findings.push({ file: file.path, line, text });
-  const declared = [...file.params, ...file.variables, ...symbols(file)];
-  const names = new Set(declared.map(({ name }) => name));
-  const used = new Set<string>();
+  checkDeclaredTwice(file, report);
+  checkUnused(file, checkIdentifiers(file, report), report);
+  for (const { name, line, described } of file.params) {
+    if (!described) report(line, `param ${name} has no description: put @description('...') before it`);
+  }
+  for (const module of file.modules) checkModule(file, module, files, report);
+  checkOutputUses(file, files, report);
+  checkLoadedFiles(file, report);
+  return findings;
+}
 
+type Report = (line: number, text: string) => void;
+
+function declarations(file: BicepFile): { name: string; line: number }[] {
+  return [...file.params, ...file.variables, ...symbols(file)];
+}
+
+function checkDeclaredTwice(file: BicepFile, report: Report): void {
+  const declared = declarations(file);
   for (const [index, { name, line }] of declared.entries()) {
     if (declared.findIndex((each) => each.name === name) < index) {
       report(line, `${name} is declared twice: rename or remove one`);
     }
   }
+}
+
+/** Returns the names that are used. */
+function checkIdentifiers(file: BicepFile, report: Report): ReadonlySet<string> {
+  const names = new Set(declarations(file).map(({ name }) => name));
+  const used = new Set<string>();
   for (const { name, line, isCall } of identifiers(file.root)) {
     if (isCall ? builtIn.has(name) || file.functions.includes(name) : names.has(name)) used.add(name);
     else if (builtIn.has(name)) used.add(name);
     else report(line, `${name} is not declared: correct the name${isCall ? " of the function" : ", or declare it"}`);
   }
+  return used;
+}
+
+function checkUnused(file: BicepFile, used: ReadonlySet<string>, report: Report): void {
   for (const { name, line } of [...file.params, ...file.variables]) {
     if (!used.has(name)) report(line, `${name} is not used: use or remove it`);
   }
   for (const { symbol, line, existing } of file.resources) {
     if (existing && !used.has(symbol)) report(line, `${symbol} is not used: use or remove it`);
   }
-  for (const { name, line, described } of file.params) {
-    if (!described) report(line, `param ${name} has no description: put @description('...') before it`);
-  }
-  for (const module of file.modules) checkModule(file, module, files, report);
-  checkOutputUses(file, files, report);
+}
+
+function checkLoadedFiles(file: BicepFile, report: Report): void {
   for (const match of file.code.matchAll(/\bload(?:Text|Json|Yaml)Content\('([^']+)'/g)) {
     const path = posix.join(dirname(file.path), match[1] ?? "");
     if (!existsSync(`${root}${path}`)) report(lineAt(file, match.index), `${path} does not exist: correct the path`);
   }
-  return findings;
 }
-
-type Report = (line: number, text: string) => void;
 
 function symbols(file: BicepFile): { name: string; line: number }[] {
   return [...file.resources, ...file.modules].map(({ symbol, line }) => ({ name: symbol, line }));

@@ -45,10 +45,10 @@ export function variants(by: string, of: Readonly<Record<string, Shape>>): Shape
 
 /** `where` names the place in words, from the resource down. */
 export function checkShape(value: Value, shape: Shape, where: string, file: string): Finding[] {
-  const wrong = (line: number, rest: string) => [{ file, line, text: `${where} ${rest}` }];
   if (value.kind === "either") return value.options.flatMap((option) => checkShape(option, shape, where, file));
   if (shape.kind === "any" || value.kind === "expression" || value.kind === "null") return [];
-  const must = (what: string) => wrong(value.line, `must be ${what}, but is ${show(value)}: correct it`);
+  const place = { where, file };
+  const must = (what: string) => wrong(place, value.line, `must be ${what}, but is ${show(value)}: correct it`);
   switch (shape.kind) {
     case "text":
       return value.kind === "string" ? [] : must("a string");
@@ -56,35 +56,54 @@ export function checkShape(value: Value, shape: Shape, where: string, file: stri
       return value.kind === "number" ? [] : must("a number");
     case "flag":
       return value.kind === "boolean" ? [] : must("true or false");
-    case "one of":
-      if (value.kind !== "string") return must(`one of ${shape.texts.join(", ")}`);
-      return !value.literal || shape.texts.includes(value.text) ? [] : must(`one of ${shape.texts.join(", ")}`);
+    case "one of": {
+      const isOne = value.kind === "string" && (!value.literal || shape.texts.includes(value.text));
+      return isOne ? [] : must(`one of ${shape.texts.join(", ")}`);
+    }
     case "list":
       if (value.kind !== "array") return must("an array");
       return value.items.flatMap((item, index) => checkShape(item, shape.of, `${where}[${index}]`, file));
   }
   if (value.kind !== "object") return must("an object");
-  if (shape.kind === "map") {
-    return value.properties.flatMap((each) => checkShape(each.value, shape.of, `${where}.${each.name}`, file));
+  switch (shape.kind) {
+    case "map":
+      return value.properties.flatMap((each) => checkShape(each.value, shape.of, `${where}.${each.name}`, file));
+    case "variants":
+      return checkVariants(value, shape, place);
+    case "record":
+      return checkRecord(value, shape, place);
   }
-  if (shape.kind === "variants") {
-    const variant = value.properties.find((each) => each.name === shape.by)?.value;
-    if (variant === undefined) return wrong(value.line, `has no ${shape.by}: add it`);
-    if (variant.kind !== "string") return [];
-    const chosen = shape.of[variant.text];
-    if (chosen) return checkShape(value, chosen, where, file);
-    return checkShape(variant, oneOf(...Object.keys(shape.of)), `${where}.${shape.by}`, file);
-  }
-  const findings: Finding[] = [];
-  for (const each of value.properties) {
+}
+
+interface Place {
+  where: string;
+  file: string;
+}
+type ObjectValue = Extract<Value, { kind: "object" }>;
+type ShapeOf<K extends Shape["kind"]> = Extract<Shape, { kind: K }>;
+
+function wrong({ where, file }: Place, line: number, rest: string): Finding[] {
+  return [{ file, line, text: `${where} ${rest}` }];
+}
+
+function checkVariants(value: ObjectValue, { by, of }: ShapeOf<"variants">, place: Place): Finding[] {
+  const { where, file } = place;
+  const variant = value.properties.find((each) => each.name === by)?.value;
+  if (variant === undefined) return wrong(place, value.line, `has no ${by}: add it`);
+  if (variant.kind !== "string") return [];
+  const chosen = of[variant.text];
+  if (chosen) return checkShape(value, chosen, where, file);
+  return checkShape(variant, oneOf(...Object.keys(of)), `${where}.${by}`, file);
+}
+
+function checkRecord({ line, properties }: ObjectValue, { members }: ShapeOf<"record">, place: Place): Finding[] {
+  const present = properties.flatMap((each) => {
     const name = each.name ?? "";
-    const member = shape.members[name] ?? shape.members[`${name}?`];
-    if (member) findings.push(...checkShape(each.value, member, `${where}.${name}`, file));
-    else findings.push(...wrong(each.line, `has no property ${name || "with a computed name"}: correct or remove it`));
-  }
-  for (const name of Object.keys(shape.members)) {
-    if (name.endsWith("?") || value.properties.some((each) => each.name === name)) continue;
-    findings.push(...wrong(value.line, `lacks ${name}: add it`));
-  }
-  return findings;
+    const member = members[name] ?? members[`${name}?`];
+    if (member) return checkShape(each.value, member, `${place.where}.${name}`, place.file);
+    return wrong(place, each.line, `has no property ${name || "with a computed name"}: correct or remove it`);
+  });
+  const isPresent = (name: string) => properties.some((each) => each.name === name);
+  const missing = Object.keys(members).filter((name) => !name.endsWith("?") && !isPresent(name));
+  return [...present, ...missing.flatMap((name) => wrong(place, line, `lacks ${name}: add it`))];
 }
