@@ -53,7 +53,13 @@ export function loadedAtStart({ outputs }: Metafile): string[] {
 
 /** The operators' command line, by the same rules; it is not deployed. */
 export async function buildCommandLine(outdir: string): Promise<Metafile> {
-  const { metafile } = await build({ ...rules, entryPoints: ["src/cli/main.ts"], outfile: `${outdir}/cli.js` });
+  // `jsonc-parser` names its files in `require` in a way that esbuild cannot follow; its ES modules can be bundled.
+  const { metafile } = await build({
+    ...rules,
+    entryPoints: ["src/cli/main.ts"],
+    outfile: `${outdir}/cli.js`,
+    alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
+  });
   return metafile;
 }
 
