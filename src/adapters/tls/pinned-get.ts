@@ -9,7 +9,6 @@
  * It does not look into the body, does not keep anything, does not retry, and does not ask for revocation (OCSP, CRL).
  */
 
-import { X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import type { LookupFunction } from "node:net";
@@ -64,7 +63,6 @@ export function createPinnedFetch(options: PinnedFetchOptions): PinnedGet {
   const { deadlineMs = presetDeadlineMs, lookup, port = 443 } = options;
   // Throws on an empty list: Node takes an empty `ca` for its default store.
   const ca = parseTrustedRoots(options.roots.join("\n"), Date.now());
-  const roots = ca.map((pem) => new X509Certificate(pem));
   const allowedHosts = new Set(options.allowedHosts);
   if (allowedHosts.size === 0) throw new RangeError("there is no host to fetch from");
   // An agent of our own: the global one may go through a proxy. No session is kept, since Node does not check the name
@@ -82,7 +80,7 @@ export function createPinnedFetch(options: PinnedFetchOptions): PinnedGet {
   return async (url, { etag, signal } = {}) => {
     const target = parseTarget(url, allowedHosts);
     if (!target.ok) return target;
-    return exchange({ target: target.value, etag: readEntityTag(etag), signal, agent, roots, port, deadlineMs });
+    return exchange({ target: target.value, etag: readEntityTag(etag), signal, agent, port, deadlineMs });
   };
 }
 
@@ -101,7 +99,6 @@ interface Exchange {
   etag: string | undefined;
   signal: AbortSignal | undefined;
   agent: Agent;
-  roots: readonly X509Certificate[];
   port: number;
   deadlineMs: number;
 }
@@ -109,7 +106,7 @@ interface Exchange {
 /** How far an exchange came: the same error code means something else before and after the server proved itself. */
 type Phase = "connect" | "handshake" | "headers" | "body";
 
-function exchange({ target, etag, signal, agent, roots, port, deadlineMs }: Exchange): Promise<PinnedResult> {
+function exchange({ target, etag, signal, agent, port, deadlineMs }: Exchange): Promise<PinnedResult> {
   if (signal?.aborted) return Promise.resolve(refuse({ reason: "cancelled" }));
   return new Promise((resolve) => {
     let phase: Phase = "connect";
@@ -156,7 +153,7 @@ function exchange({ target, etag, signal, agent, roots, port, deadlineMs }: Exch
     sent.on("response", (response) => {
       phase = "body";
       response.on("error", fail);
-      const chain = verifiedChain(response.socket as TLSSocket, target.hostname, roots);
+      const chain = verifiedChain(response.socket as TLSSocket);
       if (chain === undefined) return settle(refuse({ reason: "tls_not_trusted", code: "NOT_VERIFIED" }));
       if (response.statusCode === 304 && etag !== undefined) return settle(ok({ status: 304, chain }));
       const refusal = refusalOfHeaders(response);
