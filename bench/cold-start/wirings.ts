@@ -23,7 +23,7 @@ const telemetry = `
   const telemetry = createTelemetry({ connectionString: "${connectionString}", clock: Date.now, instance: "bench" });
   telemetry.record({ event: "policy_applied", etag: "e", grants: 1 });`;
 const pipeline = `
-  import { createPipeline } from "${root}src/adapters/telemetry/telemetry-azure-monitor.ts";
+  import { createPipeline } from "${root}src/adapters/telemetry/azure-monitor.ts";
   const options = { sendAfterMs: 2000, measureEveryMs: 60000, retryDelaysMs: [], attemptWithinMs: 1, maxWaiting: 100 };
   createPipeline({ connectionString: "${connectionString}", instance: "bench", ...options });`;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { attributesOf } from "../../src/adapters/telemetry/telemetry-attributes.ts";
-import { eventNames, metricNames } from "../../src/adapters/telemetry/telemetry-names.ts";
+import { attributesOf } from "../../src/adapters/telemetry/attributes.ts";
+import { eventNames, metricNames } from "../../src/adapters/telemetry/names.ts";
 import type { FindingKind } from "../../src/domain/audit/findings.ts";
 import type { FaultReport } from "../../src/domain/issuing/events.ts";
 import { samples } from "../unit/adapters/telemetry/telemetry-world.ts";

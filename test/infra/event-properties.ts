@@ -67,7 +67,7 @@ true satisfies [Surplus] extends [never] ? true : Surplus;
 /** What telemetry adds to the members of an event. */
 const added: Partial<Record<string, readonly string[]>> = { request_answered: ["count"] };
 
-/** Event to the names in `Properties`, flat as telemetry-attributes.ts writes them. */
+/** Event to the names in `Properties`, flat as attributes.ts writes them. */
 export const eventProperties: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   Object.entries(known).map(([event, properties]) => [
     event,

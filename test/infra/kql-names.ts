@@ -1,5 +1,5 @@
-import { metricsOf } from "../../src/adapters/telemetry/telemetry-metrics.ts";
-import { eventNames, metricNames } from "../../src/adapters/telemetry/telemetry-names.ts";
+import { metricsOf } from "../../src/adapters/telemetry/metrics.ts";
+import { eventNames, metricNames } from "../../src/adapters/telemetry/names.ts";
 import { issued, samples } from "../unit/adapters/telemetry/telemetry-world.ts";
 import { eventProperties } from "./event-properties.ts";
 

@@ -1,8 +1,8 @@
 import type { TokenCredential } from "@azure/identity";
 import type { RecordEvent } from "../../domain/events.ts";
 import { parseGuid } from "../../domain/shared/guid.ts";
-import type { Pipeline, PipelineOptions } from "./telemetry-azure-monitor.ts";
-import { createQueue } from "./telemetry-queue.ts";
+import type { Pipeline, PipelineOptions } from "./azure-monitor.ts";
+import { createQueue } from "./queue.ts";
 import { createTracer, noTracer, type Span, type Tracer } from "./trace.ts";
 
 /**
@@ -56,7 +56,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   let timer: NodeJS.Timeout | undefined;
 
   const load = async (): Promise<void> => {
-    const { createPipeline } = await import("./telemetry-azure-monitor.ts");
+    const { createPipeline } = await import("./azure-monitor.ts");
     pipeline = createPipeline({ connectionString, ...(credential && { credential }), instance, ...tuning });
     const { events, spans, lost } = queue.drain();
     if (lost > 0) pipeline.countLost(lost);

@@ -1,5 +1,5 @@
 import type { LogRecordProcessor, SdkLogRecord } from "@opentelemetry/sdk-logs";
-import type { Sender } from "./telemetry-sender.ts";
+import type { Sender } from "./sender.ts";
 
 /**
  * Records on their way to Application Insights: sent in batches, one after the other, and again out of memory as far as

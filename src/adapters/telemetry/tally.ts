@@ -1,5 +1,5 @@
 import type { KeyholdEvent } from "../../domain/events.ts";
-import type { TimedEvent } from "./telemetry-queue.ts";
+import type { TimedEvent } from "./queue.ts";
 
 /**
  * Counts answers from the cache that differ in nothing but their moment, and tells them as one event with their number:

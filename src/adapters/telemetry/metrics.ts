@@ -1,5 +1,5 @@
 import type { KeyholdEvent } from "../../domain/events.ts";
-import type { MetricName } from "./telemetry-names.ts";
+import type { MetricName } from "./names.ts";
 
 /** One value of one metric. Dimensions are of closed or short lists: no caller can make new time series. */
 export interface Measurement {

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { SdkLogRecord } from "@opentelemetry/sdk-logs";
-import { createLane } from "../../../../src/adapters/telemetry/telemetry-lane.ts";
+import { createLane } from "../../../../src/adapters/telemetry/lane.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;

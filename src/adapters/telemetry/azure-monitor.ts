@@ -3,14 +3,14 @@ import { type AzureMonitorExporterOptions, AzureMonitorMetricExporter } from "@a
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { LoggerProvider } from "@opentelemetry/sdk-logs";
 import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
-import { attributesOf } from "./telemetry-attributes.ts";
-import { createLane, type LaneOptions } from "./telemetry-lane.ts";
-import { type Measurement, measure, metricsOf } from "./telemetry-metrics.ts";
-import { type MetricKind, type MetricName, metricNames, metrics } from "./telemetry-names.ts";
-import type { TimedEvent } from "./telemetry-queue.ts";
-import { createSender } from "./telemetry-sender.ts";
-import { contextOf, createSpanSender } from "./telemetry-spans.ts";
-import { type CountedEvent, createAnswerTally } from "./telemetry-tally.ts";
+import { attributesOf } from "./attributes.ts";
+import { createLane, type LaneOptions } from "./lane.ts";
+import { type Measurement, measure, metricsOf } from "./metrics.ts";
+import { type MetricKind, type MetricName, metricNames, metrics } from "./names.ts";
+import type { TimedEvent } from "./queue.ts";
+import { createSender } from "./sender.ts";
+import { contextOf, createSpanSender } from "./spans.ts";
+import { type CountedEvent, createAnswerTally } from "./tally.ts";
 import type { Span } from "./trace.ts";
 
 /**

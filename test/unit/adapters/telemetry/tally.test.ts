@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type CountedEvent, createAnswerTally } from "../../../../src/adapters/telemetry/telemetry-tally.ts";
+import { type CountedEvent, createAnswerTally } from "../../../../src/adapters/telemetry/tally.ts";
 import type { KeyholdEvent } from "../../../../src/domain/events.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 import {
