@@ -1,7 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
-import type { Report } from "./command-problem.ts";
+import type { Output, Report } from "./command-problem.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
-import type { Output } from "./output.ts";
 
 /** What all commands share. Tests replace the connection, and catch the output. */
 export interface CommandEnvironment {

@@ -1,3 +1,5 @@
+import { errorClass } from "../adapters/azure/error.ts";
+
 /** How a command ends. 0: fine. 1: it found something wrong, or refused. 2: not as it must be called. 3: not known. */
 export const exitCodes = { fine: 0, wrong: 1, usage: 2, unavailable: 3 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -34,4 +36,43 @@ export interface Report {
   text?: string;
   json?: unknown;
   notes?: readonly string[];
+}
+
+/** Whether an error of a credential says that there is nobody to act as. */
+export function isNotSignedIn(error: unknown): boolean {
+  return /^(CredentialUnavailable|AggregateAuthentication|ChainedTokenCredential)/.test(errorClass(error));
+}
+
+export const notSignedIn = "nobody is signed in here: az login, or azd auth login";
+
+export function notSignedInProblem(): CommandProblem {
+  return new CommandProblem("unavailable", "Nobody is signed in here", {
+    where: "the Azure CLI and the Azure Developer CLI",
+    remedy: "az login, azd auth login, or --operator-identity where there are managed identities",
+  });
+}
+
+/** Where a command writes. What was asked for goes to stdout, all else to stderr. */
+export interface Output {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+export function writeReport({ text, json, notes = [] }: Report, isJson: boolean, { out, err }: Output): void {
+  if (text !== undefined) out(isJson ? JSON.stringify(json, undefined, 2) : text);
+  for (const note of notes) err(note);
+}
+
+export function writeProblem({ message, where, remedy, details }: CommandProblem, { err }: Output): void {
+  err(
+    [`error: ${message}`, `where: ${where}`, ...details.map((line) => `  - ${line}`), `remedy: ${remedy}`].join("\n"),
+  );
+}
+
+/** A bug of ours, or an SDK's error that no command expected. Its text may hold anything, so only its kind is told. */
+export function writeUnexpected(kind: string, { err }: Output): typeof exitCodes.unavailable {
+  err(
+    `error: unexpected (${kind})\nwhere: keyhold itself, or a service that it asked\nremedy: try again, then report it`,
+  );
+  return exitCodes.unavailable;
 }

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { errorClass } from "../adapters/azure/error-class.ts";
+import { errorClass } from "../adapters/azure/error.ts";
 import type { CertificateRecord, CredentialState } from "../domain/credentials/credential-state.ts";
 import { align, chooseCertificate, recordOf } from "../domain/credentials/life-cycle.ts";
 import type { CredentialStore } from "../domain/credentials/ports.ts";

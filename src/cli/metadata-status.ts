@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { errorClass } from "../adapters/azure/error-class.ts";
+import { errorClass } from "../adapters/azure/error.ts";
 import type { MetadataStore } from "../domain/metadata/ports.ts";
 import type { AccessPolicy } from "../domain/policy/access-policy.ts";
 import { sourceName } from "../domain/shared/metadata-source.ts";

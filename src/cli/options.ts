@@ -15,3 +15,24 @@ export function parseCount(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("It is a whole number from 1 on.");
 }
+
+const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const age = /^(\d{1,6})([smhd])$/;
+const iso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+
+/** A time as people give it: `24h` ago, or ISO 8601; without a zone it is UTC. Milliseconds since 1970. */
+export function parseTime(option: string, text: string, nowMs: number): number {
+  const ago = age.exec(text);
+  const timeMs = ago ? nowMs - Number(ago[1]) * unitMs[ago[2] as keyof typeof unitMs] : parseIso(text);
+  if (timeMs >= 0) return timeMs;
+  throw new CommandProblem("usage", `${option} is not a time`, {
+    where: option,
+    remedy: "give an age (90s, 15m, 24h, 7d) or a time (2026-01-31 or 2026-01-31T12:00:00Z)",
+  });
+}
+
+function parseIso(text: string): number {
+  const match = iso.exec(text);
+  if (!match) return Number.NaN;
+  return Date.parse(match[1] !== undefined && match[4] === undefined ? `${text}Z` : text);
+}

@@ -1,15 +1,22 @@
 import { Command, Option } from "commander";
-import { errorClass } from "../adapters/azure/error-class.ts";
+import { errorClass } from "../adapters/azure/error.ts";
 import { addCertificateCommand } from "./certificate/command.ts";
 import type { CommandContext, CommandEnvironment } from "./command-context.ts";
-import { CommandProblem, type ExitCode, exitCodes } from "./command-problem.ts";
+import {
+  CommandProblem,
+  type ExitCode,
+  exitCodes,
+  isNotSignedIn,
+  notSignedInProblem,
+  writeProblem,
+  writeReport,
+  writeUnexpected,
+} from "./command-problem.ts";
 import { addCredentialsCommand } from "./credentials-status.ts";
 import { addDoctorCommand } from "./doctor/command.ts";
 import { addLedgerCommand } from "./ledger/commands.ts";
 import { addMetadataCommand } from "./metadata-status.ts";
-import { writeProblem, writeReport, writeUnexpected } from "./output.ts";
 import { addPolicyCommands } from "./policy/commands.ts";
-import { isNotSignedIn, notSignedInProblem } from "./sign-in.ts";
 
 const summary =
   "The operators' command line of Keyhold. It reads the app's own settings from the environment and acts as whoever is " +

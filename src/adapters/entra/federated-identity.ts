@@ -3,7 +3,7 @@ import type { FederatedIdentity } from "../../domain/issuing/ports.ts";
 import type { Cloud } from "../../domain/shared/cloud.ts";
 import { Fault } from "../../domain/shared/fault.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
-import { errorClass } from "../azure/error-class.ts";
+import { errorClass } from "../azure/error.ts";
 
 /** Tokens of user-assigned managed identities for the exchange; the SDK keeps each until shortly before it expires. */
 export function createFederatedIdentity({ tokenExchangeAudience }: Cloud): FederatedIdentity {

@@ -7,8 +7,7 @@ import { type Cloud, issuerOf, tokenEndpointOf } from "../../domain/shared/cloud
 import { Fault } from "../../domain/shared/fault.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { clientAssertionType } from "../../domain/signing/client-assertion.ts";
-import { errorClass } from "../azure/error-class.ts";
-import { parseRetryAfter } from "../azure/retry-after.ts";
+import { errorClass, parseRetryAfter } from "../azure/error.ts";
 
 /** Milliseconds for one exchange. */
 const requestTimeoutMs = 10_000;

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TokenCredential } from "@azure/identity";
 import { ApplicationDirectoryError } from "../../domain/credentials/ports.ts";
-import { errorClass } from "../azure/error-class.ts";
-import { parseRetryAfter } from "../azure/retry-after.ts";
+import { errorClass, parseRetryAfter } from "../azure/error.ts";
 
 /** What a directory says of one application is a few kilobytes. */
 const maxBytes = 1_048_576;

@@ -1,6 +1,5 @@
 import { Fault, type FaultCode, type FaultDetail } from "../../domain/shared/fault.ts";
-import { errorClass } from "../azure/error-class.ts";
-import { parseRetryAfter } from "../azure/retry-after.ts";
+import { errorClass, parseRetryAfter } from "../azure/error.ts";
 
 /** Errors of a socket that was never connected: nothing was sent, so nothing was signed. */
 const neverSent: ReadonlySet<unknown> = new Set([

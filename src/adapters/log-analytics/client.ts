@@ -3,8 +3,7 @@ import { LogsQueryClient } from "@azure/monitor-query-logs";
 import { VaultLogUnavailable } from "../../domain/audit/ports.ts";
 
 import type { CloudName } from "../../domain/shared/cloud.ts";
-import { errorClass } from "../azure/error-class.ts";
-import { parseRetryAfter } from "../azure/retry-after.ts";
+import { errorClass, parseRetryAfter } from "../azure/error.ts";
 
 /** Host of the query API and audience of its tokens, as @azure/monitor-query-logs has them. */
 const hosts: Readonly<Record<CloudName, string>> = {

@@ -1,6 +1,9 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { TokenCredential } from "@azure/identity";
+import { BlobClient, RestError } from "@azure/storage-blob";
 import { compilePolicy } from "../../domain/policy/compile.ts";
 import type { PolicySource } from "../../domain/policy/ports.ts";
-
 import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { parsePolicyDocument } from "./schema.ts";
 
@@ -18,5 +21,37 @@ export function createPolicySource(readText: ReadPolicyText, context: PolicyCont
       const changed = { changed: true as const, etag: file.etag };
       return Array.isArray(policy) ? { ...changed, problems: policy } : { ...changed, policy };
     },
+  };
+}
+
+/** The policy in a file. Its ETag is the hash of its content: times of files are too coarse to tell two writes apart. */
+export function policyFile(path: string): ReadPolicyText {
+  return async (etag) => {
+    const text = await readFile(path, "utf8");
+    const hash = createHash("sha256").update(text).digest("hex");
+    return hash === etag ? undefined : { etag: hash, text };
+  };
+}
+
+/** Milliseconds. A request may wait for this reading, so it gives up soon and the policy of before goes on. */
+const timeoutMs = 3_000;
+const maxBytes = 16_777_216;
+
+/** The policy in blob storage; sent only when its ETag has changed (RFC 9110 §13.1.2). */
+export function policyBlob(url: string, credential: TokenCredential): ReadPolicyText {
+  const blob = new BlobClient(url, credential, { retryOptions: { maxTries: 1 } });
+  return async (etag) => {
+    try {
+      const response = await blob.download(0, maxBytes, {
+        abortSignal: AbortSignal.timeout(timeoutMs),
+        ...(etag === undefined ? {} : { conditions: { ifNoneMatch: etag } }),
+      });
+      const chunks: Buffer[] = [];
+      for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
+      return { etag: response.etag ?? "", text: Buffer.concat(chunks).toString("utf8") };
+    } catch (error) {
+      if (error instanceof RestError && error.statusCode === 304) return undefined;
+      throw error;
+    }
   };
 }

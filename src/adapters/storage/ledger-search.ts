@@ -12,8 +12,7 @@ import { Fault } from "../../domain/shared/fault.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import type { Result } from "../../domain/shared/result.ts";
 import type { LedgerEntry } from "../../domain/signing/ledger.ts";
-import { errorClass } from "../azure/error-class.ts";
-import { tableErrorCode } from "../azure/table-error-code.ts";
+import { errorClass, tableErrorCode } from "../azure/error.ts";
 import { ledgerProperties, parseLedgerEntity } from "./ledger-entity.ts";
 import { hourOf, hourOfPartition, keyAt, ledgerPartitions, partitionOf } from "./ledger-partition.ts";
 

@@ -7,9 +7,7 @@ import type { Guid } from "../../domain/shared/guid.ts";
 import type { LedgerEvent } from "../../domain/signing/events.ts";
 import type { Ledger } from "../../domain/signing/ports.ts";
 
-import { errorClass } from "../azure/error-class.ts";
-import { parseRetryAfter } from "../azure/retry-after.ts";
-import { tableErrorCode } from "../azure/table-error-code.ts";
+import { errorClass, parseRetryAfter, tableErrorCode } from "../azure/error.ts";
 import { intentEntity, outcomeEntity } from "./ledger-entity.ts";
 
 /** Milliseconds for one write. */

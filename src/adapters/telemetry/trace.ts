@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
 import { Fault } from "../../domain/shared/fault.ts";
-import { errorClass } from "../azure/error-class.ts";
+import { errorClass } from "../azure/error.ts";
 
 /** A finished piece of work, as plain data: the SDK that sends it may not be loaded yet. */
 export interface Span extends SpanContext {

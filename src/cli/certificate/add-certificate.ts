@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { Fault } from "../../domain/shared/fault.ts";
-import { CommandProblem, type Report } from "../command-problem.ts";
-import { isNotSignedIn, notSignedInProblem } from "../sign-in.ts";
+import { CommandProblem, isNotSignedIn, notSignedInProblem, type Report } from "../command-problem.ts";
 import { appendCertificate } from "./append-certificate.ts";
 import { type AddCertificateInput, madeReport, planReport, thumbprintOf } from "./certificate-report.ts";
 import type { Registration } from "./registration.ts";

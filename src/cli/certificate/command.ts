@@ -1,7 +1,7 @@
 import { open, rm } from "node:fs/promises";
 import type { TokenCredential } from "@azure/identity";
 import { type Command, Option } from "commander";
-import { errorClass } from "../../adapters/azure/error-class.ts";
+import { errorClass } from "../../adapters/azure/error.ts";
 import { type Cloud, type CloudName, clouds } from "../../domain/shared/cloud.ts";
 import type { CommandContext } from "../command-context.ts";
 import { CommandProblem } from "../command-problem.ts";

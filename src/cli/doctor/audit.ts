@@ -1,7 +1,7 @@
+import type { LedgerSearch } from "../../domain/audit/ledger-search.ts";
 import { VaultLogUnavailable } from "../../domain/audit/ports.ts";
 import { duration, isoTime } from "../printable.ts";
 import { type Check, green, grey, needsAppIdentity, red } from "./check.ts";
-import { hasSignedBefore } from "./ledger-age.ts";
 import type { DoctorPorts } from "./ports.ts";
 
 const minuteMs = 60_000;
@@ -68,4 +68,14 @@ function vaultLogCheck({ vaultLog, ledger, clock }: DoctorPorts): Check {
       );
     },
   };
+}
+
+const monthMs = 30 * 86_400_000;
+
+/** Whether the vault has signed for Keyhold before that: tells a new deployment from one whose timers are dead. */
+export async function hasSignedBefore(ledger: LedgerSearch, beforeMs: number, withinMs = monthMs): Promise<boolean> {
+  for await (const found of ledger.find({ fromMs: beforeMs - withinMs, toMs: beforeMs })) {
+    if (found.ok && found.value.outcome && "vaultRequestId" in found.value.outcome) return true;
+  }
+  return false;
 }

@@ -1,4 +1,4 @@
-import { errorClass } from "../../adapters/azure/error-class.ts";
+import { errorClass } from "../../adapters/azure/error.ts";
 import { metadataUrls } from "../../domain/shared/metadata-source.ts";
 import { duration } from "../printable.ts";
 import { type Check, green, grey, needsAppIdentity, red } from "./check.ts";

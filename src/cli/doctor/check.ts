@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorClass } from "../../adapters/azure/error-class.ts";
-import { isNotSignedIn, notSignedIn } from "../sign-in.ts";
+import { errorClass } from "../../adapters/azure/error.ts";
+import { isNotSignedIn, notSignedIn } from "../command-problem.ts";
 
 /**
  * One line of `doctor`. Green says what was tried and what answered; red what is wrong, why it matters and what helps;

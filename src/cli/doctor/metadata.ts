@@ -5,8 +5,8 @@ import { refreshSource } from "../../domain/metadata/refresh-source.ts";
 import { type MetadataSource, sourceName } from "../../domain/shared/metadata-source.ts";
 import { staleAfterMs, stateOfSource } from "../metadata-state.ts";
 import { duration } from "../printable.ts";
+import { hasSignedBefore } from "./audit.ts";
 import { type Check, green, grey, red } from "./check.ts";
-import { hasSignedBefore } from "./ledger-age.ts";
 import type { DoctorPorts } from "./ports.ts";
 
 /** One line per source: how old what is kept is, and what the app would make of what Entra publishes now. */

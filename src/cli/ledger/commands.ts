@@ -5,13 +5,12 @@ import { type SignOutcome, signPurposes } from "../../domain/signing/ledger.ts";
 import type { CommandContext } from "../command-context.ts";
 import { CommandProblem, exitCodes } from "../command-problem.ts";
 import type { Connection } from "../connection.ts";
-import { parseCount, requireGuid } from "../options.ts";
+import { parseCount, parseTime, requireGuid } from "../options.ts";
 import { type EntryKind, requireEntry } from "../policy/find-entry.ts";
 import { type LoadedPolicy, loadPolicy } from "../policy/load-policy.ts";
 import { followLedger } from "./follow.ts";
 import { type LedgerFormat, listLedger } from "./list.ts";
 import type { NameOf } from "./row.ts";
-import { parseTime } from "./time-option.ts";
 
 const outcomes = [
   ...(["issued", "handed_out", "published", "rejected", "exchange_failed"] as const),

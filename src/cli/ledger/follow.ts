@@ -1,7 +1,7 @@
 import type { LedgerQuery, LedgerSearch, UnreadableRow } from "../../domain/audit/ledger-search.ts";
 import type { Result } from "../../domain/shared/result.ts";
 import type { LedgerEntry } from "../../domain/signing/ledger.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../command-problem.ts";
 import { type LedgerFormat, noteUnreadable, reading, writeHead, writeRow } from "./list.ts";
 import { flatten, type NameOf } from "./row.ts";
 

@@ -1,8 +1,7 @@
-import { errorClass } from "../../adapters/azure/error-class.ts";
+import { errorClass } from "../../adapters/azure/error.ts";
 import type { LedgerQuery, LedgerSearch, UnreadableRow } from "../../domain/audit/ledger-search.ts";
 import { Fault } from "../../domain/shared/fault.ts";
-import { CommandProblem, type ExitCode, exitCodes } from "../command-problem.ts";
-import type { Output } from "../output.ts";
+import { CommandProblem, type ExitCode, exitCodes, type Output } from "../command-problem.ts";
 import { plural, printable } from "../printable.ts";
 import { columns, csvLine, type FlatRow, flatten, type NameOf, tableHead, tableLine } from "./row.ts";
 

@@ -1,12 +1,11 @@
-import { errorClass } from "../../adapters/azure/error-class.ts";
+import { errorClass } from "../../adapters/azure/error.ts";
 import { parsePolicyDocument } from "../../adapters/policy/schema.ts";
 import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
 import { compilePolicy } from "../../domain/policy/compile.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
 import type { PolicyContext, PolicyProblem } from "../../domain/policy/problem.ts";
-import { CommandProblem } from "../command-problem.ts";
+import { CommandProblem, isNotSignedIn, notSignedInProblem } from "../command-problem.ts";
 import { printable } from "../printable.ts";
-import { isNotSignedIn, notSignedInProblem } from "../sign-in.ts";
 import type { PolicyPlace } from "./policy-place.ts";
 
 export interface LoadedPolicy {

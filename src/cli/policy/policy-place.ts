@@ -1,8 +1,7 @@
 import { chmod, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import type { TokenCredential } from "@azure/identity";
 import { BlobClient, RestError } from "@azure/storage-blob";
-import { policyBlob } from "../../adapters/policy/blob.ts";
-import { policyFile } from "../../adapters/policy/file.ts";
+import { policyBlob, policyFile } from "../../adapters/policy/source.ts";
 import type { Config } from "../../config.ts";
 
 /** Where the policy lies, for reading and for changing it. */

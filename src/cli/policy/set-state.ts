@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { errorClass } from "../../adapters/azure/error-class.ts";
+import { errorClass } from "../../adapters/azure/error.ts";
 import type { LedgerSearch } from "../../domain/audit/ledger-search.ts";
 import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";

@@ -1,4 +1,4 @@
-import { errorClass } from "../../adapters/azure/error-class.ts";
+import { errorClass } from "../../adapters/azure/error.ts";
 import type { LedgerSearch } from "../../domain/audit/ledger-search.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import { duration, isoTime, plural } from "../printable.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { csvLine } from "../../../src/cli/ledger/row.ts";
-import { parseTime } from "../../../src/cli/ledger/time-option.ts";
+import { parseTime } from "../../../src/cli/options.ts";
 import { refuse } from "../../../src/domain/shared/result.ts";
 import type { SignIntent, SignOutcome } from "../../../src/domain/signing/ledger.ts";
 import { startMs } from "../../support/fakes/clock.ts";

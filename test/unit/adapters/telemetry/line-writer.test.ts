@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { createLineWriter } from "../../../../src/adapters/telemetry/line-writer.ts";
+import { createLineWriter } from "../../../../src/adapters/telemetry/event-log.ts";
 
 function output() {
   const written: string[] = [];

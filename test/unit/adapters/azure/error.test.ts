@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { errorClass } from "../../../../src/adapters/azure/error-class.ts";
+import { errorClass } from "../../../../src/adapters/azure/error.ts";
 import { keyId } from "../../../support/fixtures/policy.ts";
 
 const error = (more: object, cause?: unknown) => Object.assign(new Error(keyId, { cause }), more);
