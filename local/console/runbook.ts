@@ -10,7 +10,7 @@ export function readRunbook(): Promise<Runbook> {
   return read;
 }
 
-export function parseRunbook(markdown: string): Runbook {
+function parseRunbook(markdown: string): Runbook {
   const severities = new Map(
     [...markdown.matchAll(/^\| \[([a-z-]+)\]\(#[a-z-]+\) \| (\d) \|/gm)].map((row) => [row[1], Number(row[2])]),
   );

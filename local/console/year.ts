@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Year } from "./snapshot.ts";
 
-export const yearKeys = ["large", "medium", "small"] as const;
+const yearKeys = ["large", "medium", "small"] as const;
 const script = fileURLToPath(new URL("judge-year.ts", import.meta.url));
 const years = new Map<string, Promise<Year>>();
 

@@ -4,7 +4,7 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 
-export interface StolenIdentity {
+interface StolenIdentity {
   identityEndpoint: string;
   identityHeader: string;
   clientId: string;

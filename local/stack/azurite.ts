@@ -18,7 +18,7 @@ export interface AzuriteOptions {
   tls: { certificateFile: string; privateKeyFile: string };
 }
 
-export interface Azurite {
+interface Azurite {
   accountName: string;
   /** Base64. Made at each start of the stack; only the stack itself uses it, to make containers and tables. */
   accountKey: string;

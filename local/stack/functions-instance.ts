@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-export interface InstanceOptions {
+interface InstanceOptions {
   /** The folder that is deployed: host.json, package.json and dist. Default: this repository. */
   root?: string;
   /** App settings, and what the platform itself would set. */
@@ -20,7 +20,7 @@ export interface InstanceOptions {
 }
 
 /** As the functions host lists it. */
-export interface ListedFunction {
+interface ListedFunction {
   name: string;
   trigger: string;
   route?: string;

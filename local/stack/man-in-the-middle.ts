@@ -13,7 +13,7 @@ import {
   type EmulatorResponse,
 } from "../emulators/shared/emulator-server.ts";
 
-export interface UpstreamAnswer {
+interface UpstreamAnswer {
   status: number;
   headers: Record<string, string>;
   body: Buffer;
@@ -25,7 +25,7 @@ export type EvilAnswer = (
   upstreamAnswer: UpstreamAnswer,
 ) => EmulatorResponse | undefined | Promise<EmulatorResponse | undefined>;
 
-export interface ManInTheMiddleOptions {
+interface ManInTheMiddleOptions {
   port: number;
   tls: TlsIdentity;
   /** On loopback; `servername` is the host name that its certificate is checked against, `ca` PEM. */

@@ -15,7 +15,7 @@ export const portOptions = {
   table: { preset: 10002, variable: "LOCAL_TABLE_PORT", what: "Azurite's tables" },
 } as const;
 
-export type PortName = keyof typeof portOptions;
+type PortName = keyof typeof portOptions;
 export type Ports = Record<PortName, number>;
 
 const names = Object.keys(portOptions) as PortName[];

@@ -24,7 +24,7 @@ export interface Storage extends Service {
   azuriteTablePort: number;
 }
 
-export interface StorageOptions extends Omit<AzuriteOptions, "accountName"> {
+interface StorageOptions extends Omit<AzuriteOptions, "accountName"> {
   ports: Ports;
 }
 

@@ -3,7 +3,7 @@ import { type Band, hourMs, type JudgedWindow, type SignHistory, windowMs } from
 import { judge, opensEpisode } from "../../src/domain/audit/sign-rate-verdict.ts";
 
 /** What the app would have done: every window judged in order, with nothing known but what came before it. */
-export interface Replay {
+interface Replay {
   judged: SignHistory;
   windows: readonly JudgedWindow[];
   /** The windows that open an episode. */

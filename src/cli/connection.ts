@@ -18,7 +18,7 @@ import { CommandProblem } from "./command-problem.ts";
 import { type PolicyPlace, policyPlaceOf } from "./policy/policy-place.ts";
 
 /** Who the command line acts as. The app's own identities exist only where the platform offers them. */
-export interface Identities {
+interface Identities {
   signing: TokenCredential | undefined;
   storage: TokenCredential | undefined;
   monitoring: TokenCredential | undefined;

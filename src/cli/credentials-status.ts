@@ -37,7 +37,7 @@ Exit code 1: what signs has a failed canary, a disabled key, or 30 days or less.
     );
 }
 
-export interface CertificateStatus extends Partial<CertificateRecord> {
+interface CertificateStatus extends Partial<CertificateRecord> {
   client: string;
   keyName: string;
   keyVersion: string;
@@ -49,7 +49,7 @@ export interface CertificateStatus extends Partial<CertificateRecord> {
   troubles: string[];
 }
 
-export async function credentialsStatus(policy: AccessPolicy, store: CredentialStore, nowMs: number): Promise<Report> {
+async function credentialsStatus(policy: AccessPolicy, store: CredentialStore, nowMs: number): Promise<Report> {
   const statuses = certificateStatuses(policy, await loadStates(store), nowMs);
   const rows = statuses.map((status) => [
     ...[status.client, status.keyName, status.keyVersion.slice(0, 8), status.thumbprint.slice(0, 8)],
@@ -69,7 +69,7 @@ export async function credentialsStatus(policy: AccessPolicy, store: CredentialS
   };
 }
 
-export async function loadStates(store: CredentialStore): Promise<ReadonlyMap<Guid, CredentialState>> {
+async function loadStates(store: CredentialStore): Promise<ReadonlyMap<Guid, CredentialState>> {
   try {
     return await store.load();
   } catch (error) {

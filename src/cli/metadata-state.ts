@@ -7,7 +7,7 @@ export const staleAfterMs = 2 * 3_600_000;
  * `announced`: published, and nothing was seen to be signed with it yet. `active`: something was. `retiring`: published no
  * more, and trusted for a day. `retired`: not trusted.
  */
-export type KeyState = "announced" | "active" | "retiring" | "retired";
+type KeyState = "announced" | "active" | "retiring" | "retired";
 
 export interface SourceState {
   source: string;

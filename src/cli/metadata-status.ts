@@ -35,11 +35,11 @@ Exit code 1: a source is stale, that is, was not verified for two hours. keyhold
 }
 
 /** The home tenant's is always kept. */
-export function sourcesOf(policy: AccessPolicy): string[] {
+function sourcesOf(policy: AccessPolicy): string[] {
   return [...new Set([sourceName({ tenant: policy.homeTenantId }), ...policy.metadata.keys()])];
 }
 
-export async function metadataStatus(sources: readonly string[], store: MetadataStore, nowMs: number): Promise<Report> {
+async function metadataStatus(sources: readonly string[], store: MetadataStore, nowMs: number): Promise<Report> {
   let states: SourceState[];
   try {
     states = await Promise.all(

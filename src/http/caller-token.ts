@@ -7,7 +7,7 @@ import type { Parameters } from "./read-parameters.ts";
 /** How a caller may present its own Entra token. */
 export type Presentation = "authorization" | "client_assertion" | "subject_token";
 
-export interface PresentedToken {
+interface PresentedToken {
   presentation: Presentation;
   callerToken: string;
 }

@@ -4,7 +4,7 @@ import type { Refusal } from "../domain/issuing/refusal.ts";
 import { Fault } from "../domain/shared/fault.ts";
 
 /** Ties an answer to what is written in our log. */
-export interface Correlation {
+interface Correlation {
   correlationId: string;
   nowMs: number;
 }

@@ -8,7 +8,7 @@ import { parseScope } from "../domain/shared/scope.ts";
 import { accessTokenType, notSupported, type Presentation, presentedCallerToken } from "./caller-token.ts";
 import { type Parameters, readParameters } from "./read-parameters.ts";
 
-export interface ParsedTokenRequest extends TokenRequest {
+interface ParsedTokenRequest extends TokenRequest {
   /** RFC 8693: the answer then names the type of the token that was issued. */
   isTokenExchange: boolean;
 }

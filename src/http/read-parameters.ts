@@ -20,7 +20,7 @@ export const parameterNames = [
   "audience",
 ] as const;
 
-export type ParameterName = (typeof parameterNames)[number];
+type ParameterName = (typeof parameterNames)[number];
 const known: ReadonlySet<string> = new Set(parameterNames);
 export type Parameters = ReadonlyMap<ParameterName, string>;
 

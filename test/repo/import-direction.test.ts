@@ -22,7 +22,10 @@ const rules: Record<string, Rule> = {
   http: { parts: ["http", "domain"], packages: /^@azure\/functions$/ },
   adapters: { parts: ["adapters", "domain"], packages: azureClients },
   domain: { parts: ["domain"], packages: /^(node:crypto|lru-cache)$/ },
-  cli: { parts: ["cli", "config", "adapters", "domain"], packages: new RegExp(`${azureClients.source}|^commander$`) },
+  cli: {
+    parts: ["cli", "config", "adapters", "domain"],
+    packages: new RegExp(`${azureClients.source}|^(commander|jsonc-parser)$`),
+  },
 };
 
 const source = fileURLToPath(new URL("../../src", import.meta.url));

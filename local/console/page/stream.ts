@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Snapshot } from "../snapshot.ts";
 
-export interface Followed {
+interface Followed {
   state: Partial<Snapshot>;
   isConnected: boolean;
 }

@@ -10,7 +10,7 @@ import type { LogSettings } from "./log-table.ts";
 import type { QueryRecord } from "./query-endpoint.ts";
 import { type StoredEnvelope, telemetryTables } from "./telemetry.ts";
 
-export interface ControlledMonitor {
+interface ControlledMonitor {
   log: LogSettings;
   behaviour: Behaviour;
   readers: string[];

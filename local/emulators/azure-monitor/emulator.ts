@@ -27,7 +27,7 @@ export { faultAnswers } from "./error-answers.ts";
 export type { LogSettings, RowMatch } from "./log-table.ts";
 export type { Envelope, StoredEnvelope, TelemetryTable } from "./telemetry.ts";
 
-export interface AzureMonitorOptions extends AccessOptions {
+interface AzureMonitorOptions extends AccessOptions {
   /** 0: any free port. */
   port: number;
   /** For the names in `queryHosts` and that of the connection string's IngestionEndpoint. */

@@ -2,7 +2,7 @@
 import type { EmulatorResponse, Fault } from "../shared/emulator-server.ts";
 import { resultColumns } from "./log-query.ts";
 
-export interface ErrorInfo {
+interface ErrorInfo {
   code: string;
   message: string;
   details?: { code: string; message: string }[];

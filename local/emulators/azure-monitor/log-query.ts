@@ -20,7 +20,7 @@ export interface LogQuery extends TimeRange {
 }
 
 type Cell = string | number;
-export type Row = Cell[];
+type Row = Cell[];
 
 const knownQueries = new Map(
   (["vault-operations", "vault-arrivals"] as const).map((name) => [textOf(name), name] as const),

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 
-export interface TokenSubject {
+interface TokenSubject {
   tenantId: string;
   clientId: string;
   objectId: string;
@@ -12,7 +12,7 @@ export interface TokenSubject {
 }
 
 /** Unix seconds. */
-export interface TokenTimes {
+interface TokenTimes {
   issuedAt: number;
   expiresAt: number;
 }

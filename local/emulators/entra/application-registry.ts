@@ -17,7 +17,7 @@ export interface CredentialHolder {
 }
 
 /** That there is a secret. Its text is not kept: the token endpoint takes none. */
-export interface Password {
+interface Password {
   keyId: string;
   displayName: string;
   startDateTime: string;
@@ -33,7 +33,7 @@ export interface FederatedCredential {
 }
 
 /** App instance property lock, with the names of Microsoft Graph. */
-export interface InstanceLock {
+interface InstanceLock {
   isEnabled: boolean;
   allProperties: boolean | null;
   credentialsWithUsageVerify: boolean | null;

@@ -14,7 +14,7 @@ const jsonType = "application/json; charset=utf-8";
 /** The tenant of all personal accounts. */
 const consumerTenantId = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
-export type ProtocolVersion = 1 | 2;
+type ProtocolVersion = 1 | 2;
 
 /** What differs between the clouds, by the host of the authority. */
 const publicCloud = { name: "microsoftonline.com", graph: "graph.windows.net", msgraph: "graph.microsoft.com" };
@@ -32,7 +32,7 @@ const otherClouds: Record<string, typeof publicCloud> = {
 };
 
 /** One request for a published document. */
-export interface DocumentRequest {
+interface DocumentRequest {
   state: EntraState;
   tenant: string;
   request: EmulatorRequest;

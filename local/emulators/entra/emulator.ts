@@ -23,7 +23,7 @@ import { answerTokenService } from "./token-service.ts";
 export type { EntraAuditEvent } from "./audit-log.ts";
 export type { ManagedIdentity } from "./managed-identities.ts";
 
-export interface EntraOptions {
+interface EntraOptions {
   port: number;
   tls: TlsIdentity;
   /** Plain HTTP on loopback. */

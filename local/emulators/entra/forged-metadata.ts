@@ -7,7 +7,7 @@ import { issuerOf, jsonWebKey } from "./discovery.ts";
 import { signedMetadataDocument } from "./metadata-document.ts";
 import { generateSigningKey, type SigningKey } from "./signing-key.ts";
 
-export interface ForgeryOptions {
+interface ForgeryOptions {
   tenantId: string;
   /** Default: login.microsoftonline.com. */
   authorityHost?: string;
@@ -15,7 +15,7 @@ export interface ForgeryOptions {
   keys?: readonly [SigningKey, ...SigningKey[]];
 }
 
-export interface Forgery {
+interface Forgery {
   document: string;
   jwks: { keys: object[] };
   keys: readonly [SigningKey, ...SigningKey[]];

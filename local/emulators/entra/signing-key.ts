@@ -18,7 +18,7 @@ export interface SigningKey {
   header: string;
 }
 
-export interface SigningKeyOptions {
+interface SigningKeyOptions {
   /** The name in the certificate. Default: that of the keys which all tenants share. */
   name?: string;
   modulusLength?: number;

@@ -10,7 +10,7 @@ import type { Invoker } from "./invoke.ts";
 import type { Router } from "./routes.ts";
 import { resolveSettings, type Timers } from "./timers.ts";
 
-export interface FunctionSummary {
+interface FunctionSummary {
   name: string;
   trigger: string;
   /** The whole path. */

@@ -6,7 +6,7 @@ import { writeLog } from "./log.ts";
 import type { LogCategory, LogLevel } from "./rpc-types.ts";
 
 export const hookNames = ["appStart", "appTerminate", "preInvocation", "postInvocation", "log"] as const;
-export type HookName = (typeof hookNames)[number];
+type HookName = (typeof hookNames)[number];
 export type HookCallback = (context: object) => unknown;
 
 /** The hooks that an app has registered, and the data that they share. */
@@ -20,7 +20,7 @@ export async function runHooks(app: Pick<Hooked, "hooks">, name: HookName, conte
   for (const hook of app.hooks[name]) await hook(context);
 }
 
-export interface LogRecord {
+interface LogRecord {
   level: LogLevel;
   category: LogCategory;
   message: string;

@@ -4,7 +4,7 @@
  */
 import type { Writable } from "node:stream";
 
-export interface LogLine {
+interface LogLine {
   level: string;
   message: string;
   function?: string;

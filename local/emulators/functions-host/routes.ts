@@ -9,7 +9,7 @@
 import type { RegisteredFunction } from "./core-api.ts";
 import { matchSegments, parseTemplate, precedenceOf, type Segment, samplePaths, splitPath } from "./route-template.ts";
 
-export interface Route {
+interface Route {
   fn: RegisteredFunction;
   /** Without slashes at its ends, with the prefix. */
   template: string;
@@ -17,7 +17,7 @@ export interface Route {
   segments: Segment[];
 }
 
-export interface Match {
+interface Match {
   fn: RegisteredFunction;
   params: Record<string, string>;
 }

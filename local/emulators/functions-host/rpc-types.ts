@@ -90,7 +90,7 @@ export interface CoreInvocationContext {
 
 export type FunctionCallback = (...inputs: unknown[]) => unknown;
 
-export interface InvocationModel {
+interface InvocationModel {
   getArguments(): Promise<{ context: unknown; inputs: unknown[] }>;
   invokeFunction(context: unknown, inputs: unknown[], callback: FunctionCallback): Promise<unknown>;
   getResponse(context: unknown, result: unknown): Promise<InvocationResponse>;

@@ -20,7 +20,7 @@ export type { CreatedKey, CreateKeyOptions } from "./control.ts";
 export { faultAnswers } from "./error-answers.ts";
 export type { DataAction, RoleAssignment } from "./role-assignments.ts";
 
-export interface KeyVaultOptions extends AuthenticationOptions {
+interface KeyVaultOptions extends AuthenticationOptions {
   /** 0: any free port. */
   port: number;
   tls: TlsIdentity;

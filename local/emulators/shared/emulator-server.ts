@@ -28,7 +28,7 @@ export interface EmulatorResponse {
   body?: unknown;
 }
 
-export type Handler = (request: EmulatorRequest) => EmulatorResponse | Promise<EmulatorResponse>;
+type Handler = (request: EmulatorRequest) => EmulatorResponse | Promise<EmulatorResponse>;
 
 /** One injected fault. The first match is used; `times` counts down and a fault at 0 is removed. */
 export interface Fault {
@@ -53,7 +53,7 @@ export interface Behaviour {
 }
 
 /** Thrown by `applyBehaviour` to cut the connection without an answer. */
-export class DroppedConnection extends Error {}
+class DroppedConnection extends Error {}
 
 /** Waits out the latency; returns the answer of a fault, or undefined when the operation is to be carried out. */
 export async function applyBehaviour(behaviour: Behaviour, operation: string): Promise<EmulatorResponse | undefined> {

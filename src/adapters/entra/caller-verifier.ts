@@ -22,7 +22,7 @@ export interface SigningKeySource {
   noteUse(kid: string, nowMs: number): void;
 }
 
-export interface CallerExpectation {
+interface CallerExpectation {
   cloud: Cloud;
   homeTenantId: Guid;
   /** Client id of Keyhold's own app registration: the `aud` of v2 tokens. */

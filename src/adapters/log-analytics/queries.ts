@@ -38,7 +38,7 @@ AZKVAuditLogs
 | take MaxRows
 `;
 
-export interface QueryParameters {
+interface QueryParameters {
   /** Included, milliseconds since 1970. */
   fromMs: number;
   /** Excluded. */

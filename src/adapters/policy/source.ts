@@ -8,7 +8,7 @@ import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { parsePolicyDocument } from "./schema.ts";
 
 /** The text of the policy, unless it is still the one with this ETag. Throws when it cannot be read. */
-export type ReadPolicyText = (etag: string | undefined) => Promise<{ etag: string; text: string } | undefined>;
+type ReadPolicyText = (etag: string | undefined) => Promise<{ etag: string; text: string } | undefined>;
 
 /** From text to compiled policy, wherever the text lies. */
 export function createPolicySource(readText: ReadPolicyText, context: PolicyContext): PolicySource {

@@ -31,7 +31,7 @@ const jitter = 0.2;
  */
 const maxConnections = 32;
 
-export interface TableLedger extends Ledger {
+interface TableLedger extends Ledger {
   /** Resolves when every intent of ours has its outcome, or after some 20 s: those left stay open, and are told. */
   drain(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import type { KeyholdEvent } from "../../domain/events.ts";
  * still be one that lies in the wrong place, so whatever looks like a token or a signed URL is blanked here, before it
  * leaves the process.
  */
-export type Attributes = Record<string, string | number | boolean>;
+type Attributes = Record<string, string | number | boolean>;
 
 /** Application Insights keeps 8192 characters of a value; none of ours needs as many. */
 const maxCharacters = 2048;

@@ -49,7 +49,7 @@ export function createEventLog(clock: () => number, write: (line: string) => voi
 }
 
 /** Where lines go: the process's own output. */
-export interface LineOutput {
+interface LineOutput {
   write(text: string): unknown;
 }
 

@@ -6,7 +6,7 @@ import type { TimedEvent } from "./queue.ts";
  * a busy caller is given the same token a thousand times, and a thousand events would cost more and say no more
  * (docs/adr/0012-equal-cached-answers.md). What was minted, refused or failed is never counted together.
  */
-export interface AnswerTally {
+interface AnswerTally {
   /** False: it is none of these, and has to be told by itself. */
   count(timed: TimedEvent): boolean;
   flush(): void;

@@ -10,14 +10,14 @@ import { createTracer, noTracer, type Span, type Tracer } from "./trace.ts";
  * broker works as well without it. The SDK is loaded a moment after the first event, since a cold start pays for all
  * that is loaded before the first answer (docs/adr/0008-telemetry-wiring.md).
  */
-export interface Telemetry {
+interface Telemetry {
   record: RecordEvent;
   tracer: Tracer;
   /** Everything sent, or the deadline passed. Never rejects. */
   flush(): Promise<void>;
 }
 
-export interface TelemetryOptions {
+interface TelemetryOptions {
   /** Undefined: nothing is sent, and the SDK is never loaded. */
   connectionString: string | undefined;
   /** Without it the connection string alone may write, as Application Insights allows by default. */

@@ -31,13 +31,13 @@ export interface PinnedFetchOptions {
   port?: number;
 }
 
-export interface ConditionsOfGet {
+interface ConditionsOfGet {
   /** Of the body that the caller has. One that is not an entity-tag (RFC 9110 §8.8.3) is not sent. */
   etag?: string;
   signal?: AbortSignal;
 }
 
-export type PinnedAnswer =
+type PinnedAnswer =
   | {
       status: 200;
       body: Uint8Array;
@@ -49,10 +49,10 @@ export type PinnedAnswer =
     }
   | { status: 304; chain: Chain };
 
-export type PinnedResult = Result<PinnedAnswer, TransportRefusal>;
+type PinnedResult = Result<PinnedAnswer, TransportRefusal>;
 
 /** Refusals are values; it throws nothing but programming errors. */
-export type PinnedGet = (url: string, conditions?: ConditionsOfGet) => Promise<PinnedResult>;
+type PinnedGet = (url: string, conditions?: ConditionsOfGet) => Promise<PinnedResult>;
 
 const presetDeadlineMs = 10_000;
 const maxBodyBytes = 1_048_576;

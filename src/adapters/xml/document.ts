@@ -14,7 +14,7 @@ import { DOMParser as UntypedParser } from "@xmldom/xmldom/lib/index.js";
 import type { MetadataRefusal } from "../../domain/metadata/refusal.ts";
 
 /** What we use of the DOM. xmldom gives an empty text for an attribute that is not there. */
-export interface XmlNode {
+interface XmlNode {
   readonly nodeType: number;
   readonly parentNode: XmlNode | null;
 }

@@ -36,7 +36,7 @@ const digestHashes: Readonly<Record<string, string>> = {
   "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
 };
 
-export interface EnvelopedXmlSignature {
+interface EnvelopedXmlSignature {
   element: XmlElement;
   /** Not signed, not trusted. */
   keyInfo: XmlElement | undefined;

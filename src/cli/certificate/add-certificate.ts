@@ -7,7 +7,7 @@ import type { Registration } from "./registration.ts";
 import { assembleCertificate, buildTbsCertificate } from "./self-signed-certificate.ts";
 import type { KeyOwner, VaultKey } from "./vault-key.ts";
 
-export interface AddCertificatePorts {
+interface AddCertificatePorts {
   keys: KeyOwner;
   registration: Registration;
   /** Keeps the PEM; undefined: it is printed. */

@@ -40,7 +40,7 @@ export function planReport(
 }
 
 /** What was done. */
-export interface Made {
+interface Made {
   certificate: X509Certificate;
   keyId: string;
   requestId: string;

@@ -11,7 +11,7 @@ export interface Registration {
   prepare(clientId: Guid): Promise<PreparedRegistration>;
 }
 
-export interface PreparedRegistration {
+interface PreparedRegistration {
   existing: number;
   /** Adds it to all that are there, and looks whether all of them are still there. */
   add(certificate: { der: string; displayName: string }): Promise<void>;

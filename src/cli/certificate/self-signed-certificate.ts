@@ -1,7 +1,7 @@
 import { createHash, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
 import * as der from "./der.ts";
 
-export interface CertificateRequest {
+interface CertificateRequest {
   commonName: string;
   publicKey: KeyObject;
   notBeforeMs: number;

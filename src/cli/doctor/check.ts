@@ -25,7 +25,7 @@ export const green = (reason: string): Verdict => ({ state: "green", reason });
 export const grey = (reason: string): Verdict => ({ state: "grey", reason });
 export const red = (reason: string, why: string, remedy: string): Verdict => ({ state: "red", reason, why, remedy });
 
-export interface RunOptions {
+interface RunOptions {
   parallel: number;
   /** For each check: one that hangs does not keep the others. */
   deadlineMs: number;

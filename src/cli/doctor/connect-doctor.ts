@@ -10,7 +10,7 @@ import { azureHosts, createNetwork } from "./network.ts";
 import { counted, type Noise } from "./noise.ts";
 import type { DoctorPorts } from "./ports.ts";
 
-export interface ConnectDoctorOptions {
+interface ConnectDoctorOptions {
   clock: () => number;
   noise: Noise;
   /** False: nothing is tried that the vault must refuse. */

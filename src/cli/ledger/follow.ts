@@ -12,7 +12,7 @@ const openAfterMs = 30_000;
 /** An outcome may be written for a quarter of an hour after its intent. */
 const lookBackMs = 16 * 60_000;
 
-export interface FollowPorts {
+interface FollowPorts {
   ledger: LedgerSearch;
   nameOf: NameOf;
   format: Exclude<LedgerFormat, "json">;

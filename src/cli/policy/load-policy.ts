@@ -15,7 +15,7 @@ export interface LoadedPolicy {
   policy: AccessPolicy;
 }
 
-export type CompiledText = Pick<LoadedPolicy, "document" | "policy"> | { problems: readonly PolicyProblem[] };
+type CompiledText = Pick<LoadedPolicy, "document" | "policy"> | { problems: readonly PolicyProblem[] };
 
 /** From text to compiled policy, by the rules that the app itself goes by. */
 export function compileText(text: string, context: PolicyContext): CompiledText {

@@ -18,7 +18,7 @@ export interface Obstacle {
   change?: PolicyChange;
 }
 
-export interface PolicyChange {
+interface PolicyChange {
   lines: readonly string[];
   json: { add: string; entry: object } | { set: string; name: string; state: "active" };
   applyTo(document: PolicyDocument): PolicyDocument;

@@ -10,7 +10,7 @@ import { compileText, describeProblems, loadPolicy } from "./load-policy.ts";
 import type { PolicyPlace } from "./policy-place.ts";
 import { describeTail, tokenTail } from "./token-tail.ts";
 
-export interface SetStatePorts {
+interface SetStatePorts {
   place: PolicyPlace;
   context: PolicyContext;
   ledger: LedgerSearch;

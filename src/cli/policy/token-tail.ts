@@ -9,7 +9,7 @@ const longestTokenMs = 25 * 3_600_000;
 const queryKeys = { tenant: "tenantId", caller: "callerObjectId", client: "clientId" } as const;
 
 /** What is still out there after a suspension: nobody can call back a token that was given (T16). */
-export interface TokenTail {
+interface TokenTail {
   /** Tokens and assertions that have not expired. */
   alive: number;
   /** The last of them expires then; seconds since 1970. */
