@@ -37,11 +37,29 @@ export function createAzurite({ folder, accountName, ports, tls }: AzuriteOption
     async start() {
       await mkdir(folder, { recursive: true });
       const args = [
-        ...["--blobHost", "127.0.0.1", "--blobPort", `${ports.blob}`],
-        ...["--queueHost", "127.0.0.1", "--queuePort", `${ports.queue}`],
-        ...["--tableHost", "127.0.0.1", "--tablePort", `${ports.table}`],
-        ...["--location", folder, "--cert", tls.certificateFile, "--key", tls.privateKeyFile, "--oauth", "basic"],
-        ...["--silent", "--skipApiVersionCheck", "--disableTelemetry"],
+        "--blobHost",
+        "127.0.0.1",
+        "--blobPort",
+        `${ports.blob}`,
+        "--queueHost",
+        "127.0.0.1",
+        "--queuePort",
+        `${ports.queue}`,
+        "--tableHost",
+        "127.0.0.1",
+        "--tablePort",
+        `${ports.table}`,
+        "--location",
+        folder,
+        "--cert",
+        tls.certificateFile,
+        "--key",
+        tls.privateKeyFile,
+        "--oauth",
+        "basic",
+        "--silent",
+        "--skipApiVersionCheck",
+        "--disableTelemetry",
       ];
       const main = join(createRequire(import.meta.url).resolve("azurite/package.json"), "../dist/src/azurite.js");
       const env = { ...process.env, AZURITE_ACCOUNTS: `${accountName}:${accountKey}` };

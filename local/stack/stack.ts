@@ -158,23 +158,23 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return instance;
     };
     const stack: Omit<Stack, "functions"> = {
-      ...{
-        folder,
-        ports,
-        authority,
-        keyVault,
-        entra,
-        monitor,
-        storage,
-        key,
-        publisher,
-        policyFile,
-        settings,
-        routes: routesOf(ports),
-        addInstance,
-        writePolicy,
-      },
-      ...{ callerToken, stop, controlUrl: `http://127.0.0.1:${ports.control}` },
+      folder,
+      ports,
+      authority,
+      keyVault,
+      entra,
+      monitor,
+      storage,
+      key,
+      publisher,
+      policyFile,
+      settings,
+      routes: routesOf(ports),
+      addInstance,
+      writePolicy,
+      callerToken,
+      stop,
+      controlUrl: `http://127.0.0.1:${ports.control}`,
     };
     if (options.startFunctions === false) return stack as Stack;
     progress("Keyhold (functions host)");

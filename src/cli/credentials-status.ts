@@ -52,7 +52,10 @@ interface CertificateStatus extends Partial<CertificateRecord> {
 async function credentialsStatus(policy: AccessPolicy, store: CredentialStore, nowMs: number): Promise<Report> {
   const statuses = certificateStatuses(policy, await loadStates(store), nowMs);
   const rows = statuses.map((status) => [
-    ...[status.client, status.keyName, status.keyVersion.slice(0, 8), status.thumbprint.slice(0, 8)],
+    status.client,
+    status.keyName,
+    status.keyVersion.slice(0, 8),
+    status.thumbprint.slice(0, 8),
     status.signs ? `${status.state ?? "-"} *` : (status.state ?? "-"),
     canaryText(status, nowMs),
     `${isoTime(status.notAfterMs).slice(0, 10)} (${status.notAfterMs > nowMs ? duration(status.notAfterMs - nowMs) : "over"})`,
@@ -118,7 +121,13 @@ function describe(
     ...(refusedAtMs !== undefined && !canary?.ok ? [`refused by Entra at ${isoTime(refusedAtMs)}`] : []),
   ];
   return {
-    ...{ client, keyName, keyVersion, thumbprint, notAfterMs, signs, ...record },
+    client,
+    keyName,
+    keyVersion,
+    thumbprint,
+    notAfterMs,
+    signs,
+    ...record,
     troubles: signs || record?.state === "staged" ? troubles : [],
   };
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { attributesOf } from "../../src/adapters/telemetry/attributes.ts";
-import { eventNames, metricNames } from "../../src/adapters/telemetry/names.ts";
+import { metricNames } from "../../src/adapters/telemetry/names.ts";
 import type { FindingKind } from "../../src/domain/audit/findings.ts";
 import type { FaultReport } from "../../src/domain/issuing/events.ts";
-import { samples } from "../unit/adapters/telemetry/telemetry-world.ts";
+import { eventNames, samples } from "../unit/adapters/telemetry/telemetry-world.ts";
 import { logAlerts } from "./alert-definitions.ts";
 import { eventProperties } from "./event-properties.ts";
 import { namesIn, problemsOfNames } from "./kql-names.ts";

@@ -1,6 +1,6 @@
 import { metricsOf } from "../../src/adapters/telemetry/metrics.ts";
-import { eventNames, metricNames } from "../../src/adapters/telemetry/names.ts";
-import { issued, samples } from "../unit/adapters/telemetry/telemetry-world.ts";
+import { metricNames } from "../../src/adapters/telemetry/names.ts";
+import { eventNames, issued, samples } from "../unit/adapters/telemetry/telemetry-world.ts";
 import { eventProperties } from "./event-properties.ts";
 
 /** Names that a query compares `Name` with, and members of `Properties` that it reads. By text: queries are ours. */

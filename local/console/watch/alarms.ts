@@ -36,8 +36,12 @@ const ofEvent: Record<string, string> = {
 
 /** As infra/queries/alert-credential-refused.kql, and so on. */
 const credentialFaults = new Set([
-  ...["signer_forbidden", "signer_key_disabled", "signer_key_not_found", "signer_rejected"],
-  ...["certificate_not_valid", "credential_rejected"],
+  "signer_forbidden",
+  "signer_key_disabled",
+  "signer_key_not_found",
+  "signer_rejected",
+  "certificate_not_valid",
+  "credential_rejected",
 ]);
 const bugs = new Set(["unexpected", "clock_skewed", "token_endpoint_rejected", "token_not_as_asked"]);
 
@@ -80,7 +84,11 @@ export function createAlarms(severityOf: (section: string) => number) {
         return;
       }
       const alarm: Alarm = {
-        ...{ id: ++lastId, timeMs, section, count: 1, facts: told },
+        id: ++lastId,
+        timeMs,
+        section,
+        count: 1,
+        facts: told,
         severity: typeof facts.severity === "number" ? facts.severity : severityOf(section),
         title: titleOf(facts),
         ...(aheadMinutes !== undefined && { aheadMinutes }),

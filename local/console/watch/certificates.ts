@@ -30,7 +30,10 @@ export async function readCertificates(stack: Stack, signal: AbortSignal): Promi
       const record = states.get(clientId)?.find(({ x5tS256 }) => x5tS256 === thumbprint);
       const { atMs, ok, reason } = record?.canary ?? {};
       return {
-        ...{ client, thumbprint, keyVersion: keyVersion.slice(0, 12), endsMs: Date.parse(parsed.validTo) },
+        client,
+        thumbprint,
+        keyVersion: keyVersion.slice(0, 12),
+        endsMs: Date.parse(parsed.validTo),
         state: record?.disabledAtMs === undefined ? (record?.state ?? "not looked at yet") : "disabled",
         ...(record && { sinceMs: record.sinceMs }),
         isRegistered: registered.some(({ x5tS256 }) => x5tS256 === thumbprint),

@@ -33,7 +33,9 @@ function describe(
       const wasFirst = firstSeenMs === Math.min(...keys.map((each) => each.firstSeenMs));
       const published = firstUsedMs === undefined && !wasFirst ? "announced" : "published";
       return {
-        ...{ kid, firstSeenMs, lastSeenMs },
+        kid,
+        firstSeenMs,
+        lastSeenMs,
         ...(firstUsedMs !== undefined && { firstUsedMs }),
         ...(removedMs !== undefined && { removedMs }),
         state: removedMs !== undefined ? "retired" : kid === active ? "active" : published,

@@ -81,8 +81,13 @@ function spanOf({ time, tags = {}, data: { baseData } }: StoredEnvelope["envelop
   };
   const { correlationId = "", error } = properties as Record<string, string>;
   return {
-    ...{ id, name, correlationId, parentId: tags["ai.operation.parentId"] ?? "" },
-    ...{ startMs: Date.parse(time), tookMs: milliseconds(duration), ...(error !== undefined && { error }) },
+    id,
+    name,
+    correlationId,
+    parentId: tags["ai.operation.parentId"] ?? "",
+    startMs: Date.parse(time),
+    tookMs: milliseconds(duration),
+    ...(error !== undefined && { error }),
   };
 }
 

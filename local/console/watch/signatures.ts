@@ -84,8 +84,13 @@ function readEntry(row: LedgerEntity): Entry {
   const text = (name: string) => (typeof row[name] === "string" ? (row[name] as string).slice(0, 200) : "");
   const time = row.time instanceof Date ? row.time : new Date(text("time"));
   return {
-    ...{ id: text("rowKey"), timeMs: time.getTime(), requestId: text("vaultRequestId"), outcome: text("outcome") },
-    ...{ keyVersion: text("keyVersion"), purpose: text("purpose"), caller: text("callerName") },
+    id: text("rowKey"),
+    timeMs: time.getTime(),
+    requestId: text("vaultRequestId"),
+    outcome: text("outcome"),
+    keyVersion: text("keyVersion"),
+    purpose: text("purpose"),
+    caller: text("callerName"),
     tenant: row.tenantId === undefined ? nameOf(text("metadataSource")) : nameOf(row.tenantId),
   };
 }

@@ -68,7 +68,10 @@ export class ApplicationRegistry {
     const clientId = app.clientId.toLowerCase();
     const objectId = app.objectId?.toLowerCase() ?? deterministicGuid("application", clientId);
     const before = this.#applications.get(clientId) ?? {
-      ...{ certificates: new Map(), passwords: [], federated: [], lock: { ...fullLock } },
+      certificates: new Map(),
+      passwords: [],
+      federated: [],
+      lock: { ...fullLock },
       servicePrincipal: { certificates: new Map(), passwords: [] },
     };
     this.#applications.set(clientId, { ...before, clientId, name: app.name, objectId });
@@ -104,7 +107,8 @@ export class ApplicationRegistry {
 /** As if somebody had made a client secret. */
 export function addPassword(to: CredentialHolder, displayName = "secret"): Password {
   const password = {
-    ...{ keyId: randomUUID(), displayName },
+    keyId: randomUUID(),
+    displayName,
     startDateTime: new Date().toISOString(),
     endDateTime: new Date(Date.now() + yearMs).toISOString(),
   };

@@ -16,14 +16,20 @@ const holder = z.enum(["application", "servicePrincipal"]).default("application"
 const passwordBody = z.strictObject({ clientId: guid, on: holder, displayName: z.string().optional() });
 const passwordQuery = z.strictObject({ clientId: guid, on: holder, keyId: guid });
 const federatedBody = z.strictObject({
-  ...{ clientId: guid, name: z.string().optional(), issuer: z.url(), subject: z.string().min(1) },
+  clientId: guid,
+  name: z.string().optional(),
+  issuer: z.url(),
+  subject: z.string().min(1),
   audiences: z.array(z.string()).default(["api://AzureADTokenExchange"]),
 });
 const federatedQuery = z.strictObject({ clientId: guid, id: guid });
 const flag = z.boolean().nullable().default(null);
 const lock = z.strictObject({
-  ...{ isEnabled: z.boolean(), allProperties: flag, credentialsWithUsageVerify: flag },
-  ...{ credentialsWithUsageSign: flag, tokenEncryptionKeyId: flag },
+  isEnabled: z.boolean(),
+  allProperties: flag,
+  credentialsWithUsageVerify: flag,
+  credentialsWithUsageSign: flag,
+  tokenEncryptionKeyId: flag,
 });
 const lockBody = z.strictObject({ clientId: guid, lock: lock.nullable() });
 const keyBody = z.strictObject({ clientId: guid, certificatePem: z.string() });

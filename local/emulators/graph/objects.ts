@@ -28,7 +28,11 @@ export function parseSelect(text: string | null): string[] | undefined {
 export function showKey(certificate: RegisteredCertificate, withKey: boolean): Record<string, unknown> {
   const { keyId, customKeyIdentifier, displayName, der, notBefore, notAfter } = certificate;
   return {
-    ...{ customKeyIdentifier, displayName, keyId, type: "AsymmetricX509Cert", usage: "Verify" },
+    customKeyIdentifier,
+    displayName,
+    keyId,
+    type: "AsymmetricX509Cert",
+    usage: "Verify",
     startDateTime: new Date(notBefore).toISOString(),
     endDateTime: new Date(notAfter).toISOString(),
     key: withKey ? der.toString("base64") : null,
@@ -41,7 +45,9 @@ function credentials({ certificates, passwords }: CredentialHolder, { select, is
     keyCredentials: listCertificates(certificates).map((certificate) => showKey(certificate, withKey)),
     passwordCredentials: passwords.map((password) => ({
       ...password,
-      ...{ customKeyIdentifier: null, hint: null, secretText: null },
+      customKeyIdentifier: null,
+      hint: null,
+      secretText: null,
     })),
   };
 }

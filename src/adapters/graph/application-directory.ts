@@ -18,14 +18,17 @@ const credentials = {
 };
 const lock = z.object({ isEnabled: z.boolean().nullish(), allProperties: z.boolean().nullish() });
 const application = z.object({
-  ...{ id: z.guid(), appId: z.guid(), ...credentials },
+  id: z.guid(),
+  appId: z.guid(),
+  ...credentials,
   servicePrincipalLockConfiguration: lock.nullable(),
 });
 const servicePrincipal = z.object({ appId: z.guid(), ...credentials });
 const federatedPage = z.object({
   value: z.array(
     z.object({
-      ...{ id: z.guid(), issuer: z.string() },
+      id: z.guid(),
+      issuer: z.string(),
       /** Absent where an expression stands in its place: no subject that a policy could name, so it stays a difference. */
       subject: z.string().nullish(),
       audiences: z.array(z.string()),
@@ -94,7 +97,8 @@ type Holder = z.infer<typeof servicePrincipal>;
 function keysOf(on: CredentialHolder, { keyCredentials }: Holder): RegisteredCredentials["keys"] {
   // Spelt anew, so that two spellings of the same bytes compare alike.
   return keyCredentials.map(({ keyId, key }) => ({
-    ...{ on, keyId },
+    on,
+    keyId,
     ...(key ? { der: Buffer.from(key, "base64").toString("base64") } : {}),
   }));
 }

@@ -1,49 +1,10 @@
-import type { KeyholdEvent } from "../../domain/events.ts";
-
-/**
- * Every name that arrives in Application Insights: alert rules and workbooks may use these and no others. An event
- * arrives in AppEvents under its own name, a metric in AppMetrics.
- */
-export const eventNames = [
-  "request_answered",
-  "token_renewal_failed",
-  "policy_applied",
-  "policy_rejected",
-  "policy_not_readable",
-  "ledger_outcome_lost",
-  "metadata_promoted",
-  "metadata_refused",
-  "metadata_discontinuous",
-  "metadata_keys_replaced",
-  "metadata_keys_differ",
-  "metadata_stale",
-  "metadata_store_unavailable",
-  "metadata_not_republished",
-  "metadata_refresh_finished",
-  "sign_audit_finding",
-  "sign_audit_resolved",
-  "sign_rate_judged",
-  "sign_rate_abnormal",
-  "sign_audit_finished",
-  "sign_audit_failed",
-  "credential_promoted",
-  "credential_retired",
-  "credential_enabled",
-  "credential_disabled",
-  "credential_canary_failed",
-  "credential_fallback",
-  "credential_expiring",
-  "credential_drift",
-  "credentials_checked",
-  "credentials_check_failed",
-] as const satisfies readonly KeyholdEvent["event"][];
-
 /**
  * A counter is summed, a gauge is the last value, a histogram has count, sum, least and greatest. A total is all since
  * the start of the instance, told again each time: it survives that an export is lost.
  */
 export type MetricKind = "counter" | "gauge" | "histogram" | "total";
 
+/** Every metric that arrives in Application Insights (table AppMetrics): alert rules and workbooks may use no others. */
 export const metrics = {
   "keyhold.tokens.issued": { kind: "counter", unit: "1" },
   "keyhold.requests.refused": { kind: "counter", unit: "1" },

@@ -66,8 +66,12 @@ export function madeReport(input: AddCertificateInput, made: Made, nowMs: number
     exit: exitCodes.fine,
     text: [...done, ...(next.length > 0 ? ["", "Next:", ...next] : []), ...printed].join("\n"),
     json: {
-      ...{ thumbprint: thumbprintOf(certificate), notAfter: certificate.validToDate.toISOString(), requestId, done },
-      ...{ certificate: pem, ...(entry && { addToPolicy: entry }) },
+      thumbprint: thumbprintOf(certificate),
+      notAfter: certificate.validToDate.toISOString(),
+      requestId,
+      done,
+      certificate: pem,
+      ...(entry && { addToPolicy: entry }),
     },
     notes,
   };

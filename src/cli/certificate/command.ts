@@ -66,7 +66,8 @@ It is you who has the vault sign: the audit reports that as foreign_identity, an
           return await addCertificate(input, {
             keys: createKeyOwner(vaultUrl, credential),
             registration: createRegistration(cloud, rest),
-            ...{ nowMs: clock(), save: out?.write },
+            nowMs: clock(),
+            save: out?.write,
           });
         } finally {
           await out?.close();

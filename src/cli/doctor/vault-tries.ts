@@ -47,8 +47,12 @@ export const forbiddenToSigner: readonly Try[] = [
   },
   { id: "delete", title: "delete keys", method: "DELETE", path: `keys/${nobodysKey}`, why: wide },
   {
-    ...{ id: "sign-other", title: "sign with keys that the policy does not name", why: wide },
-    ...{ method: "POST", body: malformedSign, path: `keys/${nobodysKey}/${nobodysVersion}/sign` },
+    id: "sign-other",
+    title: "sign with keys that the policy does not name",
+    why: wide,
+    method: "POST",
+    body: malformedSign,
+    path: `keys/${nobodysKey}/${nobodysVersion}/sign`,
   },
 ];
 

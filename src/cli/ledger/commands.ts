@@ -13,9 +13,16 @@ import { type LedgerFormat, listLedger } from "./list.ts";
 import type { NameOf } from "./row.ts";
 
 const outcomes = [
-  ...(["issued", "handed_out", "published", "rejected", "exchange_failed"] as const),
-  ...(["signature_discarded", "not_signed", "maybe_signed", "open"] as const),
-] satisfies (SignOutcome["outcome"] | "open")[];
+  "issued",
+  "handed_out",
+  "published",
+  "rejected",
+  "exchange_failed",
+  "signature_discarded",
+  "not_signed",
+  "maybe_signed",
+  "open",
+] as const satisfies readonly (SignOutcome["outcome"] | "open")[];
 
 interface LedgerOptions {
   since: string;
@@ -97,7 +104,10 @@ function queryOf(options: LedgerOptions, policy: LoadedPolicy | undefined, nowMs
   const toMs = options.until === undefined ? nowMs + 60_000 : parseTime("--until", options.until, nowMs);
   if (toMs <= fromMs) throw usage("--until", "give one that is later than --since");
   return {
-    ...{ fromMs, toMs, limit, newestFirst: !options.follow },
+    fromMs,
+    toMs,
+    limit,
+    newestFirst: !options.follow,
     ...(callerObjectId && { callerObjectId }),
     ...(tenantId && { tenantId }),
     ...(clientId && { clientId }),

@@ -29,18 +29,25 @@ export interface FlatRow {
 }
 
 export const columns = [
-  ...["time", "id", "purpose", "caller", "callerObjectId", "client", "clientId", "tenant", "tenantId", "scope"],
-  ...[
-    "keyName",
-    "keyVersion",
-    "outcome",
-    "reason",
-    "expires",
-    "vaultRequestId",
-    "entraRequestId",
-    "sha256",
-    "instance",
-  ],
+  "time",
+  "id",
+  "purpose",
+  "caller",
+  "callerObjectId",
+  "client",
+  "clientId",
+  "tenant",
+  "tenantId",
+  "scope",
+  "keyName",
+  "keyVersion",
+  "outcome",
+  "reason",
+  "expires",
+  "vaultRequestId",
+  "entraRequestId",
+  "sha256",
+  "instance",
 ] as readonly (keyof FlatRow)[];
 
 export function flatten({ intent, outcome }: LedgerEntry, nameOf: NameOf): FlatRow {

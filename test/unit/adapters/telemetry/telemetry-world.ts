@@ -122,3 +122,6 @@ export function openTelemetry(ingestion: ReturnType<typeof createIngestion>, tun
     tuning: { ...preset, flushWithinMs: 20_000, ...tuning },
   });
 }
+
+/** Every event that arrives in Application Insights (table AppEvents): the type of `samples` has each of them. */
+export const eventNames = Object.keys(samples) as KeyholdEvent["event"][];

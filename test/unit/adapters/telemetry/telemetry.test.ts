@@ -3,11 +3,19 @@ import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { telemetryTables } from "../../../../local/emulators/azure-monitor/telemetry.ts";
-import { eventNames, metricNames } from "../../../../src/adapters/telemetry/names.ts";
+import { metricNames } from "../../../../src/adapters/telemetry/names.ts";
 import { createTelemetry } from "../../../../src/adapters/telemetry/telemetry.ts";
 import { Fault } from "../../../../src/domain/shared/fault.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
-import { connectionString, createIngestion, issued, openTelemetry, samples, token } from "./telemetry-world.ts";
+import {
+  connectionString,
+  createIngestion,
+  eventNames,
+  issued,
+  openTelemetry,
+  samples,
+  token,
+} from "./telemetry-world.ts";
 
 describe("telemetry without a connection string", () => {
   test("does nothing, for any event", async () => {
@@ -82,10 +90,9 @@ describe("what arrives in Application Insights", async () => {
   await telemetry.flush();
   const named = (name: string) => ingestion.events().find(({ data }) => data.baseData.name === name);
 
-  test("each event is one custom event under its own name, and the list of names is complete", () => {
+  test("each event is one custom event under its own name", () => {
     const arrived = ingestion.events().map(({ data }) => data.baseData.name ?? "");
-    assert.deepEqual(arrived.sort(), [...Object.keys(samples), "request_answered"].sort());
-    assert.deepEqual([...eventNames].sort(), Object.keys(samples).sort());
+    assert.deepEqual(arrived.sort(), [...eventNames, "request_answered"].sort());
   });
 
   test("everything lies in AppEvents or AppMetrics", () => {
