@@ -45,6 +45,7 @@ export function isNotSignedIn(error: unknown): boolean {
 
 export const notSignedIn = "nobody is signed in here: az login, or azd auth login";
 
+/** The problem that ends a command where no credential works (exit code 3). */
 export function notSignedInProblem(): CommandProblem {
   return new CommandProblem("unavailable", "Nobody is signed in here", {
     where: "the Azure CLI and the Azure Developer CLI",
@@ -58,11 +59,13 @@ export interface Output {
   err(text: string): void;
 }
 
+/** Text, or with `isJson` one JSON document, to stdout; the notes to stderr. */
 export function writeReport({ text, json, notes = [] }: Report, isJson: boolean, { out, err }: Output): void {
   if (text !== undefined) out(isJson ? JSON.stringify(json, undefined, 2) : text);
   for (const note of notes) err(note);
 }
 
+/** Error, place, details and remedy to stderr, one line each. */
 export function writeProblem({ message, where, remedy, details }: CommandProblem, { err }: Output): void {
   err(
     [`error: ${message}`, `where: ${where}`, ...details.map((line) => `  - ${line}`), `remedy: ${remedy}`].join("\n"),

@@ -67,6 +67,7 @@ export function connect(options: ConnectOptions): Connection {
   };
 }
 
+/** The credential of the operator. Nothing is requested until it is used, so it does not throw. */
 export function operatorOf({ operatorIdentity }: ConnectOptions): TokenCredential {
   if (operatorIdentity !== undefined) return new ManagedIdentityCredential({ clientId: operatorIdentity });
   return new ChainedTokenCredential(new AzureCliCredential(), new AzureDeveloperCliCredential());

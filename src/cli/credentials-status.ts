@@ -12,6 +12,7 @@ import { withIsoTimes } from "./metadata-status.ts";
 import { loadPolicy } from "./policy/load-policy.ts";
 import { duration, isoTime, printable, table } from "./printable.ts";
 
+/** `credentials status`: each certificate of the policy with its state, last canary, expiry and troubles. */
 export function addCredentialsCommand(program: Command, { run, clock }: CommandContext): void {
   program
     .command("credentials")

@@ -9,6 +9,7 @@ import { type SourceState, stateOfSource } from "./metadata-state.ts";
 import { loadPolicy } from "./policy/load-policy.ts";
 import { duration, isoTime, printable, table } from "./printable.ts";
 
+/** `metadata status`: each source of metadata with its keys, their age, and what is wrong with it. */
 export function addMetadataCommand(program: Command, { run, clock }: CommandContext): void {
   program
     .command("metadata")

@@ -4,6 +4,10 @@ import { CommandProblem } from "./command-problem.ts";
 
 /** What operators type, as the commands need it. */
 
+/**
+ * The GUID that an option or argument named `where` must be.
+ * @throws CommandProblem `usage` where it is none.
+ */
 export function requireGuid(where: string, text: string): Guid {
   const id = parseGuid(text);
   if (id !== undefined) return id;

@@ -20,6 +20,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
+/** ISO 8601 in UTC, to the second. `timeMs`: milliseconds since 1970. */
 export function isoTime(timeMs: number): string {
   return new Date(timeMs).toISOString().replace(/\.\d{3}Z$/, "Z");
 }
@@ -37,6 +38,7 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / length)} ${unit}`;
 }
 
+/** A count with its noun: `1 key`, `2 keys`. */
 export function plural(count: number, singular: string, several = `${singular}s`): string {
   return `${count} ${count === 1 ? singular : several}`;
 }

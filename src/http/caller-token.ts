@@ -55,6 +55,7 @@ function checkType(presentation: Presentation, parameters: Parameters): Result<u
   return ok(undefined);
 }
 
+/** The refusal of a parameter that the protocol knows and Keyhold does not take. `remedy`: what to send instead. */
 export function notSupported(parameter: string, remedy: string): { ok: false; refusal: RequestRefusal } {
   return refuse({ reason: "parameter_not_supported", parameter, remedy });
 }

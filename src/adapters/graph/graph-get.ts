@@ -115,6 +115,7 @@ function unavailable(error: unknown, signal: AbortSignal): ApplicationDirectoryE
   return new ApplicationDirectoryError(signal.aborted ? "graph_timed_out" : "graph_unavailable", errorClass(error));
 }
 
+/** The error for an answer that is not as Graph documents it. `because`: a name of ours, never text of the answer. */
 export function unexpected(because: string): ApplicationDirectoryError {
   return new ApplicationDirectoryError("graph_answer_unexpected", because);
 }

@@ -53,6 +53,10 @@ export function createLogsClient(cloud: CloudName, credential: TokenCredential, 
   return client;
 }
 
+/**
+ * What a failed query means to the audit: throttled (429), forbidden (401, 403), rejected (other 4xx), timed out, or
+ * unavailable. Holds the class of the error and the HTTP status, and no text of the service.
+ */
 export function vaultLogUnavailable(error: unknown, { signal, status, retryAfter }: Attempt): VaultLogUnavailable {
   if (error instanceof VaultLogUnavailable) return error;
   const because = errorClass(error);

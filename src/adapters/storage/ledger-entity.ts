@@ -9,6 +9,7 @@ import { partitionOf } from "./ledger-partition.ts";
 
 /** How a row of the ledger looks in the table: written here, and read back here. */
 
+/** The row as it is before the signature: the intent without any outcome. `timeMs` becomes the column `time`. */
 export function intentEntity({ id, timeMs, ...intent }: SignIntent) {
   return { partitionKey: partitionOf(id), rowKey: id, time: new Date(timeMs), ...intent };
 }

@@ -18,6 +18,9 @@ const secrets = [
   /\bBearer\s+\S{16,}/gi,
 ];
 
+/**
+ * Properties of at most 2048 characters each; of a list the first 50 items, joined, and its length as `<name>.count`.
+ */
 export function attributesOf({ event: _, ...members }: KeyholdEvent): Attributes {
   const attributes: Attributes = {};
   for (const [name, value] of Object.entries(members)) add(attributes, name, value);

@@ -38,6 +38,10 @@ export interface Pipeline {
 /** Custom events of Application Insights are log records with this attribute. */
 const eventNameAttribute = "microsoft.custom_event.name";
 
+/**
+ * Loads and starts the SDK: one lane of log records, one reader of metrics, one queue of spans, and a tally of equal
+ * answers. Writes two variables of the environment that the exporter reads.
+ */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const exporterOptions: AzureMonitorExporterOptions = {
     connectionString: options.connectionString,

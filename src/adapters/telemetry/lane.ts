@@ -17,6 +17,9 @@ export interface LaneOptions {
 
 const batchSize = 512;
 
+/**
+ * The lane that sends with `send`. `lost` is called with the number of records that are given up, each counted once.
+ */
 export function createLane(send: Sender, options: LaneOptions, lost: (count: number) => void) {
   const { sendAfterMs, retryDelaysMs, attemptWithinMs, maxWaiting } = options;
   const waiting: SdkLogRecord[] = [];

@@ -44,6 +44,7 @@ export function metricsOf(event: KeyholdEvent): Measurement[] {
   return (rule?.(event) ?? []).filter(({ value }) => Number.isFinite(value));
 }
 
+/** One measurement; `value` is in the unit that `metrics` gives for the metric. */
 export function measure(metric: MetricName, value: number, dimensions: Measurement["dimensions"] = {}): Measurement {
   return { metric, value, dimensions };
 }

@@ -59,6 +59,10 @@ const maxBodyBytes = 1_048_576;
 /** Node's own preset, stated so that no NODE_OPTIONS changes it. */
 const maxHeaderBytes = 16_384;
 
+/**
+ * GET under the given roots from the allowed hosts only. The function that it returns never rejects.
+ * @throws TrustedRootsError where the roots are not usable. RangeError where no host is allowed.
+ */
 export function createPinnedFetch(options: PinnedFetchOptions): PinnedGet {
   const { deadlineMs = presetDeadlineMs, lookup, port = 443 } = options;
   // Throws on an empty list: Node takes an empty `ca` for its default store.

@@ -100,10 +100,12 @@ export function descendantsOf(element: XmlElement): XmlElement[] {
   return [element, ...childrenOf(element).flatMap(descendantsOf)];
 }
 
+/** The child elements in document order, without text and comments. */
 export function childrenOf(element: XmlElement): XmlElement[] {
   return Array.from(element.childNodes).filter(isElement);
 }
 
+/** Whether a node is an element (`nodeType` 1, DOM §4.4). */
 export function isElement(node: XmlNode | null | undefined): node is XmlElement {
   return node?.nodeType === 1;
 }

@@ -48,6 +48,7 @@ interface Made {
   isSaved: boolean;
 }
 
+/** What was made and what is left to do, with the certificate as PEM. `nowMs`: when the vault signed. */
 export function madeReport(input: AddCertificateInput, made: Made, nowMs: number): Report {
   const { certificate, requestId, done } = made;
   const entry = entryOf(input, made);

@@ -11,9 +11,13 @@ function lengthOf(length: number): Buffer {
   return Buffer.concat([Buffer.of(0x80 | bytes.length), bytes]);
 }
 
+/** SEQUENCE of encoded elements, in the order given (X.690 §8.9). */
 export const sequence = (...parts: readonly Uint8Array[]) => element(0x30, ...parts);
+/** SET OF encoded elements, in the order given: DER wants them sorted (X.690 §11.6), so more than one must be. */
 export const set = (...parts: readonly Uint8Array[]) => element(0x31, ...parts);
+/** OCTET STRING (X.690 §8.7). */
 export const octetString = (content: Uint8Array) => element(0x04, content);
+/** UTF8String: the text in UTF-8. */
 export const utf8String = (text: string) => element(0x0c, Buffer.from(text, "utf8"));
 export const nothing = element(0x05);
 export const yes = element(0x01, Buffer.of(0xff));
@@ -25,10 +29,12 @@ export function integer(bytes: Uint8Array): Buffer {
   return element(0x02, (bytes[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.of(0), bytes]) : bytes);
 }
 
+/** BIT STRING; `unusedBits` of the last byte do not count (X.690 §8.6). */
 export function bitString(content: Uint8Array, unusedBits = 0): Buffer {
   return element(0x03, Buffer.of(unusedBits), content);
 }
 
+/** OBJECT IDENTIFIER from its dotted form, such as `2.5.4.3` (X.690 §8.19). */
 export function objectIdentifier(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
   return element(0x06, ...[first * 40 + second, ...rest].map(base128));

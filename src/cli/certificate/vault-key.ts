@@ -22,6 +22,7 @@ export interface KeyOwner extends VaultSigner {
 
 const keySize = 2048;
 
+/** The keys of one vault, with the rights of `credential`. Errors are those of the SDK and, from `sign`, a `Fault`. */
 export function createKeyOwner(vaultUrl: string, credential: TokenCredential): KeyOwner {
   const client = new KeyClient(vaultUrl, credential, { retryOptions: { maxRetries: 1 } });
   const make = (keyName: string, hsm: boolean) =>

@@ -21,8 +21,11 @@ export interface Check {
 
 export type CheckResult = Verdict & { id: string; title: string };
 
+/** As it should be. */
 export const green = (reason: string): Verdict => ({ state: "green", reason });
+/** Could not be checked, or does not apply here. Does not count as wrong. */
 export const grey = (reason: string): Verdict => ({ state: "grey", reason });
+/** Wrong: what was found, why it matters, and how to fix it. */
 export const red = (reason: string, why: string, remedy: string): Verdict => ({ state: "red", reason, why, remedy });
 
 interface RunOptions {

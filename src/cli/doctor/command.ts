@@ -20,6 +20,7 @@ import { vaultRightChecks } from "./vault-rights.ts";
 
 const parallel = 6;
 
+/** `doctor`: whether the deployment is as it should be, seen from where the command runs. */
 export function addDoctorCommand(program: Command, { run, clock }: CommandContext): void {
   program
     .command("doctor")
@@ -72,6 +73,7 @@ export function doctorChecks(ports: DoctorPorts): Check[] {
 
 const signs = { green: "ok  ", red: "FAIL", grey: "?   " } as const;
 
+/** The verdicts, those that are red with reason and remedy. Exit code 1 if any is red, 3 if none is green either. */
 export function doctorReport(results: readonly CheckResult[], notes: readonly string[]): Report {
   const lines = results.flatMap((result) => [
     `${signs[result.state]} ${result.title}: ${result.reason}`,

@@ -23,6 +23,7 @@ export function createNetwork(): Network {
 const privateAddress =
   /^(::ffff:)?(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)|^f[cd]/i;
 
+/** An IP address as an operator thinks of it: `this machine` (loopback), `private` or `public`. */
 export function kindOfAddress(address: string): string {
   if (/^(::ffff:)?127\.|^::1$/.test(address)) return "this machine";
   return privateAddress.test(address) ? "private" : "public";

@@ -9,10 +9,12 @@ export interface Noise {
   foreignSigns: number;
 }
 
+/** All counts at zero. */
 export function startNoise(): Noise {
   return { signing: { signs: 0, refused: 0, carriedOut: 0 }, foreignSigns: 0 };
 }
 
+/** The probe, counting in `noise` every request that the vault logs. */
 export function counted(probe: Probe, identity: "signing" | "storage", noise: Noise): Probe {
   return async (request, signal) => {
     const answer = await probe(request, signal);
@@ -31,6 +33,7 @@ function count({ url }: RestRequest, { status }: RestAnswer, identity: "signing"
   else noise.signing.refused += 1;
 }
 
+/** What to tell whoever is on call; empty if nothing was tried. Times: milliseconds since 1970. */
 export function describeNoise(noise: Noise, fromMs: number, toMs: number): string[] {
   const { signing, foreignSigns } = noise;
   const findings = [

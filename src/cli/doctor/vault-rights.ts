@@ -22,10 +22,12 @@ export function keysOf({ policy }: Pick<DoctorPorts, "policy">): SigningCertific
   return [...new Map(keys.map((key) => [key.keyId, key])).values()];
 }
 
+/** The names of the keys, each once, separated by commas. */
 export function namesOf(keys: readonly SigningCertificate[]): string {
   return [...new Set(keys.map(({ keyName }) => keyName))].join(", ");
 }
 
+/** The host of the policy's first key; undefined where no valid policy names a key. */
 export function vaultHostOf(ports: Pick<DoctorPorts, "policy">): string | undefined {
   const [key] = keysOf(ports);
   return key && new URL(key.keyId).hostname;

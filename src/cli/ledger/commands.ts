@@ -39,6 +39,7 @@ interface LedgerOptions {
   jsonl?: true;
 }
 
+/** `ledger`: lists rows of the ledger by time, caller, client, tenant, purpose and outcome, or follows it. */
 export function addLedgerCommand(program: Command, { run, clock, output, pause }: CommandContext): void {
   program
     .command("ledger")

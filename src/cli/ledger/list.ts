@@ -35,17 +35,20 @@ export async function listLedger(
   return unreadable > 0 ? exitCodes.wrong : exitCodes.fine;
 }
 
+/** The line before the first row: column names for `table` and `csv`, nothing for JSON. */
 export function writeHead(format: LedgerFormat, { out }: Output): void {
   if (format === "table") out(tableHead);
   if (format === "csv") out(csvLine(columns));
 }
 
+/** One row as one line: padded columns, CSV (RFC 4180), or JSON (`jsonl`). */
 export function writeRow(row: FlatRow, format: Exclude<LedgerFormat, "json">, { out }: Output): void {
   if (format === "table") out(tableLine(row));
   else if (format === "csv") out(csvLine(columns.map((name) => row[name])));
   else out(JSON.stringify(row));
 }
 
+/** Names a row that Keyhold did not write, on stderr: its place and the columns that are wrong, never their values. */
 export function noteUnreadable({ partition, rowKey, properties }: UnreadableRow, { err }: Output): void {
   const names = properties.map((name) => printable(name, 40)).join(", ");
   err(`not a row of Keyhold's: ${printable(partition)} ${printable(rowKey)} (${names}). Who wrote it?`);

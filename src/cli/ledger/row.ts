@@ -50,6 +50,7 @@ export const columns = [
   "instance",
 ] as readonly (keyof FlatRow)[];
 
+/** The row with every column as text: times in ISO 8601, names from the policy, an empty string for what it lacks. */
 export function flatten({ intent, outcome }: LedgerEntry, nameOf: NameOf): FlatRow {
   const facts: Record<string, unknown> = { ...outcome };
   const text = (...names: string[]) => {
@@ -97,6 +98,7 @@ export const tableHead = shown
   .join("  ")
   .trimEnd();
 
+/** One line of the table: the columns that fit a terminal, padded to fixed widths. */
 export function tableLine(row: FlatRow): string {
   const cells = { ...row, time: row.time.replace(/\.\d{3}Z$/, "Z"), tenant: row.tenant || row.tenantId };
   return shown

@@ -38,6 +38,10 @@ export function findEntry(document: PolicyDocument, kind: EntryKind, nameOrId: s
   return byId ?? byName;
 }
 
+/**
+ * As `findEntry`.
+ * @throws CommandProblem where there is no such entry, with names that begin alike.
+ */
 export function requireEntry(document: PolicyDocument, kind: EntryKind, nameOrId: string): Entry {
   const entry = findEntry(document, kind, nameOrId);
   if (entry) return entry;

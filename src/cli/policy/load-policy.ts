@@ -25,6 +25,10 @@ export function compileText(text: string, context: PolicyContext): CompiledText 
   return Array.isArray(policy) ? { problems: policy } : { document, policy };
 }
 
+/**
+ * The text of the policy with its ETag, not checked.
+ * @throws CommandProblem `unavailable` where it cannot be read.
+ */
 export async function readPolicyText(place: PolicyPlace): Promise<{ text: string; etag: string }> {
   try {
     return await place.read();

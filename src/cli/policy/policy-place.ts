@@ -14,10 +14,12 @@ export interface PolicyPlace {
   write(text: string, etag: string): Promise<"written" | "changed_since">;
 }
 
+/** The place that the settings name. `credential` is asked for a policy in blob storage only. */
 export function policyPlaceOf(place: Config["policy"], credential: () => TokenCredential): PolicyPlace {
   return "file" in place ? filePlace(place.file) : blobPlace(place.blobUrl, credential());
 }
 
+/** A policy in a file. Its ETag is the hash of its content; `path` may be a symbolic link, which stays one. */
 export function filePlace(path: string): PolicyPlace {
   const read = policyFile(path);
   const readNow = async () => (await read(undefined)) ?? { text: "", etag: "" };

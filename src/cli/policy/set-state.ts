@@ -61,6 +61,10 @@ export async function setState(verb: Verb, kind: EntryKind, nameOrId: string, po
   };
 }
 
+/**
+ * Writes the policy over the one that has this ETag.
+ * @throws CommandProblem where it cannot be written, or was changed since it was read.
+ */
 export async function writePolicy(place: PolicyPlace, text: string, etag: string): Promise<void> {
   const where = printable(place.name);
   let result: Awaited<ReturnType<PolicyPlace["write"]>>;

@@ -22,6 +22,9 @@ interface TokenTail {
   unavailable?: string;
 }
 
+/**
+ * Reads 25 hours of the ledger for tokens of the entry with this id. Never rejects: `unavailable` says what failed.
+ */
 export async function tokenTail(ledger: LedgerSearch, kind: EntryKind, id: Guid, nowMs: number): Promise<TokenTail> {
   const tail: TokenTail = { alive: 0, open: 0, unreadable: 0 };
   try {
@@ -48,6 +51,7 @@ function expiryOf(outcome: object): number | undefined {
   return "assertionExpiresAt" in outcome ? Number(outcome.assertionExpiresAt) : undefined;
 }
 
+/** The tail in sentences, one line each. `nowMs`: milliseconds since 1970. */
 export function describeTail(tail: TokenTail, nowMs: number): string[] {
   if (tail.unavailable !== undefined) {
     return [`What is already out could not be read from the ledger (${tail.unavailable}): keyhold ledger lists it.`];
