@@ -74,6 +74,7 @@ export function identityOf(row: VaultLogRow): string {
   ]);
 }
 
+/** A finding whose id follows from its kind and `cause` alone, so that the same cause has the same id in every run. */
 export function createFinding(
   kind: FindingKind,
   severity: Finding["severity"],

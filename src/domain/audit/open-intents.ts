@@ -58,6 +58,7 @@ export function chainStart(open: readonly LedgerRow[], fromMs: number): number {
 
 const firstCovered = (intent: LedgerRow) => intent.timeMs - coversBeforeMs;
 
+/** Whether a signature at this time, milliseconds since 1970, can belong to the open intent. */
 export function covers(intent: LedgerRow, { timeMs }: { timeMs: number }): boolean {
   return timeMs >= firstCovered(intent) && timeMs <= intent.timeMs + coversAfterMs;
 }

@@ -74,6 +74,10 @@ export type Reconciliation =
       reachesNext: boolean;
     };
 
+/**
+ * Compares both records for one window, or says from when on more must be read first.
+ * @throws RangeError where less was read after the window than `contextAfterMs`.
+ */
 export function reconcile(input: ReconcileInput): Reconciliation {
   const { windowFromMs, windowToMs, readFromMs, nowMs } = input;
   if (input.readToMs < windowToMs + contextAfterMs) throw new RangeError("too little was read after the window");

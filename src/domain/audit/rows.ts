@@ -3,6 +3,7 @@ import type { VaultLogRow } from "./vault-log.ts";
 
 /** What a single row of either record says, and both records in order. It compares none with another. */
 
+/** Whether the ledger knows which request to the vault the row stands for. */
 export function hasRequestId(row: LedgerRow): row is LedgerRow & { vaultRequestId: string } {
   return Boolean(row.vaultRequestId);
 }
@@ -12,30 +13,39 @@ export function isOpen(row: LedgerRow): boolean {
   return row.outcome !== "not_signed" && !hasRequestId(row);
 }
 
+/** Whether the outcome says that the vault signed; an unknown outcome does not. */
 export function saysSigned({ outcome }: LedgerRow): boolean {
   return outcome !== undefined && outcome !== "not_signed" && outcome !== "maybe_signed";
 }
 
+/**
+ * Whether the row of the vault's log is a signature request. Case does not count: the log's does not stay the same.
+ */
 export function isSign(row: VaultLogRow): boolean {
   return row.operation.toLowerCase() === "keysign";
 }
 
+/** Whether the vault answered with an error (HTTP status from 400 on). */
 export function isRefused(row: VaultLogRow): boolean {
   return row.httpStatus >= 400;
 }
 
+/** The request id in lower case, for comparison. */
 export function requestOf({ requestId }: VaultLogRow): string {
   return requestId.toLowerCase();
 }
 
+/** Whether the log does not say which key version was used. */
 export function lacksKey({ keyName, keyVersion }: VaultLogRow): boolean {
   return keyName === undefined || keyVersion === undefined;
 }
 
+/** `<name>/<version>` in lower case, for comparison. */
 export function keyOf({ keyName, keyVersion }: { keyName?: string; keyVersion?: string }): string {
   return `${keyName}/${keyVersion}`.toLowerCase();
 }
 
+/** By time, each row once however often it was read. */
 export function sortedVault(rows: readonly VaultLogRow[]): VaultLogRow[] {
   const unique = new Map(rows.map((row) => [identityOf(row), row]));
   return [...unique]
@@ -50,6 +60,7 @@ export function sortedLedger(rows: readonly LedgerRow[]): LedgerRow[] {
   return [...unique.values()].sort((a, b) => a.timeMs - b.timeMs || compareText(a.id, b.id));
 }
 
+/** Orders text by code unit, the same on every machine: for `sort`. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -12,6 +12,7 @@ export interface CredentialStates extends CurrentCredentials {
   reload(): Promise<void>;
 }
 
+/** The states of all certificates, in memory. Until the first `reload` the policy alone decides. */
 export function createCurrentCredentials(
   store: CredentialStore,
   record: (event: CredentialEvent) => void,

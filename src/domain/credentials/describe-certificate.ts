@@ -8,6 +8,7 @@ export interface CertificateFacts {
   thumbprint: string;
 }
 
+/** What events and the ledger say of a certificate: no key URL, which would name the vault (I6). */
 export function describeCertificate({ keyName, keyVersion, thumbprint }: SigningCertificate): CertificateFacts {
   return { keyName, keyVersion, thumbprint };
 }

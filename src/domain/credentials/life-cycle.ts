@@ -130,6 +130,7 @@ export function retiredNow(
   });
 }
 
+/** The certificate's record in the state; undefined where it was not seen yet. */
 export function recordOf(state: CredentialState, { x5tS256 }: SigningCertificate): CertificateRecord | undefined {
   return state.find((record) => record.x5tS256 === x5tS256);
 }

@@ -41,6 +41,7 @@ export function retryAfterSecondsOf(fault: Fault): number {
 
 type Failure = { untilMs: number; refusal: TenantRefusal } | { untilMs: number; fault: Fault };
 
+/** An empty cache of at most `maxEntries` failures; beyond that the one that was used least recently is forgotten. */
 export function createFailureCache(maxEntries: number): FailureCache {
   const failures = new LRUCache<string, Failure>({ max: maxEntries });
   return {

@@ -27,6 +27,7 @@ const minuteMs = 60_000;
 /** Callers are known from the policy before they get here, so this only bounds what removed callers leave behind. */
 const maxCallers = 10_000;
 
+/** A budget whose buckets start full. Limits are mints per minute. */
 export function createMintBudget(limits: MintLimits): MintBudget {
   const total: Bucket = { tokens: limits.perMinute, updatedMs: 0 };
   const callers = new LRUCache<Guid, Bucket>({ max: maxCallers });

@@ -24,6 +24,7 @@ export interface VerifiedToken {
 /** Some 200 bytes each. A workload gets a new token every few hours. */
 const maxTokens = 10_000;
 
+/** An empty cache, keyed by the SHA-256 of the token so that no token is kept in it. */
 export function createVerifiedCallers(): VerifiedCallers {
   const tokens = new LRUCache<string, VerifiedToken>({ max: maxTokens });
   const keyOf = (callerToken: string) => hash("sha256", callerToken, "base64");

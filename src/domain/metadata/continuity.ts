@@ -32,6 +32,7 @@ export interface KeyChange {
   isReplacement: boolean;
 }
 
+/** What differs between two sets of key ids; undefined `previousKids` means that nothing was known before. */
 export function changeOfKeys(previousKids: readonly string[] | undefined, kids: readonly string[]): KeyChange {
   const before = previousKids ?? [];
   const removed = before.filter((kid) => !kids.includes(kid));

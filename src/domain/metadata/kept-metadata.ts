@@ -42,6 +42,7 @@ const unansweredKidMs = 30_000;
 /** Where nothing is known at all. */
 const retryMs = 5_000;
 
+/** The keeper of one source, whose metadata come from storage and from the identity provider. */
 export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): KeptMetadata {
   const name = sourceName(source);
   const firstUses = new Map<string, number>();

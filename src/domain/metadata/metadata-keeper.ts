@@ -39,6 +39,7 @@ export interface MetadataKeeperPorts extends Omit<KeptMetadataPorts, "onDisconti
 const jitterMs = 10_000;
 const staleAfterMs = keyLifetimeMs / 4;
 
+/** The metadata of all sources that the policy names, and of the home tenant, whose keys verify callers' tokens. */
 export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPorts): MetadataKeeper {
   const kept = new Map<string, KeptMetadata>();
   let wanted: WantedMetadata | undefined;

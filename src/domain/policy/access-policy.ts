@@ -95,6 +95,7 @@ export interface Authorization {
 /** The tenant part of the key of a grant that says `"tenants": "all-active"`. */
 export const allActiveTenants = "*";
 
+/** The key of a grant in the compiled policy: three ids, or two and the word for all active tenants. */
 export function grantKey(callerObjectId: Guid, clientId: Guid, tenantId: Guid | typeof allActiveTenants): string {
   return `${callerObjectId} ${clientId} ${tenantId}`;
 }

@@ -50,14 +50,17 @@ export function issuerOf(cloud: Cloud, tenantId: Guid): string {
   return `https://${cloud.authorityHost}/${tenantId}/v2.0`;
 }
 
+/** The v2.0 token endpoint of a tenant (RFC 6749 §3.2). */
 export function tokenEndpointOf(cloud: Cloud, tenantId: Guid): string {
   return `https://${cloud.authorityHost}/${tenantId}/oauth2/v2.0/token`;
 }
 
+/** The v2.0 authorization endpoint of a tenant (RFC 6749 §3.1). */
 export function authorizationEndpointOf(cloud: Cloud, tenantId: Guid): string {
   return `https://${cloud.authorityHost}/${tenantId}/oauth2/v2.0/authorize`;
 }
 
+/** The v2.0 `jwks_uri` of a tenant (OpenID Connect Discovery 1.0 §3). */
 export function jwksUriOf(cloud: Cloud, tenantId: Guid): string {
   return `https://${cloud.authorityHost}/${tenantId}/discovery/v2.0/keys`;
 }

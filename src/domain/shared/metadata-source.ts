@@ -20,6 +20,7 @@ export function sourceName({ tenant, appId }: MetadataSource): string {
   return appId === undefined ? tenant : `${tenant}.${appId}`;
 }
 
+/** A tenant id in canonical form, or one of the names that stand for several tenants; undefined for anything else. */
 export function parseMetadataTenant(text: string | undefined): Guid | MultiTenant | undefined {
   return multiTenants.find((name) => name === text) ?? parseGuid(text);
 }
