@@ -2,7 +2,7 @@
 /**
  * `npx keyhold`: the command line of a clone. Where no deployment's settings are in the environment and the local stack
  * has been started, it is that stack's: its settings, its certificate authority, and its names led to this machine.
- * JavaScript, so that any Node can read it; the right one then comes from the package `node`.
+ * JavaScript, so that any Node can read it; the right one then comes from node_modules.
  */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
