@@ -3,7 +3,7 @@
  * `@azure/functions-core` is no package but what the Functions worker serves through `require`, so it stays outside;
  * the banner gives a bundle a `require` that reaches it.
  */
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Metafile } from "esbuild";
 
@@ -53,12 +53,14 @@ export function loadedAtStart({ outputs }: Metafile): string[] {
 
 /** The operators' command line, by the same rules; it is not deployed. */
 export async function buildCommandLine(outdir: string): Promise<Metafile> {
+  const { version } = JSON.parse(await readFile(`${root}package.json`, "utf8"));
   // `jsonc-parser` names its files in `require` in a way that esbuild cannot follow; its ES modules can be bundled.
   const { metafile } = await build({
     ...rules,
     entryPoints: ["src/cli/main.ts"],
     outfile: `${outdir}/cli.js`,
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
+    define: { KEYHOLD_VERSION: JSON.stringify(version) },
   });
   return metafile;
 }

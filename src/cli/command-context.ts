@@ -4,6 +4,8 @@ import type { Connection, ConnectOptions } from "./connection.ts";
 
 /** What all commands share. Tests replace the connection, and catch the output. */
 export interface CommandEnvironment {
+  /** Of this command line, as package.json has it: `0.1.0`. */
+  version: string;
   output: Output;
   /** Milliseconds since 1970. */
   clock: () => number;

@@ -2,6 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect, operatorOf } from "./connection.ts";
 import { runCommandLine } from "./program.ts";
 
+/** The version of package.json: build.ts puts it in place of this name. */
+declare const KEYHOLD_VERSION: string;
+
 /** The entry of dist/cli.js. */
 const interrupted = new AbortController();
 process.on("SIGINT", () => {
@@ -13,6 +16,7 @@ process.on("SIGINT", () => {
 process.stdout.on("error", () => process.exit(0));
 
 const exit = await runCommandLine(process.argv.slice(2), {
+  version: KEYHOLD_VERSION,
   output: { out: (text) => console.log(text), err: (text) => console.error(text) },
   clock: Date.now,
   pause: (ms) =>

@@ -32,6 +32,7 @@ export async function runCommandLine(args: readonly string[], environment: Comma
   const { output } = environment;
   const program = new Command("keyhold")
     .description(summary)
+    .version(environment.version)
     .option("--json", "for machines: one JSON document on stdout")
     .option("--operator-identity <clientId>", "act as this managed identity instead of who is signed in")
     .addOption(new Option("--identity-endpoint <url>").env("IDENTITY_ENDPOINT").hideHelp())

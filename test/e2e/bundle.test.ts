@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { builtinModules } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { buildBundle, loadedAtStart } from "../../build.ts";
+import { buildBundle, buildCommandLine, loadedAtStart } from "../../build.ts";
 import { freePorts } from "../../local/stack/ports.ts";
 import * as world from "../../local/stack/world.ts";
 import { askToken, testStack } from "../support/test-stack.ts";
@@ -71,6 +72,14 @@ test("package.json names the bundle as the entry, and host.json puts the routes 
   assert.equal(packageJson.main, "dist/index.js");
   assert.equal(packageJson.type, "module");
   assert.equal(hostJson.extensions.http.routePrefix, "");
+});
+
+test("the bundled command line knows the version of package.json, and has nothing else of that file", async () => {
+  await buildCommandLine(join(folder, "cli"));
+  const file = join(folder, "cli/cli.js");
+  const { version } = JSON.parse(await readFile(join(repository, "package.json"), "utf8"));
+  assert.equal(execFileSync(process.execPath, [file, "--version"], { encoding: "utf8" }), `${version}\n`);
+  assert.doesNotMatch(await readFile(file, "utf8"), /devDependencies/);
 });
 
 test("from a folder without node_modules the worker's rules load it, and it lists exactly the functions of src/functions", async () => {

@@ -109,6 +109,7 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
     async run(...args: string[]): Promise<CliAnswer> {
       const lines = { out: [] as string[], err: [] as string[] };
       const environment: CommandEnvironment = {
+        version: "1.2.3",
         output: { out: (text) => lines.out.push(text), err: (text) => lines.err.push(text) },
         clock: () => world.nowMs,
         pause: async (ms) => {

@@ -23,6 +23,10 @@ test("the help of the whole documents every exit code", async () => {
   assert.match(out, /Exit codes: 0 .*, 1 .*, 2 .*, 3 /);
 });
 
+test("--version prints the version and nothing else", async () => {
+  assert.deepEqual(await createCliWorld().run("--version"), { exit: 0, out: "1.2.3", err: "" });
+});
+
 test("an unknown command, a missing option and a missing argument are usage errors", async () => {
   for (const args of [
     ["tenants"],
