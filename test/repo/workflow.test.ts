@@ -35,7 +35,7 @@ function violations(text: string): string[] {
     if (privilegedTriggers.includes(trigger)) found.push(`trigger ${trigger}`);
   if (!isReadOnly(workflow.permissions)) found.push("top-level permissions are not read-only");
   for (const [name, job] of Object.entries(workflow.jobs)) {
-    if (job.permissions !== undefined && !isReadOnly(job.permissions)) found.push(`${name}: permissions write`);
+    if (!isReadOnly(job.permissions ?? {}) && !isRelease(workflow, name)) found.push(`${name}: permissions write`);
     if (!job["timeout-minutes"]) found.push(`${name}: no timeout`);
     if (job.uses !== undefined) found.push(...pinViolations(job.uses, text));
     for (const step of job.steps ?? []) found.push(...stepViolations(step, text));
@@ -56,6 +56,19 @@ function isReadOnly(permissions: unknown): boolean {
   );
 }
 
+/**
+ * The one job that may write: it creates a release, for a tag that somebody with that right has pushed. Nothing may run
+ * there that others wrote: no package, no action but the checkout.
+ */
+function isRelease({ on, jobs }: Workflow, name: string): boolean {
+  const { permissions, steps = [] } = jobs[name] ?? {};
+  const { contents, ...others } = permissions as Record<string, unknown>;
+  const isTagOnly = Object.keys(on).join() === "push" && Object.keys((on as { push: object }).push).join() === "tags";
+  const isOwnCode = ({ uses = "actions/checkout@", run = "" }: Step) =>
+    uses.startsWith("actions/checkout@") && !/\b(npm|npx|node|yarn|pnpm|curl|wget|docker)\b/.test(run);
+  return contents === "write" && isReadOnly(others) && isTagOnly && steps.every(isOwnCode);
+}
+
 function stepViolations({ uses, run, with: inputs }: Step, text: string): string[] {
   const found = uses === undefined ? [] : pinViolations(uses, text);
   // Any expression: what is harmless today is a branch name tomorrow. Values belong in `env`.
@@ -73,7 +86,7 @@ function pinViolations(uses: string, text: string): string[] {
   return isNamed ? [] : [`no version beside ${uses}`];
 }
 
-test("the workflows pin every action, hold no right to write, and run nothing that a stranger wrote into a shell", () => {
+test("the workflows pin every action, hold no right to write except to release, and run nothing that a stranger wrote into a shell", () => {
   assert.ok(files.length > 0);
   for (const file of files) assert.deepEqual(violations(read(file)), [], file);
 });
@@ -88,7 +101,7 @@ const faults: [what: string, from: string, to: string, expected: RegExp][] = [
   ["a commit with half a version", checkout, checkout.replace("v7.0.1", "v7"), /no version/],
   ["permissions that write", "contents: read", "contents: write", /not read-only/],
   ["all permissions at once", "permissions:\n  contents: read", "permissions: write-all", /not read-only/],
-  ["no permissions, which means the preset ones", "permissions:\n  contents: read", "", /not read-only/],
+  ["no permissions, which means the default ones", "permissions:\n  contents: read", "", /not read-only/],
   [
     "a job that writes",
     "    timeout-minutes: 45",
@@ -107,6 +120,27 @@ for (const [what, from, to, expected] of faults) {
     const text = read(".github/workflows/ci.yml");
     assert.ok(text.includes(from), `"${from}" is there to be broken`);
     assert.match(violations(text.replace(from, to)).join("; "), expected);
+  });
+}
+
+const checks = "      - name: The checks have passed";
+const releaseFaults: [what: string, from: string | RegExp, to: string, expected: RegExp][] = [
+  ["a release job that installs packages", checks, `      - run: npm ci\n${checks}`, /release: permissions write/],
+  ["a release job with a foreign action", checks, `      - uses: a/b@v1\n${checks}`, /release: permissions write/],
+  ["a release job with a second right to write", "actions: read", "actions: write", /release: permissions write/],
+  ["a release job with every right", /permissions:\n {6}actions[\s\S]*?write.*/, "permissions: write-all", /write/],
+  ["a release of a branch", 'tags: ["v*.*.*"]', "branches: [main]", /release: permissions write/],
+  ["a release of tags and branches", "  push:", "  push:\n    branches: [main]", /release: permissions write/],
+  ["a release on a pull request", "  push:", "  pull_request:\n  push:", /release: permissions write/],
+  ["a right to write for the whole workflow", "contents: read", "contents: write", /top-level/],
+];
+
+for (const [what, from, to, expected] of releaseFaults) {
+  test(`${what} is noticed`, () => {
+    const text = read(".github/workflows/release.yml");
+    const changed = text.replace(from, to);
+    assert.notEqual(changed, text);
+    assert.match(violations(changed).join("; "), expected);
   });
 }
 
