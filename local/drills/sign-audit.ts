@@ -1,4 +1,4 @@
-/** What the audit makes of a thief, of a log that was cut, of too many signatures and of none. */
+/** What the audit makes of a theft, of a log that was cut, of too many signatures and of none. */
 
 import { callers, identities } from "../stack/world.ts";
 import { type AuditEnvironment, type LoggedEvent, prepareAudit, runAuditAsOf } from "./audit-as-of.ts";
@@ -17,7 +17,7 @@ export async function theft(stack: StackFile): Promise<void> {
   const stolen = { identityEndpoint, identityHeader, clientId: identities.signing.clientId };
   await askAssertion(stack);
   const requestId = await stealSignature(stolen, stack.keyVault.url, stack.keyVault.keyId);
-  show("a thief has the vault sign", `request ${requestId}`);
+  show("an attacker makes a signature", `request ${requestId}`);
   await report(audit, startedMs, settledMs);
 }
 

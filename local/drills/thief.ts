@@ -1,6 +1,6 @@
 /**
- * A thief with Keyhold's signing identity: asks the managed identity endpoint for its token for the vault, and has the
- * vault sign behind Keyhold's back, as offensive tools do. Nothing of it passes through Keyhold.
+ * An attacker with Keyhold's signing identity asks the managed identity endpoint for a vault token, and the vault for a
+ * signature, as offensive tools do. Keyhold sees none of these requests.
  */
 import { createHash, randomUUID } from "node:crypto";
 

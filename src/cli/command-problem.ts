@@ -1,6 +1,6 @@
 import { errorClass } from "../adapters/azure/error.ts";
 
-/** How a command ends. 0: fine. 1: it found something wrong, or refused. 2: not as it must be called. 3: not known. */
+/** How a command ends. 0: fine. 1: it found something wrong, or refused. 2: usage error. 3: not known. */
 export const exitCodes = { fine: 0, wrong: 1, usage: 2, unavailable: 3 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
@@ -72,7 +72,7 @@ export function writeProblem({ message, where, remedy, details }: CommandProblem
   );
 }
 
-/** A bug of ours, or an SDK's error that no command expected. Its text may hold anything, so only its kind is told. */
+/** A bug of ours, or an SDK's error that no command expected. Its text may hold anything, so only its kind is printed. */
 export function writeUnexpected(kind: string, { err }: Output): typeof exitCodes.unavailable {
   err(
     `error: unexpected (${kind})\nwhere: keyhold itself, or a service that it asked\nremedy: try again, then report it`,

@@ -23,7 +23,7 @@ const summary =
   "signed in with az login or azd auth login; where the platform offers managed identities, as the app's own.";
 
 const exitHelp = `
-Exit codes: 0 fine, 1 something is wrong or was refused, 2 not called as it must be, 3 could not be checked.
+Exit codes: 0 fine, 1 something is wrong or was refused, 2 usage error, 3 could not be checked.
 Settings:   those of the deployed app, in the environment: docs/operate/cli.md says how to take them over.`;
 
 /** Runs one command line; never throws. */

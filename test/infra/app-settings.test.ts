@@ -11,7 +11,8 @@ const withoutAPlaceInAzure: Readonly<Record<string, string>> = {
   KEYHOLD_METADATA_ROOTS_FILE: "the package brings the roots along",
 };
 
-const readJson = (file: string) => JSON.parse(readFileSync(new URL(`../../${file}`, import.meta.url), "utf8"));
+const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+const readJson = (file: string) => JSON.parse(read(file));
 const main = infra.get("infra/main.bicep");
 const functionApp = main?.modules.find(({ symbol }) => symbol === "functionApp")?.body;
 const settings = at(functionApp, "params.settings");
@@ -97,9 +98,8 @@ describe("the settings of the app in Azure", () => {
   });
 
   test("it runs on the version of Node.js that it is built for", () => {
-    const { devDependencies } = readJson("package.json") as { devDependencies: Record<string, string> };
     const app = infra.get("infra/modules/function-app.bicep")?.resources.find(({ symbol }) => symbol === "app");
     const version = show(at(app?.body, "properties.functionAppConfig.runtime.version"));
-    assert.equal(version, `'${devDependencies.node?.split(".")[0]}'`);
+    assert.equal(version, `'${read(".node-version").split(".")[0]}'`);
   });
 });

@@ -99,7 +99,7 @@ async function vaultTrouble<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What was done stays done: it is told with the error, and the certificate with it. */
+/** What was done stays done: the error reports it, with the certificate. */
 function withDone(error: unknown, done: readonly string[], pem: string): unknown {
   if (!(error instanceof CommandProblem)) return error;
   const { kind, message, where, remedy, details } = error;

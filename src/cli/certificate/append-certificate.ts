@@ -29,7 +29,7 @@ export async function appendCertificate(
   if ("problems" in compiled) {
     throw new CommandProblem("wrong", "The changed policy would not be valid: it was not changed", {
       where: printable(place.name),
-      remedy: "mend what follows, and append the certificate by hand",
+      remedy: "fix what follows, and append the certificate by hand",
       details: describeProblems(compiled.problems),
     });
   }

@@ -28,13 +28,13 @@ export function planReport(
     newVersion
       ? `make a new version of the key ${keyName}${before ? "" : ", which is not there yet"}`
       : `take the newest version of the key ${keyName}`,
-    `have the vault sign a certificate CN=${client.name} for ${plural(days, "day")}: one KeySign by you`,
+    `ask the vault to sign a certificate CN=${client.name} for ${plural(days, "day")}: one KeySign by you`,
     ...(register ? [`register it at the application beside ${existing} that stay`] : []),
     ...(policy ? ["append it to the policy"] : []),
   ];
   return {
     exit: exitCodes.fine,
-    text: ["Would, and has done nothing yet:", ...steps.map((step) => `  - ${step}`)].join("\n"),
+    text: ["Dry run. It would:", ...steps.map((step) => `  - ${step}`)].join("\n"),
     json: { dryRun: true, steps },
   };
 }
@@ -58,7 +58,7 @@ export function madeReport(input: AddCertificateInput, made: Made, nowMs: number
     ...(entry ? [`add to the ${list}:`, ...JSON.stringify(entry, undefined, 2).split("\n")] : []),
   ];
   const notes = [
-    `You have had the vault sign: request ${requestId} at ${isoTime(nowMs)}. The audit will report it as foreign_identity`,
+    `You asked the vault for a signature: request ${requestId} at ${isoTime(nowMs)}. The audit will report it as foreign_identity`,
     "(severity 0), since only Keyhold is to sign. Tell whoever is on call.",
   ];
   const pem = certificate.toString();

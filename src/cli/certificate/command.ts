@@ -53,7 +53,7 @@ Examples:
 
 Needs, of the operator: keys/read, keys/sign, and keys/create for --new-version (Key Vault Crypto Officer); for
 --register to own the application, or Application.ReadWrite.All; for --policy to write it.
-It is you who has the vault sign: the audit reports that as foreign_identity, and the command prints the request id.`,
+The vault signs for you, not for Keyhold: the audit reports that as foreign_identity; the command prints the request id.`,
     )
     .action((options: AddCertificateOptions) =>
       run(async (connect, _, operator) => {

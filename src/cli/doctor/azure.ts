@@ -121,7 +121,7 @@ function alertsVerdict(body: unknown): Verdict {
   if (!parsed.success) return grey("the answer was not as documented");
   const { value } = parsed.data;
   const disabled = value.filter(({ properties }) => properties.enabled !== true).map(({ name }) => printable(name, 60));
-  const why = "nobody is told when something is wrong";
+  const why = "nobody gets an alert when something is wrong";
   if (value.length === 0) return red("there is none in the vault's resource group", why, "deploy infra/ again");
   if (disabled.length > 0) return red(`disabled: ${disabled.join(", ")}`, why, "enable them");
   return green(`${plural(value.length, "rule")}, all enabled`);

@@ -104,11 +104,7 @@ function policyCheck(policy: { etag: string } | CommandProblem): Check {
     async run() {
       if (!(policy instanceof CommandProblem)) return green("it was read and compiled");
       const reason = [policy.message, ...policy.details].join("; ");
-      return red(
-        reason,
-        "changes are not taken over, and after an hour without a policy nothing is issued",
-        policy.remedy,
-      );
+      return red(reason, "changes have no effect, and after an hour without a policy nothing is issued", policy.remedy);
     },
   };
 }

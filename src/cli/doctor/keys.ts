@@ -27,7 +27,7 @@ export function keyChecks(ports: DoctorPorts): Check[] {
       run: (signal) =>
         eachKey(ports, signal, ({ keyOps }) => describeOperations(keyOps), {
           good: "operations: sign, and verify at most",
-          why: "a key that also decrypts or wraps is worth more to a thief",
+          why: "a key that also decrypts or wraps is worth more to an attacker",
           remedy: "set the key's operations to sign",
         }),
     },
@@ -46,9 +46,7 @@ async function eachKey(
   for (const { keyId, keyName } of keys) {
     const answer = await ports.vaultAsOperator({ method: "GET", url: `${keyId}?api-version=7.4` }, signal);
     if (answer.status !== 200) {
-      return grey(
-        `the operator may not read ${keyName} (${answer.status}): Key Vault Reader or Crypto Officer lets him`,
-      );
+      return grey(`the operator may not read ${keyName} (${answer.status}): assign Key Vault Reader or Crypto Officer`);
     }
     const trouble = troubleOf(factsOf(answer.body));
     if (trouble !== undefined) troubles.push(`${keyName} is ${trouble}`);
@@ -64,7 +62,7 @@ function describeOperations(keyOps: readonly string[]): string | undefined {
   return others.length === 0 ? undefined : `also for ${others.map((each) => printable(each, 20)).join(", ")}`;
 }
 
-/** What is not told is taken for the worse. */
+/** A fact that the answer does not state counts as the worse one. */
 function factsOf(body: unknown): KeyFacts {
   const { key, attributes } = (body ?? {}) as {
     key?: { key_ops?: unknown };

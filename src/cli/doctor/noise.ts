@@ -2,7 +2,7 @@ import { isoTime, plural } from "../printable.ts";
 import type { RestAnswer, RestRequest } from "../rest.ts";
 import type { Probe } from "./ports.ts";
 
-/** What the tries leave in the vault's log, for whoever is on call: the audit reports it (domain/audit/reconcile). */
+/** What the doctor's attempts leave in the vault's log, for whoever is on call: the audit reports it (domain/audit/reconcile). */
 export interface Noise {
   signing: { signs: number; refused: number; carriedOut: number };
   /** Sign requests of another identity than the one that signs. */

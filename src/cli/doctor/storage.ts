@@ -34,7 +34,7 @@ function policyWriteCheck({ config, policyAsStorage }: DoctorPorts): Check {
       if (status !== 412) return grey(`storage answered ${status}`);
       return red(
         "storage answered 412: it would have let the storage identity write",
-        "who has this identity can grant himself tokens for every tenant",
+        "whoever has this identity can grant themselves tokens for every tenant",
         "give it Storage Blob Data Reader on the policy's container, and no more",
       );
     },

@@ -111,7 +111,7 @@ function isUnclear(answer: RestAnswer): boolean {
 }
 
 function permitted(answer: RestAnswer, { title, why }: Try, identity: "signing" | "storage"): Verdict {
-  if (isUnclear(answer)) return grey(`the vault answered ${describeAnswer(answer)}, which tells nothing about rights`);
+  if (isUnclear(answer)) return grey(`the vault answered ${describeAnswer(answer)}, which says nothing about rights`);
   const kept = identity === "signing" ? "the one that signs, on each key by itself" : "those for storage";
   return red(
     `the vault answered ${describeAnswer(answer)}: it would have let the ${identity} identity ${title}`,

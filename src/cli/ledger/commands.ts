@@ -53,7 +53,7 @@ export function addLedgerCommand(program: Command, { run, clock, output, pause }
     .addOption(new Option("--outcome <outcome>", "open: not known").choices(outcomes))
     .option("--id <id>", "one row: what a customer finds as correlation id in the sign-in log of Entra")
     .option("--limit <rows>", "most rows", parseCount, 100)
-    .option("--follow", "go on, and show rows as they come; Ctrl-C ends it")
+    .option("--follow", "keep running and print new rows as they arrive; Ctrl-C ends it")
     .addOption(new Option("--csv", "all columns for a spreadsheet, safe against formulas").conflicts("jsonl"))
     .option("--jsonl", "one JSON document a line, as they come")
     .addHelpText(

@@ -7,7 +7,7 @@ import { flatten, type NameOf } from "./row.ts";
 
 /** Between two readings. */
 const pauseMs = 2_000;
-/** Outcomes are written behind the answers: a row waits so long for its own before it is told as open. */
+/** Milliseconds. Outcomes are written after the answers: a row without one is printed as open only after this time. */
 const openAfterMs = 30_000;
 /** An outcome may be written for a quarter of an hour after its intent. */
 const lookBackMs = 16 * 60_000;

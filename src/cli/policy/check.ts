@@ -16,7 +16,7 @@ export async function checkPolicy(place: PolicyPlace, context: PolicyContext): P
     return {
       exit: exitCodes.wrong,
       text: [
-        `${plural(problems.length, "problem")} in ${where}; Keyhold would keep the policy of before:`,
+        `${plural(problems.length, "problem")} in ${where}; Keyhold would keep its last valid policy:`,
         ...lines,
       ].join("\n"),
       json: { valid: false, where: place.name, problems },

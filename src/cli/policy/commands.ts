@@ -82,7 +82,7 @@ Examples:
   keyhold explain --caller billing-service --client orders-app --tenant contoso --scope https://graph.microsoft.com/.default
   keyhold explain --caller sync-service --client orders-app --tenant contoso --assertion
 
-Needs: to read the policy. It asks neither the vault nor Entra, and judges by the same code as the app.`,
+Needs: to read the policy. It asks neither the vault nor Entra, and evaluates with the app's own code.`,
     )
     .action((options: ExplainOptions) =>
       run(async (connection) => {

@@ -6,9 +6,9 @@ import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
 import { type Obstacle, obstacleOf, type Question, type Subjects } from "./obstacle.ts";
 
 /**
- * `explain`: whether a request would be allowed, or everything that is in its way. The domain's own `authorize` is the
- * judge. Each obstacle that it names is taken away in a copy of the policy and it is asked again, so that what is told
- * is all there is, and what is printed to be pasted has been tried and is enough.
+ * `explain`: whether a request would be allowed, or everything that is in its way. The domain's own
+ * `authorize` decides. Each obstacle that it names is removed in a copy of the policy, and it is asked again. So the list
+ * is complete, and what is printed to be pasted has been tried and is enough.
  */
 export function explain(
   before: PolicyDocument,

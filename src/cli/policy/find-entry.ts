@@ -66,5 +66,5 @@ function nearest(names: readonly string[], wanted: string): string {
   const start = wanted.slice(0, 3).toLowerCase();
   const similar = names.filter((name) => name.toLowerCase().startsWith(start));
   const shown = (similar.length > 0 ? similar : names).slice(0, namesShown);
-  return shown.length === 0 ? "add it to the policy" : `it has for example ${shown.join(", ")}`;
+  return shown.length === 0 ? "add it to the policy" : `known names: ${shown.join(", ")}`;
 }

@@ -17,7 +17,7 @@ export interface LoadedPolicy {
 
 type CompiledText = Pick<LoadedPolicy, "document" | "policy"> | { problems: readonly PolicyProblem[] };
 
-/** From text to compiled policy, by the rules that the app itself goes by. */
+/** From text to compiled policy, by the app's own rules. */
 export function compileText(text: string, context: PolicyContext): CompiledText {
   const document = parsePolicyDocument(text);
   if (Array.isArray(document)) return { problems: document };
@@ -49,7 +49,7 @@ export async function loadPolicy(place: PolicyPlace, context: PolicyContext): Pr
   if (!("problems" in compiled)) return { text, etag, ...compiled };
   throw new CommandProblem("wrong", "The policy is not valid, so Keyhold does not use it", {
     where: printable(place.name),
-    remedy: "mend it; keyhold policy check says when it is right",
+    remedy: "fix it; keyhold policy check reports when it is valid",
     details: describeProblems(compiled.problems),
   });
 }

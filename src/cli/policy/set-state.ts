@@ -42,7 +42,7 @@ export async function setState(verb: Verb, kind: EntryKind, nameOrId: string, po
   if ("problems" in after) {
     throw new CommandProblem("wrong", "The changed policy would not be valid: nothing was changed", {
       where: printable(place.name),
-      remedy: "mend what follows first",
+      remedy: "fix what follows first",
       details: describeProblems(after.problems),
     });
   }

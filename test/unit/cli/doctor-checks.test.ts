@@ -114,7 +114,7 @@ const vaultAnswers: [what: string, answer: ReturnType<typeof answer>, state: str
   ["404", answer(404, inner("KeyNotFound")), "red", /would have let the signing identity/],
   ["400", answer(400), "red", /would have let/],
   ["200", answer(200), "red", /answered 200/],
-  ["403 by the firewall", answer(403, inner("ForbiddenByFirewall")), "grey", /tells nothing about rights/],
+  ["403 by the firewall", answer(403, inner("ForbiddenByFirewall")), "grey", /says nothing about rights/],
   ["429", answer(429), "grey", /429/],
   ["500", answer(500), "grey", /500/],
 ];

@@ -107,7 +107,7 @@ test("an unknown name is refused with names that there are, and cannot steer the
   const { exit, err } = await explain({ tenant: "cont\u001b[31moso\u202e" });
   assert.equal(exit, 1);
   assert.match(err, /No tenant has the name or the id "cont\?\[31moso\?"/);
-  assert.match(err, /remedy: it has for example contoso/);
+  assert.match(err, /remedy: known names: contoso/);
   const long = await explain({ tenant: "x".repeat(100_000) });
   assert.ok(long.err.length < 500);
 });
