@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 
 export interface AzuriteOptions {
   folder: string;
@@ -27,6 +28,7 @@ interface Azurite {
 }
 
 const startTimeoutMs = 20_000;
+const endsWithParent = fileURLToPath(new URL("network/ends-with-parent.ts", import.meta.url));
 
 export function createAzurite({ folder, accountName, ports, tls }: AzuriteOptions): Azurite {
   const accountKey = randomBytes(64).toString("base64");
@@ -63,10 +65,11 @@ export function createAzurite({ folder, accountName, ports, tls }: AzuriteOption
       ];
       const main = join(createRequire(import.meta.url).resolve("azurite/package.json"), "../dist/src/azurite.js");
       const env = { ...process.env, AZURITE_ACCOUNTS: `${accountName}:${accountKey}` };
-      const started = spawn(process.execPath, [main, ...args], { env, stdio: ["ignore", "ignore", "pipe"] });
+      const argv = ["--import", endsWithParent, main, ...args];
+      const started = spawn(process.execPath, argv, { env, stdio: ["ignore", "ignore", "pipe", "ipc"] });
       child = started;
       let problem = "";
-      started.stderr.on("data", (chunk) => {
+      started.stderr?.on("data", (chunk) => {
         problem += chunk;
       });
       const ended = once(started, "exit").then(() => {

@@ -3,6 +3,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { clockAheadMs } from "./network/clock.ts";
+import type { ClockMessage } from "./network/clock-messages.ts";
 
 interface InstanceOptions {
   /** The folder that is deployed: host.json, package.json and dist. Default: this repository. */
@@ -34,6 +36,8 @@ export interface FunctionsInstance {
   functions: ListedFunction[];
   /** Everything that the process has written so far. */
   output(): string;
+  /** Lets its clock go on by so much; nothing happens where it has ended. */
+  moveClock(byMs: number): Promise<void>;
   /** As the platform stops an instance: SIGTERM, and it finishes what it has begun. */
   stop(): Promise<void>;
   /** As a crash: SIGKILL. */
@@ -41,7 +45,10 @@ export interface FunctionsInstance {
 }
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
-const redirect = fileURLToPath(new URL("network/redirect.ts", import.meta.url));
+const preloads = ["redirect.ts", "clock.ts", "clock-messages.ts"].flatMap((file) => [
+  "--import",
+  fileURLToPath(new URL(`network/${file}`, import.meta.url)),
+]);
 const main = fileURLToPath(new URL("../emulators/functions-host/main.ts", import.meta.url));
 
 /** Starts one; rejects with what the app said if it does not start. */
@@ -56,12 +63,13 @@ export async function startInstance(options: InstanceOptions): Promise<Functions
   ];
   args.push("--cert", options.tls.certificateFile, "--key", options.tls.privateKeyFile);
   const child = fork(main, args, {
-    execArgv: ["--import", redirect],
+    execArgv: preloads,
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
       NODE_EXTRA_CA_CERTS: options.caFile,
       LOCAL_ROUTES: JSON.stringify(options.routes),
+      LOCAL_CLOCK_AHEAD_MS: `${clockAheadMs()}`,
       ...options.settings,
     },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
@@ -88,6 +96,7 @@ export async function startInstance(options: InstanceOptions): Promise<Functions
     httpsUrl: `https://localhost:${httpsPort}`,
     functions,
     output: () => chunks.join(""),
+    moveClock: (byMs) => moveClock(child, exited, byMs),
     stop: () => end(child, exited, "SIGTERM"),
     kill: () => end(child, exited, "SIGKILL"),
   };
@@ -97,6 +106,14 @@ interface ReadyMessage {
   httpPort: number;
   httpsPort: number;
   functions: ListedFunction[];
+}
+
+/** Its only answers by message, after the first, are to this. */
+async function moveClock(child: ChildProcess, exited: Promise<unknown>, byMs: number): Promise<void> {
+  if (!child.connected) return;
+  const moved = once(child, "message");
+  child.send({ moveClockMs: byMs } satisfies ClockMessage);
+  await Promise.race([moved, exited]);
 }
 
 async function end(child: ChildProcess, exited: Promise<unknown>, signal: "SIGTERM" | "SIGKILL"): Promise<void> {

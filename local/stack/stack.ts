@@ -12,6 +12,7 @@ import { type CertificateAuthority, openCertificateAuthority } from "../emulator
 import type { Emulator } from "../emulators/shared/emulator-server.ts";
 import { startControlServer } from "./control-server.ts";
 import { type FunctionsInstance, startInstance } from "./functions-instance.ts";
+import { moveClock } from "./network/clock.ts";
 import type { Ports } from "./ports.ts";
 import { type Service, stackControl } from "./stack-control.ts";
 import { populate, settingsOf } from "./stack-directory.ts";
@@ -58,6 +59,11 @@ export interface Stack {
     root?: string,
   ): Promise<FunctionsInstance>;
   writePolicy(policy: world.Policy): Promise<void>;
+  /**
+   * Instances and emulators (this process) live on as if so much time had passed. Azurite stays behind, and takes
+   * tokens from a clock that is at most 300 s ahead.
+   */
+  passTime(ms: number): Promise<void>;
   /** A caller's own token, as its managed identity would get it. */
   callerToken(caller: keyof typeof world.callers): Promise<string>;
   stop(): Promise<void>;
@@ -143,6 +149,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     stopping.push(() => control.stop());
 
     const settings = (httpsPort: number) => settingsOf(entra, policyFile, authority.certificateFile, httpsPort);
+    const instances: FunctionsInstance[] = [];
+    const passTime = async (ms: number) => {
+      moveClock(ms);
+      await Promise.all(instances.map((instance) => instance.moveClock(ms)));
+    };
     const addInstance: Stack["addInstance"] = async ({ http, https }, overrides = {}, root) => {
       const instance = await startInstance({
         settings: { ...settings(https), ...overrides },
@@ -154,6 +165,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         logFile: join(folder, "functions.log"),
         ...(root === undefined ? {} : { root }),
       });
+      instances.push(instance);
       stopping.push(() => instance.stop());
       return instance;
     };
@@ -172,6 +184,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       routes: routesOf(ports),
       addInstance,
       writePolicy,
+      passTime,
       callerToken,
       stop,
       controlUrl: `http://127.0.0.1:${ports.control}`,

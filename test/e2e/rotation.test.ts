@@ -63,21 +63,14 @@ test("while Entra does not know the new certificate its canary fails, and the ol
   assert.deepEqual(await signingVersions(), new Set([versionOf(stack.key.keyId)]));
 });
 
-test("once it is registered its canary succeeds, and every instance signs with it", async (t) => {
+test("once it is registered its canary succeeds, and within 60 s every instance signs with it", async () => {
   stack.entra.registerCertificate(clientId, next.certificatePem);
   await runTimer(instances[0], "checkCredentials");
   assert.equal(told(instances[0], "credential_promoted"), 1);
-  const startedMs = performance.now();
-  const wanted = versionOf(next.keyId);
-  for (
-    let versions = await signingVersions();
-    versions.size > 1 || !versions.has(wanted);
-    versions = await signingVersions()
-  ) {
-    assert.ok(performance.now() - startedMs < 60_000, "60 s have passed");
-    await sleep(500);
-  }
-  t.diagnostic(`both instances sign with it after ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+  await stack.passTime(60_000);
+  const before = statuses.length;
+  while (statuses.length < before + 8) await sleep(100);
+  assert.deepEqual(await signingVersions(), new Set([versionOf(next.keyId)]));
 });
 
 test("Entra's clock is ahead, and then the old certificate is gone, and still nobody is refused", async () => {

@@ -24,10 +24,15 @@ function environment(ports: Ports): NodeJS.ProcessEnv {
 }
 
 function start(ports: Ports): { child: ChildProcess; output: () => string } {
-  const child = spawn(process.execPath, ["local/start.ts"], { cwd: repository, env: environment(ports) });
+  const argv = ["--import", "./local/stack/network/ends-with-parent.ts", "local/start.ts"];
+  const child = spawn(process.execPath, argv, {
+    cwd: repository,
+    env: environment(ports),
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (chunk) => {
+    stream?.setEncoding("utf8").on("data", (chunk) => {
       text += chunk;
     });
   }
