@@ -87,7 +87,7 @@ function warnOfDifferences(app: App, router: Router): void {
   for (const warning of orderWarnings(router)) warn(warning);
 }
 
-/** Stops once: on a signal, or when the parent is gone. */
+/** Stops once, on a signal. When the parent is gone nobody waits for what is under way, and it ends at once. */
 function onceTold(stop: () => Promise<void>): void {
   let stopping = false;
   const onStop = () => {
@@ -97,9 +97,9 @@ function onceTold(stop: () => Promise<void>): void {
   };
   process.on("SIGTERM", onStop);
   process.on("SIGINT", onStop);
-  process.on("disconnect", onStop);
+  process.on("disconnect", () => process.exit());
   // The parent may have gone while the app was being loaded.
-  if (process.send && !process.connected) onStop();
+  if (process.send && !process.connected) process.exit();
 }
 
 function fail(error: unknown): never {

@@ -94,8 +94,11 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     return browser;
   }
 
-  /** Every visitor logs in anew, `pauseMs` after the last time, until `work` is done; every login has to succeed. */
-  async function whileLoggingIn(visitors: number, pauseMs: number, work: () => Promise<void>): Promise<number> {
+  /**
+   * Every visitor logs in anew, `pauseMs` after the last time, while `work` is done, and done again until so many logins
+   * were `wanted`; every login has to succeed.
+   */
+  async function whileLoggingIn(visitors: number, pauseMs: number, wanted: number, work: () => Promise<void>) {
     const browser = () => new Browser(tls.root).login(apache.secretUrl);
     let isDone = false;
     let logins = 0;
@@ -110,13 +113,13 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     };
     const all = Array.from({ length: visitors }, visit);
     try {
-      await work();
+      do await work();
+      while (logins < wanted && failures.length === 0);
     } finally {
       isDone = true;
       await Promise.all(all);
     }
     assert.deepEqual(failures, [], apache.log());
-    return logins;
   }
 
   /** What must not change when a run is refused: the bytes, and the file itself. */
@@ -181,7 +184,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     idp.signWith(keyA);
     await publish([keyA]);
     const content = { entityId, keys: [keyA], ssoUrl: idp.ssoUrl, validUntil: inSeconds(86_400) };
-    const logins = await whileLoggingIn(1, 200, async () => {
+    await whileLoggingIn(1, 200, 10, async () => {
       const cast = { content, publisher: publisherKey, expiredPublisher, attacker };
       for (const { body, reason } of poisonedDocuments(cast)) {
         publisher.serve(body);
@@ -190,12 +193,11 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
         await assertKept(() => update(), isOversize ? 3 : 4, expected);
       }
     });
-    assert.ok(logins >= 10, `${logins} logins`);
   });
 
   test("every poisoned answer is refused, the file stays, and logins go on meanwhile", async () => {
     const good = document([keyA]);
-    const logins = await whileLoggingIn(1, 200, async () => {
+    await whileLoggingIn(1, 200, 1, async () => {
       publisher.answerWith((_request, response) => {
         response.writeHead(302, { location: `${publisher.url}?again` }).end(good);
       });
@@ -241,7 +243,6 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
       }
       await assertKept(() => update({ url: "https://127.0.0.1:1/idp.xml" }), 3, "not fetched: curl 7");
     });
-    assert.ok(logins >= 1, `${logins} logins`);
   });
 
   test("settings of the user and the environment open no way past the configured roots", async () => {
@@ -311,10 +312,9 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
 
   test("no login fails while the updater swaps the file 50 times", async () => {
     idp.signWith(keyA);
-    const logins = await whileLoggingIn(2, 200, async () => {
+    await whileLoggingIn(2, 200, 20, async () => {
       for (let swap = 0; swap < 50; swap += 1) await publish(swap % 2 === 0 ? [keyA, keyB] : [keyA]);
     });
-    assert.ok(logins >= 20, `${logins} logins`);
     assert.ok(apache.isRunning());
   });
 
