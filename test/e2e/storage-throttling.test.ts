@@ -41,7 +41,7 @@ for (const [what, fault] of busy) {
     await Promise.all(intents.map((intent) => ledger.recordIntent(intent)));
     behaviour.faults = [{ operation: "MergeEntity", times: 60, ...fault }];
     for (const { id } of intents) ledger.recordOutcome(id, published);
-    const rows = new Map((await settledLedgerRows(stack, 200)).map((row) => [row.rowKey, row.outcome]));
+    const rows = new Map((await settledLedgerRows(stack)).map((row) => [row.rowKey, row.outcome]));
     for (const { id } of intents) assert.equal(rows.get(id), "published");
     assert.deepEqual(behaviour.faults, [], "all sixty were met");
   });
@@ -198,9 +198,9 @@ test("the control interface sets the faults, and names the operations where one 
   assert.equal((await askAssertion()).status, 200);
 });
 
-/** Those of the functions' instance; this file's own intents may be open. */
-async function settledRowsOfInstance(tries = 100): Promise<Record<string, unknown>[]> {
-  for (let i = 0; i < tries; i++) {
+/** Those of the functions' instance, a minute at most; this file's own intents may be open. */
+async function settledRowsOfInstance(): Promise<Record<string, unknown>[]> {
+  for (let i = 0; i < 600; i++) {
     const rows = (await stack.storage.ledgerRows()).filter(({ instance }) => instance !== "test");
     if (rows.every(({ outcome }) => outcome !== undefined)) return rows;
     await sleep(100);

@@ -49,9 +49,12 @@ export function countOperations(stack: Stack, operation: string): number {
   return stack.keyVault.audit.filter((row) => row.OperationName === operation).length;
 }
 
-/** Outcomes are written behind the answers: waits until no row is open, at most `tries` short rounds. */
-export async function settledLedgerRows(stack: Stack, tries = 50): Promise<Record<string, unknown>[]> {
-  for (let i = 0; i < tries; i++) {
+/** How often to look, every 100 ms: a test waits for what must come, however slow the machine. */
+const roundsOfAMinute = 600;
+
+/** Outcomes are written behind the answers: waits until no row is open, a minute at most. */
+export async function settledLedgerRows(stack: Stack): Promise<Record<string, unknown>[]> {
+  for (let i = 0; i < roundsOfAMinute; i++) {
     const rows = await stack.storage.ledgerRows();
     if (rows.every((row) => row.outcome !== undefined)) return rows;
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -78,10 +81,10 @@ export async function runTimer(
 }
 
 /** Waits until the instance has written this: its lines come a turn of its event loop after the answer. */
-export async function untilWritten({ output }: { output(): string }, wanted: RegExp, tries = 100): Promise<void> {
-  for (let i = 0; i < tries; i++) {
+export async function untilWritten({ output }: { output(): string }, wanted: RegExp): Promise<void> {
+  for (let i = 0; i < roundsOfAMinute; i++) {
     if (wanted.test(output())) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
   assert.fail(`the instance did not write ${wanted}`);
 }
