@@ -129,7 +129,7 @@ test("without a stack and without settings the entry says what settings it needs
   const { exit, stderr } = await runEntry(["policy", "check"], { LOCAL_FOLDER: folder });
   assert.equal(exit, 2);
   assert.match(stderr, /^error: The app's settings are not valid here/);
-  assert.match(stderr, /remedy: .*docs\/cli\.md/);
+  assert.match(stderr, /remedy: .*docs\/operate\/cli\.md/);
 });
 
 test("a deployment's settings in the environment win over a stack that is running", async () => {
