@@ -11,10 +11,9 @@ import { createMetadataStore } from "../adapters/storage/metadata-store.ts";
 import { type Config, ConfigurationError, readConfig } from "../config.ts";
 import type { LedgerSearch } from "../domain/audit/ledger-search.ts";
 import type { CredentialStore } from "../domain/credentials/ports.ts";
-
 import type { MetadataStore } from "../domain/metadata/ports.ts";
 import type { PolicyContext } from "../domain/policy/problem.ts";
-import { CommandProblem } from "./command-problem.ts";
+import { CommandProblem, type Output, type Report } from "./command-problem.ts";
 import { type PolicyPlace, policyPlaceOf } from "./policy/policy-place.ts";
 
 /** Who the command line acts as. The app's own identities exist only where the platform offers them. */
@@ -85,4 +84,25 @@ function readSettings(): Config {
       details: error.problems,
     });
   }
+}
+
+/** What all commands share. Tests replace the connection, and catch the output. */
+export interface CommandEnvironment {
+  /** Of this command line, as package.json has it: `0.1.0`. */
+  version: string;
+  output: Output;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+  /** Waits; false when the operator has had enough (Ctrl-C). */
+  pause: (ms: number) => Promise<boolean>;
+  connect: (options: ConnectOptions) => Connection;
+  /** Who the operator is, where nothing else is needed. */
+  operatorOf: (options: ConnectOptions) => TokenCredential;
+}
+
+export interface CommandContext extends CommandEnvironment {
+  /** Runs the body of a command, and writes what it reports. */
+  run(
+    body: (connect: () => Connection, isJson: boolean, operator: () => TokenCredential) => Promise<Report>,
+  ): Promise<void>;
 }

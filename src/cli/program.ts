@@ -1,7 +1,6 @@
 import { Command, Option } from "commander";
 import { errorClass } from "../adapters/azure/error.ts";
 import { addCertificateCommand } from "./certificate/command.ts";
-import type { CommandContext, CommandEnvironment } from "./command-context.ts";
 import {
   CommandProblem,
   type ExitCode,
@@ -12,6 +11,7 @@ import {
   writeReport,
   writeUnexpected,
 } from "./command-problem.ts";
+import type { CommandContext, CommandEnvironment } from "./connection.ts";
 import { addCredentialsCommand } from "./credentials-status.ts";
 import { addDoctorCommand } from "./doctor/command.ts";
 import { addLedgerCommand } from "./ledger/commands.ts";

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
-import type { CommandContext } from "../command-context.ts";
 import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
-import type { Connection } from "../connection.ts";
+import type { CommandContext, Connection } from "../connection.ts";
 import { parseCount } from "../options.ts";
 import { loadPolicy } from "../policy/load-policy.ts";
 import { plural } from "../printable.ts";

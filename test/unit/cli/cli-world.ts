@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import type { CommandEnvironment } from "../../../src/cli/command-context.ts";
 import type { ExitCode } from "../../../src/cli/command-problem.ts";
-import type { Connection, ConnectOptions } from "../../../src/cli/connection.ts";
+import type { CommandEnvironment, Connection, ConnectOptions } from "../../../src/cli/connection.ts";
 import type { PolicyPlace } from "../../../src/cli/policy/policy-place.ts";
 import { runCommandLine } from "../../../src/cli/program.ts";
 import {
