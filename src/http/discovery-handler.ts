@@ -6,7 +6,7 @@ import { refusalResponse } from "./oauth-response.ts";
 /** Seconds: the document only changes with a deployment. */
 const maxAgeSeconds = 3600;
 
-interface DiscoveryOptions {
+export interface DiscoveryOptions {
   /** Our own origin, https. */
   publicUrl: string;
   cloud: Cloud;

@@ -2,7 +2,7 @@ import type { HttpHandler } from "@azure/functions";
 import type { CurrentPolicy } from "../domain/policy/current-policy.ts";
 import { noStore } from "./oauth-response.ts";
 
-interface ReadinessOptions {
+export interface ReadinessOptions {
   callerKeys: { isReady(nowMs: number): Promise<boolean> };
   currentPolicy: CurrentPolicy;
   clock: () => number;

@@ -3,7 +3,7 @@ import type { LastKnownGood } from "../domain/metadata/last-known-good.ts";
 import { parseGuid } from "../domain/shared/guid.ts";
 import { parseMetadataTenant, sourceName } from "../domain/shared/metadata-source.ts";
 
-interface MetadataHandlerOptions {
+export interface MetadataHandlerOptions {
   /** Undefined: no such source is kept. */
   find(name: string): { view(nowMs: number): Promise<LastKnownGood | undefined> } | undefined;
   clock: () => number;
