@@ -142,6 +142,11 @@ export function readConfig(env: Environment = process.env): Config {
   return Object.freeze(config);
 }
 
+/** Whether the platform offers managed identities to this process (App Service and Functions do). */
+export function isOnPlatform(env: Environment = process.env): boolean {
+  return env.IDENTITY_ENDPOINT !== undefined;
+}
+
 /**
  * Written, not read; the exporter has no option for these: no usage data about itself, no envelope that repeats the
  * resource.

@@ -36,7 +36,7 @@ export interface FunctionsInstance {
   functions: ListedFunction[];
   /** Everything that the process has written so far. */
   output(): string;
-  /** Lets its clock go on by so much; nothing happens where it has ended. */
+  /** Moves its clock ahead by so much; nothing happens where it has ended. */
   moveClock(byMs: number): Promise<void>;
   /** As the platform stops an instance: SIGTERM, and it finishes what it has begun. */
   stop(): Promise<void>;

@@ -8,7 +8,7 @@ import {
 import { createTableCredentialStore } from "../adapters/storage/credential-store.ts";
 import { createTableLedgerSearch } from "../adapters/storage/ledger-search.ts";
 import { createMetadataStore } from "../adapters/storage/metadata-store.ts";
-import { type Config, ConfigurationError, readConfig } from "../config.ts";
+import { type Config, ConfigurationError, isOnPlatform, readConfig } from "../config.ts";
 import type { LedgerSearch } from "../domain/audit/ledger-search.ts";
 import type { CredentialStore } from "../domain/credentials/ports.ts";
 import type { MetadataStore } from "../domain/metadata/ports.ts";
@@ -36,17 +36,14 @@ export interface Connection {
 }
 
 export interface ConnectOptions {
-  /** Whether the platform offers managed identities here. */
-  isOnPlatform: boolean;
   /** Client id of the managed identity to act as, instead of a signed-in operator. */
   operatorIdentity?: string;
 }
 
 /** From the app's own settings to what the commands need. */
 export function connect(options: ConnectOptions): Connection {
-  const { isOnPlatform } = options;
   const config = readSettings();
-  const managed = (clientId: string) => (isOnPlatform ? new ManagedIdentityCredential({ clientId }) : undefined);
+  const managed = (clientId: string) => (isOnPlatform() ? new ManagedIdentityCredential({ clientId }) : undefined);
   const operator = operatorOf(options);
   const identities: Identities = {
     signing: managed(config.signingIdentityClientId),

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { errorClass } from "../adapters/azure/error.ts";
 import { addCertificateCommand } from "./certificate/command.ts";
 import {
@@ -35,14 +35,13 @@ export async function runCommandLine(args: readonly string[], environment: Comma
     .version(environment.version)
     .option("--json", "for machines: one JSON document on stdout")
     .option("--operator-identity <clientId>", "act as this managed identity instead of who is signed in")
-    .addOption(new Option("--identity-endpoint <url>").env("IDENTITY_ENDPOINT").hideHelp())
     .addHelpText("after", exitHelp)
     .exitOverride()
     .configureOutput({ writeOut: (text) => output.out(text.trimEnd()), writeErr: (text) => output.err(text.trimEnd()) })
     .showHelpAfterError("(keyhold help <command> explains it)");
   const run: CommandContext["run"] = async (body) => {
-    const { json = false, operatorIdentity, identityEndpoint } = program.opts<GlobalOptions>();
-    const options = { isOnPlatform: identityEndpoint !== undefined, ...(operatorIdentity && { operatorIdentity }) };
+    const { json = false, operatorIdentity } = program.opts<GlobalOptions>();
+    const options = operatorIdentity === undefined ? {} : { operatorIdentity };
     const report = await body(
       () => environment.connect(options),
       json,
@@ -75,7 +74,6 @@ export async function runCommandLine(args: readonly string[], environment: Comma
 interface GlobalOptions {
   json?: true;
   operatorIdentity?: string;
-  identityEndpoint?: string;
 }
 
 /** It has written its message already. */

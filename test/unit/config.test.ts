@@ -1,7 +1,7 @@
 /** The settings: every problem at once, with the variable, the rule and the remedy, and never the value. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ConfigurationError, readConfig, settingNames } from "../../src/config.ts";
+import { ConfigurationError, isOnPlatform, readConfig, settingNames } from "../../src/config.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import { audience, homeTenantId } from "../support/fixtures/ids.ts";
 
@@ -242,4 +242,9 @@ test("an empty environment names every setting that is needed", () => {
     () => readConfig({}),
     (error) => error instanceof ConfigurationError && error.problems.length === 12,
   );
+});
+
+test("managed identities are there where the platform names their endpoint", () => {
+  assert.equal(isOnPlatform({ IDENTITY_ENDPOINT: "http://127.0.0.1:41234/msi/token" }), true);
+  assert.equal(isOnPlatform({}), false);
 });
