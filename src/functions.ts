@@ -2,7 +2,7 @@ import type { app, HttpHandler, HttpMethod, InvocationContext } from "@azure/fun
 import type { IssuingContext } from "./domain/issuing/issue-token.ts";
 import { type DiscoveryOptions, discoveryHandler } from "./http/discovery-handler.ts";
 import { liveHandler, notConfiguredHandler, type ReadinessOptions, readyHandler } from "./http/health-handlers.ts";
-import { assertionHandler, tokenHandler } from "./http/issuing-handlers.ts";
+import { assertionHandler, protocolV1Handler, tokenHandler } from "./http/issuing-handlers.ts";
 import {
   federationMetadataHandler,
   idpMetadataHandler,
@@ -46,6 +46,13 @@ const routes: readonly Route[] = [
     method: "POST",
     route: "{tenantId}/oauth2/v2.0/token",
     handler: ({ issuing }) => tokenHandler(issuing),
+  },
+  // Entra's v1 protocol, which is not spoken here.
+  {
+    name: "token-v1",
+    method: "POST",
+    route: "{tenantId}/oauth2/token",
+    handler: ({ issuing }) => protocolV1Handler(issuing),
   },
   // A signed client assertion, for callers whose grant says so (RFC 7523 §2.2).
   {
@@ -105,7 +112,9 @@ function addRoute(
   { name, method, route }: Pick<Route, "name" | "method" | "route">,
   handler: HttpHandler,
 ): void {
-  host.http(name, { route, methods: [method], authLevel: "anonymous", handler });
+  // RFC 9110 §9.3.2: what answers GET answers HEAD; the host leaves the body away.
+  const methods: HttpMethod[] = method === "GET" ? ["GET", "HEAD"] : [method];
+  host.http(name, { route, methods, authLevel: "anonymous", handler });
 }
 
 function registerTimers(host: typeof app, keyhold: Keyhold): void {

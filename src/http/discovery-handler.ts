@@ -2,6 +2,7 @@ import type { HttpHandler } from "@azure/functions";
 import { authorizationEndpointOf, type Cloud, jwksUriOf } from "../domain/shared/cloud.ts";
 import { parseGuid } from "../domain/shared/guid.ts";
 import { refusalResponse } from "./oauth-response.ts";
+import { isReservedSegment } from "./parse-token-request.ts";
 
 /** Seconds: the document only changes with a deployment. */
 const maxAgeSeconds = 3600;
@@ -25,7 +26,8 @@ export function discoveryHandler({ publicUrl, cloud, clock }: DiscoveryOptions):
     const tenantId = parseGuid(request.params.tenantId);
     if (tenantId === undefined) {
       const correlation = { correlationId: invocation.invocationId, nowMs: clock() };
-      return refusalResponse({ reason: "tenant_not_a_guid" }, correlation);
+      const reason = isReservedSegment(request.params.tenantId) ? "path_reserved" : "tenant_not_a_guid";
+      return refusalResponse({ reason }, correlation);
     }
     const document = {
       issuer: `${publicUrl}/${tenantId}/v2.0`,

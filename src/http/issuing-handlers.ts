@@ -6,7 +6,7 @@ import type { Refusal } from "../domain/issuing/refusal.ts";
 import type { Authorization } from "../domain/policy/access-policy.ts";
 import { Fault } from "../domain/shared/fault.ts";
 import type { Guid } from "../domain/shared/guid.ts";
-import { ok, type Result } from "../domain/shared/result.ts";
+import { ok, type Result, refuse } from "../domain/shared/result.ts";
 import { clientAssertionType } from "../domain/signing/client-assertion.ts";
 import { accessTokenType } from "./caller-token.ts";
 import { faultResponse, issuedResponse, refusalResponse } from "./oauth-response.ts";
@@ -32,6 +32,11 @@ export function tokenHandler(context: IssuingContext): HttpHandler {
     };
     return ok(issuedResponse(body));
   });
+}
+
+/** `POST /{tenantId}/oauth2/token`, where ADAL asks: it gets no token, but is told what to send instead. */
+export function protocolV1Handler(context: IssuingContext): HttpHandler {
+  return handler("token", context, async () => refuse({ reason: "protocol_v1" }));
 }
 
 /** `POST /{tenantId}/assertion`. */

@@ -41,6 +41,17 @@ function refusalError(refusal: Refusal): OAuthError {
   switch (refusal.reason) {
     case "tenant_not_a_guid":
       return invalidRequest("the tenant in the path must be a GUID; names and `common` are not accepted");
+    case "path_reserved":
+      return { ...invalidRequest("there is no such tenant"), status: 404 };
+    case "protocol_v1":
+      return invalidRequest(
+        "this is Entra's v1 protocol: send POST /{tenantId}/oauth2/v2.0/token with scope=<resource>/.default in place of resource",
+      );
+    case "body_without_length":
+      return {
+        ...invalidRequest("the body did not arrive, since it was sent chunked: send it with a Content-Length"),
+        status: 411,
+      };
     case "content_type_not_supported":
       return invalidRequest("Content-Type must be application/x-www-form-urlencoded or application/json");
     case "body_too_large":
@@ -48,7 +59,7 @@ function refusalError(refusal: Refusal): OAuthError {
     case "body_not_readable":
       return invalidRequest("the body must be one JSON object whose members are strings");
     case "parameter_missing":
-      return invalidRequest(`${refusal.parameter} is required`);
+      return invalidRequest(`${refusal.parameter} is required${meaningOf(refusal.parameter)}`);
     case "parameter_repeated":
       return invalidRequest(`${refusal.parameter} must be given once`);
     case "parameter_invalid":
@@ -68,8 +79,20 @@ function refusalError(refusal: Refusal): OAuthError {
     case "target_not_supported":
       return error(400, "invalid_target", `${refusal.parameter} is not supported: name the resource in scope`);
     case "scope_not_default":
-      return error(400, "invalid_scope", "scope must be exactly one <resource>/.default");
+      return error(
+        400,
+        "invalid_scope",
+        "scope must be exactly one <resource>/.default (openid, profile and offline_access beside it are ignored)",
+      );
     case "caller_token_missing":
+      return {
+        ...error(
+          401,
+          "invalid_token",
+          "no caller token: send the caller's own Entra token as Authorization: Bearer, client_assertion or subject_token",
+        ),
+        headers: { "WWW-Authenticate": "Bearer" }, // RFC 6750 §3.1: no error where nothing was presented
+      };
     case "caller_token_rejected":
       return {
         ...error(401, "invalid_token", "the caller's token was not accepted"),
@@ -141,7 +164,12 @@ function faultError(fault: unknown): OAuthError {
 }
 
 function ourCredential(): OAuthError {
-  return error(502, "server_error", "Keyhold could not authenticate itself; its operators must act, the caller cannot");
+  return error(502, "server_error", "it could not authenticate itself; its operators must act, the caller cannot");
+}
+
+/** RFC 7521 §4.2 lets clients leave `client_id` out beside an assertion, which here says who asks, not who to act as. */
+function meaningOf(parameter: string): string {
+  return parameter === "client_id" ? ": the GUID of the application to act as, beside an assertion too" : "";
 }
 
 function invalidRequest(description: string): OAuthError {
@@ -160,7 +188,8 @@ function error(status: number, name: string, description: string): OAuthError {
 function errorResponse(answer: OAuthError, { correlationId, nowMs }: Correlation): HttpResponseInit {
   const body = {
     error: answer.error,
-    error_description: answer.description,
+    // SDKs show it as Entra's own text: whoever reads it must see whom to ask.
+    error_description: `Keyhold: ${answer.description}`,
     ...(answer.codes && answer.codes.length > 0 ? { error_codes: answer.codes } : {}),
     ...answer.members,
     correlation_id: correlationId,

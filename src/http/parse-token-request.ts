@@ -4,7 +4,7 @@ import type { TokenRequest } from "../domain/issuing/issue-token.ts";
 import type { RequestRefusal } from "../domain/issuing/refusal.ts";
 import { type Guid, parseGuid } from "../domain/shared/guid.ts";
 import { ok, type Result, refuse } from "../domain/shared/result.ts";
-import { parseScope } from "../domain/shared/scope.ts";
+import { parseRequestedScope } from "../domain/shared/scope.ts";
 import { accessTokenType, notSupported, type Presentation, presentedCallerToken } from "./caller-token.ts";
 import { type Parameters, readParameters } from "./read-parameters.ts";
 
@@ -33,7 +33,7 @@ export async function parseTokenRequest(request: HttpRequest): Promise<Result<Pa
   if (!clientId.ok) return clientId;
   const scopeText = parameters.get("scope");
   if (scopeText === undefined) return missing("scope");
-  const scope = parseScope(scopeText);
+  const scope = parseRequestedScope(scopeText);
   if (scope === undefined) return refuse({ reason: "scope_not_default" });
   const { callerToken } = presented.value;
   return ok({ tenantId, clientId: clientId.value, scope, callerToken, isTokenExchange });
@@ -55,6 +55,7 @@ export async function parseAssertionRequest(request: HttpRequest): Promise<Resul
 async function parseCommon(
   request: HttpRequest,
 ): Promise<Result<{ tenantId: Guid; parameters: Parameters }, RequestRefusal>> {
+  if (isReservedSegment(request.params.tenantId)) return refuse({ reason: "path_reserved" });
   const tenantId = parseGuid(request.params.tenantId);
   if (tenantId === undefined) return refuse({ reason: "tenant_not_a_guid" });
   const parameters = await readParameters(request);
@@ -63,14 +64,26 @@ async function parseCommon(
   return unsupported ?? ok({ tenantId, parameters: parameters.value });
 }
 
+/** The platform's own paths: whatever the host lets through is no tenant (`/admin`, `/ADMIN`, `/%61dmin`, `/runtime`). */
+export function isReservedSegment(segment: string | undefined): boolean {
+  return /^(admin|runtime)$/i.test((segment ?? "").trim());
+}
+
+/** Generic OAuth libraries offer one field for what proves a client; a token in it is in the wrong place, not a secret. */
+function remedyForSecret(secret: string): string {
+  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(secret)) {
+    return "it holds a token, which belongs in client_assertion or in Authorization: Bearer";
+  }
+  return "callers prove themselves with their own Entra token; rotate that secret";
+}
+
 /** Parameters that would change what is asked for: to ignore them would answer another question than the caller's. */
 function unsupportedParameter(parameters: Parameters): { ok: false; refusal: RequestRefusal } | undefined {
   for (const parameter of ["resource", "audience"] as const) {
     if (parameters.has(parameter)) return refuse({ reason: "target_not_supported", parameter });
   }
-  if (parameters.has("client_secret")) {
-    return notSupported("client_secret", "callers prove themselves with their own Entra token; rotate that secret");
-  }
+  const secret = parameters.get("client_secret");
+  if (secret !== undefined) return notSupported("client_secret", remedyForSecret(secret));
   for (const parameter of ["actor_token", "actor_token_type"] as const) {
     if (parameters.has(parameter)) return notSupported(parameter, "leave it out: there is no delegation");
   }

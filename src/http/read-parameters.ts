@@ -36,11 +36,14 @@ export async function readParameters(request: HttpRequest): Promise<Result<Param
   const mediaType = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
   const isForm = mediaType === "application/x-www-form-urlencoded";
   if (!isForm && mediaType !== "application/json") return refuse({ reason: "content_type_not_supported" });
+  const isChunked = request.headers.has("transfer-encoding");
   const isTooLarge = Number(request.headers.get("content-length") ?? 0) > maxBodyBytes;
   const body = isTooLarge ? "" : await request.text();
   if (isTooLarge || Buffer.byteLength(body) > maxBodyBytes) {
     return refuse({ reason: "body_too_large", maxBytes: maxBodyBytes });
   }
+  // The host hands over no body whose length was not announced.
+  if (isChunked && body === "") return refuse({ reason: "body_without_length" });
   return isForm ? readForm(body) : readJson(body);
 }
 

@@ -82,7 +82,7 @@ test("the bundled command line knows the version of package.json, and has nothin
   assert.doesNotMatch(await readFile(file, "utf8"), /devDependencies/);
 });
 
-test("from a folder without node_modules the worker's rules load it, and it lists exactly the functions of src/functions", async () => {
+test("from a folder without node_modules the worker's rules load it, and it lists exactly the functions of src/functions.ts", async () => {
   await mkdir(join(folder, "app"), { recursive: true });
   for (const file of ["package.json", "host.json"]) await cp(join(repository, file), join(folder, "app", file));
   const stack = await testStack({ startFunctions: false });
@@ -94,15 +94,16 @@ test("from a folder without node_modules the worker's rules load it, and it list
   assert.deepEqual(listed.sort(), [
     "assertion httpTrigger POST /{tenantId}/assertion",
     "checkCredentials timerTrigger 0 47 * * * *",
-    "federation-metadata httpTrigger GET /{tenantId}/federationmetadata/2007-06/federationmetadata.xml",
-    "health-live httpTrigger GET /health/live",
-    "health-ready httpTrigger GET /health/ready",
-    "idp-metadata httpTrigger GET /{tenantId}/federationmetadata/2007-06/idp.xml",
-    "keys httpTrigger GET /{tenantId}/discovery/v2.0/keys",
-    "openid-configuration httpTrigger GET /{tenantId}/v2.0/.well-known/openid-configuration",
+    "federation-metadata httpTrigger GET HEAD /{tenantId}/federationmetadata/2007-06/federationmetadata.xml",
+    "health-live httpTrigger GET HEAD /health/live",
+    "health-ready httpTrigger GET HEAD /health/ready",
+    "idp-metadata httpTrigger GET HEAD /{tenantId}/federationmetadata/2007-06/idp.xml",
+    "keys httpTrigger GET HEAD /{tenantId}/discovery/v2.0/keys",
+    "openid-configuration httpTrigger GET HEAD /{tenantId}/v2.0/.well-known/openid-configuration",
     "recordSignRate timerTrigger 30 */5 * * * *",
     "refreshMetadata timerTrigger 0 17 * * * *",
     "token httpTrigger POST /{tenantId}/oauth2/v2.0/token",
+    "token-v1 httpTrigger POST /{tenantId}/oauth2/token",
   ]);
   const answer = await askToken(stack, world.tenants.contoso.tenantId, { url: instance.httpsUrl });
   assert.equal(answer.status, 200);

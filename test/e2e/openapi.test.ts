@@ -174,9 +174,10 @@ test("the document has the package's version", async () => {
 test("every HTTP function is an operation of the document under its own name, and the other way round", () => {
   const registered = main.functions
     .filter(({ trigger }) => trigger === "httpTrigger")
-    .flatMap(({ name, route, methods }) =>
-      (methods ?? []).map((method) => `${name}: ${method.toUpperCase()} ${route}`),
-    );
+    .flatMap(({ name, route, methods = [] }) => {
+      assert.equal(methods.includes("HEAD"), methods.includes("GET"), `${name}: what answers GET answers HEAD`);
+      return methods.filter((method) => method !== "HEAD").map((method) => `${name}: ${method} ${route}`);
+    });
   const declared = api.operations.map(({ operationId, method, path }) => `${operationId}: ${method} ${path}`);
   assert.deepEqual(declared.sort(), registered.sort());
 });
@@ -237,7 +238,12 @@ for (const encoding of ["form", "json"] as const) {
 test("a number where a string belongs is refused in JSON", () =>
   expectRefused("assertion", { ...assertionRequest(), body: { encoding: "json", parameters: { client_id: 7 } } }));
 
-test("401: a caller's token that is none", async () => {
+test("401: no caller's token, or one that is none", async () => {
+  const { headers: _, ...withoutToken } = tokenRequest();
+  const { status, headers, body } = await exchange("token", withoutToken);
+  assert.equal(status, 401);
+  assert.equal(headers.get("www-authenticate"), "Bearer");
+  assert.match(body, /Keyhold: no caller token: send/);
   await expectStatus("token", 401, tokenRequest({ callerToken: "none" }));
   await expectStatus("assertion", 401, assertionRequest("none"));
 });
@@ -245,6 +251,21 @@ test("401: a caller's token that is none", async () => {
 test("403: a caller without a grant", async () => {
   await expectStatus("token", 403, tokenRequest({ callerToken: await stack.callerToken("visitor") }));
   await expectStatus("assertion", 403, assertionRequest(own.billing));
+});
+
+test("404: paths of the platform are no tenants, in any spelling", async () => {
+  for (const tenantId of ["admin", "ADMIN", "Runtime"]) {
+    for (const operationId of ["token", "assertion", "openid-configuration"]) {
+      const isGet = operationOf(operationId).method === "GET";
+      const { status } = await exchange(operationId, isGet ? { path: { tenantId } } : tokenRequest({ tenantId }));
+      assert.equal(status, 404, `${operationId} ${tenantId}`);
+    }
+  }
+});
+
+test("400: a request of the v1 protocol is told what to send instead", async () => {
+  const { body } = await exchange("token-v1", tokenRequest());
+  assert.match(body, /oauth2\/v2\.0\/token with scope=<resource>\/\.default/);
 });
 
 test("413: a body over 64 KiB", async () => {
@@ -319,7 +340,7 @@ test("an answer that differs from the document is noticed", () => {
   const token = operationOf("token");
   const noStore = { "cache-control": "no-store", pragma: "no-cache", "content-type": "application/json" };
   const good = { token_type: "Bearer", expires_in: 1, access_token: "x" };
-  const refused = { error: "access_denied", error_description: "x", timestamp: "2026-01-01T00:00:00.000Z" };
+  const refused = { error: "access_denied", error_description: "Keyhold: x", timestamp: "2026-01-01T00:00:00.000Z" };
   const problems = (status: number, headers: Record<string, string>, body: unknown) =>
     answerProblems(api, token, { status, headers: new Headers(headers), body: JSON.stringify(body) });
   assert.deepEqual(problems(200, noStore, good), [], "the fixture itself is good");
@@ -337,6 +358,8 @@ test("an answer that differs from the document is noticed", () => {
 const notExercised = {
   "token 500": "a bug: test/unit/http/oauth-response.test.ts has the answer",
   "assertion 500": "a bug: the same code as of token",
+  "token 411": "see below",
+  "assertion 411": "see below",
 };
 
 test("every declared status was exercised, but for a short list", () => {

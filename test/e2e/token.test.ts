@@ -95,7 +95,7 @@ test("a caller's token of a user, of another audience, or of another tenant is r
     const { status, body, headers } = await askToken(stack, contoso.tenantId, { callerToken });
     assert.equal(status, 401);
     assert.equal(body.error, "invalid_token");
-    assert.equal(body.error_description, "the caller's token was not accepted");
+    assert.equal(body.error_description, "Keyhold: the caller's token was not accepted");
     assert.equal(headers.get("www-authenticate"), 'Bearer error="invalid_token"');
   }
   const accepted = await askToken(stack, contoso.tenantId, { callerToken: await stack.entra.issueToken(good) });

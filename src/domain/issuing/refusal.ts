@@ -8,6 +8,9 @@ import type { Guid } from "../shared/guid.ts";
 export type RequestRefusal =
   | { reason: "tenant_not_a_guid" }
   | { reason: "content_type_not_supported" }
+  | { reason: "path_reserved" }
+  | { reason: "protocol_v1" }
+  | { reason: "body_without_length" }
   | { reason: "body_too_large"; maxBytes: number }
   | { reason: "body_not_readable" }
   | { reason: "parameter_missing"; parameter: string }

@@ -22,6 +22,18 @@ export function parseScope(text: string): Scope | undefined {
   return text as Scope;
 }
 
+/**
+ * Words of OpenID Connect that the Azure SDKs for Java and Go add to every request for client credentials. They ask for
+ * nothing that an application's token has, so they are dropped, as Entra does.
+ */
+const wordsWithoutEffect: ReadonlySet<string> = new Set(["openid", "profile", "offline_access"]);
+
+/** The one scope among the words that a caller sent (RFC 6749 §3.3); undefined for none, two, or any other word. */
+export function parseRequestedScope(text: string): Scope | undefined {
+  const [only, ...others] = text.split(" ").filter((word) => word !== "" && !wordsWithoutEffect.has(word));
+  return only === undefined || others.length > 0 ? undefined : parseScope(only);
+}
+
 /** A client asking for itself: Entra knows that only by GUID (AADSTS90009), and the token opens nothing else. */
 export function ownScope(clientId: Guid): Scope {
   return `${clientId}/.default` as Scope;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../../src/domain/shared/fault.ts";
-import { assertionHandler, tokenHandler } from "../../../src/http/issuing-handlers.ts";
+import { assertionHandler, protocolV1Handler, tokenHandler } from "../../../src/http/issuing-handlers.ts";
 import { callerTokens } from "../../support/fakes/caller-verifier.ts";
 import { rejection } from "../../support/fakes/token-endpoint.ts";
 import {
@@ -51,10 +51,10 @@ describe("the token endpoint", () => {
     assert.equal(answers[0]?.status, 403);
   });
 
-  test("answers the same, byte for byte, for a token that is missing, forged or of nobody", async () => {
+  test("answers the same, byte for byte, for a token that is forged or of nobody", async () => {
     const world = createWorld();
     const handler = tokenHandler(world.context);
-    const answers = [await answerOf(handler, formRequest())];
+    const answers: Answer[] = [];
     for (const token of [callerTokens.forged, "x", "a.b.c"])
       answers.push(await answerOf(handler, bearerRequest({ token })));
     assert.equal(new Set(answers.map(withoutCorrelation)).size, 1);
@@ -136,4 +136,12 @@ describe("the assertion endpoint", () => {
     const { status, body } = await answerOf(assertionHandler(world.context), request);
     assert.deepEqual([status, body.error], [400, "invalid_request"]);
   });
+});
+
+test("the v1 protocol gets no token, but is told what to send instead, and asks nobody", async () => {
+  const world = createWorld();
+  const { status, body } = await answerOf(protocolV1Handler(world.context), bearerRequest());
+  assert.equal(status, 400);
+  assert.match(String(body.error_description), /^Keyhold: this is Entra's v1 protocol.*\/oauth2\/v2\.0\/token/);
+  assert.deepEqual(world.journal, []);
 });

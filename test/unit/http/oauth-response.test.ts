@@ -28,7 +28,7 @@ const request = (description: RegExp) => ({ status: 400, error: "invalid_request
 const callerToken = {
   status: 401,
   error: "invalid_token",
-  description: /^the caller's token was not accepted$/,
+  description: /^Keyhold: the caller's token was not accepted$/,
   headers: { "www-authenticate": 'Bearer error="invalid_token"' },
 };
 const notReady = (codes: number[], description: RegExp, more: Record<string, unknown> = {}) => {
@@ -37,28 +37,38 @@ const notReady = (codes: number[], description: RegExp, more: Record<string, unk
 
 const refusals: RefusalRows = {
   tenant_not_a_guid: { refusal: { reason: "tenant_not_a_guid" }, ...request(/tenant .* GUID/) },
-  content_type_not_supported: { refusal: { reason: "content_type_not_supported" }, ...request(/^Content-Type/) },
+  path_reserved: { refusal: { reason: "path_reserved" }, ...request(/no such tenant/), status: 404 },
+  protocol_v1: { refusal: { reason: "protocol_v1" }, ...request(/\/oauth2\/v2\.0\/token with scope=<resource>/) },
+  body_without_length: {
+    refusal: { reason: "body_without_length" },
+    ...request(/chunked: send it with a Content-Length/),
+    status: 411,
+  },
+  content_type_not_supported: {
+    refusal: { reason: "content_type_not_supported" },
+    ...request(/^Keyhold: Content-Type/),
+  },
   body_too_large: { refusal: { reason: "body_too_large", maxBytes: 99 }, ...request(/99 bytes/), status: 413 },
   body_not_readable: { refusal: { reason: "body_not_readable" }, ...request(/JSON object/) },
   parameter_missing: {
     refusal: { reason: "parameter_missing", parameter: "scope" },
-    ...request(/^scope is required$/),
+    ...request(/^Keyhold: scope is required$/),
   },
   parameter_repeated: {
     refusal: { reason: "parameter_repeated", parameter: "scope" },
-    ...request(/^scope must be given once$/),
+    ...request(/^Keyhold: scope must be given once$/),
   },
   parameter_invalid: {
     refusal: { reason: "parameter_invalid", parameter: "client_id", rule: "a GUID" },
-    ...request(/^client_id must be a GUID$/),
+    ...request(/^Keyhold: client_id must be a GUID$/),
   },
   parameter_in_query: {
     refusal: { reason: "parameter_in_query", parameter: "scope" },
-    ...request(/^scope belongs in the body/),
+    ...request(/^Keyhold: scope belongs in the body/),
   },
   parameter_not_supported: {
     refusal: { reason: "parameter_not_supported", parameter: "claims", remedy: "send none" },
-    ...request(/^claims is not supported: send none$/),
+    ...request(/^Keyhold: claims is not supported: send none$/),
   },
   caller_token_ambiguous: {
     refusal: { reason: "caller_token_ambiguous", presented: ["authorization", "subject_token"] },
@@ -74,7 +84,7 @@ const refusals: RefusalRows = {
     refusal: { reason: "target_not_supported", parameter: "resource" },
     status: 400,
     error: "invalid_target",
-    description: /^resource is not supported/,
+    description: /^Keyhold: resource is not supported/,
   },
   scope_not_default: {
     refusal: { reason: "scope_not_default" },
@@ -82,13 +92,18 @@ const refusals: RefusalRows = {
     error: "invalid_scope",
     description: /<resource>\/\.default/,
   },
-  caller_token_missing: { refusal: { reason: "caller_token_missing" }, ...callerToken },
+  caller_token_missing: {
+    refusal: { reason: "caller_token_missing" },
+    ...callerToken,
+    description: /^Keyhold: no caller token: send the caller's own Entra token as Authorization: Bearer/,
+    headers: { "www-authenticate": "Bearer" },
+  },
   caller_token_rejected: { refusal: { reason: "caller_token_rejected", because: "ERR_JWT exp" }, ...callerToken },
   not_granted: {
     refusal: { reason: "not_granted", callerObjectId: billingObjectId, because: "no_grant" },
     status: 403,
     error: "access_denied",
-    description: /^no grant for this caller, client, tenant and scope$/,
+    description: /^Keyhold: no grant for this caller, client, tenant and scope$/,
   },
   mint_budget_exceeded: {
     refusal: {
@@ -128,7 +143,7 @@ const detail: FaultDetail = {
 const waiting: Row = {
   status: 503,
   error: "temporarily_unavailable",
-  description: /^a service that is needed does not answer$/,
+  description: /^Keyhold: a service that is needed does not answer$/,
   headers: { "retry-after": "13" },
 };
 const ours: Row = {
@@ -156,7 +171,7 @@ const faults: Record<FaultCode, Row> = {
   credential_rejected: oursByEntra,
   clock_skewed: oursByEntra,
   token_endpoint_rejected: oursByEntra,
-  token_not_as_asked: { ...ours, description: /^Entra's answer was not what was asked for$/ },
+  token_not_as_asked: { ...ours, description: /^Keyhold: Entra's answer was not what was asked for$/ },
 };
 
 function assertRow(answer: ReturnType<typeof answerFrom>, row: Row): void {
@@ -176,12 +191,11 @@ describe("what a refusal becomes", () => {
     });
   }
 
-  test("every failure of the caller's token has one answer, byte for byte", () => {
+  test("whatever is wrong with a caller's token has one answer, byte for byte", () => {
     const because = ["ERR_JWT_EXPIRED exp", "too large", "the app role is missing"];
     const answers = because.map((text) =>
       refusalResponse({ reason: "caller_token_rejected", because: text }, correlation),
     );
-    answers.push(refusalResponse({ reason: "caller_token_missing" }, correlation));
     assert.equal(new Set(answers.map((answer) => JSON.stringify(answer))).size, 1);
   });
 
@@ -221,7 +235,11 @@ describe("what a fault becomes", () => {
   test("what is no fault of ours by name is 500, and its text stays behind", () => {
     for (const error of [new TypeError("https://v.vault.azure.net eyJ"), "eyJ", undefined, null, { message: "eyJ" }]) {
       const answer = answerFrom(faultResponse(error, correlation));
-      assertRow(answer, { status: 500, error: "server_error", description: /^an unexpected error; it is in our log$/ });
+      assertRow(answer, {
+        status: 500,
+        error: "server_error",
+        description: /^Keyhold: an unexpected error; it is in our log$/,
+      });
     }
   });
 

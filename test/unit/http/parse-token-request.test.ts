@@ -53,6 +53,14 @@ describe("a valid token request", () => {
       fields: question({ requested_token_type: "urn:ietf:params:oauth:token-type:access_token" }),
     },
     "a query that means nothing to us": { query: "?code=1" },
+    ...Object.fromEntries(
+      [
+        `openid profile offline_access ${ids.graphScope}`,
+        `${ids.graphScope} openid profile offline_access`,
+        `offline_access ${ids.graphScope} openid`,
+        ` ${ids.graphScope}  profile `,
+      ].map((scope) => [`the scope "${scope}"`, { fields: question({ scope }) }]),
+    ),
   };
   for (const [name, options] of Object.entries(variants)) {
     test(`may have ${name}`, async () => {
@@ -118,8 +126,20 @@ const broken: Record<string, { options: RequestOptions; refusal: Partial<Request
     options: { fields: question({ scope: `${ids.graphScope} ${ids.vaultScope}` }) },
     refusal: { reason: "scope_not_default" },
   },
-  "a scope with openid": {
-    options: { fields: question({ scope: `openid ${ids.graphScope}` }) },
+  "openid alone": {
+    options: { fields: question({ scope: "openid profile offline_access" }) },
+    refusal: { reason: "scope_not_default" },
+  },
+  "two resources beside openid": {
+    options: { fields: question({ scope: `openid ${ids.graphScope} ${ids.storageScope}` }) },
+    refusal: { reason: "scope_not_default" },
+  },
+  "another word of OpenID Connect": {
+    options: { fields: question({ scope: `email ${ids.graphScope}` }) },
+    refusal: { reason: "scope_not_default" },
+  },
+  "openid in capitals, which is another word": {
+    options: { fields: question({ scope: `OPENID ${ids.graphScope}` }) },
     refusal: { reason: "scope_not_default" },
   },
   "a repeated scope": {
@@ -145,6 +165,24 @@ const broken: Record<string, { options: RequestOptions; refusal: Partial<Request
   "a client secret": {
     options: { fields: question({ client_secret: "x" }) },
     refusal: { reason: "parameter_not_supported", parameter: "client_secret" },
+  },
+  "a body that was sent chunked and did not arrive": {
+    options: { headers: { ...bearer, "transfer-encoding": "chunked" }, body: "" },
+    refusal: { reason: "body_without_length" },
+  },
+  ...Object.fromEntries(
+    ["admin", "ADMIN", "Runtime", " admin"].map((tenantId) => [
+      `the platform's own path ${tenantId}`,
+      { options: { tenantId }, refusal: { reason: "path_reserved" } as const },
+    ]),
+  ),
+  "a caller's token as client_secret, with where it belongs": {
+    options: { fields: question({ client_secret: "eyJh.eyJi.c2ln" }) },
+    refusal: {
+      reason: "parameter_not_supported",
+      parameter: "client_secret",
+      remedy: "it holds a token, which belongs in client_assertion or in Authorization: Bearer",
+    },
   },
   "an actor token": {
     options: { fields: question({ actor_token: "x" }) },
