@@ -6,6 +6,7 @@ import {
   isOpen,
   isRefused,
   isSign,
+  isSignature,
   keyOf,
   lacksKey,
   requestOf,
@@ -92,7 +93,7 @@ export function reconcile(input: ReconcileInput): Reconciliation {
   const vaultRows = sortedVault(input.vaultRows);
   const { isOurs, isOurKey } = ownership(input.ours);
   const ledgerById = Map.groupBy(ledgerRows.filter(hasRequestId), ({ vaultRequestId }) => vaultRequestId.toLowerCase());
-  const signed = vaultRows.filter((row) => isSign(row) && !isRefused(row));
+  const signed = vaultRows.filter(isSignature);
   const signatures = signed.filter(isOurs);
   const accounted = accountedById(signatures, ledgerById);
   const assigned = assignOpenIntents(

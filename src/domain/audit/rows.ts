@@ -25,6 +25,14 @@ export function isSign(row: VaultLogRow): boolean {
   return row.operation.toLowerCase() === "keysign";
 }
 
+/**
+ * A signature that the vault made: whatever the log writes in what case, and unless a status says that it was refused. A
+ * row without a status (0) counts: the doubt is on the side of finding a signature.
+ */
+export function isSignature(row: VaultLogRow): boolean {
+  return isSign(row) && !isRefused(row);
+}
+
 /** Whether the vault answered with an error (HTTP status from 400 on). */
 export function isRefused(row: VaultLogRow): boolean {
   return row.httpStatus >= 400;

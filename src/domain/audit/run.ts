@@ -2,6 +2,7 @@ import { bandOf } from "./baseline.ts";
 import { compareFindings, type Finding, type LedgerRow } from "./findings.ts";
 import { type SignAuditPorts, VaultLogUnavailable } from "./ports.ts";
 import { contextAfterMs, contextBeforeMs, type Reconciliation, reconcile } from "./reconcile.ts";
+import { isSignature, requestOf } from "./rows.ts";
 import { type JudgedWindow, weekMs } from "./sign-rate.ts";
 import { judge, opensEpisode } from "./sign-rate-verdict.ts";
 import type { VaultLogRow } from "./vault-log.ts";
@@ -139,12 +140,10 @@ async function storeRates(
   keyNames: readonly string[],
   ports: SignAuditPorts,
 ): Promise<void> {
-  const signed = vaultRows.filter(
-    (row) => row.operation === "KeySign" && row.httpStatus < 300 && row.timeMs >= fromMs && row.timeMs < toMs,
-  );
+  const signed = vaultRows.filter((row) => isSignature(row) && row.timeMs >= fromMs && row.timeMs < toMs);
   for (const keyName of keyNames) {
     const ofKey = signed.filter((row) => row.keyName === keyName.toLowerCase());
-    const signs = new Set(ofKey.map(({ requestId }) => requestId)).size;
+    const signs = new Set(ofKey.map(requestOf)).size;
     const known = history.get(keyName) ?? new Map<number, JudgedWindow>();
     history.set(keyName, known);
     const before = known.get(fromMs);
