@@ -1,16 +1,8 @@
 import type { TokenCredential } from "@azure/identity";
 import { LogsQueryClient } from "@azure/monitor-query-logs";
 import { VaultLogUnavailable } from "../../domain/audit/ports.ts";
-
-import type { CloudName } from "../../domain/shared/cloud.ts";
+import type { Cloud } from "../../domain/shared/cloud.ts";
 import { errorClass, parseRetryAfter } from "../azure/error.ts";
-
-/** Host of the query API and audience of its tokens, as @azure/monitor-query-logs has them. */
-const hosts: Readonly<Record<CloudName, string>> = {
-  public: "api.loganalytics.io",
-  usgovernment: "api.loganalytics.us",
-  china: "api.loganalytics.azure.cn",
-};
 
 const retryOptions = { maxRetries: 2, retryDelayInMs: 500, maxRetryDelayInMs: 4_000 };
 
@@ -25,8 +17,8 @@ export interface Attempt {
  * One client per read, for its policies: the SDK drops an operation's own `abortSignal`, and its error for an answer
  * without a JSON body has lost the status (seen in 1.0.0). Tokens are cached by the credential.
  */
-export function createLogsClient(cloud: CloudName, credential: TokenCredential, attempt: Attempt): LogsQueryClient {
-  const origin = `https://${hosts[cloud]}`;
+export function createLogsClient(cloud: Cloud, credential: TokenCredential, attempt: Attempt): LogsQueryClient {
+  const origin = `https://${cloud.logsHost}`;
   const client = new LogsQueryClient(credential, {
     endpoint: `${origin}/v1`,
     credentials: { scopes: [`${origin}/.default`] },

@@ -38,7 +38,7 @@ export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogRe
 
   async function readTables(text: string, range: Range, timespanOf: (range: Range) => Range): Promise<LogsTable[]> {
     const attempt: Attempt = { signal: AbortSignal.timeout(deadlineMs) };
-    const client = createLogsClient(cloud.name, credential, attempt);
+    const client = createLogsClient(cloud, credential, attempt);
     const query: Query = (part) => {
       const { fromMs, toMs } = timespanOf(part);
       const timespan = { startTime: new Date(fromMs), endTime: new Date(toMs) };

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
 import type { PolicyProblem } from "../../domain/policy/problem.ts";
+import { clouds } from "../../domain/shared/cloud.ts";
 
 /**
  * The shape of the policy file. Strict: an unknown key is an error, for a misspelt one would silently grant or deny.
@@ -20,7 +21,9 @@ const state = z
   .describe("`suspended` is refused everywhere within 60 s.");
 
 const certificate = z.strictObject({
-  keyId: z.string().describe("Key URL with its version: https://<vault>.vault.azure.net/keys/<name>/<version>."),
+  keyId: z
+    .string()
+    .describe(`Key URL with its version: https://<vault>${clouds.public.vaultHostSuffix}/keys/<name>/<version>.`),
   certificate: z.string().describe("The public certificate registered at the application, PEM."),
 });
 

@@ -48,7 +48,7 @@ export function addCertificateCommand(client: Command, { run, clock }: CommandCo
 Examples:
   keyhold client add-certificate --client orders-app --new-version --register --policy --out orders-app.pem
   keyhold client add-certificate --client 30000000-0000-4000-8000-000000000001 --key orders-app \\
-    --vault https://contoso-keyhold.vault.azure.net --register
+    --vault https://contoso-keyhold${clouds.public.vaultHostSuffix} --register
 
 Needs, of the operator: keys/read, keys/sign, and keys/create for --new-version (Key Vault Crypto Officer); for
 --register to own the application, or Application.ReadWrite.All; for --policy to write it.

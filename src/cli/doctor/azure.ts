@@ -1,7 +1,6 @@
 import * as z from "zod";
 import { plural, printable } from "../printable.ts";
 import { type Check, green, grey, red, type Verdict } from "./check.ts";
-import { azureHosts } from "./network.ts";
 import type { DoctorPorts } from "./ports.ts";
 
 /** The deployment around the app, through Azure Resource Manager as the operator. */
@@ -36,7 +35,7 @@ function check(
       const { vaultResourceId, cloud } = config;
       if (vaultResourceId === undefined)
         return grey("KEYHOLD_VAULT_RESOURCE_ID is not set, so it is not known where to look");
-      const url = `https://${azureHosts[cloud.name].management}${pathOf(vaultResourceId)}`;
+      const url = `https://${cloud.managementHost}${pathOf(vaultResourceId)}`;
       const { status, body } = await resources({ method: "GET", url }, signal);
       if (status === 200) return judge(body);
       return grey(`Azure Resource Manager answered ${status}: the role Reader on the resource group lets you look`);

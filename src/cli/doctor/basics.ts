@@ -2,7 +2,7 @@ import { errorClass } from "../../adapters/azure/error.ts";
 import { metadataUrls } from "../../domain/shared/metadata-source.ts";
 import { duration } from "../printable.ts";
 import { type Check, green, grey, needsAppIdentity, red } from "./check.ts";
-import { azureHosts, kindOfAddress } from "./network.ts";
+import { kindOfAddress } from "./network.ts";
 import type { DoctorPorts } from "./ports.ts";
 import { vaultHostOf } from "./vault-rights.ts";
 
@@ -18,7 +18,7 @@ export function basicChecks(ports: DoctorPorts): Check[] {
     ...(vaultHost === undefined ? [] : [hostCheck("vault", vaultHost, ports)]),
     entraCheck(ports),
     ...[...storageHosts].map((host) => hostCheck("storage", host, ports)),
-    hostCheck("logs", azureHosts[config.cloud.name].logs, ports),
+    hostCheck("logs", config.cloud.logsHost, ports),
     clockCheck("Entra", config.cloud.authorityHost, ports),
     ...(vaultHost === undefined ? [] : [clockCheck("the vault", vaultHost, ports)]),
   ];

@@ -4,9 +4,10 @@ import { createVaultLogReader } from "../../adapters/log-analytics/reader.ts";
 import { createTableAuditStore } from "../../adapters/storage/audit-store.ts";
 import { createMetadataTransport } from "../../adapters/tls/metadata-transport.ts";
 import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
+import { storageAudience } from "../../domain/shared/cloud.ts";
 import type { Connection } from "../connection.ts";
 import { createRest, vaultScope } from "../rest.ts";
-import { azureHosts, createNetwork } from "./network.ts";
+import { createNetwork } from "./network.ts";
 import { counted, type Noise } from "./noise.ts";
 import type { DoctorPorts } from "./ports.ts";
 
@@ -26,10 +27,10 @@ export function connectDoctor(
   const { config, identities } = connection;
   const { cloud } = config;
   const { signing, storage, monitoring, operator } = identities;
-  const management = `https://${azureHosts[cloud.name].management}/.default`;
+  const management = `https://${cloud.managementHost}/.default`;
   const triesAs = (name: "signing" | "storage", credential: TokenCredential | undefined) =>
     credential ? { [name]: counted(createRest(credential, vaultScope(cloud)).probe, name, noise) } : {};
-  const storageScope = "https://storage.azure.com/.default";
+  const storageScope = `${storageAudience}/.default`;
   return {
     config,
     clock,
@@ -39,7 +40,7 @@ export function connectDoctor(
     requestTokenOf: {
       ...requestToken("signing", signing, vaultScope(cloud)),
       ...requestToken("storage", storage, storageScope),
-      ...requestToken("monitoring", monitoring, `https://${azureHosts[cloud.name].logs}/.default`),
+      ...requestToken("monitoring", monitoring, `https://${cloud.logsHost}/.default`),
     },
     vaultAs: { ...triesAs("signing", signing), ...triesAs("storage", storage) },
     withTries,

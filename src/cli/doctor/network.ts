@@ -28,10 +28,3 @@ export function kindOfAddress(address: string): string {
   if (/^(::ffff:)?127\.|^::1$/.test(address)) return "this machine";
   return privateAddress.test(address) ? "private" : "public";
 }
-
-/** Hosts of Azure that are no part of the settings. */
-export const azureHosts = {
-  public: { logs: "api.loganalytics.io", management: "management.azure.com" },
-  usgovernment: { logs: "api.loganalytics.us", management: "management.usgovcloudapi.net" },
-  china: { logs: "api.loganalytics.azure.cn", management: "management.chinacloudapi.cn" },
-} as const;

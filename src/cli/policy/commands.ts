@@ -79,7 +79,7 @@ function addExplain(program: Command, { run }: CommandContext): void {
       "after",
       `
 Examples:
-  keyhold explain --caller billing-service --client orders-app --tenant contoso --scope https://graph.microsoft.com/.default
+  keyhold explain --caller billing-service --client orders-app --tenant contoso --scope https://${clouds.public.graphHost}/.default
   keyhold explain --caller sync-service --client orders-app --tenant contoso --assertion
 
 Needs: to read the policy. It asks neither the vault nor Entra, and evaluates with the app's own code.`,
@@ -101,7 +101,7 @@ function askOf({ scope: text, assertion }: ExplainOptions): Ask {
   if (scope !== undefined) return { issues: "token", scope };
   throw new CommandProblem("usage", text === undefined ? "There is no scope" : "The scope is not one", {
     where: "--scope",
-    remedy: "give <resource>/.default, for example https://graph.microsoft.com/.default, or --assertion",
+    remedy: `give <resource>/.default, for example https://${clouds.public.graphHost}/.default, or --assertion`,
   });
 }
 

@@ -6,7 +6,7 @@
  * expired ones and relying parties take them (saml-metadata-iop-2.0 §2.6.1: only the key counts), so a refusal would be
  * an outage; `notAfterMs` is there for whoever wants to warn.
  */
-import type { Cloud, CloudName } from "../shared/cloud.ts";
+import type { Cloud } from "../shared/cloud.ts";
 import { type Guid, parseGuid } from "../shared/guid.ts";
 import type { MultiTenant } from "../shared/metadata-source.ts";
 import { ok, type Result, refuse } from "../shared/result.ts";
@@ -15,23 +15,6 @@ import type { EndpointKind, MetadataRefusal } from "./refusal.ts";
 
 const minModulusBits = 2048;
 
-interface FederationHosts {
-  /** Of the entityID, which is also the issuer of v1.0 tokens. */
-  issuer: string;
-  /** Of endpoints, besides the cloud's authority host. */
-  others: readonly string[];
-}
-
-/**
- * Sources: Entra's "Federation metadata" for the global cloud and for the one of 21Vianet (docs.azure.cn), whose older
- * documents name login.chinacloudapi.cn. The cloud for the US Government has the issuer of the global one.
- */
-const hosts: Readonly<Record<CloudName, FederationHosts>> = {
-  public: { issuer: "sts.windows.net", others: [] },
-  usgovernment: { issuer: "sts.windows.net", others: [] },
-  china: { issuer: "sts.chinacloudapi.cn", others: ["login.chinacloudapi.cn"] },
-};
-
 export interface ExpectedFederation {
   cloud: Cloud;
   tenant: Guid | MultiTenant;
@@ -39,7 +22,7 @@ export interface ExpectedFederation {
 
 /** `entityID` (saml-metadata-2.0-os §2.3.2); of tenant-independent documents with the literal placeholder. */
 export function expectedEntityId({ cloud, tenant }: ExpectedFederation): string {
-  return `https://${hosts[cloud.name].issuer}/${parseGuid(tenant) ?? "{tenantid}"}/`;
+  return `https://${cloud.federationIssuerHost}/${parseGuid(tenant) ?? "{tenantid}"}/`;
 }
 
 /**
@@ -86,7 +69,7 @@ function refusalOfUrls(
   metadata: FederationMetadata,
   { cloud, tenant }: ExpectedFederation,
 ): MetadataRefusal | undefined {
-  const bases = [cloud.authorityHost, ...hosts[cloud.name].others].map((host) => `https://${host}/${tenant}`);
+  const bases = [cloud.authorityHost, ...cloud.olderAuthorityHosts].map((host) => `https://${host}/${tenant}`);
   const saml = bases.map((base) => `${base}/saml2`);
   const any = [...saml, ...bases.map((base) => `${base}/wsfed`)];
   if (metadata.singleSignOnServices.length === 0)

@@ -1,22 +1,11 @@
+import { directoryGraphHosts } from "../shared/cloud.ts";
 import { resourceOf, type Scope } from "../shared/scope.ts";
 
-/** Hosts of Microsoft Graph and of its predecessors, as they stand among the names of their service principals. */
-const graphHosts = [
-  "graph.microsoft.com",
-  "graph.microsoft.us",
-  "dod-graph.microsoft.us",
-  "microsoftgraph.chinacloudapi.cn",
-  "graph.windows.net",
-  "graph.microsoftazure.us",
-  "graph.chinacloudapi.cn",
-  "directory.windows.net",
-  "ags.windows.net",
-];
 /** Application ids of Microsoft Graph and of Azure AD Graph. */
 const graphApplicationIds = ["00000003-0000-0000-c000-000000000000", "00000002-0000-0000-c000-000000000000"];
 /** Looked for in the text as it is, and in the host as a URL parser sees it: readers differ in what they call the host. */
 const graphHostPattern = new RegExp(
-  `(^|[./@:])(${graphHosts.map((host) => host.replaceAll(".", "\\.")).join("|")})\\.?($|[/:?#])`,
+  `(^|[./@:])(${directoryGraphHosts.map((host) => host.replaceAll(".", "\\.")).join("|")})\\.?($|[/:?#])`,
 );
 
 /**

@@ -13,11 +13,23 @@ export interface Cloud {
   readonly storageHostSuffix: string;
   /** Microsoft Graph. */
   readonly graphHost: string;
+  /** Azure Resource Manager. */
+  readonly managementHost: string;
+  /** Query API of Log Analytics, and audience of its tokens (as @azure/monitor-query-logs has them). */
+  readonly logsHost: string;
+  /** Of the `entityID` of federation metadata, which is also the issuer of v1.0 tokens. */
+  readonly federationIssuerHost: string;
+  /** Other hosts that endpoints in federation metadata may have, besides the authority host. */
+  readonly olderAuthorityHosts: readonly string[];
   /** Audience of a managed identity's token that is exchanged for an application's (workload identity federation). */
   readonly tokenExchangeAudience: string;
 }
 
-/** Source: Entra and Azure documentation on national clouds. An app registration exists in one cloud only. */
+/**
+ * Sources: Entra and Azure documentation on national clouds; for federation metadata that of Entra, and that of 21Vianet
+ * (docs.azure.cn), whose older documents name login.chinacloudapi.cn. The cloud for the US Government has the
+ * federation issuer of the global one. An app registration exists in one cloud only.
+ */
 export const clouds: Readonly<Record<CloudName, Cloud>> = {
   public: {
     name: "public",
@@ -25,6 +37,10 @@ export const clouds: Readonly<Record<CloudName, Cloud>> = {
     vaultHostSuffix: ".vault.azure.net",
     storageHostSuffix: ".core.windows.net",
     graphHost: "graph.microsoft.com",
+    managementHost: "management.azure.com",
+    logsHost: "api.loganalytics.io",
+    federationIssuerHost: "sts.windows.net",
+    olderAuthorityHosts: [],
     tokenExchangeAudience: "api://AzureADTokenExchange",
   },
   usgovernment: {
@@ -33,6 +49,10 @@ export const clouds: Readonly<Record<CloudName, Cloud>> = {
     vaultHostSuffix: ".vault.usgovcloudapi.net",
     storageHostSuffix: ".core.usgovcloudapi.net",
     graphHost: "graph.microsoft.us",
+    managementHost: "management.usgovcloudapi.net",
+    logsHost: "api.loganalytics.us",
+    federationIssuerHost: "sts.windows.net",
+    olderAuthorityHosts: [],
     tokenExchangeAudience: "api://AzureADTokenExchangeUSGov",
   },
   china: {
@@ -41,9 +61,29 @@ export const clouds: Readonly<Record<CloudName, Cloud>> = {
     vaultHostSuffix: ".vault.azure.cn",
     storageHostSuffix: ".core.chinacloudapi.cn",
     graphHost: "microsoftgraph.chinacloudapi.cn",
+    managementHost: "management.chinacloudapi.cn",
+    logsHost: "api.loganalytics.azure.cn",
+    federationIssuerHost: "sts.chinacloudapi.cn",
+    olderAuthorityHosts: ["login.chinacloudapi.cn"],
     tokenExchangeAudience: "api://AzureADTokenExchangeChina",
   },
 };
+
+/** Audience of tokens for Azure Storage, in every cloud. */
+export const storageAudience = "https://storage.azure.com";
+
+/** Microsoft Graph and its predecessors in all clouds, as they stand among the names of their service principals. */
+export const directoryGraphHosts: readonly string[] = [
+  "graph.microsoft.com",
+  "graph.microsoft.us",
+  "dod-graph.microsoft.us",
+  "microsoftgraph.chinacloudapi.cn",
+  "graph.windows.net",
+  "graph.microsoftazure.us",
+  "graph.chinacloudapi.cn",
+  "directory.windows.net",
+  "ags.windows.net",
+];
 
 /** Issuer of v2.0 tokens of a tenant (OpenID Connect Discovery §3). */
 export function issuerOf(cloud: Cloud, tenantId: Guid): string {

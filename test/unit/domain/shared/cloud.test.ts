@@ -5,40 +5,52 @@ import { clientId, contosoId } from "../../../support/fixtures/ids.ts";
 
 const { clouds } = cloudModule;
 
-/** Hosts as Microsoft documents them for national clouds. Written out: a test that derived them would prove nothing. */
-const hosts = {
-  public: ["login.microsoftonline.com", ".vault.azure.net", ".core.windows.net", "graph.microsoft.com"],
-  usgovernment: [
-    "login.microsoftonline.us",
-    ".vault.usgovcloudapi.net",
-    ".core.usgovcloudapi.net",
-    "graph.microsoft.us",
-  ],
-  china: [
-    "login.partner.microsoftonline.cn",
-    ".vault.azure.cn",
-    ".core.chinacloudapi.cn",
-    "microsoftgraph.chinacloudapi.cn",
-  ],
-} as const satisfies Record<cloudModule.CloudName, readonly string[]>;
-
-const exchangeAudiences = {
-  public: "api://AzureADTokenExchange",
-  usgovernment: "api://AzureADTokenExchangeUSGov",
-  china: "api://AzureADTokenExchangeChina",
+/** As Microsoft documents them for national clouds. Written out: a test that derived them would prove nothing. */
+const documented: Record<cloudModule.CloudName, Omit<cloudModule.Cloud, "name">> = {
+  public: {
+    authorityHost: "login.microsoftonline.com",
+    vaultHostSuffix: ".vault.azure.net",
+    storageHostSuffix: ".core.windows.net",
+    graphHost: "graph.microsoft.com",
+    managementHost: "management.azure.com",
+    logsHost: "api.loganalytics.io",
+    federationIssuerHost: "sts.windows.net",
+    olderAuthorityHosts: [],
+    tokenExchangeAudience: "api://AzureADTokenExchange",
+  },
+  usgovernment: {
+    authorityHost: "login.microsoftonline.us",
+    vaultHostSuffix: ".vault.usgovcloudapi.net",
+    storageHostSuffix: ".core.usgovcloudapi.net",
+    graphHost: "graph.microsoft.us",
+    managementHost: "management.usgovcloudapi.net",
+    logsHost: "api.loganalytics.us",
+    federationIssuerHost: "sts.windows.net",
+    olderAuthorityHosts: [],
+    tokenExchangeAudience: "api://AzureADTokenExchangeUSGov",
+  },
+  china: {
+    authorityHost: "login.partner.microsoftonline.cn",
+    vaultHostSuffix: ".vault.azure.cn",
+    storageHostSuffix: ".core.chinacloudapi.cn",
+    graphHost: "microsoftgraph.chinacloudapi.cn",
+    managementHost: "management.chinacloudapi.cn",
+    logsHost: "api.loganalytics.azure.cn",
+    federationIssuerHost: "sts.chinacloudapi.cn",
+    olderAuthorityHosts: ["login.chinacloudapi.cn"],
+    tokenExchangeAudience: "api://AzureADTokenExchangeChina",
+  },
 };
 
 describe("clouds", () => {
-  for (const [name, [authority, vault, storage, graphHost]] of Object.entries(hosts)) {
+  for (const [name, hosts] of Object.entries(documented)) {
     const cloud = clouds[name as cloudModule.CloudName];
     test(`${name} has its own hosts`, () => {
-      const suffixes = { vaultHostSuffix: vault, storageHostSuffix: storage };
-      const tokenExchangeAudience = exchangeAudiences[cloud.name];
-      assert.deepEqual(cloud, { name, authorityHost: authority, ...suffixes, graphHost, tokenExchangeAudience });
+      assert.deepEqual(cloud, { name, ...hosts });
     });
 
     test(`${name} has all URLs on its authority, with the GUIDs and nothing else`, () => {
-      const base = `https://${authority}/${contosoId}`;
+      const base = `https://${hosts.authorityHost}/${contosoId}`;
       assert.equal(cloudModule.issuerOf(cloud, contosoId), `${base}/v2.0`);
       assert.equal(cloudModule.tokenEndpointOf(cloud, contosoId), `${base}/oauth2/v2.0/token`);
       assert.equal(cloudModule.authorizationEndpointOf(cloud, contosoId), `${base}/oauth2/v2.0/authorize`);
