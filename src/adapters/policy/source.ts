@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { TokenCredential } from "@azure/identity";
-import { BlobClient, RestError } from "@azure/storage-blob";
 import { compilePolicy } from "../../domain/policy/compile.ts";
 import type { PolicySource } from "../../domain/policy/ports.ts";
 import type { PolicyContext } from "../../domain/policy/problem.ts";
+import { openBlob, patience } from "../storage/clients.ts";
 import { parsePolicyDocument } from "./schema.ts";
 
 /** The text of the policy, unless it is still the one with this ETag. Throws when it cannot be read. */
@@ -33,25 +33,10 @@ export function policyFile(path: string): ReadPolicyText {
   };
 }
 
-/** Milliseconds. A request may wait for this reading, so it gives up soon and the policy of before goes on. */
-const timeoutMs = 3_000;
-const maxBytes = 16_777_216;
-
-/** The policy in blob storage; sent only when its ETag has changed (RFC 9110 §13.1.2). */
+/**
+ * The policy in blob storage; sent only when its ETag has changed. A request may wait for this reading, so it gives up
+ * soon and the policy of before stays in force.
+ */
 export function policyBlob(url: string, credential: TokenCredential): ReadPolicyText {
-  const blob = new BlobClient(url, credential, { retryOptions: { maxTries: 1 } });
-  return async (etag) => {
-    try {
-      const response = await blob.download(0, maxBytes, {
-        abortSignal: AbortSignal.timeout(timeoutMs),
-        ...(etag === undefined ? {} : { conditions: { ifNoneMatch: etag } }),
-      });
-      const chunks: Buffer[] = [];
-      for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
-      return { etag: response.etag ?? "", text: Buffer.concat(chunks).toString("utf8") };
-    } catch (error) {
-      if (error instanceof RestError && error.statusCode === 304) return undefined;
-      throw error;
-    }
-  };
+  return openBlob(url, credential, patience.request).read;
 }

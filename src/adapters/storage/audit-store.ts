@@ -1,17 +1,17 @@
-import { RestError, TableClient } from "@azure/data-tables";
+import { RestError } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import type { Finding } from "../../domain/audit/findings.ts";
 import type { AuditStore } from "../../domain/audit/ports.ts";
 import type { JudgedWindow } from "../../domain/audit/sign-rate.ts";
 import type { AuditState } from "../../domain/audit/windows.ts";
+import { openTable, patience } from "./clients.ts";
 
 /**
  * State, findings and rates of the audit in one Azure table. Findings lie by window, so that a repeated evaluation
  * meets what the one before has found; rates by key and month. Nothing is deleted: a finding that vanished is resolved.
  */
 export function createTableAuditStore(url: string, credential: TokenCredential): AuditStore {
-  const { origin, pathname } = new URL(url);
-  const table = new TableClient(origin, pathname.slice(1), credential);
+  const table = openTable(url, credential, patience.background);
   const statePlace = { partitionKey: "state", rowKey: "audit" };
 
   async function list<T>(filter: string, read: (row: Record<string, unknown>) => T): Promise<T[]> {

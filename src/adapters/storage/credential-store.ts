@@ -1,19 +1,17 @@
-import { RestError, TableClient } from "@azure/data-tables";
+import { RestError } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import type { CredentialState } from "../../domain/credentials/credential-state.ts";
 import type { CredentialStore } from "../../domain/credentials/ports.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
+import { openTable, patience } from "./clients.ts";
 
 const partitionKey = "credentials";
-/** Milliseconds for one reading: the start and the policy's re-reading wait for it. */
-const timeoutMs = 5_000;
 /** Somebody else writes at the same time only when a rotation meets a fallback: rarely, and not for long. */
 const maxAttempts = 5;
 
 /** One row per client in the audit's table. Whoever can write here can choose among the policy's certificates only. */
 export function createTableCredentialStore(url: string, credential: TokenCredential): CredentialStore {
-  const { origin, pathname } = new URL(url);
-  const table = new TableClient(origin, pathname.slice(1), credential, { retryOptions: { maxRetries: 1 } });
+  const table = openTable(url, credential, patience.start);
 
   async function read(rowKey: string): Promise<{ state: CredentialState; etag?: string }> {
     try {
@@ -29,8 +27,7 @@ export function createTableCredentialStore(url: string, credential: TokenCredent
     async load() {
       const states = new Map<Guid, CredentialState>();
       const filter = `PartitionKey eq '${partitionKey}'`;
-      const abortSignal = AbortSignal.timeout(timeoutMs);
-      for await (const { rowKey, json } of table.listEntities({ queryOptions: { filter }, abortSignal })) {
+      for await (const { rowKey, json } of table.listEntities({ queryOptions: { filter } })) {
         const clientId = parseGuid(rowKey);
         if (clientId !== undefined) states.set(clientId, parseState(json));
       }

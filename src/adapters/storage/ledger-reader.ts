@@ -1,10 +1,11 @@
-import { odata, TableClient } from "@azure/data-tables";
+import { odata } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import type { LedgerRow } from "../../domain/audit/findings.ts";
 import { hourMs } from "../../domain/audit/ledger-search.ts";
 import type { LedgerReader } from "../../domain/audit/ports.ts";
 import { parseGuid } from "../../domain/shared/guid.ts";
 import { timeOfLedgerId } from "../../domain/signing/ledger-id.ts";
+import { openTable, patience } from "./clients.ts";
 import { keyAt, ledgerPartitions } from "./ledger-partition.ts";
 
 /**
@@ -12,8 +13,7 @@ import { keyAt, ledgerPartitions } from "./ledger-partition.ts";
  * read, however many rows it has.
  */
 export function createTableLedgerReader(url: string, credential: TokenCredential): LedgerReader {
-  const { origin, pathname } = new URL(url);
-  const table = new TableClient(origin, pathname.slice(1), credential);
+  const table = openTable(url, credential, patience.background);
   async function readPartition(partition: string, fromMs: number, toMs: number): Promise<LedgerRow[]> {
     const filter = odata`PartitionKey eq ${partition} and RowKey ge ${keyAt(fromMs)} and RowKey lt ${keyAt(toMs)}`;
     const select = ["rowKey", "time", "keyName", "keyVersion", "identityClientId", "outcome", "vaultRequestId"];

@@ -1,6 +1,7 @@
-import { RestError, TableClient } from "@azure/data-tables";
+import { RestError } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import type { LedgerRetention } from "../../domain/audit/ports.ts";
+import { openTable, patience } from "./clients.ts";
 import { hourOf } from "./ledger-partition.ts";
 
 /** Of one run. At a run every five minutes that is half a million a day. */
@@ -12,8 +13,7 @@ const parallel = 20;
  * and not in transactions: those need all rows in one partition, and the emulator that tests run against refuses them.
  */
 export function createTableLedgerRetention(url: string, credential: TokenCredential): LedgerRetention {
-  const { origin, pathname } = new URL(url);
-  const table = new TableClient(origin, pathname.slice(1), credential);
+  const table = openTable(url, credential, patience.background);
   return {
     async expire(beforeMs) {
       const queryOptions = { filter: `PartitionKey lt '${hourOf(beforeMs)}'`, select: ["partitionKey", "rowKey"] };

@@ -1,4 +1,4 @@
-import { odata, RestError, TableClient, type TableEntityResult } from "@azure/data-tables";
+import { odata, RestError, type TableClient, type TableEntityResult } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import {
   hourMs,
@@ -12,7 +12,9 @@ import { Fault } from "../../domain/shared/fault.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import type { Result } from "../../domain/shared/result.ts";
 import type { LedgerEntry } from "../../domain/signing/ledger.ts";
+import { DeadlineExceeded } from "../azure/deadline.ts";
 import { errorClass, tableErrorCode } from "../azure/error.ts";
+import { openTable, patience } from "./clients.ts";
 import { ledgerProperties, parseLedgerEntity } from "./ledger-entity.ts";
 import { hourOf, hourOfPartition, keyAt, ledgerPartitions, partitionOf } from "./ledger-partition.ts";
 
@@ -30,8 +32,7 @@ type Found = Result<LedgerEntry, UnreadableRow>;
  * without rows passed over. It sees only partitions that Keyhold writes.
  */
 export function createTableLedgerSearch(url: string, credential: TokenCredential): LedgerSearch {
-  const { origin, pathname } = new URL(url);
-  const table = new TableClient(origin, pathname.slice(1), credential);
+  const table = openTable(url, credential, patience.background);
   return {
     async *find(query) {
       let left = query.limit ?? Number.POSITIVE_INFINITY;
@@ -45,11 +46,16 @@ export function createTableLedgerSearch(url: string, credential: TokenCredential
           if (left <= 0) return;
         }
       } catch (error) {
-        if (error instanceof RestError) throw new Fault("ledger_unavailable", { because: errorClass(error) });
-        throw error;
+        throw faultOf(error);
       }
     },
   };
+}
+
+/** An error that is not storage's own, such as that of a credential, stays what it is. */
+function faultOf(error: unknown): unknown {
+  const isStorage = error instanceof RestError || error instanceof DeadlineExceeded;
+  return isStorage ? new Fault("ledger_unavailable", { because: errorClass(error) }) : error;
 }
 
 async function* rowOfId(table: TableClient, id: Guid): AsyncGenerator<Row> {

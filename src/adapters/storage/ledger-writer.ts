@@ -1,6 +1,6 @@
 import { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RestError, TableClient } from "@azure/data-tables";
+import { RestError } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import { Fault } from "../../domain/shared/fault.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
@@ -8,10 +8,9 @@ import type { LedgerEvent } from "../../domain/signing/events.ts";
 import type { Ledger } from "../../domain/signing/ports.ts";
 
 import { errorClass, parseRetryAfter, tableErrorCode } from "../azure/error.ts";
+import { openTable, patience } from "./clients.ts";
 import { intentEntity, outcomeEntity } from "./ledger-entity.ts";
 
-/** Milliseconds for one write. */
-const timeoutMs = 3_000;
 /** A caller waits for the intent: one more try, soon, or none where storage asks for longer. */
 const intentDelaysMs = [200];
 const intentMaxWaitMs = 1_000;
@@ -42,9 +41,8 @@ export function createTableLedger(
   credential: TokenCredential,
   record: (event: LedgerEvent) => void,
 ): TableLedger {
-  const { origin, pathname } = new URL(url);
   const agent = new Agent({ keepAlive: true, maxSockets: maxConnections });
-  const table = new TableClient(origin, pathname.slice(1), credential, { agent, retryOptions: { maxRetries: 0 } });
+  const table = openTable(url, credential, patience.request, agent);
   /** Intents whose outcome is not in the table yet. */
   const open = new Map<Guid, PromiseWithResolvers<void>>();
   const draining = new AbortController();
@@ -65,8 +63,7 @@ export function createTableLedger(
 
   return {
     async recordIntent(intent) {
-      const create = () =>
-        table.createEntity(intentEntity(intent), { abortSignal: AbortSignal.timeout(timeoutMs) }).catch(unlessStored);
+      const create = () => table.createEntity(intentEntity(intent)).catch(unlessStored);
       for (const delayMs of [...intentDelaysMs, undefined]) {
         try {
           await create();
@@ -81,7 +78,7 @@ export function createTableLedger(
     },
     recordOutcome(id, outcome) {
       const entity = outcomeEntity(id, outcome);
-      const write = () => table.updateEntity(entity, "Merge", { abortSignal: AbortSignal.timeout(timeoutMs) });
+      const write = () => table.updateEntity(entity, "Merge");
       writeOutcome(write)
         .catch((error) =>
           record({ event: "ledger_outcome_lost", ledgerId: id, outcome: outcome.outcome, because: errorClass(error) }),
@@ -95,9 +92,9 @@ export function createTableLedger(
       drainUntilMs = performance.now() + drainWithinMs;
       draining.abort();
       const end = new AbortController();
-      const timeout = sleep(drainWithinMs + timeoutMs + drainDelayMs, undefined, { signal: end.signal }).catch(
-        () => {},
-      );
+      const timeout = sleep(drainWithinMs + patience.request.withinMs + drainDelayMs, undefined, {
+        signal: end.signal,
+      }).catch(() => {});
       while (open.size > 0 && performance.now() < drainUntilMs) {
         await Promise.race([Promise.all([...open.values()].map(({ promise }) => promise)), timeout]);
       }

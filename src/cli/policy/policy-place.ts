@@ -1,7 +1,7 @@
 import { chmod, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import type { TokenCredential } from "@azure/identity";
-import { BlobClient, RestError } from "@azure/storage-blob";
-import { policyBlob, policyFile } from "../../adapters/policy/source.ts";
+import { policyFile } from "../../adapters/policy/source.ts";
+import { openBlob, patience } from "../../adapters/storage/clients.ts";
 import type { Config } from "../../config.ts";
 
 /** Where the policy lies, for reading and for changing it. */
@@ -45,26 +45,11 @@ export function filePlace(path: string): PolicyPlace {
   };
 }
 
-const timeoutMs = 10_000;
-
 function blobPlace(url: string, credential: TokenCredential): PolicyPlace {
-  const read = policyBlob(url, credential);
+  const blob = openBlob(url, credential, patience.refresh);
   return {
     name: url,
-    read: async () => (await read(undefined)) ?? { text: "", etag: "" },
-    async write(text, etag) {
-      const blob = new BlobClient(url, credential, { retryOptions: { maxTries: 2 } }).getBlockBlobClient();
-      try {
-        await blob.upload(text, Buffer.byteLength(text), {
-          abortSignal: AbortSignal.timeout(timeoutMs),
-          conditions: { ifMatch: etag },
-          blobHTTPHeaders: { blobContentType: "application/json" },
-        });
-        return "written";
-      } catch (error) {
-        if (error instanceof RestError && error.statusCode === 412) return "changed_since";
-        throw error;
-      }
-    },
+    read: async () => (await blob.read()) ?? { text: "", etag: "" },
+    write: async (text, etag) => ((await blob.write(text, etag)) === "written" ? "written" : "changed_since"),
   };
 }

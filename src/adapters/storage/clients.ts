@@ -1,0 +1,108 @@
+import type { Agent } from "node:https";
+import { TableClient } from "@azure/data-tables";
+import type { TokenCredential } from "@azure/identity";
+import { BlobClient, ContainerClient, RestError } from "@azure/storage-blob";
+import { within } from "../azure/deadline.ts";
+
+/** How long one operation may take, with its attempts and its access token, and how many attempts these are. */
+export interface Patience {
+  withinMs: number;
+  attempts: number;
+}
+
+/** All operations on storage. A list is one operation for each page. */
+export const patience = {
+  /** A request waits. What is tried again, and when, is the caller's own affair. */
+  request: { withinMs: 3_000, attempts: 1 },
+  /** The start of an instance and the re-reading of the policy wait. */
+  start: { withinMs: 5_000, attempts: 2 },
+  /** A refresh, or a person who has given a command, waits. */
+  refresh: { withinMs: 10_000, attempts: 2 },
+  /** A timer's run, or a search through much, waits. */
+  background: { withinMs: 30_000, attempts: 4 },
+} as const satisfies Record<string, Patience>;
+
+/** The client of a table, from `https://<account>.table.<suffix>/<table>`. Every operation of it has the deadline. */
+export function openTable(
+  url: string,
+  credential: TokenCredential,
+  { withinMs, attempts }: Patience,
+  agent?: Agent,
+): TableClient {
+  const { origin, pathname } = new URL(url);
+  const retryOptions = { maxRetries: attempts - 1 };
+  const table = new TableClient(origin, pathname.slice(1), credential, { retryOptions, ...(agent && { agent }) });
+  // Without a phase it stands around the SDK's retries.
+  table.pipeline.addPolicy({
+    name: "keyholdDeadline",
+    sendRequest(request, next) {
+      return within(withinMs, (deadline) => {
+        const own = request.abortSignal;
+        request.abortSignal = own instanceof AbortSignal ? AbortSignal.any([own, deadline]) : deadline;
+        return next(request);
+      });
+    },
+  });
+  return table;
+}
+
+/** One blob of text. Both calls throw `RestError` or `DeadlineExceeded`. */
+export interface TextBlob {
+  /** Undefined where its ETag is still this one (RFC 9110 §13.1.2). */
+  read(unlessEtag?: string): Promise<{ text: string; etag: string } | undefined>;
+  /** Only over the version with this ETag, or where there is none if undefined (RFC 9110 §13.1.1). */
+  write(text: string, ifEtag: string | undefined): Promise<"written" | "conflict">;
+}
+
+/** Of `https://<account>.blob.<suffix>/<container>/<blob>`. */
+export function openBlob(url: string, credential: TokenCredential, patient: Patience): TextBlob {
+  return textBlob(new BlobClient(url, credential, blobOptions(patient)), patient);
+}
+
+/** Blobs by name, of `https://<account>.blob.<suffix>/<container>`. */
+export function openContainer(url: string, credential: TokenCredential, patient: Patience): (name: string) => TextBlob {
+  const container = new ContainerClient(url, credential, blobOptions(patient));
+  return (name) => textBlob(container.getBlobClient(name), patient);
+}
+
+const maxBlobBytes = 16_777_216;
+
+function blobOptions({ withinMs, attempts }: Patience) {
+  return { retryOptions: { maxTries: attempts, tryTimeoutInMs: withinMs / attempts } };
+}
+
+function textBlob(blob: BlobClient, { withinMs }: Patience): TextBlob {
+  return {
+    async read(unlessEtag) {
+      try {
+        return await within(withinMs, async (abortSignal) => {
+          const conditions = unlessEtag === undefined ? {} : { ifNoneMatch: unlessEtag };
+          const response = await blob.download(0, maxBlobBytes, { abortSignal, conditions });
+          const chunks: Buffer[] = [];
+          for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
+          return { text: Buffer.concat(chunks).toString("utf8"), etag: response.etag ?? "" };
+        });
+      } catch (error) {
+        if (error instanceof RestError && error.statusCode === 304) return undefined;
+        throw error;
+      }
+    },
+    async write(text, ifEtag) {
+      try {
+        await within(withinMs, (abortSignal) =>
+          blob.getBlockBlobClient().upload(text, Buffer.byteLength(text), {
+            abortSignal,
+            conditions: ifEtag === undefined ? { ifNoneMatch: "*" } : { ifMatch: ifEtag },
+            blobHTTPHeaders: { blobContentType: "application/json" },
+          }),
+        );
+        return "written";
+      } catch (error) {
+        const status = error instanceof RestError ? error.statusCode : undefined;
+        // 409 means more than one thing; BlobAlreadyExists is what it means where none should be there.
+        if (status === 412 || (status === 409 && ifEtag === undefined)) return "conflict";
+        throw error;
+      }
+    },
+  };
+}
