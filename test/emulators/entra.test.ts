@@ -433,6 +433,20 @@ describe("discovery", () => {
     }
   });
 
+  test("of instances knows Entra's own hosts, and refuses every other as the real service does", async () => {
+    const ask = (host: string) => {
+      const endpoint = `https://${host}/${customer}/oauth2/v2.0/authorize`;
+      const query = new URLSearchParams({ "api-version": "1.1", authorization_endpoint: endpoint });
+      return fetch(`${base()}/common/discovery/instance?${query}`);
+    };
+    const known = await json(ask("login.microsoftonline.com"));
+    assert.equal(
+      known.tenant_discovery_endpoint,
+      `https://login.microsoftonline.com/${customer}/v2.0/.well-known/openid-configuration`,
+    );
+    await assertRefused(await ask("keyhold.example"), 400, 50049, "invalid_instance");
+  });
+
   test("publishes keys with the certificate they are named after, and lets them be cached", async () => {
     const response = await fetch(`${base()}/${customer}/discovery/v2.0/keys`);
     assert.equal(response.headers.get("cache-control"), "max-age=86400, private");

@@ -60,6 +60,7 @@ define("invalid_request", 400, {
   9000411: "The request is not properly formatted: a parameter is duplicated.",
   9001023: "The grant type is not supported over the /common or /consumers endpoints.",
 });
+define("invalid_instance", 400, { 50049: "Unknown or invalid instance." });
 define("unauthorized_client", 400, {
   70001: "The application is disabled or was not found.",
   700011: "The application was not found in the directory.",

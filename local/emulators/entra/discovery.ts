@@ -1,6 +1,6 @@
 /**
  * What the token service publishes about itself: OpenID metadata and JSON Web Key Sets, in the v1 and v2 variants, and
- * federation metadata, per tenant and for the shared endpoints. Instance discovery is not served here.
+ * federation metadata, per tenant and for the shared endpoints.
  */
 import { applyBehaviour, type EmulatorRequest, type EmulatorResponse } from "../shared/emulator-server.ts";
 import { AadstsError, errorAnswer } from "./aadsts-error.ts";

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";
 import { federationMetadataEndpoint, keysEndpoint, metadataEndpoint } from "./discovery.ts";
+import { instanceDiscoveryEndpoint } from "./instance-discovery.ts";
 import type { EntraState } from "./state.ts";
 import { isGuid } from "./tenants.ts";
 import { tokenEndpoint } from "./token-endpoint.ts";
@@ -44,6 +45,8 @@ async function route(state: EntraState, request: EmulatorRequest, correlationId:
       return keysEndpoint(asked, 2);
     case "discovery/keys":
       return keysEndpoint(asked, 1);
+    case "discovery/instance":
+      return instanceDiscoveryEndpoint(state, request, correlationId);
     default:
       return { status: 404 };
   }
