@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -83,12 +84,58 @@ test("MSAL Node's recipe gets a token of the customer tenant, with the service's
   assertIsFor(token, "https://graph.microsoft.com");
 });
 
-test("a service without a grant reads the reason in the SDK's own error", async () => {
-  const call = `getToken("${world.scopes.graph}").then(() => "a token", (error) => error.message)`;
-  const expression = `await exports.customerCredential(tenantId, keyhold).${call}`;
-  const message = await evaluate(azureIdentity, expression, { identityClientId: world.callers.visitor.clientId });
-  assert.match(message, /access_denied/);
-  assert.match(message, /no grant for this caller, client, tenant and scope/);
+const visitor = { identityClientId: world.callers.visitor.clientId };
+
+test("a service without a grant reads the reason in the Azure SDK's own error, with Keyhold's correlation id", async () => {
+  const call = `getToken("${world.scopes.graph}").then(() => "a token", ({ name, message }) => name + ": " + message)`;
+  const text = await evaluate(azureIdentity, `await exports.customerCredential(tenantId, keyhold).${call}`, visitor);
+  assert.match(text, /^AuthenticationRequiredError: access_denied/);
+  assert.match(text, /no grant for this caller, client, tenant and scope/);
+  const [, correlationId = ""] = /Correlation ID: ([0-9a-f-]{36})/.exec(text) ?? [];
+  assert.match(stack.functions.output(), new RegExp(correlationId));
+});
+
+test("and in MSAL Node's, which has the status too", async () => {
+  const call = `acquireTokenByClientCredential({ scopes: ["${world.scopes.graph}"] })`;
+  const read = "({ name, status, errorCode, message }) => [name, status, errorCode, message].join(' ')";
+  const expression = `await exports.customerApplication(tenantId, keyhold).${call}.then(() => "a token", ${read})`;
+  const text = await evaluate(msalNode, expression, visitor);
+  assert.match(text, /^ServerError 403 access_denied .*no grant for this caller, client, tenant and scope/);
+});
+
+/**
+ * What a credential of the Azure SDK, made by an expression, gives with four environment variables and the file that
+ * keyhold-token-file keeps. Entra answers too.
+ */
+async function byEnvironment(credential: string): Promise<string> {
+  const file = join(stack.folder, "own-token");
+  const settings = ["--target", file, "--audience", keyhold.audience, "--identity-client-id", keyhold.identityClientId];
+  await run(fileOf("clients/token-file/keyhold-token-file"), settings, { env: platform });
+  const program = `
+    const identity = await import("@azure/identity");
+    const token = ${credential}.getToken("${world.scopes.graph}");
+    process.stdout.write(await token.then(({ token }) => token, (error) => error.message));`;
+  const env = {
+    PATH: process.env.PATH ?? "",
+    LOCAL_ROUTES: JSON.stringify(stack.routes),
+    NODE_EXTRA_CA_CERTS: stack.authority.certificateFile,
+    AZURE_TENANT_ID: tenantId,
+    AZURE_CLIENT_ID: keyhold.clientId,
+    AZURE_AUTHORITY_HOST: keyhold.url,
+    AZURE_FEDERATED_TOKEN_FILE: file,
+  };
+  const args = ["--import", fileOf("local/stack/network/redirect.ts"), "--input-type=module", "--eval", program];
+  return (await run(process.execPath, args, { env, cwd: fileOf("") })).stdout;
+}
+
+test("the Azure SDK's DefaultAzureCredential gets a token by four environment variables alone", async () => {
+  assertIsFor(await byEnvironment("new identity.DefaultAzureCredential()"), "https://graph.microsoft.com");
+});
+
+test("its WorkloadIdentityCredential does so with instance discovery switched off, and not without", async () => {
+  const credential = "new identity.WorkloadIdentityCredential({ disableInstanceDiscovery: true })";
+  assertIsFor(await byEnvironment(credential), "https://graph.microsoft.com");
+  assert.match(await byEnvironment("new identity.WorkloadIdentityCredential()"), /endpoints_resolution_error/);
 });
 
 test("the curl recipe prints the answer with the token", async () => {
