@@ -34,7 +34,7 @@ export function tokenHandler(context: IssuingContext): HttpHandler {
   });
 }
 
-/** `POST /{tenantId}/oauth2/token`, where ADAL asks: it gets no token, but is told what to send instead. */
+/** `POST /{tenantId}/oauth2/token`, where ADAL asks: the refusal names what to send instead. */
 export function protocolV1Handler(context: IssuingContext): HttpHandler {
   return handler("token", context, async () => refuse({ reason: "protocol_v1" }));
 }
