@@ -3,12 +3,14 @@
  * a function that has no HTTP trigger. It checks no master key. `?wait=true` is this host's own addition.
  */
 import type { ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
+import { sendEmpty, sendText } from "./answers.ts";
 import type { App } from "./core-api.ts";
-import { sendEmpty } from "./http-messages.ts";
-import { type RequestHandler, readBody } from "./http-server.ts";
-import type { Invoker } from "./invoke.ts";
+import type { RequestHandler } from "./listener.ts";
+import { splitPath } from "./request-path.ts";
 import type { Router } from "./routes.ts";
-import { resolveSettings, type Timers } from "./timers.ts";
+import { resolveSettings } from "./timers.ts";
+import type { Worker } from "./worker.ts";
 
 interface FunctionSummary {
   name: string;
@@ -32,17 +34,16 @@ export function summarise(app: App, router: Router): FunctionSummary[] {
   });
 }
 
-/** Passes everything outside /admin on to `next`. */
+/** Passes on to `next` what is no route of this API, as the real host does: /admin/assertion reaches the app. */
 export function createAdminHandler(parts: {
-  app: App;
-  invoker: Invoker;
-  timers: Timers;
+  worker(): Promise<Worker>;
   summaries: FunctionSummary[];
   next: RequestHandler;
 }): RequestHandler {
-  const { app, invoker, timers, summaries, next } = parts;
+  const { summaries, next } = parts;
 
   async function start(name: string, body: Buffer): Promise<boolean> {
+    const { app, invoker, timers } = await parts.worker();
     const timerRun = timers.run(name);
     if (timerRun) return timerRun;
     const fn = app.functions.get(name);
@@ -50,17 +51,16 @@ export function createAdminHandler(parts: {
   }
 
   return async (request, response, target) => {
-    if (!/^\/admin\//i.test(target.path)) return next(request, response, target);
-    const [, , area, name, ...more] = target.path.toLowerCase().split("/");
-    if (request.method === "GET" && area === "host" && name === "status")
-      return sendJson(response, { state: "Running" });
-    if (area !== "functions" || more.length > 0) return sendEmpty(response, 404);
+    const [root, area, name, ...more] = splitPath(target.path.toLowerCase());
+    const known = area === "functions" || (area === "host" && name === "status");
+    if (root !== "admin" || !known || more.length > 0) return next(request, response, target);
+    if (area === "host") return sendJson(response, { state: "Running" });
     if (request.method === "GET" && !name) return sendJson(response, summaries);
     const summary = summaries.find((candidate) => candidate.name.toLowerCase() === name);
     if (request.method === "GET" && summary) return sendJson(response, summary);
     if (request.method !== "POST" || !summary) return sendEmpty(response, 404);
     if (summary.route !== undefined) return sendEmpty(response, 400);
-    const run = start(summary.name, await readBody(request));
+    const run = start(summary.name, await buffer(request));
     if (new URLSearchParams(target.search).get("wait") !== "true") return sendEmpty(response, 202);
     sendEmpty(response, (await run) ? 200 : 500);
   };
@@ -77,6 +77,5 @@ function inputOf(body: Buffer): string {
 }
 
 function sendJson(response: ServerResponse, value: unknown): void {
-  response.writeHead(200, { "content-type": "application/json; charset=utf-8" });
-  response.end(JSON.stringify(value));
+  sendText(response, "application/json; charset=utf-8", JSON.stringify(value));
 }

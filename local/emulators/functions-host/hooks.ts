@@ -45,5 +45,5 @@ export function logThroughHooks(
       // A failing hook must not swallow the record.
     }
   }
-  if (record.level !== "none") writeLog(process.stdout, record);
+  if (record.level !== "none") writeLog("stdout", record);
 }

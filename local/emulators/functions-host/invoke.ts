@@ -1,7 +1,7 @@
 /**
  * Runs one function through the app's programming model, in the worker's order: arguments, preInvocation hooks, the
- * handler, postInvocation hooks, the response. It knows no time limit (`functionTimeout` of host.json) and no retry
- * policy; a failed invocation is logged and reported as failed.
+ * handler, postInvocation hooks, the response. It knows no retry policy; a failed invocation is logged and reported as
+ * failed, and so is one whose worker is lost.
  */
 import { randomUUID } from "node:crypto";
 import type { App, RegisteredFunction } from "./core-api.ts";
@@ -11,10 +11,10 @@ import type {
   CoreInvocationContext,
   InvocationRequest,
   InvocationResponse,
-  ProgrammingModel,
   TraceContext,
   TriggerData,
 } from "./rpc-types.ts";
+import { triggerMetadataOf } from "./trigger-metadata.ts";
 
 /** The response, or undefined where the invocation failed. */
 export type Outcome = Promise<InvocationResponse | undefined>;
@@ -23,36 +23,47 @@ export interface Invoker {
   invoke(fn: RegisteredFunction, data: TriggerData, traceContext?: TraceContext): Outcome;
   /** Resolves as soon as no invocation is running. */
   idle(): Promise<void>;
+  /** Reports everything that runs as failed, though it may go on running. */
+  abandon(): void;
 }
 
-export function createInvoker(app: App): Invoker {
-  const model = app.programmingModel;
-  if (!model) throw new Error("the app has no programming model");
-  let running = 0;
+export interface InvocationTimeout {
+  afterMs: number;
+  onElapsed(functionName: string): void;
+}
+
+export function createInvoker(app: App, timeout: InvocationTimeout | undefined): Invoker {
+  const running = new Set<() => void>();
   let waiting: (() => void)[] = [];
 
-  const invoke = async (fn: RegisteredFunction, data: TriggerData, traceContext?: TraceContext): Outcome => {
+  const invoke: Invoker["invoke"] = async (fn, data, traceContext) => {
     const request = createRequest(fn, data, traceContext);
-    running += 1;
-    try {
-      return await runInvocation(app, model, fn, request);
-    } catch (error) {
-      const { name } = fn.metadata;
+    const { name } = fn.metadata;
+    const { promise, resolve } = Promise.withResolvers<InvocationResponse | undefined>();
+    const abandon = () => resolve(undefined);
+    const timer = timeout && setTimeout(() => timeout.onElapsed(name), timeout.afterMs);
+    running.add(abandon);
+    runInvocation(app, fn, request).then(resolve, (error) => {
       const message = `the function failed: ${describeError(error)}`;
-      writeLog(process.stderr, { level: "error", function: name, invocationId: request.invocationId, message });
-      return undefined;
-    } finally {
-      running -= 1;
-      if (running === 0) {
-        for (const resolve of waiting) resolve();
-        waiting = [];
-      }
+      writeLog("stderr", { level: "error", function: name, invocationId: request.invocationId, message });
+      resolve(undefined);
+    });
+    const response = await promise;
+    clearTimeout(timer);
+    running.delete(abandon);
+    if (running.size === 0) {
+      for (const resolveIdle of waiting) resolveIdle();
+      waiting = [];
     }
+    return response;
   };
 
   return {
     invoke,
-    idle: () => (running === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    idle: () => (running.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    abandon: () => {
+      for (const abandon of running) abandon();
+    },
   };
 }
 
@@ -61,14 +72,13 @@ function createRequest(fn: RegisteredFunction, data: TriggerData, traceContext?:
     invocationId: randomUUID(),
     functionId: fn.metadata.name,
     inputData: [{ name: fn.trigger.name, data }],
-    triggerMetadata: {},
+    triggerMetadata: triggerMetadataOf(fn.metadata.name, data),
     ...(traceContext && { traceContext }),
   };
 }
 
 async function runInvocation(
   app: App,
-  programmingModel: ProgrammingModel,
   { metadata, callback }: RegisteredFunction,
   request: InvocationRequest,
 ): Promise<InvocationResponse> {
@@ -85,7 +95,8 @@ async function runInvocation(
       logThroughHooks(app, record, hookData, invocationContext);
     },
   };
-  const model = programmingModel.getInvocationModel(core);
+  if (!app.programmingModel) throw new Error("the app has no programming model");
+  const model = app.programmingModel.getInvocationModel(core);
   const { context, inputs } = await model.getArguments();
   invocationContext = context;
 

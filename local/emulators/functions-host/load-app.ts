@@ -1,25 +1,31 @@
 /**
  * Loads a built app as the worker does: the files that `main` of its package.json names, in order, then the hooks of
  * the start, after which nothing can be registered any more. It does not watch the files, does not read
- * local.settings.json, and refuses `enableHttpStream`, for which the host would have to proxy.
+ * local.settings.json, and refuses `enableHttpStream`, for which the host would have to proxy. A CommonJS app is loaded
+ * anew without the modules that it requires.
  */
 import { glob, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { createRequire, registerHooks } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type App, createApp, installCoreModule } from "./core-api.ts";
 import { runHooks } from "./hooks.ts";
+
+/** The app may be right, but this host cannot serve it. */
+export class Unsupported extends Error {}
 
 interface PackageJson {
   main?: string;
   type?: string;
 }
 
-export async function loadApp(root: string): Promise<App> {
+/** Generation 1 is the first worker; a later one evaluates the modules of the app anew, beside the old ones. */
+export async function loadApp(root: string, generation: number): Promise<App> {
   const app = createApp();
   installCoreModule(app);
   const packageJson = await readJson<PackageJson>(root, "package.json");
-  for (const file of await entryFiles(root, packageJson.main)) await loadFile(root, file, packageJson.type);
+  const files = await entryFiles(root, packageJson.main);
+  for (const file of files) await loadFile(root, file, packageJson.type, generation);
   await runHooks(app, "appStart", {
     hookData: app.appOnlyHookData,
     appHookData: app.appHookData,
@@ -27,6 +33,18 @@ export async function loadApp(root: string): Promise<App> {
   });
   await finishStartup(app);
   return app;
+}
+
+/** From now on, what a module of a later generation imports is of the same generation. */
+export function keepGenerationsApart(): void {
+  registerHooks({
+    resolve: (specifier, context, nextResolve) => {
+      const result = nextResolve(specifier, context);
+      const generation = /\?generation=\d+$/.exec(context.parentURL ?? "")?.[0];
+      if (generation === undefined || !result.url.startsWith("file:") || result.url.includes("?")) return result;
+      return { ...result, url: result.url + generation };
+    },
+  });
 }
 
 export async function readJson<T>(root: string, file: string): Promise<T> {
@@ -46,13 +64,19 @@ async function entryFiles(root: string, main: string | undefined): Promise<strin
   return files;
 }
 
-async function loadFile(root: string, file: string, packageType: string | undefined): Promise<void> {
+async function loadFile(
+  root: string,
+  file: string,
+  packageType: string | undefined,
+  generation: number,
+): Promise<void> {
   const path = join(root, file);
-  try {
-    if (isModule(file, packageType)) await import(pathToFileURL(path).href);
-    else createRequire(path)(path);
-  } catch (error) {
-    throw new Error(`cannot load ${file}: ${messageOf(error)}`, { cause: error });
+  const { href } = pathToFileURL(path);
+  if (isModule(file, packageType)) await import(generation === 1 ? href : `${href}?generation=${generation}`);
+  else {
+    const require = createRequire(path);
+    delete require.cache[path];
+    require(path);
   }
 }
 
@@ -66,7 +90,8 @@ async function finishStartup(app: App): Promise<void> {
   if (app.functions.size === 0 || !app.programmingModel) throw new Error("the app registers no function");
   // Asking for the capabilities also locks app.setup, as it does in the worker.
   const capabilities = await app.programmingModel.getCapabilities?.({});
-  if (capabilities?.HttpUri) throw new Error("app.setup({ enableHttpStream: true }) is not supported by this host");
+  if (capabilities?.HttpUri)
+    throw new Unsupported("app.setup({ enableHttpStream: true }) is not supported by this host");
 }
 
 function messageOf(error: unknown): string {

@@ -2,7 +2,6 @@
  * One log record as one line of JSON. It writes every level: the levels of host.json are not applied, so that a
  * developer sees all the app says.
  */
-import type { Writable } from "node:stream";
 
 interface LogLine {
   level: string;
@@ -11,15 +10,23 @@ interface LogLine {
   invocationId?: string;
 }
 
-export function writeLog(stream: Writable, line: LogLine): void {
+export type OutputName = "stdout" | "stderr";
+
+/** Kept from before the output of the app may be captured. */
+const outputs = {
+  stdout: process.stdout.write.bind(process.stdout) as (text: string) => boolean,
+  stderr: process.stderr.write.bind(process.stderr) as (text: string) => boolean,
+};
+
+export function writeLog(output: OutputName, line: LogLine): void {
   const { level, invocationId, message } = line;
   const record = { time: new Date().toISOString(), level, function: line.function, invocationId, message };
-  stream.write(`${JSON.stringify(record)}\n`);
+  outputs[output](`${JSON.stringify(record)}\n`);
 }
 
 /** A record of the host itself. */
 export function warn(message: string): void {
-  writeLog(process.stdout, { level: "warning", message });
+  writeLog("stdout", { level: "warning", message });
 }
 
 /** What is written of an error: with its stack where it has one. */

@@ -49,12 +49,6 @@ export function precedenceOf(segments: readonly Segment[]): string {
     .join("");
 }
 
-/** The decoded segments of a path; one slash at its end does not count. */
-export function splitPath(path: string): string[] {
-  const inner = path.slice(1, path.length > 1 && path.endsWith("/") ? -1 : undefined);
-  return inner === "" ? [] : inner.split("/").map(decodeSegment);
-}
-
 /** The parameters where the path matches. An optional parameter that is absent from the path is absent here too. */
 export function matchSegments(
   template: readonly Segment[],
@@ -93,14 +87,4 @@ export function samplePaths(template: readonly Segment[]): string[] {
 function sampleSegment(segment: Segment): string {
   if (segment.kind === "literal") return segment.text;
   return segment.kind === "parameter" && segment.constraint ? segment.constraint.sample : "x";
-}
-
-/** Azure's host leaves an encoded slash as it is, so that a value cannot add segments. */
-function decodeSegment(segment: string): string {
-  if (!segment.includes("%")) return segment;
-  try {
-    return decodeURIComponent(segment.replace(/%2f/gi, (slash) => `%25${slash.slice(1)}`));
-  } catch {
-    return segment;
-  }
 }

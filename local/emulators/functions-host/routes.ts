@@ -7,7 +7,8 @@
  * differently in Azure.
  */
 import type { RegisteredFunction } from "./core-api.ts";
-import { matchSegments, parseTemplate, precedenceOf, type Segment, samplePaths, splitPath } from "./route-template.ts";
+import { splitPath } from "./request-path.ts";
+import { matchSegments, parseTemplate, precedenceOf, type Segment, samplePaths } from "./route-template.ts";
 
 interface Route {
   fn: RegisteredFunction;

@@ -71,7 +71,7 @@ export interface InvocationRequest {
   invocationId: string;
   functionId: string;
   inputData: { name: string; data: TriggerData }[];
-  triggerMetadata: Record<string, never>;
+  triggerMetadata: Record<string, RpcTypedData>;
   traceContext?: TraceContext;
 }
 

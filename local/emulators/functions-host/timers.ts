@@ -7,7 +7,8 @@ import type { Invoker } from "./invoke.ts";
 import { nextOccurrence, parseSchedule, type Schedule } from "./ncrontab.ts";
 
 export interface Timers {
-  start(): void;
+  /** `again`: this worker takes the place of another, so nothing runs because of the start. */
+  start(options?: { again: boolean }): void;
   /** Runs a timer now; resolves to whether it succeeded. Undefined where the function is no timer. */
   run(name: string): Promise<boolean> | undefined;
   stop(): void;
@@ -65,10 +66,10 @@ export function createTimers(app: App, invoker: Invoker): Timers {
   }
 
   return {
-    start: () => {
+    start: ({ again } = { again: false }) => {
       for (const timer of timers.values()) {
         scheduleNext(timer, new Date());
-        if (timer.runOnStartup) void runOnSchedule(timer, undefined);
+        if (timer.runOnStartup && !again) void runOnSchedule(timer, undefined);
       }
     },
     run: (name) => {

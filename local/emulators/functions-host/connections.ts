@@ -1,0 +1,69 @@
+/**
+ * The connections of one server, and how they end when the host stops: answers that are still to come say
+ * `Connection: close`, idle connections are closed, and what is open after the drain is reset. A connection counts as
+ * idle only after a grace, because a request may be on its way while the host turns.
+ */
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import type { Limits } from "./platform.ts";
+
+export interface Connections {
+  add(socket: Socket): void;
+  begin(response: ServerResponse): void;
+  /** Whether an answer is still owed; that answer becomes the last of its connection. */
+  closeAfterAnswer(socket: Socket): boolean;
+  /** Ends them all; `closed` resolves when the last is gone. */
+  drain(closed: Promise<void>): Promise<void>;
+}
+
+export function createConnections(limits: Limits): Connections {
+  const lastUse = new Map<Socket, number>();
+  const open = new Set<ServerResponse>();
+  let draining = false;
+
+  const answersOf = (socket: Socket) => [...open].filter(({ req }) => req.socket === socket);
+
+  function closeIdle(): void {
+    const idleSince = Date.now() - limits.idleGraceMs;
+    const busy = new Set([...open].map(({ req }) => req.socket));
+    for (const [socket, usedAt] of lastUse) if (!busy.has(socket) && usedAt <= idleSince) socket.destroySoon();
+  }
+
+  return {
+    add: (socket) => {
+      lastUse.set(socket, Date.now());
+      socket.once("close", () => lastUse.delete(socket));
+    },
+    begin: (response) => {
+      const { socket } = response.req;
+      open.add(response);
+      if (draining) response.shouldKeepAlive = false;
+      response.once("close", () => {
+        open.delete(response);
+        if (lastUse.has(socket)) lastUse.set(socket, Date.now());
+      });
+    },
+    closeAfterAnswer: (socket) => {
+      const answers = answersOf(socket);
+      for (const answer of answers) answer.shouldKeepAlive = false;
+      return answers.length > 0;
+    },
+    drain: async (closed) => {
+      draining = true;
+      for (const response of open) response.shouldKeepAlive = false;
+      const sweep = setInterval(closeIdle, 20);
+      const end = setTimeout(() => {
+        for (const socket of lastUse.keys()) reset(socket);
+      }, limits.connectionDrainMs);
+      await closed;
+      clearInterval(sweep);
+      clearTimeout(end);
+    },
+  };
+}
+
+function reset(socket: Socket): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
+}

@@ -1,0 +1,19 @@
+/** The members of host.json that this host follows. */
+export interface HostJson {
+  /** `hh:mm:ss`, with days before a dot where there are any; -1: no limit. */
+  functionTimeout?: string;
+  extensions?: { http?: { routePrefix?: string; maxConcurrentRequests?: number; maxOutstandingRequests?: number } };
+}
+
+/** The default of the Flex Consumption plan (learn.microsoft.com, function app timeout duration). */
+const defaultFunctionTimeoutMs = 30 * 60_000;
+
+/** Milliseconds; undefined where there is no limit. @throws Error where it is no time span. */
+export function functionTimeoutMs({ functionTimeout }: HostJson): number | undefined {
+  if (functionTimeout === undefined) return defaultFunctionTimeoutMs;
+  if (functionTimeout === "-1") return undefined;
+  const parts = /^(?:(?<days>\d+)\.)?(?<hours>\d\d):(?<minutes>\d\d):(?<seconds>\d\d)$/.exec(functionTimeout)?.groups;
+  if (!parts) throw new Error(`host.json: functionTimeout "${functionTimeout}" must be hh:mm:ss or -1`);
+  const hours = Number(parts.days ?? 0) * 24 + Number(parts.hours);
+  return ((hours * 60 + Number(parts.minutes)) * 60 + Number(parts.seconds)) * 1000;
+}

@@ -1,0 +1,108 @@
+/**
+ * A listening HTTP or HTTPS server of the host, on 127.0.0.1 only, which refuses what the real host's web server
+ * refuses. The TLS side stands for the front end of App Service; HTTP/2 is not served.
+ */
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import type { TlsIdentity } from "../shared/certificate-authority.ts";
+import { rawAnswer, sendEmpty, serverName } from "./answers.ts";
+import { createConnections } from "./connections.ts";
+import { parseTarget, type Target } from "./http-messages.ts";
+import { describeError, writeLog } from "./log.ts";
+import type { Limits } from "./platform.ts";
+import { refusalOf } from "./request-checks.ts";
+
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse, target: Target) => Promise<void>;
+
+export interface FrontServer {
+  port: number;
+  /** Takes no new connection and resolves when the last one is gone. */
+  stop(): Promise<void>;
+}
+
+export interface ListenOptions {
+  /** 0: any free one. */
+  port: number;
+  /** What the user changes where the port is taken. */
+  option: string;
+  tls?: TlsIdentity;
+  limits: Limits;
+  handler: RequestHandler;
+}
+
+export async function listen(options: ListenOptions): Promise<FrontServer> {
+  const { limits, tls } = options;
+  const connections = createConnections(limits);
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    connections.begin(response);
+    response.setHeader("server", serverName);
+    const refusal = refusalOf(request, limits);
+    if (refusal !== undefined) {
+      response.shouldKeepAlive = false;
+      return sendEmpty(response, refusal);
+    }
+    const target = parseTarget(request.url ?? "/");
+    if (target) options.handler(request, response, target).catch((error) => answerFailure(response, error));
+    else sendEmpty(response, 404);
+  };
+  const settings = serverOptions(limits);
+  const server = tls
+    ? createHttpsServer({ ...settings, cert: tls.certificate, key: tls.privateKey }, onRequest)
+    : createHttpServer(settings, onRequest);
+  server.maxHeadersCount = 0;
+  server.on(tls ? "secureConnection" : "connection", connections.add);
+  // The real host passes any expectation on to the function.
+  server.on("checkExpectation", onRequest);
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    // A body that is wrong does not take away the answer of the function that has begun.
+    if (connections.closeAfterAnswer(socket as Socket)) return;
+    if (socket.writable) socket.end(rawAnswer(statusOfParseError(error.code)));
+    // What comes after the refusal is read and dropped, so that the caller sees the answer and no reset.
+    else if (!socket.writableEnded) socket.destroy();
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(explainListenError(error, options)));
+    server.listen(options.port, "127.0.0.1", resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    // The close of an HTTP server would cut idle connections at once, with requests that are on their way.
+    stop: () => connections.drain(new Promise((resolve) => NetServer.prototype.close.call(server, () => resolve()))),
+  };
+}
+
+function serverOptions({ headersMs, maxHeaderBytes }: Limits): ServerOptions {
+  return {
+    insecureHTTPParser: true,
+    requireHostHeader: false,
+    // Above the limit of the host, so that the host's own check decides between its statuses.
+    maxHeaderSize: 4 * maxHeaderBytes,
+    headersTimeout: headersMs,
+    connectionsCheckingInterval: Math.min(1000, headersMs),
+    requestTimeout: 0,
+    keepAliveTimeout: 130_000,
+  };
+}
+
+function statusOfParseError(code: string | undefined): number {
+  if (code === "HPE_HEADER_OVERFLOW") return 431;
+  return code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
+}
+
+function explainListenError(error: NodeJS.ErrnoException, { port, option }: { port: number; option: string }): Error {
+  const reason = error.code === "EADDRINUSE" ? "it is taken" : error.message;
+  return new Error(`cannot listen on port ${port}: ${reason}; choose another port with ${option}`);
+}
+
+/** The caller is gone, or the function returned what HTTP cannot carry. */
+function answerFailure(response: ServerResponse, error: unknown): void {
+  if (response.headersSent || response.destroyed) return void response.destroy();
+  writeLog("stderr", { level: "error", message: `the request failed: ${describeError(error)}` });
+  sendEmpty(response, 500);
+}

@@ -1,0 +1,34 @@
+/** Reading a request's body: whole, within the size and the speed that the web server asks for. */
+import type { IncomingMessage } from "node:http";
+import type { Limits } from "./platform.ts";
+
+/** The body is too large or too slow; the real host answers 500 to both. */
+export class BodyRefused extends Error {}
+
+/**
+ * Undefined where the request has no content-length above 0: the real host reads no other body, a chunked one never.
+ * @throws BodyRefused
+ */
+export async function readBody(request: IncomingMessage, limits: Limits): Promise<Buffer | undefined> {
+  const length = Number(request.headers["content-length"] ?? 0);
+  if (!(length > 0)) return undefined;
+  if (length > limits.maxBodyBytes) throw new BodyRefused(`the body has more than ${limits.maxBodyBytes} bytes`);
+  const startedAt = Date.now();
+  let received = 0;
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const watch = setInterval(() => {
+      const elapsedMs = Date.now() - startedAt;
+      if (elapsedMs <= limits.bodyGraceMs || (received * 1000) / elapsedMs >= limits.minBodyBytesPerSecond) return;
+      clearInterval(watch);
+      reject(new BodyRefused("the body comes too slowly"));
+    }, limits.bodyGraceMs / 10);
+    request.on("data", (chunk: Buffer) => {
+      received += chunk.length;
+      chunks.push(chunk);
+    });
+    request.on("end", () => resolve(Buffer.concat(chunks)));
+    request.on("error", reject);
+    request.on("close", () => clearInterval(watch));
+  });
+}

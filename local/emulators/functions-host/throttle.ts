@@ -1,0 +1,27 @@
+/** Limits the requests under way: so many run at once, so many more wait, and the rest are refused. */
+import type { RequestLimits } from "./platform.ts";
+
+export interface Throttle {
+  /** Runs `work` when there is room for it; undefined where it is refused. */
+  run(work: () => Promise<void>): Promise<void> | undefined;
+}
+
+export function createThrottle({ maxConcurrent, maxOutstanding }: RequestLimits): Throttle {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+
+  async function runWhenFree(work: () => Promise<void>): Promise<void> {
+    // A place is handed on to the first that waits, so `running` stays as it is then.
+    if (running < maxConcurrent) running += 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running -= 1;
+    }
+  }
+
+  return { run: (work) => (running + waiting.length < maxOutstanding ? runWhenFree(work) : undefined) };
+}
