@@ -22,7 +22,13 @@ try {
     page.progress(what);
     console.log(`  starting ${what}`);
   };
-  const stack = await startStack({ folder, ports, settings, onProgress }).catch(async (error: unknown) => {
+  const startAll = async () => {
+    const started = await startStack({ folder, ports, settings, onProgress });
+    if (started.functions.functions.length > 0) return started;
+    await started.stop();
+    throw new Error(`Keyhold did not start:\n${started.functions.output().trim()}`);
+  };
+  const stack = await startAll().catch(async (error: unknown) => {
     page.fail(error instanceof Error ? error.message : "it failed");
     await page.stop();
     throw error;

@@ -3,10 +3,19 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Limits } from "../emulators/functions-host/platform.ts";
 import { clockAheadMs } from "./network/clock.ts";
 import type { ClockMessage } from "./network/clock-messages.ts";
 
-interface InstanceOptions {
+/** How the host differs from Azure's, or is closer to it than is handy. */
+export interface HostOptions {
+  /** What the app writes becomes log records line by line, with the levels that Azure's host gives them. */
+  strictLog?: boolean;
+  /** Limits of the platform that are not Azure's. */
+  limits?: Partial<Limits>;
+}
+
+interface InstanceOptions extends HostOptions {
   /** The folder that is deployed: host.json, package.json and dist. Default: this repository. */
   root?: string;
   /** App settings, and what the platform itself would set. */
@@ -51,7 +60,7 @@ const preloads = ["redirect.ts", "clock.ts", "clock-messages.ts"].flatMap((file)
 ]);
 const main = fileURLToPath(new URL("../emulators/functions-host/main.ts", import.meta.url));
 
-/** Starts one; rejects with what the app said if it does not start. */
+/** Starts one; rejects where the host does not start. An app that fails to load has no functions, as in Azure. */
 export async function startInstance(options: InstanceOptions): Promise<FunctionsInstance> {
   const args = [
     "--root",
@@ -62,6 +71,8 @@ export async function startInstance(options: InstanceOptions): Promise<Functions
     `${options.httpsPort}`,
   ];
   args.push("--cert", options.tls.certificateFile, "--key", options.tls.privateKeyFile);
+  if (options.strictLog) args.push("--strict-log");
+  if (options.limits) args.push("--limits", JSON.stringify(options.limits));
   const child = fork(main, args, {
     execArgv: preloads,
     env: {

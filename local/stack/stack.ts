@@ -11,7 +11,7 @@ import { type KeyVaultEmulator, startKeyVault } from "../emulators/key-vault/emu
 import { type CertificateAuthority, openCertificateAuthority } from "../emulators/shared/certificate-authority.ts";
 import type { Emulator } from "../emulators/shared/emulator-server.ts";
 import { startControlServer } from "./control-server.ts";
-import { type FunctionsInstance, startInstance } from "./functions-instance.ts";
+import { type FunctionsInstance, type HostOptions, startInstance } from "./functions-instance.ts";
 import { moveClock } from "./network/clock.ts";
 import type { Ports } from "./ports.ts";
 import { type Service, stackControl } from "./stack-control.ts";
@@ -57,6 +57,7 @@ export interface Stack {
     ports: { http: number; https: number },
     settings?: Record<string, string>,
     root?: string,
+    host?: HostOptions,
   ): Promise<FunctionsInstance>;
   writePolicy(policy: world.Policy): Promise<void>;
   /**
@@ -154,8 +155,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       moveClock(ms);
       await Promise.all(instances.map((instance) => instance.moveClock(ms)));
     };
-    const addInstance: Stack["addInstance"] = async ({ http, https }, overrides = {}, root) => {
+    const addInstance: Stack["addInstance"] = async ({ http, https }, overrides = {}, root, host = {}) => {
       const instance = await startInstance({
+        ...host,
         settings: { ...settings(https), ...overrides },
         httpPort: http,
         httpsPort: https,
