@@ -173,6 +173,17 @@ app.hook.appTerminate(async () => {
     assert.equal(await host.exited, 0);
   });
 
+  test("a caller that goes away does not end its invocation, which the host still waits for", async () => {
+    const host = await start("gone", source);
+    const request = httpRequest(`${baseOf(host)}/slow`).end();
+    request.on("error", () => undefined);
+    await until("the request", () => host.stdout().includes("slow begun"));
+    request.destroy();
+    host.child.kill("SIGTERM");
+    assert.equal(await host.exited, 0);
+    assert.match(host.stdout(), /slow ended\n(.*\n)*terminate begun\n/);
+  });
+
   test("resets what is still connected after the drain, and gives its invocation some time more", async () => {
     const limits = withLimits({ connectionDrainMs: 300, invocationDrainMs: 2000 });
     const host = await start("reset", source, limits, { SLOW_MS: "900" });

@@ -146,6 +146,14 @@ describe("methods and paths", () => {
     assert.equal((await ask("GET /%61dmin/host/status")).status, 200);
   });
 
+  test("a method in lower case is the same method", async () => {
+    assert.equal(jsonOf(await ask("get /show")).method, "GET");
+    const posted = jsonOf(await ask("pOst /show", ["Content-Length: 4"], "four"));
+    assert.deepEqual([posted.method, posted.body], ["POST", "four"]);
+    assert.equal((await ask("delete /show")).status, 404);
+    assert.equal((await ask("nothing /show")).status, 400);
+  });
+
   test("request.url decodes once more than params do", async () => {
     const dots = jsonOf(await ask("GET /rest/a/%252e%252e/b"));
     assert.equal(dots.params.path, "a/%2e%2e/b");

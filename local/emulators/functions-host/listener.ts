@@ -15,6 +15,7 @@ import { rawAnswer, sendEmpty, serverName } from "./answers.ts";
 import { createConnections } from "./connections.ts";
 import { parseTarget, type Target } from "./http-messages.ts";
 import { describeError, writeLog } from "./log.ts";
+import { acceptLowerCaseMethods } from "./method-case.ts";
 import type { Limits } from "./platform.ts";
 import { refusalOf } from "./request-checks.ts";
 
@@ -56,7 +57,9 @@ export async function listen(options: ListenOptions): Promise<FrontServer> {
     ? createHttpsServer({ ...settings, cert: tls.certificate, key: tls.privateKey }, onRequest)
     : createHttpServer(settings, onRequest);
   server.maxHeadersCount = 0;
-  server.on(tls ? "secureConnection" : "connection", connections.add);
+  const event = tls ? "secureConnection" : "connection";
+  acceptLowerCaseMethods(server, event);
+  server.on(event, connections.add);
   // The real host passes any expectation on to the function.
   server.on("checkExpectation", onRequest);
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {

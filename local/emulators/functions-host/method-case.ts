@@ -1,0 +1,32 @@
+/**
+ * Methods in lower case: Kestrel hands them on and ASP.NET Core compares methods without regard to case, while Node's
+ * parser refuses them. So the start of a connection is changed before the parser sees it; a later request of the same
+ * connection is still refused.
+ */
+import { METHODS, type Server } from "node:http";
+import type { Socket } from "node:net";
+
+/** `event` is what hands a socket to the server's parser. */
+export function acceptLowerCaseMethods(server: Server, event: "connection" | "secureConnection"): void {
+  const [parse] = server.listeners(event) as ((socket: Socket) => void)[];
+  if (!parse) throw new Error(`the server has no listener for ${event}`);
+  server.off(event, parse);
+  server.on(event, (socket: Socket) => {
+    // Until the parser's own handlers are there: a caller that is gone ends nothing but its connection.
+    const end = () => socket.destroy();
+    socket.on("error", end).on("end", end);
+    socket.once("data", (chunk: Buffer) => {
+      socket.pause();
+      socket.unshift(raiseMethod(chunk));
+      parse.call(server, socket);
+      socket.off("error", end).off("end", end);
+      process.nextTick(() => socket.resume());
+    });
+  });
+}
+
+export function raiseMethod(start: Buffer): Buffer {
+  const [method] = /^[a-z]+(?= )/i.exec(start.toString("latin1", 0, 16)) ?? [];
+  if (method === undefined || !METHODS.includes(method.toUpperCase())) return start;
+  return Buffer.concat([Buffer.from(method.toUpperCase()), start.subarray(method.length)]);
+}
