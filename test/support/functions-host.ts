@@ -15,7 +15,7 @@ import type { Limits } from "../../local/emulators/functions-host/platform.ts";
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 export const fixture = join(repository, "test/support/fixtures/functions-app/index.ts");
 
-export interface Ready {
+interface Ready {
   httpPort: number;
   httpsPort?: number;
   functions: { name: string; trigger: string; route?: string; methods?: string[]; schedule?: string }[];
@@ -101,7 +101,7 @@ export async function until(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
-export interface RawAnswer {
+interface RawAnswer {
   status: number;
   /** Names in lower case. */
   headers: Map<string, string>;

@@ -5,6 +5,7 @@
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { TLSSocket } from "node:tls";
 import type { Limits } from "./platform.ts";
 
@@ -13,7 +14,7 @@ export interface Connections {
   begin(response: ServerResponse): void;
   /** Whether an answer is still owed; that answer becomes the last of its connection. */
   closeAfterAnswer(socket: Socket): boolean;
-  /** Ends them all; `closed` resolves when the last is gone. */
+  /** Ends them all; `closed` resolves when the server has none left. */
   drain(closed: Promise<void>): Promise<void>;
 }
 
@@ -53,12 +54,9 @@ export function createConnections(limits: Limits): Connections {
       draining = true;
       for (const response of open) response.shouldKeepAlive = false;
       const sweep = setInterval(closeIdle, 20);
-      const end = setTimeout(() => {
-        for (const socket of lastUse.keys()) reset(socket);
-      }, limits.connectionDrainMs);
-      await closed;
+      const ended = await Promise.race([closed, sleep(limits.connectionDrainMs, "too late" as const)]);
       clearInterval(sweep);
-      clearTimeout(end);
+      if (ended === "too late") for (const socket of lastUse.keys()) reset(socket);
     },
   };
 }

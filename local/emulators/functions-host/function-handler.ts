@@ -13,7 +13,7 @@ import { splitPath } from "./request-path.ts";
 import type { Throttle } from "./throttle.ts";
 import type { Worker } from "./worker.ts";
 
-export interface FunctionHandlerParts {
+interface FunctionHandlerParts {
   scheme: "http" | "https";
   limits: Limits;
   throttle: Throttle;

@@ -27,7 +27,7 @@ export interface Invoker {
   abandon(): void;
 }
 
-export interface InvocationTimeout {
+interface InvocationTimeout {
   afterMs: number;
   onElapsed(functionName: string): void;
 }

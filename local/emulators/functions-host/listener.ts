@@ -23,11 +23,11 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 
 export interface FrontServer {
   port: number;
-  /** Takes no new connection and resolves when the last one is gone. */
+  /** Takes no new connection and resolves when the last one is gone or reset. */
   stop(): Promise<void>;
 }
 
-export interface ListenOptions {
+interface ListenOptions {
   /** 0: any free one. */
   port: number;
   /** What the user changes where the port is taken. */
@@ -65,9 +65,10 @@ export async function listen(options: ListenOptions): Promise<FrontServer> {
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     // A body that is wrong does not take away the answer of the function that has begun.
     if (connections.closeAfterAnswer(socket as Socket)) return;
-    if (socket.writable) socket.end(rawAnswer(statusOfParseError(error.code)));
+    const isHttp = /^(HPE|ERR_HTTP)_/.test(error.code ?? "");
+    if (isHttp && socket.writable) socket.end(rawAnswer(statusOfParseError(error.code)));
     // What comes after the refusal is read and dropped, so that the caller sees the answer and no reset.
-    else if (!socket.writableEnded) socket.destroy();
+    else if (!isHttp || !socket.writableEnded) socket.destroy();
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(explainListenError(error, options)));

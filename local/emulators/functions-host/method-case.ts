@@ -25,7 +25,7 @@ export function acceptLowerCaseMethods(server: Server, event: "connection" | "se
   });
 }
 
-export function raiseMethod(start: Buffer): Buffer {
+function raiseMethod(start: Buffer): Buffer {
   const [method] = /^[a-z]+(?= )/i.exec(start.toString("latin1", 0, 16)) ?? [];
   if (method === undefined || !METHODS.includes(method.toUpperCase())) return start;
   return Buffer.concat([Buffer.from(method.toUpperCase()), start.subarray(method.length)]);

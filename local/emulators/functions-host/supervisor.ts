@@ -5,7 +5,7 @@
 import { describeError, warn, writeLog } from "./log.ts";
 import { startWorker, type Worker, type WorkerParts } from "./worker.ts";
 
-export interface Supervisor {
+interface Supervisor {
   /** The worker that runs now, or the next one while that is being started. */
   worker(): Promise<Worker>;
 }

@@ -2,8 +2,7 @@
  * The worker: the loaded app and what serves it. The real worker is a process of its own; here it shares the process of
  * the host. So a lost worker leaves its code behind, whose timers and open connections live on until the host ends.
  */
-import type { App } from "./core-api.ts";
-import { createApp } from "./core-api.ts";
+import { type App, createApp } from "./core-api.ts";
 import { functionTimeoutMs, type HostJson } from "./host-json.ts";
 import { createInvoker, type Invoker } from "./invoke.ts";
 import { loadApp, Unsupported } from "./load-app.ts";
