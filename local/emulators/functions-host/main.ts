@@ -6,6 +6,7 @@
  *   node local/emulators/functions-host/main.ts --root . --http 7071 [--https 7443 --cert cert.pem --key key.pem]
  *     [--strict-log] [--limits '{"terminateMs":500}']
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { createAdminHandler, summarise } from "./admin-api.ts";
 import { captureConsole } from "./console-lines.ts";
 import type { App } from "./core-api.ts";
@@ -40,6 +41,8 @@ async function main(): Promise<void> {
   }
   onceTold(async () => shutDown(servers, await worker(), limits));
   timers.start();
+  // What the app said while it was loaded is written in this turn of the event loop, ahead of the message.
+  await nextTurn();
   const [httpPort, httpsPort] = servers.map(({ port }) => port);
   if (process.connected) process.send?.({ type: "ready", httpPort, httpsPort, functions: summaries });
 }
