@@ -26,14 +26,14 @@ export function createConnections(limits: Limits): Connections {
   const answersOf = (socket: Socket) => [...open].filter(({ req }) => req.socket === socket);
 
   function closeIdle(): void {
-    const idleSince = Date.now() - limits.idleGraceMs;
+    const idleSince = performance.now() - limits.idleGraceMs;
     const busy = new Set([...open].map(({ req }) => req.socket));
     for (const [socket, usedAt] of lastUse) if (!busy.has(socket) && usedAt <= idleSince) socket.destroySoon();
   }
 
   return {
     add: (socket) => {
-      lastUse.set(socket, Date.now());
+      lastUse.set(socket, performance.now());
       socket.once("close", () => lastUse.delete(socket));
     },
     begin: (response) => {
@@ -42,7 +42,7 @@ export function createConnections(limits: Limits): Connections {
       if (draining) response.shouldKeepAlive = false;
       response.once("close", () => {
         open.delete(response);
-        if (lastUse.has(socket)) lastUse.set(socket, Date.now());
+        if (lastUse.has(socket)) lastUse.set(socket, performance.now());
       });
     },
     closeAfterAnswer: (socket) => {

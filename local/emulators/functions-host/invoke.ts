@@ -23,7 +23,7 @@ export interface Invoker {
   invoke(fn: RegisteredFunction, data: TriggerData, traceContext?: TraceContext): Outcome;
   /** Resolves as soon as no invocation is running. */
   idle(): Promise<void>;
-  /** Reports everything that runs as failed, though it may go on running. */
+  /** Reports everything that runs as failed, whether or not it ends. */
   abandon(): void;
 }
 

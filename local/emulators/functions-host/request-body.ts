@@ -13,12 +13,12 @@ export async function readBody(request: IncomingMessage, limits: Limits): Promis
   const length = Number(request.headers["content-length"] ?? 0);
   if (!(length > 0)) return undefined;
   if (length > limits.maxBodyBytes) throw new BodyRefused(`the body has more than ${limits.maxBodyBytes} bytes`);
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   let received = 0;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const watch = setInterval(() => {
-      const elapsedMs = Date.now() - startedAt;
+      const elapsedMs = performance.now() - startedAt;
       if (elapsedMs <= limits.bodyGraceMs || (received * 1000) / elapsedMs >= limits.minBodyBytesPerSecond) return;
       clearInterval(watch);
       reject(new BodyRefused("the body comes too slowly"));
