@@ -29,6 +29,9 @@ export async function readBody(request: IncomingMessage, limits: Limits): Promis
     });
     request.on("end", () => resolve(Buffer.concat(chunks)));
     request.on("error", reject);
-    request.on("close", () => clearInterval(watch));
+    request.on("close", () => {
+      clearInterval(watch);
+      reject(new Error("the connection ended before the body"));
+    });
   });
 }
