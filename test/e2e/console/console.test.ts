@@ -35,7 +35,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
   test("a refusal shows the reason that the caller is not told", async () => {
     await ask("visitor-service", "contoso");
     await requests().filter({ hasText: "refused" }).filter({ hasText: "not granted, no grant" }).waitFor();
-    await page.locator(".outcome", { hasText: "403 access_denied: no grant for this caller" }).waitFor();
+    await page.locator(".outcome", { hasText: "403 access_denied: Keyhold: no grant for this caller" }).waitFor();
     await ask("billing-service", "fabrikam");
     const row = requests().filter({ hasText: "tenant not consented, AADSTS700016" });
     await row.filter({ hasText: "billing-service" }).waitFor();
