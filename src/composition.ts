@@ -24,6 +24,7 @@ import { type CheckPorts, checkCredentials } from "./domain/credentials/check-cr
 import { createCurrentCredentials } from "./domain/credentials/current-credentials.ts";
 import type { RecordEvent } from "./domain/events.ts";
 import { createFailureCache } from "./domain/issuing/failure-cache.ts";
+import { isWanted } from "./domain/issuing/freshness.ts";
 import type { IssuingContext } from "./domain/issuing/issue-token.ts";
 import { createMintBudget } from "./domain/issuing/mint-budget.ts";
 import { createTokenCache } from "./domain/issuing/token-cache.ts";
@@ -87,7 +88,7 @@ export async function compose(config: Config = readConfig()) {
   const failureCache = createFailureCache(config.tokenCache.maxTokens);
   const readPolicyText =
     "file" in config.policy ? policyFile(config.policy.file) : policyBlob(config.policy.blobUrl, storageIdentity);
-  const policySource = createPolicySource(readPolicyText, { cloud, homeTenantId });
+  const policySource = createPolicySource(readPolicyText, { cloud, homeTenantId }, clock);
   const credentialStore = createTableCredentialStore(config.auditTableUrl, storageIdentity);
   const credentials = createCurrentCredentials(credentialStore, record);
   const currentPolicy = createCurrentPolicy(
@@ -100,9 +101,7 @@ export async function compose(config: Config = readConfig()) {
     },
     record,
     (policy) => {
-      tokenCache.retain((clientId, tenantId) =>
-        Boolean(policy.clients.get(clientId)?.isActive && policy.tenants.get(tenantId)?.isActive),
-      );
+      tokenCache.retain((token, clientId, tenantId) => isWanted(token, policy, clientId, tenantId));
       failureCache.clear();
       metadata.apply({ sources: policy.metadata, publisher: policy.publisher });
     },

@@ -53,7 +53,7 @@ export function compileOf({ tenants, callers, tenantsPerGrant }: PolicySize): Ac
       })),
       metadata: [],
     },
-    { cloud: clouds.public, homeTenantId: ids.homeTenantId },
+    { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: certificateNotBeforeMs },
   );
   if (Array.isArray(compiled)) throw new Error(JSON.stringify(compiled.slice(0, 3)));
   return compiled;

@@ -55,7 +55,7 @@ export function connect(options: ConnectOptions): Connection {
   return {
     config,
     identities,
-    policyContext: { cloud: config.cloud, homeTenantId: config.homeTenantId },
+    policyContext: { cloud: config.cloud, homeTenantId: config.homeTenantId, nowMs: Date.now() },
     policyPlace: policyPlaceOf(config.policy, () => storage),
     ledger: createTableLedgerSearch(config.ledgerTableUrl, storage),
     metadataStore: createMetadataStore(config.metadataContainerUrl, storage),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decodeJwt } from "jose";
 import { freePorts } from "../../local/stack/ports.ts";
 import * as world from "../../local/stack/world.ts";
 import { askToken, runTimer, settledLedgerRows, testStack } from "../support/test-stack.ts";
@@ -54,6 +55,15 @@ const ask = ([caller, clientId, tenantId]: Request) =>
     }),
   );
 
+/** The token of each instance, by its unique id. */
+const fingerprints = (tenantId: string) =>
+  Promise.all(
+    instances.map(async ({ httpsUrl: url }) => {
+      const { body } = await askToken(stack, tenantId, { callerToken: tokens.billing, url });
+      return decodeJwt(String(body.access_token)).uti;
+    }),
+  );
+
 /** So long after a switch its first answer must be the new one. */
 const limitMs = 60_000;
 
@@ -67,6 +77,19 @@ async function tailOf(isMeant: (row: Row) => boolean): Promise<string> {
 
 test("all switches are on, and every instance has the tokens cached", async () => {
   for (const request of Object.values(requests)) assert.deepEqual(await ask(request), [200, 200]);
+});
+
+test("tokensNotBefore of a tenant discards its cached tokens on every instance within 60 s, and no other's", async () => {
+  const before = await fingerprints(contoso.tenantId);
+  const others = await fingerprints(northwind.tenantId);
+  const entry = policy.tenants.find(({ tenantId }) => tenantId === contoso.tenantId) ?? assert.fail();
+  Object.assign(entry, { tokensNotBefore: new Date().toISOString() });
+  await stack.writePolicy(policy);
+  await stack.passTime(limitMs);
+  const after = await fingerprints(contoso.tenantId);
+  for (const [i, fingerprint] of after.entries()) assert.notEqual(fingerprint, before[i], `instance ${i}`);
+  assert.deepEqual(await fingerprints(contoso.tenantId), after, "what was minted since is served from the cache");
+  assert.deepEqual(await fingerprints(northwind.tenantId), others);
 });
 
 test("a suspended tenant, caller or client is refused by every instance within 60 s, though tokens are cached", async (t) => {

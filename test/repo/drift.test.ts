@@ -44,7 +44,7 @@ test("policy.sample.json is a valid policy", async () => {
   const document = parsePolicyDocument(await read("policy.sample.json"));
   assert.ok(!Array.isArray(document), JSON.stringify(document));
   const { homeTenantId } = readConfig(sample.Values);
-  const policy = compilePolicy(document, { cloud: clouds.public, homeTenantId });
+  const policy = compilePolicy(document, { cloud: clouds.public, homeTenantId, nowMs: Date.now() });
   assert.ok(!Array.isArray(policy), JSON.stringify(policy));
 });
 

@@ -54,7 +54,17 @@ export const policySchema = z
       )
       .describe("Our app registrations, each with its own key."),
     tenants: z
-      .array(z.strictObject({ name, tenantId: guid, state: z.enum(["active", "suspended"]).describe("No default.") }))
+      .array(
+        z.strictObject({
+          name,
+          tenantId: guid,
+          state: z.enum(["active", "suspended"]).describe("No default."),
+          tokensNotBefore: z.iso
+            .datetime({ offset: true, error: "must be an RFC 3339 time, for example 2026-06-01T12:00:00Z" })
+            .optional()
+            .describe("Tokens that were minted earlier are not served, within 60 s. Never in the future."),
+        }),
+      )
       .describe("Customer tenants. One that is not listed gets nothing."),
     callers: z
       .array(

@@ -11,13 +11,17 @@ import { parsePolicyDocument } from "./schema.ts";
 type ReadPolicyText = (etag: string | undefined) => Promise<{ etag: string; text: string } | undefined>;
 
 /** From text to compiled policy, wherever the text lies. */
-export function createPolicySource(readText: ReadPolicyText, context: PolicyContext): PolicySource {
+export function createPolicySource(
+  readText: ReadPolicyText,
+  context: Omit<PolicyContext, "nowMs">,
+  clock: () => number,
+): PolicySource {
   return {
     async read(etag) {
       const file = await readText(etag);
       if (!file) return { changed: false };
       const document = parsePolicyDocument(file.text);
-      const policy = Array.isArray(document) ? document : compilePolicy(document, context);
+      const policy = Array.isArray(document) ? document : compilePolicy(document, { ...context, nowMs: clock() });
       const changed = { changed: true as const, etag: file.etag };
       return Array.isArray(policy) ? { ...changed, problems: policy } : { ...changed, policy };
     },

@@ -28,7 +28,7 @@ export function addPolicyCommands(program: Command, context: CommandContext): Re
   return { tenant, caller, client };
 }
 
-function addPolicyCheck(program: Command, { run }: CommandContext): void {
+function addPolicyCheck(program: Command, { run, clock }: CommandContext): void {
   program
     .command("policy")
     .description("the policy: who may get what")
@@ -50,7 +50,7 @@ Needs: to read the policy (Storage Blob Data Reader on its container); with a fi
       run(async (connection) => {
         if (file !== undefined && options.homeTenant !== undefined) {
           const homeTenantId = requireGuid("--home-tenant", options.homeTenant);
-          return checkPolicy(filePlace(file), { cloud: clouds[options.cloud], homeTenantId });
+          return checkPolicy(filePlace(file), { cloud: clouds[options.cloud], homeTenantId, nowMs: clock() });
         }
         const { policyPlace, policyContext } = connection();
         return checkPolicy(file === undefined ? policyPlace : filePlace(file), policyContext);

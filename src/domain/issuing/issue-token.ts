@@ -10,6 +10,7 @@ import { admit } from "./admit.ts";
 import type { IssuingEvent } from "./events.ts";
 import type { TokenOrder } from "./exchange.ts";
 import type { FailureCache } from "./failure-cache.ts";
+import { isNewEnough } from "./freshness.ts";
 import { mint } from "./mint.ts";
 import type { MintBudget } from "./mint-budget.ts";
 import type { CallerVerifier, IssuingPorts } from "./ports.ts";
@@ -67,14 +68,15 @@ export async function issueToken(
   const admitted = await admit({ ...request, issues: "token" }, context);
   if (!admitted.ok) return admitted;
   onAdmitted(admitted.value);
-  const { client } = admitted.value;
+  const { client, tenant } = admitted.value;
   const key = tokenCacheKey({ cloud: context.cloud.name, ...request });
   const nowSeconds = secondsOf(context);
   // A disabled key version stops the client: what is cached is not handed out either, until the vault signs again.
-  const fromCache = () =>
-    context.credentials.isStopped(client, context.clock())
-      ? undefined
-      : context.tokenCache.get(key, secondsOf(context));
+  const fromCache = () => {
+    if (context.credentials.isStopped(client, context.clock())) return undefined;
+    const token = context.tokenCache.get(key, secondsOf(context));
+    return token && isNewEnough(token, tenant) ? token : undefined;
+  };
   const cached = fromCache();
   if (cached && cached.expiresAt - nowSeconds >= minRemainingSeconds) {
     if (nowSeconds >= cached.refreshAt)
@@ -82,7 +84,10 @@ export async function issueToken(
     return ok(issued(cached, true, nowSeconds));
   }
   try {
-    const minted = await mintOnce(key, orderOf(request, admitted.value, context), context);
+    const order = orderOf(request, admitted.value, context);
+    let minted = await mintOnce(key, order, context);
+    // A mint that was under way when the policy discarded older tokens: the next one is new enough.
+    if (minted.ok && !isNewEnough(minted.value, tenant)) minted = await mintOnce(key, order, context);
     if (minted.ok) return ok(issued(minted.value, false, secondsOf(context)));
     // What is still valid is served to the end, whatever is down (I3).
     const token = fromCache();
@@ -124,6 +129,7 @@ async function mintAndCache(
   order: CallersOrder,
   context: IssuingContext,
 ): Promise<Result<CachedToken, Refusal>> {
+  const mintedAtMs = context.clock();
   try {
     const minted = await mint(order, context);
     if (!minted.ok) {
@@ -132,7 +138,8 @@ async function mintAndCache(
     }
     const { accessToken, expiresAt, lifetimeSeconds } = minted.value;
     const remaining = 1 - renewAt - renewJitter * context.random();
-    const token = { accessToken, expiresAt, refreshAt: Math.floor(expiresAt - lifetimeSeconds * remaining) };
+    const refreshAt = Math.floor(expiresAt - lifetimeSeconds * remaining);
+    const token = { accessToken, expiresAt, mintedAtMs, refreshAt };
     context.tokenCache.set(key, token);
     return ok(token);
   } catch (error) {

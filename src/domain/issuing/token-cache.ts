@@ -3,10 +3,12 @@ import type { CloudName } from "../shared/cloud.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Scope } from "../shared/scope.ts";
 
-/** An access token that Entra issued. Kept in memory only. Times are seconds since 1970. */
+/** An access token that Entra issued. Kept in memory only. Times without a unit are seconds since 1970. */
 export interface CachedToken {
   accessToken: string;
   expiresAt: number;
+  /** When its mint began, milliseconds since 1970: what Entra knew before then is in the token. */
+  mintedAtMs: number;
   /** From here on a request renews it in the background. Moved ahead while a renewal runs or has failed. */
   refreshAt: number;
 }
@@ -31,8 +33,8 @@ export interface TokenCache {
   /** A token that is still valid, though perhaps not for long. */
   get(key: string, nowSeconds: number): CachedToken | undefined;
   set(key: string, token: CachedToken): void;
-  /** Forgets every token whose client and tenant are no longer wanted: a suspension purges. */
-  retain(isWanted: (clientId: Guid, tenantId: Guid) => boolean): void;
+  /** Forgets every token that is no longer wanted: a suspension purges. */
+  retain(isWanted: (token: CachedToken, clientId: Guid, tenantId: Guid) => boolean): void;
   readonly size: number;
 }
 
@@ -55,9 +57,9 @@ export function createTokenCache(limits: { maxTokens: number; maxBytes: number }
     },
     set: (key, token) => void entries.set(key, token),
     retain(isWanted) {
-      for (const key of entries.keys()) {
+      for (const [key, token] of entries.entries()) {
         const [, clientId, tenantId] = key.split(" ") as [string, Guid, Guid];
-        if (!isWanted(clientId, tenantId)) entries.delete(key);
+        if (!isWanted(token, clientId, tenantId)) entries.delete(key);
       }
     },
     get size() {

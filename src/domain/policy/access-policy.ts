@@ -39,6 +39,8 @@ export interface TenantRule {
   name: string;
   tenantId: Guid;
   isActive: boolean;
+  /** Milliseconds since 1970, never in the future. Tokens that were minted earlier are not served. */
+  tokensNotBeforeMs?: number;
 }
 
 export interface CallerRule {

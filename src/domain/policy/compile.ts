@@ -12,7 +12,7 @@ import {
   type TenantRule,
 } from "./access-policy.ts";
 import { compileClient, compilePublisher } from "./compile-client.ts";
-import type { GrantDocument, MetadataDocument, PolicyDocument } from "./document.ts";
+import type { GrantDocument, MetadataDocument, PolicyDocument, TenantDocument } from "./document.ts";
 import { isDirectoryGraph } from "./grantable.ts";
 import type { PolicyContext, PolicyProblem, Report } from "./problem.ts";
 
@@ -29,7 +29,9 @@ export function compilePolicy(document: PolicyDocument, context: PolicyContext):
   const tenants = index(document.tenants, "tenants", "tenantId", report, (tenant, tenantId, path): TenantRule => {
     if (tenant.name === "all-active")
       report(`${path}.name`, 'must not be "all-active": grants use it for every tenant');
-    return { name: tenant.name, tenantId, isActive: tenant.state === "active" };
+    const tokensNotBeforeMs = compileTokensNotBefore(tenant, path, context.nowMs, report);
+    const rule = { name: tenant.name, tenantId, isActive: tenant.state === "active" };
+    return tokensNotBeforeMs === undefined ? rule : { ...rule, tokensNotBeforeMs };
   });
   const callers = index(document.callers, "callers", "objectId", report, (caller, objectId, path): CallerRule => {
     if (parseGuid(caller.tenantId) !== context.homeTenantId) {
@@ -58,6 +60,23 @@ export function compilePolicy(document: PolicyDocument, context: PolicyContext):
 }
 
 const placeholder = "" as Guid;
+
+/** The clock of whoever wrote the policy may be ahead of ours by so much. */
+const maxClockAheadMs = 300_000;
+
+/** A time ahead of us counts as now: otherwise no token would be new enough to be cached until then. */
+function compileTokensNotBefore(
+  { tokensNotBefore }: TenantDocument,
+  path: string,
+  nowMs: number,
+  report: Report,
+): number | undefined {
+  if (tokensNotBefore === undefined) return undefined;
+  const timeMs = Date.parse(tokensNotBefore);
+  if (Number.isNaN(timeMs)) report(`${path}.tokensNotBefore`, "must be an RFC 3339 time");
+  if (timeMs > nowMs + maxClockAheadMs) report(`${path}.tokensNotBefore`, "must not lie in the future");
+  return Math.min(timeMs, nowMs);
+}
 
 /** Rules by name, with names and ids unique. */
 function index<D extends { name: string }, K extends keyof D & string, R>(

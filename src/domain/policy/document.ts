@@ -50,6 +50,8 @@ export interface TenantDocument {
   name: string;
   tenantId: string;
   state: "active" | "suspended";
+  /** RFC 3339. Tokens that were minted earlier are not served. */
+  tokensNotBefore?: string | undefined;
 }
 
 export interface CallerDocument {

@@ -10,6 +10,8 @@ export interface PolicyProblem {
 export interface PolicyContext {
   cloud: Cloud;
   homeTenantId: Guid;
+  /** When the policy is read, milliseconds since 1970. */
+  nowMs: number;
 }
 
 /** Notes a problem; none stops the others from being found. */

@@ -62,7 +62,7 @@ function createFakeVault() {
 function createWorld() {
   const text = `${JSON.stringify(validPolicy(), undefined, 4)}\n`;
   const place = createFakePlace(text);
-  const context = { cloud: clouds.public, homeTenantId: ids.homeTenantId };
+  const context = { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: startMs };
   const compiled = compileText(text, context);
   assert.ok(!("problems" in compiled));
   const { vault, owner } = createFakeVault();

@@ -101,7 +101,7 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
     nowMs: startMs,
     connect(options: ConnectOptions): Connection {
       connections.push(options);
-      const policyContext = { cloud: clouds.public, homeTenantId: ids.homeTenantId };
+      const policyContext = { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: world.nowMs };
       const ports = { policyPlace: place, policyContext, ledger, metadataStore, credentialStore };
       return ports as unknown as Connection;
     },

@@ -51,6 +51,13 @@ const cases: [name: string, change: Path, value: unknown, path: string, rule: Re
     "tenants[0].state",
     /one of active, suspended/,
   ],
+  ...["today", "2026-06-01", "2026-06-01T12:00:00", 1780315200].map((value): (typeof cases)[number] => [
+    `tokensNotBefore that is ${JSON.stringify(value)}`,
+    ["tenants", 0, "tokensNotBefore"],
+    value,
+    "tenants[0].tokensNotBefore",
+    typeof value === "string" ? /must be an RFC 3339 time/ : /must be of type string/,
+  ]),
   ["an unknown state", ["callers", 0, "state"], "paused", "callers[0].state", /one of active, suspended/],
   [
     "a state of a certificate, which is not the policy's to say",
@@ -146,7 +153,12 @@ test("no problem repeats a value", async (t) => {
 
 describe("a policy source", () => {
   const context = { cloud: clouds.public, homeTenantId };
-  const source = (text: string) => createPolicySource(async () => ({ etag: "e", text }), context);
+  const source = (text: string) =>
+    createPolicySource(
+      async () => ({ etag: "e", text }),
+      context,
+      () => 0,
+    );
 
   test("compiles what it reads", async () => {
     const reading = await source(JSON.stringify(validPolicy())).read(undefined);
@@ -162,10 +174,14 @@ describe("a policy source", () => {
 
   test("says that nothing has changed, and passes the ETag on", async () => {
     const etags: (string | undefined)[] = [];
-    const unchanged = createPolicySource(async (etag) => {
-      etags.push(etag);
-      return undefined;
-    }, context);
+    const unchanged = createPolicySource(
+      async (etag) => {
+        etags.push(etag);
+        return undefined;
+      },
+      context,
+      () => 0,
+    );
     assert.deepEqual(await unchanged.read("e"), { changed: false });
     assert.deepEqual(etags, ["e"]);
   });

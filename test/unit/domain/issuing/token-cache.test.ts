@@ -6,7 +6,9 @@ import { clouds } from "../../../../src/domain/shared/cloud.ts";
 import * as ids from "../../../support/fixtures/ids.ts";
 import { holds } from "../../../support/fixtures/property.ts";
 
-const token = (accessToken = "token", expiresAt = 1000): CachedToken => ({ accessToken, expiresAt, refreshAt: 800 });
+const token = (accessToken = "token", expiresAt = 1000): CachedToken => ({
+  ...{ accessToken, expiresAt, refreshAt: 800, mintedAtMs: 0 },
+});
 const keyOf = (change: Partial<Parameters<typeof tokenCacheKey>[0]> = {}) =>
   tokenCacheKey({ cloud: "public", clientId: ids.clientId, tenantId: ids.contosoId, scope: ids.graphScope, ...change });
 
@@ -57,7 +59,7 @@ describe("the token cache", () => {
         cache.set(key, token());
       }
     }
-    cache.retain((client, tenant) => client === ids.clientId && tenant === ids.contosoId);
+    cache.retain((_token, client, tenant) => client === ids.clientId && tenant === ids.contosoId);
     assert.equal(cache.size, 50);
     assert.ok(keep.every((key) => cache.get(key, 0)));
   });

@@ -5,6 +5,7 @@ import { compilePolicy } from "../../../../src/domain/policy/compile.ts";
 import type { FederationDocument, PolicyDocument } from "../../../../src/domain/policy/document.ts";
 import type { PolicyProblem } from "../../../../src/domain/policy/problem.ts";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
 import { makeEllipticCurve, makeRsa, registered } from "../../../support/fixtures/certificates.ts";
 import * as ids from "../../../support/fixtures/ids.ts";
 import {
@@ -19,7 +20,7 @@ import {
 
 const weak = await makeRsa(1024);
 const ellipticCurve = await makeEllipticCurve();
-const context = { cloud: clouds.public, homeTenantId: ids.homeTenantId };
+const context = { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: startMs };
 
 function problemsOf(change: (policy: PolicyDocument) => void): PolicyProblem[] {
   const policy = validPolicy();
@@ -61,6 +62,22 @@ test("a valid policy compiles to rules by id", () => {
     [certificate?.keyId, certificate?.keyName, certificate?.keyVersion],
     [keyId, "client-assertion", keyVersion],
   );
+});
+
+test("tokensNotBefore is a time in any zone, and one that a fast clock wrote counts as now", () => {
+  for (const [written, expectedMs] of [
+    ["2026-06-01T11:00:00Z", startMs - 3_600_000],
+    ["2026-06-01T13:00:00.5+02:00", startMs - 3_599_500],
+    ["2026-06-01T12:00:00Z", startMs],
+    ["2026-06-01T12:05:00Z", startMs],
+  ] as const) {
+    const document = validPolicy();
+    named(document.tenants, "contoso").tokensNotBefore = written;
+    const policy = compilePolicy(document, context);
+    assert.ok(!Array.isArray(policy));
+    assert.equal(policy.tenants.get(ids.contosoId)?.tokensNotBeforeMs, expectedMs, written);
+    assert.equal(policy.tenants.get(ids.fabrikamId)?.tokensNotBeforeMs, undefined);
+  }
 });
 
 test("an empty policy is valid and grants nothing", () => {
@@ -123,6 +140,18 @@ const cases: [name: string, change: (policy: PolicyDocument) => void, path: stri
     (p) => Object.assign(named(p.tenants, "fabrikam"), { name: "all-active" }),
     "tenants[1].name",
     /must not be "all-active"/,
+  ],
+  [
+    "tokensNotBefore that is no time",
+    (p) => Object.assign(named(p.tenants, "fabrikam"), { tokensNotBefore: "yesterday" }),
+    "tenants[1].tokensNotBefore",
+    /RFC 3339/,
+  ],
+  [
+    "tokensNotBefore in the future",
+    (p) => Object.assign(named(p.tenants, "fabrikam"), { tokensNotBefore: "2026-06-01T12:05:01Z" }),
+    "tenants[1].tokensNotBefore",
+    /must not lie in the future/,
   ],
   [
     "two callers of one name",
