@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from "node:util";
 import type { CertificateDocument, PolicyDocument } from "../../domain/policy/document.ts";
 import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { CommandProblem } from "../command-problem.ts";
+import { writePolicy } from "../policy/change-entry.ts";
 import { appendItem } from "../policy/json-text.ts";
 import { compileText, describeProblems, type LoadedPolicy } from "../policy/load-policy.ts";
 import type { PolicyPlace } from "../policy/policy-place.ts";
-import { writePolicy } from "../policy/set-state.ts";
 import { printable } from "../printable.ts";
 
 /** A client of a policy that was read. */

@@ -13,9 +13,10 @@ import { type EntryKind, findEntry, requireEntry } from "./find-entry.ts";
 import { loadPolicy } from "./load-policy.ts";
 import type { Subjects } from "./obstacle.ts";
 import { filePlace } from "./policy-place.ts";
+import { refreshTenant } from "./refresh-tenant.ts";
 import { setState, type Verb } from "./set-state.ts";
 
-/** policy check, explain, and suspend and resume. Returns the commands that others add to. */
+/** policy check, explain, suspend and resume, and tenant refresh. Returns the commands that others add to. */
 export function addPolicyCommands(program: Command, context: CommandContext): Record<EntryKind, Command> {
   addPolicyCheck(program, context);
   addExplain(program, context);
@@ -25,6 +26,7 @@ export function addPolicyCommands(program: Command, context: CommandContext): Re
     addSetState(command, kind, "resume", context);
     return command;
   }) as [Command, Command, Command];
+  addRefreshTenant(tenant, context);
   return { tenant, caller, client };
 }
 
@@ -140,6 +142,29 @@ Needs: to write the policy (Storage Blob Data Contributor on its container)${ver
       run(async (connection) => {
         const { policyPlace: place, policyContext, ledger } = connection();
         return setState(verb, kind, nameOrId, { place, context: policyContext, ledger, nowMs: clock() });
+      }),
+    );
+}
+
+function addRefreshTenant(tenant: Command, { run, clock }: CommandContext): void {
+  tenant
+    .command("refresh")
+    .description("Discards the tenant's cached tokens everywhere within 60 s, after new consent or an incident.")
+    .argument("<name|tenant-id>", "which tenant")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  keyhold tenant refresh contoso
+  keyhold tenant refresh 40000000-0000-4000-8000-000000000001 --json
+
+Sets tokensNotBefore in the policy where it lies, and changes nothing else of its text.
+Needs: to write the policy (Storage Blob Data Contributor on its container).`,
+    )
+    .action((nameOrId: string) =>
+      run(async (connection) => {
+        const { policyPlace: place, policyContext: context } = connection();
+        return refreshTenant(nameOrId, { place, context, nowMs: clock() });
       }),
     );
 }
