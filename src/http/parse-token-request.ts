@@ -7,6 +7,7 @@ import { ok, type Result, refuse } from "../domain/shared/result.ts";
 import { parseRequestedScope } from "../domain/shared/scope.ts";
 import { accessTokenType, notSupported, type Presentation, presentedCallerToken } from "./caller-token.ts";
 import { type Parameters, readParameters } from "./read-parameters.ts";
+import { parseClaims } from "./requested-claims.ts";
 
 interface ParsedTokenRequest extends TokenRequest {
   /** RFC 8693: the answer then names the type of the token that was issued. */
@@ -20,7 +21,7 @@ const tokenExchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange";
 export async function parseTokenRequest(request: HttpRequest): Promise<Result<ParsedTokenRequest, RequestRefusal>> {
   const common = await parseCommon(request);
   if (!common.ok) return common;
-  const { parameters, tenantId } = common.value;
+  const { parameters, tenantId, claims } = common.value;
   const grantType = parameters.get("grant_type");
   if (grantType === undefined) return missing("grant_type");
   const isTokenExchange = grantType === tokenExchangeGrant;
@@ -36,14 +37,17 @@ export async function parseTokenRequest(request: HttpRequest): Promise<Result<Pa
   const scope = parseRequestedScope(scopeText);
   if (scope === undefined) return refuse({ reason: "scope_not_default" });
   const { callerToken } = presented.value;
-  return ok({ tenantId, clientId: clientId.value, scope, callerToken, isTokenExchange });
+  const parsed = { tenantId, clientId: clientId.value, scope, callerToken, isTokenExchange };
+  const demand = claims === undefined ? isNoCache(request) && "no-cache" : { claims };
+  return ok(demand ? { ...parsed, demand } : parsed);
 }
 
 /** `POST /{tenantId}/assertion`: the same caller token in the same three ways, but no grant type and no scope. */
 export async function parseAssertionRequest(request: HttpRequest): Promise<Result<AssertionRequest, RequestRefusal>> {
   const common = await parseCommon(request);
   if (!common.ok) return common;
-  const { parameters, tenantId } = common.value;
+  const { parameters, tenantId, claims } = common.value;
+  if (claims !== undefined) return notSupported("claims", "leave it out: an assertion is no access token");
   if (parameters.has("scope")) return notSupported("scope", "leave it out: an assertion cannot be bound to a scope");
   const presented = presentedCallerToken(request, parameters);
   if (!presented.ok) return presented;
@@ -54,14 +58,16 @@ export async function parseAssertionRequest(request: HttpRequest): Promise<Resul
 
 async function parseCommon(
   request: HttpRequest,
-): Promise<Result<{ tenantId: Guid; parameters: Parameters }, RequestRefusal>> {
+): Promise<Result<{ tenantId: Guid; parameters: Parameters; claims: string | undefined }, RequestRefusal>> {
   if (isReservedSegment(request.params.tenantId)) return refuse({ reason: "path_reserved" });
   const tenantId = parseGuid(request.params.tenantId);
   if (tenantId === undefined) return refuse({ reason: "tenant_not_a_guid" });
   const parameters = await readParameters(request);
   if (!parameters.ok) return parameters;
   const unsupported = unsupportedParameter(parameters.value);
-  return unsupported ?? ok({ tenantId, parameters: parameters.value });
+  if (unsupported) return unsupported;
+  const claims = parseClaims(parameters.value.get("claims") ?? "{}");
+  return claims.ok ? ok({ tenantId, parameters: parameters.value, claims: claims.value }) : claims;
 }
 
 /** The platform's own paths: whatever the host lets through is no tenant (`/admin`, `/ADMIN`, `/%61dmin`, `/runtime`). */
@@ -91,28 +97,13 @@ function unsupportedParameter(parameters: Parameters): { ok: false; refusal: Req
   if (requested !== undefined && requested !== accessTokenType) {
     return refuse({ reason: "parameter_invalid", parameter: "requested_token_type", rule: accessTokenType });
   }
-  const claims = parameters.get("claims");
-  if (claims !== undefined && !announcesCapabilitiesOnly(claims)) {
-    return notSupported("claims", "claims challenges cannot be met for application tokens; send none but xms_cc");
-  }
   return undefined;
 }
 
-/**
- * MSAL announces with `access_token.xms_cc` that it understands challenges, and adds wishes for an ID token, which is
- * never issued here. Neither asks for another access token; everything else under `access_token` does.
- */
-function announcesCapabilitiesOnly(claims: string): boolean {
-  try {
-    const value = JSON.parse(claims) as { access_token?: unknown };
-    return hasOnly(value, ["access_token", "id_token"]) && hasOnly(value.access_token ?? {}, ["xms_cc"]);
-  } catch {
-    return false;
-  }
-}
-
-function hasOnly(value: unknown, members: readonly string[]): boolean {
-  return typeof value === "object" && value !== null && Object.keys(value).every((name) => members.includes(name));
+/** RFC 9111 §5.2.1.4. */
+function isNoCache(request: HttpRequest): boolean {
+  const directives = (request.headers.get("cache-control") ?? "").split(",");
+  return directives.some((directive) => directive.trim().toLowerCase() === "no-cache");
 }
 
 function presentationMismatch(

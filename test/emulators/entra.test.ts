@@ -284,6 +284,13 @@ describe("a token request", () => {
     ["no jti", () => ({ claims: { jti: undefined } }), 400, 50027, "invalid_request"],
     ["an unknown client", () => ({ form: { client_id: randomUUID() } }), 400, 700016, "unauthorized_client"],
     ["a tenant without consent", () => ({ tenant: home }), 400, 700016, "unauthorized_client"],
+    ...["{", "null", "[]", "e30="].map((claims): (typeof refusals)[number] => [
+      `the claims ${claims}`,
+      () => ({ form: { claims } }),
+      400,
+      9002313,
+      "invalid_request",
+    ]),
     ["no scope", () => ({ form: { scope: undefined } }), 400, 70011, "invalid_scope"],
     ["a scope without /.default", () => ({ form: { scope: `${graph}/User.Read` } }), 400, 70011, "invalid_scope"],
     [
@@ -570,6 +577,19 @@ describe("caller tokens", () => {
   });
 });
 
+describe("continuous access evaluation", () => {
+  for (const [claims, least, most] of [
+    ['{"access_token":{"xms_cc":{"values":["CP1"]}}}', 20 * 3600, 28 * 3600],
+    ['{"access_token":{"xms_cc":{"values":["other"]}}}', 3600, 5400],
+    ['{"access_token":{"nbf":{"essential":true}}}', 3600, 5400],
+  ] as const) {
+    test(`a client with the claims ${claims} gets a token of ${least} to ${most} seconds`, async () => {
+      const { expires_in } = await json(requestToken({ form: { claims } }));
+      assert.ok(Number(expires_in) >= least && Number(expires_in) <= most, `${expires_in} s`);
+    });
+  }
+});
+
 describe("the audit", () => {
   test("tells who asked for what, and holds neither assertions nor tokens", async () => {
     const jti = randomUUID();
@@ -583,6 +603,8 @@ describe("the audit", () => {
     );
     assert.deepEqual([assertion?.jti, assertion?.alg, assertion?.x5tS256], [jti, "PS256", current.x5tS256]);
     assert.equal(tokenSha256, createHash("sha256").update(token).digest("hex"));
+    await requestToken({ form: { claims: '{"access_token":{"nbf":null}}' } });
+    assert.equal(entra.audit.at(-1)?.claims, '{"access_token":{"nbf":null}}');
     // A client that mixes its fields up must not get its assertion into the log either.
     await requestToken({ form: { scope: token, client_id: `x${token}` }, claims: { jti: token } });
     assert.equal(entra.audit.at(-1)?.scope, "(struck out)");

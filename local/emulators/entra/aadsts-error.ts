@@ -58,6 +58,7 @@ define("invalid_request", 400, {
   900561: "The endpoint only accepts POST requests.",
   901002: "The 'resource' request parameter is not supported.",
   9000411: "The request is not properly formatted: a parameter is duplicated.",
+  9002313: "Invalid request. Request is malformed or invalid.",
   9001023: "The grant type is not supported over the /common or /consumers endpoints.",
 });
 define("invalid_instance", 400, { 50049: "Unknown or invalid instance." });

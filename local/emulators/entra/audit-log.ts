@@ -12,6 +12,8 @@ export interface EntraAuditEvent {
   /** The OAuth error of a refused request. */
   error?: string;
   clientRequestId?: string;
+  /** The `claims` parameter, as sent. */
+  claims?: string;
   /** What the assertion said, as far as it could be read; not what was found to be true. */
   assertion?: {
     alg?: string;

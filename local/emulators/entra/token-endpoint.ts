@@ -49,6 +49,8 @@ function openEvent(state: EntraState, tenant: string, form: URLSearchParams, req
     outcome: "fault",
     remoteAddress: request.remoteAddress,
   };
+  const claims = form.get("claims");
+  if (claims !== null) event.claims = auditText(claims);
   if (clientRequestId !== undefined) event.clientRequestId = auditText(clientRequestId);
   return event;
 }
@@ -66,6 +68,7 @@ async function issue(
   if (forced !== undefined) throw new AadstsError(forced);
   const tenantId = checkTenant(state, tenant);
   const assertion = readAssertion(form, event);
+  const claims = readClaims(form.get("claims"));
   const application = state.applications.find(clientId);
   const { authorityHost, homeTenantId } = state;
   if (isFederated(assertion)) checkFederatedAssertion(state, assertion, application);
@@ -75,7 +78,7 @@ async function issue(
   const resource = readResource(form.get("scope"));
   if (state.tenants.isBlocked(tenantId, resource)) throw new AadstsError(500011);
 
-  const lifetime = state.lifetimeSeconds();
+  const lifetime = announcesCae(claims) ? caeLifetimeSeconds() : state.lifetimeSeconds();
   const objectId = state.tenants.servicePrincipalId(tenantId, clientId);
   const subject = { tenantId, clientId: clientId.toLowerCase(), objectId, roles: roles.get(resource) };
   const token = await state.keys.sign(v1Claims(subject, resource, tokenTimes(state.now(), lifetime)), tenantId);
@@ -120,4 +123,28 @@ function readResource(scope: string | null): string {
     );
   }
   return only.slice(0, -"/.default".length);
+}
+
+/** The `claims` parameter (OpenID Connect Core §5.5): a JSON object. The number is our guess, the refusal is not. */
+function readClaims(text: string | null): Record<string, unknown> {
+  if (!text) return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // The same refusal as for JSON that is no object.
+  }
+  throw new AadstsError(9002313);
+}
+
+/** Whether the client says that it understands challenges: `{"access_token":{"xms_cc":{"values":["cp1"]}}}`. */
+function announcesCae(claims: Record<string, unknown>): boolean {
+  const accessToken = claims.access_token as { xms_cc?: { values?: unknown } } | undefined;
+  const values = accessToken?.xms_cc?.values;
+  return Array.isArray(values) && values.some((value) => String(value).toLowerCase() === "cp1");
+}
+
+/** Such a client gets tokens of 20 to 28 hours, as Microsoft Graph and others issue them. */
+function caeLifetimeSeconds(): number {
+  return 20 * 3600 + Math.floor(Math.random() * 8 * 3600);
 }

@@ -18,7 +18,7 @@ const requestTimeoutMs = 10_000;
  */
 export function createEntraTokenEndpoint(cloud: Cloud): TokenEndpoint {
   return {
-    async requestToken({ tenantId, clientId, scope, clientAssertion, ledgerId, signal }) {
+    async requestToken({ tenantId, clientId, scope, claims, clientAssertion, ledgerId, signal }) {
       const server = { issuer: issuerOf(cloud, tenantId), token_endpoint: tokenEndpointOf(cloud, tenantId) };
       const client = { client_id: clientId };
       let response: Response;
@@ -27,7 +27,7 @@ export function createEntraTokenEndpoint(cloud: Cloud): TokenEndpoint {
           server,
           client,
           vaultSignedAssertion(clientAssertion),
-          { scope },
+          { scope, ...(claims === undefined ? {} : { claims }) },
           {
             headers: { "client-request-id": ledgerId, "return-client-request-id": "true" },
             signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),

@@ -11,7 +11,7 @@ import type { EntraAnswer } from "./entra-errors.ts";
 import type { IssuingPorts } from "./ports.ts";
 import type { TenantRefusal } from "./refusal.ts";
 
-export type TokenOrder = SignOrder & { purpose: "token" | "canary"; client: ClientRule; scope: Scope };
+export type TokenOrder = SignOrder & { purpose: "token" | "canary"; client: ClientRule; scope: Scope; claims?: string };
 
 export interface MintedToken {
   accessToken: string;
@@ -49,6 +49,7 @@ export async function exchange(
     tenantId: order.tenantId,
     clientId: order.clientId,
     scope: order.scope,
+    ...(order.claims === undefined ? {} : { claims: order.claims }),
     clientAssertion: presented.clientAssertion,
     ledgerId,
     signal: deadline.signal,

@@ -2,6 +2,36 @@ import type { AccessPolicy, TenantRule } from "../policy/access-policy.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { CachedToken } from "./token-cache.ts";
 
+/**
+ * A caller's demand for a new token although a valid one is cached: `no-cache`, because something has changed, such as
+ * a permission; or with claims (JSON), because the resource rejected the cached one (a claims challenge).
+ */
+export type Demand = "no-cache" | { claims: string };
+
+/** Demands mint once in so many milliseconds for one cache key: within it, the token just minted is the answer. */
+export const demandIntervalMs = 60_000;
+
+/** Whether a cached token answers this request, as far as its age goes. */
+export function satisfies(token: CachedToken, demand: Demand | undefined, nowMs: number): boolean {
+  return demand === undefined || token.mintedAtMs > nowMs - demandIntervalMs;
+}
+
+/**
+ * Whether a cached token is the answer when a new one cannot be minted. Where the resource rejected it, it is not: the
+ * caller would get the same rejection again, and not know why.
+ */
+export function acceptsOlder(demand: Demand | undefined): boolean {
+  return demand === undefined || demand === "no-cache";
+}
+
+/**
+ * By what a mint and its failure are remembered. Claims have a place of their own, so that claims which Entra refuses
+ * fail nobody who sent none. A cache key has no part with this name: its last part is a scope.
+ */
+export function mintKeyOf(cacheKey: string, demand: Demand | undefined): string {
+  return acceptsOlder(demand) ? cacheKey : `${cacheKey} claims`;
+}
+
 /** Whether the policy lets this token be served: its client and tenant are active, and it is not too old for them. */
 export function isWanted(token: CachedToken, policy: AccessPolicy, clientId: Guid, tenantId: Guid): boolean {
   const tenant = policy.tenants.get(tenantId);

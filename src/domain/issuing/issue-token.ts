@@ -10,7 +10,7 @@ import { admit } from "./admit.ts";
 import type { IssuingEvent } from "./events.ts";
 import type { TokenOrder } from "./exchange.ts";
 import type { FailureCache } from "./failure-cache.ts";
-import { isNewEnough } from "./freshness.ts";
+import { acceptsOlder, type Demand, isNewEnough, mintKeyOf, satisfies } from "./freshness.ts";
 import { mint } from "./mint.ts";
 import type { MintBudget } from "./mint-budget.ts";
 import type { CallerVerifier, IssuingPorts } from "./ports.ts";
@@ -22,6 +22,8 @@ export interface TokenRequest {
   clientId: Guid;
   scope: Scope;
   callerToken: string;
+  /** Where the caller asks for a new token. */
+  demand?: Demand;
 }
 
 export interface IssuedToken {
@@ -40,7 +42,7 @@ export interface IssuingContext extends IssuingPorts {
   tokenCache: TokenCache;
   failureCache: FailureCache;
   budget: MintBudget;
-  /** Mints under way, by cache key. */
+  /** Mints under way, by `mintKeyOf`. */
   flights: Map<string, Promise<Result<CachedToken, Refusal>>>;
   record: (event: IssuingEvent) => void;
 }
@@ -78,32 +80,36 @@ export async function issueToken(
     return token && isNewEnough(token, tenant) ? token : undefined;
   };
   const cached = fromCache();
-  if (cached && cached.expiresAt - nowSeconds >= minRemainingSeconds) {
+  const isLongEnough = cached && cached.expiresAt - nowSeconds >= minRemainingSeconds;
+  if (isLongEnough && satisfies(cached, request.demand, context.clock())) {
     if (nowSeconds >= cached.refreshAt)
       renewInBackground(key, cached, orderOf(request, admitted.value, context), context);
     return ok(issued(cached, true, nowSeconds));
   }
+  const mintKey = mintKeyOf(key, request.demand);
+  const fallback = () => (acceptsOlder(request.demand) ? fromCache() : undefined);
   try {
     const order = orderOf(request, admitted.value, context);
-    let minted = await mintOnce(key, order, context);
+    let minted = await mintOnce(mintKey, order, context);
     // A mint that was under way when the policy discarded older tokens: the next one is new enough.
-    if (minted.ok && !isNewEnough(minted.value, tenant)) minted = await mintOnce(key, order, context);
+    if (minted.ok && !isNewEnough(minted.value, tenant)) minted = await mintOnce(mintKey, order, context);
     if (minted.ok) return ok(issued(minted.value, false, secondsOf(context)));
     // What is still valid is served to the end, whatever is down (I3).
-    const token = fromCache();
+    const token = fallback();
     return token ? ok(issued(token, true, secondsOf(context))) : minted;
   } catch (error) {
-    const token = fromCache();
+    const token = fallback();
     if (!token) throw error;
     return ok(issued(token, true, secondsOf(context)));
   }
 }
 
-function orderOf({ scope }: TokenRequest, admitted: Authorization, context: IssuingContext): CallersOrder {
+function orderOf({ scope, demand }: TokenRequest, admitted: Authorization, context: IssuingContext): CallersOrder {
   const { caller, client, tenant } = admitted;
   const { cloud, instance } = context;
   const { clientId } = client;
-  return { purpose: "token", caller, client, clientId, tenantId: tenant.tenantId, scope, cloud, instance };
+  const claims = typeof demand === "object" ? demand : {};
+  return { purpose: "token", caller, client, clientId, tenantId: tenant.tenantId, scope, ...claims, cloud, instance };
 }
 
 /** One mint at a time for one key, whoever asks (I1): the first pays from its budget, the others wait with it. */
@@ -140,7 +146,7 @@ async function mintAndCache(
     const remaining = 1 - renewAt - renewJitter * context.random();
     const refreshAt = Math.floor(expiresAt - lifetimeSeconds * remaining);
     const token = { accessToken, expiresAt, mintedAtMs, refreshAt };
-    context.tokenCache.set(key, token);
+    context.tokenCache.set(tokenCacheKey({ ...order, cloud: order.cloud.name }), token);
     return ok(token);
   } catch (error) {
     // What is no `Fault` is a bug: it must not sign anew for every request either.

@@ -26,6 +26,8 @@ export interface TokenEndpoint {
     tenantId: Guid;
     clientId: Guid;
     scope: Scope;
+    /** JSON (OpenID Connect Core §5.5). */
+    claims?: string;
     clientAssertion: string;
     /** Sent as `client-request-id`. */
     ledgerId: Guid;

@@ -36,7 +36,7 @@ test("a second refresh, by id, replaces the time of the first", async () => {
   });
 });
 
-test("a refreshed tenant that is suspended stays so, and the operator is told", async () => {
+test("a refreshed tenant that is suspended stays so, and the answer says it", async () => {
   const world = createCliWorld();
   const { out } = await world.run("tenant", "refresh", "northwind");
   assert.match(out, /northwind .* has tokensNotBefore/);

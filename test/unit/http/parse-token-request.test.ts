@@ -1,6 +1,7 @@
 /** Untrusted requests, each with one thing broken, and random ones. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { TokenRequest } from "../../../src/domain/issuing/issue-token.ts";
 import type { RequestRefusal } from "../../../src/domain/issuing/refusal.ts";
 import { parseAssertionRequest, parseTokenRequest } from "../../../src/http/parse-token-request.ts";
 import { maxBodyBytes } from "../../../src/http/read-parameters.ts";
@@ -49,6 +50,13 @@ describe("a valid token request", () => {
     "claims that announce capabilities only": {
       fields: question({ claims: '{"access_token":{"xms_cc":{"values":["CP1"]}}}' }),
     },
+    "capabilities in any spelling, beside wishes for an ID token": {
+      fields: question({ claims: '{"id_token":{"x":null},"access_token":{"XMS_CC":{"values":["CP1"]}}}' }),
+    },
+    "claims without members": { fields: question({ claims: '{"access_token":null}' }) },
+    "a Cache-Control header that allows the cache": {
+      headers: { ...bearer, "cache-control": "no-transform, max-age=0" },
+    },
     "the one requested_token_type": {
       fields: question({ requested_token_type: "urn:ietf:params:oauth:token-type:access_token" }),
     },
@@ -66,6 +74,49 @@ describe("a valid token request", () => {
     test(`may have ${name}`, async () => {
       const parsed = await parseTokenRequest(formRequest({ headers: bearer, ...options }));
       assert.deepEqual(parsed, { ok: true, value: { ...valid, isTokenExchange: false } });
+    });
+  }
+
+  const nbf = { nbf: { essential: true, value: "1780315200" } };
+  const demands: Record<string, { options: RequestOptions; demand: TokenRequest["demand"] }> = {
+    "a claims challenge": {
+      options: { fields: question({ claims: JSON.stringify({ access_token: nbf }) }) },
+      demand: { claims: JSON.stringify({ access_token: nbf }) },
+    },
+    "a challenge beside capabilities, which are left out": {
+      options: {
+        fields: question({
+          claims: JSON.stringify({ access_token: { xms_cc: { values: ["cp1"] }, ...nbf }, id_token: {} }),
+        }),
+      },
+      demand: { claims: JSON.stringify({ access_token: nbf }) },
+    },
+    "a member twice, of which the last counts": {
+      options: {
+        fields: question({ claims: '{"access_token":{"xms_cc":1},"access_token":{"a":1,"a":2,"xms_cc":1}}' }),
+      },
+      demand: { claims: '{"access_token":{"a":2}}' },
+    },
+    "a member named __proto__, which is one like any other": {
+      options: { fields: question({ claims: '{"access_token":{"__proto__":{"xms_cc":1}}}' }) },
+      demand: { claims: '{"access_token":{"__proto__":{"xms_cc":1}}}' },
+    },
+    "the header Cache-Control: no-cache": {
+      options: { headers: { ...bearer, "cache-control": "max-age=0,No-Cache" } },
+      demand: "no-cache",
+    },
+    "claims and no-cache, of which claims say more": {
+      options: {
+        headers: { ...bearer, "cache-control": "no-cache" },
+        fields: question({ claims: JSON.stringify({ access_token: nbf }) }),
+      },
+      demand: { claims: JSON.stringify({ access_token: nbf }) },
+    },
+  };
+  for (const [name, { options, demand }] of Object.entries(demands)) {
+    test(`may ask for a new token with ${name}`, async () => {
+      const parsed = await parseTokenRequest(formRequest({ headers: bearer, ...options }));
+      assert.deepEqual(parsed, { ok: true, value: { ...valid, isTokenExchange: false, demand } });
     });
   }
 
@@ -196,18 +247,25 @@ const broken: Record<string, { options: RequestOptions; refusal: Partial<Request
     options: { fields: question({ requested_token_type: "urn:ietf:params:oauth:token-type:refresh_token" }) },
     refusal: { reason: "parameter_invalid", parameter: "requested_token_type" },
   },
-  "a claims challenge": {
-    options: { fields: question({ claims: '{"access_token":{"nbf":{"essential":true}}}' }) },
-    refusal: { reason: "parameter_not_supported", parameter: "claims" },
-  },
-  "claims that are no JSON": {
-    options: { fields: question({ claims: "{" }) },
-    refusal: { reason: "parameter_not_supported", parameter: "claims" },
-  },
-  "claims that are null": {
-    options: { fields: question({ claims: "null" }) },
-    refusal: { reason: "parameter_not_supported", parameter: "claims" },
-  },
+  ...Object.fromEntries(
+    [
+      "{",
+      "null",
+      "[]",
+      '"text"',
+      "eyJhY2Nlc3NfdG9rZW4iOnt9fQ==",
+      '{"access_token":[]}',
+      '{"access_token":"x"}',
+      '{"userinfo":{"x":null}}',
+      JSON.stringify({ access_token: { x: "y".repeat(4_096) } }),
+    ].map((claims) => [
+      `the claims ${claims.slice(0, 30)}`,
+      {
+        options: { fields: question({ claims }) },
+        refusal: { reason: "parameter_invalid" as const, parameter: "claims" },
+      },
+    ]),
+  ),
   "no caller token": { options: { headers: {} }, refusal: { reason: "caller_token_missing" } },
   "Basic authentication": {
     options: { headers: { authorization: "Basic eDp5" } },
@@ -308,6 +366,11 @@ describe("an assertion request", () => {
   const wrong: Record<string, { options: RequestOptions; reason: RequestRefusal["reason"] }> = {
     "a scope": { options: { fields: { ...fields, scope: ids.graphScope } }, reason: "parameter_not_supported" },
     "no client_id": { options: { fields: {} }, reason: "parameter_missing" },
+    "a claims challenge": {
+      options: { fields: { ...fields, claims: '{"access_token":{"nbf":{"essential":true}}}' } },
+      reason: "parameter_not_supported",
+    },
+    "claims that are no JSON": { options: { fields: { ...fields, claims: "{" } }, reason: "parameter_invalid" },
     "no caller token": { options: { headers: {} }, reason: "caller_token_missing" },
     "a tenant that is no GUID": { options: { tenantId: "common" }, reason: "tenant_not_a_guid" },
     "a resource": { options: { fields: { ...fields, resource: "x" } }, reason: "target_not_supported" },

@@ -24,7 +24,8 @@ describe("I6 nothing that is emitted holds a token, an assertion, a caller's tok
   /** Runs over every kind of end, and all that they left behind. */
   async function emitted(): Promise<{ text: string; secrets: string[] }> {
     const texts: unknown[] = [];
-    const secrets: string[] = [vaultHost, keyId, "eyJ", ...Object.values(callerTokens)];
+    const claimsValue = "a-value-that-a-resource-put-into-a-challenge";
+    const secrets: string[] = [claimsValue, vaultHost, keyId, "eyJ", ...Object.values(callerTokens)];
     const upstream = Object.assign(new Error(`${keyId} eyJhbGciOiJQUzI1NiJ9.leak`), { code: "ECONNRESET" });
     const runs: ((world: World) => void)[] = [
       () => undefined,
@@ -64,6 +65,8 @@ describe("I6 nothing that is emitted holds a token, an assertion, a caller's tok
         [token, bearerRequest({ fields: question({ client_id: callerTokens.billing }) })],
         [token, bearerRequest({ fields: question({ grant_type: callerTokens.billing }) })],
         [token, bearerRequest({ fields: question({ resource: callerTokens.billing }) })],
+        [token, bearerRequest({ fields: question({ claims: callerTokens.billing }) })],
+        [token, bearerRequest({ fields: question({ claims: JSON.stringify({ access_token: { x: claimsValue } }) }) })],
         [token, bearerRequest({ tenantId: callerTokens.billing })],
         [token, formRequest({ headers: { authorization: callerTokens.billing } })],
         [assertion, bearerRequest({ token: callerTokens.exporter, fields: { client_id: ids.clientId } })],

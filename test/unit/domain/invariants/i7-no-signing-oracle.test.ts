@@ -90,10 +90,23 @@ describe("I7 one function builds what is signed, and no caller chooses a byte of
     }
   });
 
-  test("I7 `claims` of RFC 9396 or OpenID Connect are refused, not signed", async () => {
+  const challenge = JSON.stringify({ access_token: { aud: { value: "https://evil.example" } } });
+  test("I7 `claims` of OpenID Connect stand beside the assertion, never in it", async () => {
     const world = createWorld();
-    const fields = question({ claims: JSON.stringify({ access_token: { nbf: { essential: true } } }) });
-    assert.equal((await answerOf(tokenHandler(world.context), bearerRequest({ fields }))).status, 400);
+    const fields = question({ claims: challenge });
+    assert.equal((await answerOf(tokenHandler(world.context), bearerRequest({ fields }))).status, 200);
+    const [call] = world.tokenEndpoint.calls;
+    assert.equal(call?.claims, challenge);
+    const { claims } = decodeAssertion(call?.clientAssertion ?? "");
+    assert.deepEqual(Object.keys(claims).sort(), ["aud", "exp", "iat", "iss", "jti", "nbf", "sub"]);
+    assert.equal(claims.aud, `https://login.microsoftonline.com/${ids.contosoId}/oauth2/v2.0/token`);
+  });
+
+  test("I7 `claims` of OpenID Connect are refused where an assertion is asked for", async () => {
+    const world = createWorld();
+    const fields = { client_id: ids.clientId, claims: challenge };
+    const request = bearerRequest({ token: callerTokens.exporter, fields });
+    assert.equal((await answerOf(assertionHandler(world.context), request)).status, 400);
     assert.deepEqual(counts(world), none);
   });
 

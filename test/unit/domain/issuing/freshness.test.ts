@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";
 import { Fault } from "../../../../src/domain/shared/fault.ts";
 import { callerTokens } from "../../../support/fakes/caller-verifier.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
+import { rejection } from "../../../support/fakes/token-endpoint.ts";
 import * as ids from "../../../support/fixtures/ids.ts";
 import { accessToken, counts, faultOf } from "../../../support/fixtures/issuing.ts";
 import { named, validPolicy } from "../../../support/fixtures/policy.ts";
-import { createWorld, type World } from "../../../support/fixtures/world.ts";
+import { createWorld, validRequest, type World } from "../../../support/fixtures/world.ts";
 
 /** The policy with contoso's older tokens discarded. */
 function discarding(notBeforeMs: number) {
@@ -73,6 +75,111 @@ describe("tokensNotBefore of a tenant", () => {
     assert.notEqual(await late, await early);
     assert.equal(await accessToken(world), await late);
     assert.equal(counts(world).posts, 2);
+  });
+});
+
+describe("a demand for a new token", () => {
+  const claims = '{"access_token":{"nbf":{"essential":true,"value":"1780315200"}}}';
+  const demands = { "no-cache": "no-cache", claims: { claims } } as const;
+
+  for (const [name, demand] of Object.entries(demands)) {
+    test(`(${name}) mints once a minute, and what was minted replaces what is cached`, async () => {
+      const world = createWorld();
+      const old = await accessToken(world);
+      world.clock.advanceSeconds(60);
+      const fresh = await accessToken(world, { demand });
+      assert.notEqual(fresh, old);
+      assert.equal(await accessToken(world), fresh);
+      world.clock.advanceMs(59_999);
+      assert.equal(await accessToken(world, { demand }), fresh);
+      world.clock.advanceMs(1);
+      assert.notEqual(await accessToken(world, { demand }), fresh);
+      assert.equal(counts(world).signatures, 3);
+    });
+
+    test(`(${name}) is answered by a token that was minted within the minute without it`, async () => {
+      const world = createWorld();
+      const first = await accessToken(world);
+      world.clock.advanceMs(59_999);
+      assert.equal(await accessToken(world, { demand }), first);
+    });
+
+    test(`(${name}) of a thousand callers at once makes one signature (I1)`, async () => {
+      const world = createWorld();
+      await accessToken(world);
+      world.clock.advanceSeconds(60);
+      const tokens = await Promise.all(Array.from({ length: 1000 }, () => accessToken(world, { demand })));
+      assert.equal(new Set(tokens).size, 1);
+      assert.equal(counts(world).signatures, 2);
+    });
+
+    test(`(${name}) is paid from the caller's budget, and for one tenant and scope only`, async () => {
+      const world = createWorld({ limits: { perMinute: 9, perMinutePerCaller: 2 } });
+      await accessToken(world);
+      const other = await accessToken(world, fabrikam);
+      world.clock.advanceSeconds(60);
+      await accessToken(world, { demand });
+      assert.equal(await accessToken(world, fabrikam), other);
+      assert.equal(world.context.budget.take(ids.billingObjectId, world.clock.now()).ok, true);
+      assert.equal(world.context.budget.take(ids.billingObjectId, world.clock.now()).ok, false);
+    });
+  }
+
+  test("passes claims on to Entra, and a request without sends none", async () => {
+    const world = createWorld();
+    await accessToken(world, { demand: { claims } });
+    world.clock.advanceSeconds(60);
+    await accessToken(world, { demand: "no-cache" });
+    assert.deepEqual(
+      world.tokenEndpoint.calls.map((call) => call.claims),
+      [claims, undefined],
+    );
+  });
+
+  for (const [kind, failure] of [
+    ["a fault", new Fault("token_endpoint_unavailable")],
+    ["a refusal", rejection([700016])],
+  ] as const) {
+    test(`(no-cache) that ends in ${kind} is answered from the cache (I3)`, async () => {
+      const world = createWorld();
+      const old = await accessToken(world);
+      world.clock.advanceSeconds(60);
+      world.tokenEndpoint.always = failure;
+      assert.equal(await accessToken(world, { demand: "no-cache" }), old);
+    });
+
+    test(`(claims) that ends in ${kind} is answered with it: the resource rejected what is cached`, async () => {
+      const world = createWorld();
+      await accessToken(world);
+      world.clock.advanceSeconds(60);
+      world.tokenEndpoint.always = failure;
+      await assert.rejects(accessToken(world, { demand: { claims } }));
+    });
+  }
+
+  test("(claims) that Entra refuses fails nobody who sent none, and costs no signature at each request", async () => {
+    const world = createWorld();
+    world.tokenEndpoint.next.push(rejection([9002313]));
+    for (let i = 0; i < 3; i += 1) {
+      await assert.rejects(accessToken(world, { demand: { claims } }), faultOf("token_endpoint_rejected"));
+    }
+    assert.equal(counts(world).signatures, 1);
+    await accessToken(world);
+    assert.equal(counts(world).signatures, 2);
+  });
+
+  test("never gets a token of a client whose key version is disabled, nor one without a grant", async () => {
+    const world = createWorld();
+    await accessToken(world);
+    world.clock.advanceSeconds(60);
+    const refused = await issueToken(
+      validRequest({ demand: "no-cache", callerToken: callerTokens.leaver }),
+      world.context,
+    );
+    assert.equal(refused.ok, false);
+    assert.equal(counts(world).signatures, 1);
+    world.signer.failure = new Fault("signer_key_disabled");
+    await assert.rejects(accessToken(world, { demand: "no-cache" }), faultOf("signer_key_disabled"));
   });
 });
 
