@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { refusalResponse } from "../../../src/http/oauth-response.ts";
 import { parseAssertionRequest, parseTokenRequest } from "../../../src/http/parse-token-request.ts";
 import { parameterNames } from "../../../src/http/read-parameters.ts";
+import { parseClaims } from "../../../src/http/requested-claims.ts";
 import { formType, origin, question, tokenExchange } from "../../support/fixtures/http.ts";
 import * as ids from "../../support/fixtures/ids.ts";
 import { holds } from "../../support/fixtures/property.ts";
@@ -154,3 +155,23 @@ describe("for any request", () => {
     await holds(t, property, 500);
   });
 });
+
+test("of any claims, only a JSON object for the access token is passed on, and never with xms_cc", async (t) => {
+  const claimName = fc.oneof(fc.constantFrom("xms_cc", "XMS_CC", "xms_Cc", "nbf", "__proto__"), fc.string());
+  const accessToken = fc.oneof(fc.dictionary(claimName, fc.jsonValue()), fc.jsonValue());
+  const claims = fc.record({ access_token: accessToken, id_token: fc.jsonValue() }, { requiredKeys: [] });
+  const property = fc.property(claims, (asked) => {
+    const parsed = parseClaims(JSON.stringify(asked));
+    if (!parsed.ok || parsed.value === undefined) return;
+    const passedOn = JSON.parse(parsed.value) as { access_token: Record<string, unknown> };
+    const isKept = ([name]: [string, unknown]) => name.toLowerCase() !== "xms_cc";
+    assert.deepEqual(Object.keys(passedOn), ["access_token"]);
+    assert.deepEqual(Object.entries(passedOn.access_token), Object.entries(jsonOf(asked.access_token)).filter(isKept));
+    assert.ok(Object.keys(passedOn.access_token).length > 0);
+  });
+  await holds(t, property, 1000);
+});
+
+function jsonOf(value: unknown): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
+}
