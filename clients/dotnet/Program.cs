@@ -6,8 +6,10 @@ using Microsoft.Identity.Client;
 using Microsoft.Identity.Web;
 using System.Text.Json;
 
-// dotnet recipes.dll RECIPE TENANT_ID SCOPE: one token, or how the library reports that there is none, as one line of JSON.
+// dotnet recipes.dll RECIPE TENANT_ID SCOPE [CLAIMS]: one token, or how the library reports that there is none, as one line of JSON.
 var (recipe, tenantId, scope) = (args[0], args[1], args[2]);
+// Of a challenge, decoded from base64.
+var claims = args.ElementAtOrDefault(3);
 
 KeyholdOptions FromEnvironment()
 {
@@ -16,10 +18,10 @@ KeyholdOptions FromEnvironment()
 }
 
 async Task<string> TokenOf(TokenCredential credential) =>
-    (await credential.GetTokenAsync(new TokenRequestContext([scope]), CancellationToken.None)).Token;
+    (await credential.GetTokenAsync(new TokenRequestContext([scope], claims: claims, isCaeEnabled: claims is not null), CancellationToken.None)).Token;
 
 async Task<string> FromMsal() =>
-    (await MsalRecipe.CustomerApplication(tenantId, FromEnvironment()).AcquireTokenForClient([scope]).ExecuteAsync()).AccessToken;
+    (await MsalRecipe.CustomerApplication(tenantId, FromEnvironment()).AcquireTokenForClient([scope]).WithClaims(claims).ExecuteAsync()).AccessToken;
 
 // An ordinary ASP.NET service, asked once. That it gets its tokens from Keyhold stands in appsettings.json alone.
 async Task<string> FromAppSettings()

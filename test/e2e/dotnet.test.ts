@@ -15,7 +15,7 @@ import { decodeJwt } from "jose";
 import * as world from "../../local/stack/world.ts";
 import { startConnectProxy } from "../support/fixtures/connect-proxy.ts";
 import { skipWithout } from "../support/requirements.ts";
-import { countOperations, testStack } from "../support/test-stack.ts";
+import { askToken, countOperations, testStack } from "../support/test-stack.ts";
 
 interface Outcome {
   token?: string;
@@ -55,6 +55,7 @@ describe("the .NET recipes", { skip }, async () => {
     recipe: string,
     variables: Record<string, string> = keyhold,
     cwd = folder,
+    claims: string[] = [],
   ): Promise<Outcome> {
     const env = {
       PATH: process.env.PATH ?? "",
@@ -67,7 +68,7 @@ describe("the .NET recipes", { skip }, async () => {
       IDENTITY_HEADER: stack.entra.identityHeader,
       ...variables,
     };
-    const args = [join(folder, "out", "recipes.dll"), recipe, tenantId, world.scopes.graph];
+    const args = [join(folder, "out", "recipes.dll"), recipe, tenantId, world.scopes.graph, ...claims];
     const { stdout } = await run("dotnet", args, { env, cwd, timeout: 30_000 });
     return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Outcome;
   }
@@ -139,6 +140,18 @@ describe("the .NET recipes", { skip }, async () => {
     assert.match(error.service.Message, /no grant for this caller, client, tenant and scope/);
   });
 
+  test("a claims challenge reaches Entra through both libraries, without the capabilities that Azure.Identity adds", async () => {
+    const challenge = { access_token: { nbf: { essential: true, value: "1780315200" } } };
+    for (const recipe of ["azure-identity", "msal"]) {
+      const { body } = await askToken(stack, tenantId);
+      await stack.passTime(61_000);
+      const outcome = await runRecipe(recipe, keyhold, folder, [JSON.stringify(challenge)]);
+      assertIsForGraph(outcome);
+      assert.notEqual(outcome.token, body.access_token);
+      assert.deepEqual(JSON.parse(stack.entra.audit.at(-1)?.claims ?? "null"), challenge);
+    }
+  });
+
   test("all that was asked are Keyhold and the identity endpoint", () => {
     assert.deepEqual(proxy.hosts, []);
   });
@@ -150,8 +163,8 @@ describe("the .NET recipes", { skip }, async () => {
     assert.deepEqual(proxy.hosts.splice(0), ["login.microsoftonline.com"]);
   });
 
-  test("all of them together cost one signature", () => {
-    assert.equal(countOperations(stack, "KeySign"), 1);
+  test("all of them together cost one signature, and one for each challenge", () => {
+    assert.equal(countOperations(stack, "KeySign"), 3);
   });
 });
 
