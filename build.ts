@@ -19,6 +19,7 @@ const rules: BuildOptions & { metafile: true } = {
   format: "esm",
   minify: true,
   sourcemap: "external",
+  sourcesContent: false,
   legalComments: "linked",
   banner: { js: banner },
   metafile: true,

@@ -39,6 +39,12 @@ describe("azd", () => {
     assert.ok(isIgnored("node_modules/zod", read(".funcignore")), "node_modules is sent empty");
   });
 
+  test("it sends the source maps of the bundle, by which an error's stack is reported, and not the command line", () => {
+    for (const name of ["index.js", "index.js.map", "later-ABCD1234.js.map"])
+      assert.ok(!isIgnored(`dist/${name}`, read(".funcignore")), name);
+    for (const name of ["cli.js", "cli.js.map"]) assert.ok(isIgnored(`dist/${name}`, read(".funcignore")), name);
+  });
+
   // azd 1.23.12 and later refuse remoteBuild: false where node_modules itself is ignored.
   test("it is not kept from doing so by a line for node_modules, of which only the content is ignored", () => {
     assert.equal(isIgnored("node_modules", read(".funcignore")), false);
