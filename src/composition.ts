@@ -14,6 +14,8 @@ import { createTableLedgerRetention } from "./adapters/storage/ledger-retention.
 import { createTableLedger } from "./adapters/storage/ledger-writer.ts";
 import { createMetadataStore } from "./adapters/storage/metadata-store.ts";
 import { createEventLog, createLineWriter } from "./adapters/telemetry/event-log.ts";
+import { createFramedEvents } from "./adapters/telemetry/framed-events.ts";
+import { createStackFrames } from "./adapters/telemetry/stack-frames.ts";
 import { createTelemetry } from "./adapters/telemetry/telemetry.ts";
 import { createMetadataTransport } from "./adapters/tls/metadata-transport.ts";
 import { signXml, verifyFederationMetadata } from "./adapters/xml/on-first-use.ts";
@@ -33,6 +35,9 @@ import { createIdpPublisher } from "./domain/metadata/publish-idp.ts";
 import { keyNamesOf } from "./domain/policy/access-policy.ts";
 import { createCurrentPolicy } from "./domain/policy/current-policy.ts";
 import type { StartDeadline } from "./domain/shared/retry.ts";
+
+/** The process's own: a source map is read once. */
+export const { framesOf, inSource } = createStackFrames();
 
 /**
  * The whole app on one screen: settings -> adapters -> what the functions use.
@@ -55,12 +60,16 @@ export async function compose(config: Config = readConfig()) {
     instance,
   });
   const lines = createLineWriter(process.stdout);
-  process.once("exit", lines.flush);
   const log = createEventLog(clock, lines.write);
-  const record: RecordEvent = (event) => {
+  const framed = createFramedEvents((event) => {
     log(event);
     telemetry.record(event);
-  };
+  }, inSource);
+  const record: RecordEvent = framed.record;
+  process.once("exit", () => {
+    framed.flush();
+    lines.flush();
+  });
   const { tracer } = telemetry;
 
   const signingIdentity = new ManagedIdentityCredential({ clientId: config.signingIdentityClientId });
@@ -125,6 +134,7 @@ export async function compose(config: Config = readConfig()) {
     sleep: (ms, signal) => sleep(ms, undefined, { signal }),
     random,
     startDeadline,
+    framesOf,
     record,
   };
 
@@ -141,6 +151,7 @@ export async function compose(config: Config = readConfig()) {
     store: createTableAuditStore(config.auditTableUrl, storageIdentity),
     signingObjectId: config.signingIdentityObjectId,
     keyNames: () => currentPolicy.at(clock()).then(keyNamesOf, () => []),
+    framesOf,
     record,
   };
 
@@ -161,8 +172,10 @@ export async function compose(config: Config = readConfig()) {
     traceInvocation: tracer.invocation,
     /** Before the process ends: every outcome is written, and every event sent. */
     drain: async () => {
+      framed.flush();
       // Events twice: if the ledger does not take its outcomes in time, the platform may not wait for what comes after.
       await Promise.all([ledger.drain(), telemetry.flush()]);
+      framed.flush();
       await telemetry.flush();
     },
   };

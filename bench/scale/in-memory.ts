@@ -126,6 +126,7 @@ export function createInMemory(policy: AccessPolicy, lifetimeSeconds: () => numb
     clock: () => clock.nowMs,
     sleep: async () => {},
     random: Math.random,
+    framesOf: () => [],
     record: nothing,
   };
   return {

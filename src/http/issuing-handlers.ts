@@ -4,7 +4,7 @@ import { issueAssertion } from "../domain/issuing/issue-assertion.ts";
 import { type IssuingContext, issueToken } from "../domain/issuing/issue-token.ts";
 import type { Refusal } from "../domain/issuing/refusal.ts";
 import type { Authorization } from "../domain/policy/access-policy.ts";
-import { Fault } from "../domain/shared/fault.ts";
+import { Fault, type FramesOf } from "../domain/shared/fault.ts";
 import type { Guid } from "../domain/shared/guid.ts";
 import { ok, type Result, refuse } from "../domain/shared/result.ts";
 import { clientAssertionType } from "../domain/signing/client-assertion.ts";
@@ -81,15 +81,17 @@ function handler(
       facts.refusal = result.refusal;
       return refusalResponse(result.refusal, answered("refused"));
     } catch (error) {
-      facts.fault = reportOf(error);
+      facts.fault = reportOf(error, context.framesOf);
       return faultResponse(error, answered("fault"));
     }
   };
 }
 
-/** Of an unexpected error only the class is told: its message could hold anything. */
-function reportOf(error: unknown): FaultReport {
-  if (!(error instanceof Fault)) return { code: "unexpected", because: error instanceof Error ? error.name : "none" };
+/** Of an unexpected error only the class and the stack frames are reported: its message could hold anything. */
+function reportOf(error: unknown, framesOf: FramesOf): FaultReport {
+  if (!(error instanceof Fault)) {
+    return { code: "unexpected", because: error instanceof Error ? error.name : "none", frames: framesOf(error) };
+  }
   const { codes, because } = error.detail;
   return { code: error.code, ...(codes ? { codes } : {}), ...(because ? { because } : {}) };
 }

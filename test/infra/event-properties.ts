@@ -22,9 +22,15 @@ const keys = { source: [], document: [], added: [], removed: [] };
 const known = {
   request_answered: {
     ...{ operation: [], correlationId: [], outcome: [], tenantId: [], clientId: [], scope: [], callerObjectId: [] },
-    ...{ callerName: [], cached: [], durationMs: [], refusal: ["reason"], fault: ["code", "codes", "because"] },
+    ...{
+      callerName: [],
+      cached: [],
+      durationMs: [],
+      refusal: ["reason"],
+      fault: ["code", "codes", "because", "frames"],
+    },
   },
-  token_renewal_failed: { tenantId: [], clientId: [], scope: [], reason: [], codes: [] },
+  token_renewal_failed: { tenantId: [], clientId: [], scope: [], reason: [], codes: [], frames: [] },
   policy_applied: { etag: [], grants: [] },
   policy_rejected: { etag: [], problems: [] },
   policy_not_readable: { ageSeconds: [], because: [] },
@@ -43,7 +49,7 @@ const known = {
   sign_rate_judged: rate,
   sign_rate_abnormal: rate,
   sign_audit_finished: { windows: [], lagSeconds: [], expiredRows: [] },
-  sign_audit_failed: { because: [] },
+  sign_audit_failed: { because: [], frames: [] },
   credential_promoted: certificate,
   credential_retired: certificate,
   credential_disabled: certificate,
@@ -56,7 +62,7 @@ const known = {
     ...{ issuer: [], subject: [], difference: [] },
   },
   credentials_checked: { clients: [], canaries: [], durationMs: [] },
-  credentials_check_failed: { clientId: [], because: [] },
+  credentials_check_failed: { clientId: [], because: [], frames: [] },
 } satisfies { [Name in KeyholdEvent["event"]]: PropertiesOf<Name> };
 
 /** Nor may there be one too many, which the compiler does not see in what is spread. */

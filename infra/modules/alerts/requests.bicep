@@ -50,11 +50,12 @@ var alerts = [
     severity: 2
     summary: 'A bug, a clock that is off, or an answer of Entra that Keyhold does not know.'
     consequence: 'Some requests fail.'
-    action: 'Find the requests by code and report the bug.'
+    action: 'Open the file at the line that the alert names, and report the bug.'
     query: loadTextContent('../../queries/alert-unexpected-fault.kql')
     measure: 'Occurrences'
     dimensions: [
       'Code'
+      'Line'
     ]
     threshold: 0
   }

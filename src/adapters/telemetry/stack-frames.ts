@@ -1,87 +1,59 @@
 import { readFileSync } from "node:fs";
 import { SourceMap, type SourceMapping } from "node:module";
 import { fileURLToPath } from "node:url";
+import type { FramesOf } from "../../domain/shared/fault.ts";
+import { type CallSite, callSitesOf } from "./call-sites.ts";
 
-/**
- * Where an error was made: `function src/folder/file.ts:line:column` for each frame, the innermost first, at most as
- * many as `Error.stackTraceLimit`. Frames of bundled packages are shown by the package's source, those of Node as
- * `node:...`. Nothing of the message (invariant I6) and no path of the machine; empty where there is no stack. Never
- * throws.
- */
-export type FramesOf = (error: unknown) => readonly string[];
-
-/** Where a frame is, as V8 says it, or as far as the text of a stack tells. Lines and columns count from 1. */
-interface Site {
-  file: string;
-  line: number;
-  column: number;
-  name?: string;
-  /** Start of the function around it, which the source map knows by its name in the source. */
-  functionLine?: number | null;
-  functionColumn?: number | null;
+export interface StackFrames {
+  /** Positions as the process runs them: in the bundle's files. Cheap. */
+  framesOf: FramesOf;
+  /**
+   * The same frames with the source's function, file from the repository's root, line and column; those of packages by
+   * the package's source. Frames that are not from `framesOf` come back as they are. Never throws. The first one reads
+   * and decodes a source map, which blocks for 0.1 to 0.3 s.
+   */
+  inSource(frames: readonly string[]): readonly string[];
 }
 
-/** The maps lie beside the bundle's files, are read with the first error in a file, and are kept from then on. */
-export function createFramesOf(): FramesOf {
+const maxFrames = 12;
+
+/** The map of a bundle's file lies beside it (`<file>.map`). It is read for the first error in that file, and kept. */
+export function createStackFrames(): StackFrames {
   const maps = new Map<string, SourceMap | undefined>();
   const mapOf = (file: string): SourceMap | undefined => {
     if (!maps.has(file)) maps.set(file, readMap(file));
     return maps.get(file);
   };
-  return (error) => {
-    try {
-      return error instanceof Error ? sitesOf(error).map((site) => describe(site, mapOf(site.file))) : [];
-    } catch {
-      return [];
-    }
+  const sitesOf = new WeakMap<readonly string[], readonly CallSite[]>();
+  return {
+    framesOf(error) {
+      const sites = error instanceof Error ? readSites(error) : [];
+      const frames = sites.map((site) => describe(site, undefined));
+      sitesOf.set(frames, sites);
+      return frames;
+    },
+    inSource: (frames) => sitesOf.get(frames)?.map((site) => describe(site, mapOf(site.file))) ?? frames,
   };
+}
+
+function readSites(error: Error): CallSite[] {
+  try {
+    return callSitesOf(error).slice(0, maxFrames);
+  } catch {
+    // `stack` and `message` may be getters of anybody's.
+    return [];
+  }
 }
 
 function readMap(file: string): SourceMap | undefined {
   try {
-    // Node's own SourceMap decodes it whole: some 0.1 s and 25 MB for the entry's file.
     return new SourceMap(JSON.parse(readFileSync(`${fileURLToPath(file)}.map`, "utf8")));
   } catch {
     return undefined;
   }
 }
 
-/** V8 calls this when a stack is read for the first time. The text of a stack holds the message, call sites do not. */
-function sitesOf(error: Error): Site[] {
-  const before = Error.prepareStackTrace;
-  let sites: Site[] | undefined;
-  Error.prepareStackTrace = (of, callSites) => {
-    if (of === error) sites = callSites.flatMap(siteOf);
-    return [of, ...callSites].join("\n    at ");
-  };
-  try {
-    const text = error.stack ?? "";
-    return sites ?? sitesIn(text, error.message);
-  } finally {
-    Error.prepareStackTrace = before as NonNullable<typeof before>;
-  }
-}
-
-function siteOf(site: NodeJS.CallSite): Site[] {
-  const [file, line, column] = [site.getFileName(), site.getLineNumber(), site.getColumnNumber()];
-  if (!file || line === null || column === null) return [];
-  const name = site.getFunctionName();
-  const around = { functionLine: site.getEnclosingLineNumber(), functionColumn: site.getEnclosingColumnNumber() };
-  return [{ file, line, column, ...around, ...(name && { name }) }];
-}
-
-/**
- * Somebody has read the stack before, so all there is is its text: only what follows the message is looked at, and only
- * for places. A message that was changed since hides them, rather than being taken for one.
- */
-function sitesIn(stack: string, message: string): Site[] {
-  const start = stack.indexOf(message);
-  if (start === -1) return [];
-  const places = stack.slice(start + message.length).matchAll(/^ {4}at .*?((?:file|node):[^\s()]+):(\d+):(\d+)\)?$/gm);
-  return [...places].map(([, file = "", line, column]) => ({ file, line: Number(line), column: Number(column) }));
-}
-
-function describe(site: Site, map: SourceMap | undefined): string {
+function describe(site: CallSite, map: SourceMap | undefined): string {
   const name = functionName(site, map);
   const entry = map && entryAt(map, site.line, site.column);
   const place = entry
@@ -100,10 +72,14 @@ function entryAt(map: SourceMap, line: number, column: number): (SourceMapping &
 const beforeName = ["function ", "function*", "async function ", "async function*"].map(({ length }) => length);
 
 /**
- * In the source: the bundle's names are short, and the map knows the place where each stands. An arrow function has its
- * name before it (`name=async()=>`). Methods keep their names. Only what can be a name: some are made of values.
+ * Its name in the source: the bundle's names are short, and the map knows the place where each stands. An arrow function
+ * has its name before it (`name=async()=>`). Methods keep their names. A name that is made of a value may be anything, so
+ * only what looks like a name of ours is one.
  */
-function functionName({ name, functionLine, functionColumn }: Site, map: SourceMap | undefined): string | undefined {
+function functionName(
+  { name, functionLine, functionColumn }: CallSite,
+  map: SourceMap | undefined,
+): string | undefined {
   if (name === undefined || !/^[\w$.#<>]{1,80}$/.test(name)) return undefined;
   if (!map || !functionLine || !functionColumn) return name;
   for (const distance of [...beforeName, -name.length - 1]) {

@@ -8,7 +8,8 @@ export type AuditEvent =
   | ({ event: "sign_rate_judged" } & RateFacts)
   | ({ event: "sign_rate_abnormal" } & RateFacts)
   | { event: "sign_audit_finished"; windows: number; lagSeconds: number; expiredRows: number }
-  | { event: "sign_audit_failed"; because: string };
+  /** `frames` of an unexpected error: `function file:line:column`, the innermost first. */
+  | { event: "sign_audit_failed"; because: string; frames?: readonly string[] };
 
 interface FindingFacts extends Omit<Finding, "kind" | "candidates"> {
   finding: FindingKind;

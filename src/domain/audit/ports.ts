@@ -1,3 +1,4 @@
+import type { FramesOf } from "../shared/fault.ts";
 import type { AuditEvent } from "./events.ts";
 import type { Finding, LedgerRow } from "./findings.ts";
 import type { JudgedWindow } from "./sign-rate.ts";
@@ -91,4 +92,5 @@ export interface SignAuditPorts {
   /** The identity that Keyhold signs with, and the keys whose rate is judged. */
   signingObjectId: string;
   keyNames: () => Promise<readonly string[]>;
+  framesOf: FramesOf;
 }

@@ -32,9 +32,9 @@ export async function signAuditRun(nowMs: number, ports: SignAuditPorts): Promis
     await runSignAudit(nowMs, ports);
   } catch (error) {
     // The next run does what this one could not. That none succeeds is what the silence of the heartbeat tells.
-    const because =
-      error instanceof VaultLogUnavailable ? error.message : error instanceof Error ? error.name : "unknown";
-    ports.record({ event: "sign_audit_failed", because });
+    const failed = { event: "sign_audit_failed", because: error instanceof Error ? error.name : "unknown" } as const;
+    if (error instanceof VaultLogUnavailable) ports.record({ ...failed, because: error.message });
+    else ports.record({ ...failed, frames: ports.framesOf(error) });
     throw error;
   }
 }
@@ -68,8 +68,8 @@ async function runSignAudit(nowMs: number, ports: SignAuditPorts): Promise<void>
       await resolveFindings(window, resolved, ports);
     }
   }
-  const expiredRows = await ports.retention.expire(nowMs - ports.ledgerKeptMs).catch(() => {
-    ports.record({ event: "sign_audit_failed", because: "ledger_retention" });
+  const expiredRows = await ports.retention.expire(nowMs - ports.ledgerKeptMs).catch((error) => {
+    ports.record({ event: "sign_audit_failed", because: "ledger_retention", frames: ports.framesOf(error) });
     return 0;
   });
   const lagSeconds = Math.round((nowMs - state.watermarkMs) / 1000);

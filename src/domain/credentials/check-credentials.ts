@@ -54,9 +54,10 @@ async function eachOf(
   check: (client: ClientRule) => Promise<void>,
 ): Promise<void> {
   const told = (client: ClientRule) =>
-    check(client).catch((error) =>
-      ports.record({ event: "credentials_check_failed", clientId: client.clientId, because: nameOf(error) }),
-    );
+    check(client).catch((error) => {
+      const failed = { event: "credentials_check_failed", clientId: client.clientId, because: nameOf(error) } as const;
+      ports.record(isExpected(error) ? failed : { ...failed, frames: ports.framesOf(error) });
+    });
   for (let i = 0; i < clients.length; i += atOnce) await Promise.all(clients.slice(i, i + atOnce).map(told));
 }
 
@@ -167,7 +168,11 @@ function assertNever(): never {
   throw new TypeError("a registered certificate has a record");
 }
 
+function isExpected(error: unknown): error is Fault | ApplicationDirectoryError {
+  return error instanceof Fault || error instanceof ApplicationDirectoryError;
+}
+
 function nameOf(error: unknown): string {
-  if (error instanceof Fault || error instanceof ApplicationDirectoryError) return error.code;
+  if (isExpected(error)) return error.code;
   return error instanceof Error ? error.name : "unknown";
 }

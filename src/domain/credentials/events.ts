@@ -22,4 +22,5 @@ export type CredentialEvent =
   | ({ event: "credential_expiring"; clientId?: Guid } & ExpiryWarning & CertificateFacts)
   | ({ event: "credential_drift"; clientId: Guid; client: string } & DriftFinding)
   | { event: "credentials_checked"; clients: number; canaries: number; durationMs: number }
-  | { event: "credentials_check_failed"; clientId?: Guid; because: string };
+  /** `frames` of an unexpected error: `function file:line:column`, the innermost first. */
+  | { event: "credentials_check_failed"; clientId?: Guid; because: string; frames?: readonly string[] };

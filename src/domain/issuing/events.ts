@@ -27,11 +27,15 @@ export type IssuingEvent =
       scope: string;
       reason: string;
       codes?: readonly number[];
+      /** Of an unexpected error, as in `FaultReport`. */
+      frames?: readonly string[];
     };
 
 export interface FaultReport {
-  /** `unexpected` for what is no `Fault`: a bug, of which only the error's class is told. */
+  /** `unexpected` for what is no `Fault`: a bug, of which the error's class and its stack frames are reported. */
   code: FaultCode | "unexpected";
   codes?: readonly number[];
   because?: string;
+  /** `function file:line:column` of an unexpected error, the innermost first; never its message. */
+  frames?: readonly string[];
 }

@@ -159,20 +159,23 @@ async function mintAndCache(
 /** Nobody waits for it and its failure hurts nobody: the old token is served to its end, and tried again meanwhile. */
 function renewInBackground(key: string, cached: CachedToken, order: CallersOrder, context: IssuingContext): void {
   cached.refreshAt = secondsOf(context) + renewRetrySeconds;
-  const failed = (reason: string, codes?: readonly number[]) =>
+  const failed = (why: { reason: string; codes?: readonly number[]; frames?: readonly string[] }) =>
     context.record({
       event: "token_renewal_failed",
       tenantId: order.tenantId,
       clientId: order.clientId,
       scope: order.scope,
-      reason,
-      ...(codes === undefined ? {} : { codes }),
+      ...why,
     });
   mintOnce(key, order, context).then(
     (minted) => {
-      if (!minted.ok) failed(minted.refusal.reason);
+      if (!minted.ok) failed({ reason: minted.refusal.reason });
     },
-    (error) => (error instanceof Fault ? failed(error.code, error.detail.codes) : failed("unexpected")),
+    (error) => {
+      if (!(error instanceof Fault)) return failed({ reason: "unexpected", frames: context.framesOf(error) });
+      const { codes } = error.detail;
+      failed({ reason: error.code, ...(codes && { codes }) });
+    },
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Caller } from "../policy/access-policy.ts";
+import type { FramesOf } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Result } from "../shared/result.ts";
 import type { RetryPorts, StartDeadline } from "../shared/retry.ts";
@@ -67,4 +68,5 @@ export interface IssuingPorts extends AccountablePorts, RetryPorts {
   tokenEndpoint: TokenEndpoint;
   credentials: CurrentCredentials;
   startDeadline: StartDeadline;
+  framesOf: FramesOf;
 }

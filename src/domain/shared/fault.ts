@@ -60,3 +60,9 @@ export class Fault extends Error {
     return retryableCodes.has(this.code);
   }
 }
+
+/**
+ * Where an error that is no `Fault` was thrown: `function file:line:column` for each frame, the innermost first, at most
+ * 12. Nothing of the message, which could hold anything (invariant I6); empty where there is no stack. Never throws.
+ */
+export type FramesOf = (error: unknown) => readonly string[];

@@ -16,7 +16,7 @@ import {
   presentations,
 } from "../../support/fixtures/http.ts";
 import * as ids from "../../support/fixtures/ids.ts";
-import { createWorld } from "../../support/fixtures/world.ts";
+import { createWorld, thrownAt } from "../../support/fixtures/world.ts";
 
 const noStore = { "cache-control": "no-store", pragma: "no-cache", "content-type": "application/json" };
 
@@ -71,6 +71,25 @@ describe("the token endpoint", () => {
     assert.equal(body.correlation_id, invocationId);
   });
 
+  test("an unexpected error is reported with its class and stack frames, never its message", async () => {
+    const world = createWorld();
+    world.callerVerifier.failure = new RangeError("s3cret");
+    const { status, body } = await answerOf(tokenHandler(world.context), bearerRequest());
+    assert.equal(status, 500);
+    const [event] = world.events.filter((each) => each.event === "request_answered");
+    assert.deepEqual(event?.fault, { code: "unexpected", because: "RangeError", frames: [thrownAt] });
+    assert.doesNotMatch(JSON.stringify([body, world.events]), /s3cret/);
+    assert.doesNotMatch(JSON.stringify(body), /thrower/);
+  });
+
+  test("a fault is reported with its code, without stack frames", async () => {
+    const world = createWorld();
+    world.callerVerifier.failure = new Fault("caller_keys_unavailable");
+    await answerOf(tokenHandler(world.context), bearerRequest());
+    const [event] = world.events.filter((each) => each.event === "request_answered");
+    assert.deepEqual(event?.fault, { code: "caller_keys_unavailable" });
+  });
+
   test("leaves one event per request: issued, cached, refused and fault, with the reason that the caller is not told", async () => {
     const world = createWorld();
     const handler = tokenHandler(world.context);
@@ -92,7 +111,12 @@ describe("the token endpoint", () => {
         { ...common, ...asked, ...who, outcome: "issued", cached: true },
         { ...common, ...asked, outcome: "refused", tenantId: ids.unknownTenantId, refusal },
         { ...common, ...asked, outcome: "fault", fault: { code: "caller_keys_unavailable" } },
-        { ...common, ...asked, outcome: "fault", fault: { code: "unexpected", because: "TypeError" } },
+        {
+          ...common,
+          ...asked,
+          outcome: "fault",
+          fault: { code: "unexpected", because: "TypeError", frames: [thrownAt] },
+        },
       ],
     );
   });

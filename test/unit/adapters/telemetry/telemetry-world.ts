@@ -33,6 +33,7 @@ const finding = { id: "f", finding: "unaccounted_signature" as const, severity: 
 const rate = { keyName: "k", windowFromMs: startMs, signs: 7, verdict: "above" as const };
 const band = { low: 1, high: 5, median: 3, basis: "history" as const };
 
+const frames = ["mint src/domain/issuing/mint.ts:1:2", "handler src/http/issuing-handlers.ts:3:4"];
 const certificate = { keyName: "k", keyVersion: "v", thumbprint: "AB" };
 const drift = {
   ...({ finding: "foreign_federation", severity: 0, on: "application", keyId: "k", thumbprint: "AB" } as const),
@@ -45,9 +46,12 @@ export const samples: { [Name in KeyholdEvent["event"]]: Extract<KeyholdEvent, {
     ...{ event: "request_answered", operation: "token", correlationId: "c", outcome: "refused", durationMs: 4 },
     ...{ ...ids, scope: `${token} \u0000\n"`, callerName: "x".repeat(100_000), cached: false },
     refusal: { reason: "caller_token_ambiguous", presented: ["authorization", "subject_token"] },
-    fault: { code: "signer_forbidden", codes: [403, 7], because: `https://h/?se=1&sig=${"Zm9v".repeat(9)} ${token}` },
+    fault: {
+      ...{ code: "signer_forbidden", codes: [403, 7], frames },
+      because: `https://h/?se=1&sig=${"Zm9v".repeat(9)} ${token}`,
+    },
   },
-  token_renewal_failed: { event: "token_renewal_failed", ...ids, reason: "tenant_blocked", codes: [1] },
+  token_renewal_failed: { event: "token_renewal_failed", ...ids, reason: "tenant_blocked", codes: [1], frames },
   policy_applied: { event: "policy_applied", etag: "e", grants: 1 },
   policy_rejected: { event: "policy_rejected", etag: "e", problems: [{ path: "/grants/0", rule: "is unknown" }] },
   policy_not_readable: { event: "policy_not_readable", ageSeconds: undefined, because: `Bearer ${token}` },
@@ -81,8 +85,8 @@ export const samples: { [Name in KeyholdEvent["event"]]: Extract<KeyholdEvent, {
   },
   credential_drift: { event: "credential_drift", clientId, client: "c", ...drift },
   credentials_checked: { event: "credentials_checked", clients: 1, canaries: 2, durationMs: 3 },
-  credentials_check_failed: { event: "credentials_check_failed", clientId, because: "x" },
-  sign_audit_failed: { event: "sign_audit_failed", because: "x" },
+  credentials_check_failed: { event: "credentials_check_failed", clientId, because: "x", frames },
+  sign_audit_failed: { event: "sign_audit_failed", because: "x", frames },
 };
 export const issued: KeyholdEvent = {
   ...{ event: "request_answered", operation: "token", correlationId: "c", outcome: "issued", durationMs: 4 },

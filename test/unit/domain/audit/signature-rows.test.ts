@@ -50,6 +50,7 @@ test("the sign rate counts the same rows that the comparison with the ledger rep
     record: (event) => events.push(event),
     signingObjectId,
     keyNames: async () => ["token-signing"],
+    framesOf: () => [],
   });
   const signs = events.filter((event) => event.event === "sign_rate_judged").map((event) => event.signs);
   const reported = events.filter(

@@ -14,7 +14,7 @@ import { certificateNotAfterMs, foreign, registered } from "../../../support/fix
 import { namesOf, newer, older } from "../../../support/fixtures/credentials.ts";
 import { clientId, homeTenantId } from "../../../support/fixtures/ids.ts";
 import { certificateDocument, named, validPolicy } from "../../../support/fixtures/policy.ts";
-import { createWorld, validRequest, type World } from "../../../support/fixtures/world.ts";
+import { createWorld, thrownAt, validRequest, type World } from "../../../support/fixtures/world.ts";
 
 const olderDocument = { keyId: older.keyId, certificate: registered.pem };
 const newerDocument = { keyId: newer.keyId, certificate: foreign.pem };
@@ -150,6 +150,11 @@ describe("a run of the check", () => {
     };
     const told = await run();
     assert.deepEqual(told, ["credentials_check_failed", "credentials_checked"]);
+    const failed = { event: "credentials_check_failed", clientId, because: "TypeError", frames: [thrownAt] };
+    assert.deepEqual(
+      world.events.find(({ event }) => event === failed.event),
+      failed,
+    );
     assert.doesNotMatch(JSON.stringify(world.events), /secret text/);
   });
 
@@ -205,8 +210,11 @@ describe("drift", () => {
       "credentials_check_failed",
       "credentials_checked",
     ]);
+    const failed = world.events.filter((event) => event.event === "credentials_check_failed");
+    assert.ok(failed.every(({ because }) => because === "graph_forbidden"));
     assert.ok(
-      world.events.some((event) => event.event === "credentials_check_failed" && event.because === "graph_forbidden"),
+      failed.every((event) => !("frames" in event)),
+      "what is expected has no stack frames",
     );
   });
 });

@@ -6,7 +6,7 @@ import { Fault } from "../../../../src/domain/shared/fault.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 import { rejection } from "../../../support/fakes/token-endpoint.ts";
 import { accessToken, counts } from "../../../support/fixtures/issuing.ts";
-import { createWorld, validRequest, type World } from "../../../support/fixtures/world.ts";
+import { createWorld, thrownAt, validRequest, type World } from "../../../support/fixtures/world.ts";
 
 describe("I3 a valid cached token is served whatever is down", () => {
   function breakAll(world: World): void {
@@ -99,6 +99,27 @@ describe("I3 a valid cached token is served whatever is down", () => {
       await world.settled();
       assert.equal(failures(), expected);
     }
+  });
+
+  test("I3 a renewal that an unexpected error ends is reported with stack frames, a fault with its codes", async () => {
+    const world = createWorld();
+    await accessToken(world);
+    world.clock.set(startMs + 3600_000 * 0.9);
+    for (const error of [new RangeError("s3cret"), new Fault("token_endpoint_rejected", { codes: [50196] })]) {
+      world.tokenEndpoint.always = error;
+      await accessToken(world);
+      await world.settled();
+      world.clock.advanceSeconds(90);
+    }
+    const failures = world.events.filter((event) => event.event === "token_renewal_failed");
+    assert.deepEqual(
+      failures.map(({ reason, codes, frames }) => ({ reason, codes, frames })),
+      [
+        { reason: "unexpected", codes: undefined, frames: [thrownAt] },
+        { reason: "token_endpoint_rejected", codes: [50196], frames: undefined },
+      ],
+    );
+    assert.doesNotMatch(JSON.stringify(world.events), /s3cret/);
   });
 
   test("I3 a token with less than two minutes left is replaced first where that can be done", async () => {

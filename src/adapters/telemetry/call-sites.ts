@@ -1,0 +1,50 @@
+/** Where a frame of a stack is, as V8 gives it, or as far as the text of the stack does. Lines and columns count from 1. */
+export interface CallSite {
+  /** A `file:` URL or `node:...`. */
+  file: string;
+  line: number;
+  column: number;
+  name?: string;
+  /** Start of the function around it. The source map knows by it what the function is called in the source. */
+  functionLine?: number | null;
+  functionColumn?: number | null;
+}
+
+/**
+ * The frames of an error's stack, the innermost first; none where there is no stack. V8 calls `prepareStackTrace` when a
+ * stack is read for the first time (https://v8.dev/docs/stack-trace-api). The text of a stack holds the error's message,
+ * its call sites do not.
+ */
+export function callSitesOf(error: Error): CallSite[] {
+  const before = Error.prepareStackTrace;
+  let sites: CallSite[] | undefined;
+  Error.prepareStackTrace = (of, callSites) => {
+    if (of === error) sites = callSites.flatMap(plainSite);
+    return [of, ...callSites].join("\n    at ");
+  };
+  try {
+    const text = error.stack ?? "";
+    return sites ?? sitesInText(text, error.message);
+  } finally {
+    Error.prepareStackTrace = before as NonNullable<typeof before>;
+  }
+}
+
+function plainSite(site: NodeJS.CallSite): CallSite[] {
+  const [file, line, column] = [site.getFileName(), site.getLineNumber(), site.getColumnNumber()];
+  if (!file || line === null || column === null) return [];
+  const name = site.getFunctionName();
+  const around = { functionLine: site.getEnclosingLineNumber(), functionColumn: site.getEnclosingColumnNumber() };
+  return [{ file, line, column, ...around, ...(name && { name }) }];
+}
+
+/**
+ * The stack was read before, so only its text is left. What follows the message is searched, and only for places. A
+ * message that was changed since hides them: none of it is ever taken for a place.
+ */
+function sitesInText(stack: string, message: string): CallSite[] {
+  const start = stack.indexOf(message);
+  if (start === -1) return [];
+  const places = stack.slice(start + message.length).matchAll(/^ {4}at .*?((?:file|node):[^\s()]+):(\d+):(\d+)\)?$/gm);
+  return [...places].map(([, file = "", line, column]) => ({ file, line: Number(line), column: Number(column) }));
+}
