@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
+import { errorClass } from "./adapters/azure/error.ts";
 import { createCallerVerifier } from "./adapters/entra/caller-verifier.ts";
 import { createFederatedIdentity } from "./adapters/entra/federated-identity.ts";
 import { createEntraTokenEndpoint } from "./adapters/entra/token-endpoint.ts";
@@ -58,6 +59,8 @@ export async function compose(config: Config = readConfig()) {
     credential: monitoringIdentity,
     clock,
     instance,
+    onLoadFailure: (error) =>
+      record({ event: "telemetry_load_failed", because: errorClass(error), frames: framesOf(error) }),
   });
   const lines = createLineWriter(process.stdout);
   const log = createEventLog(clock, lines.write);

@@ -20,7 +20,7 @@ const clients = `
   globalThis.used = [app, ManagedIdentityCredential, CryptographyClient, TableClient, BlobClient, compactVerify, strictObject];`;
 const telemetry = `
   import { createTelemetry } from "${root}src/adapters/telemetry/telemetry.ts";
-  const telemetry = createTelemetry({ connectionString: "${connectionString}", clock: Date.now, instance: "bench" });
+  const telemetry = createTelemetry({ connectionString: "${connectionString}", clock: Date.now, instance: "bench", onLoadFailure() {} });
   telemetry.record({ event: "policy_applied", etag: "e", grants: 1 });`;
 const pipeline = `
   import { createPipeline } from "${root}src/adapters/telemetry/azure-monitor.ts";

@@ -18,6 +18,7 @@ const silent: Readonly<Record<string, string>> = {
   sign_rate_judged: "routine; sign_rate_abnormal is the alarm",
   credential_promoted: "an operator staged it, and it works",
   credential_retired: "an operator's doing, or the end of a rotation",
+  telemetry_load_failed: "arrives only once a later attempt has succeeded; the JSON line has it at once",
   credential_enabled: "the KeyUpdate behind it is reported from the vault's own log (sensitive-operation)",
 };
 /** The rest of the metrics are counted from events that are alerted on, and a minute of them may be missing. */

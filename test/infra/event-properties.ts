@@ -63,6 +63,7 @@ const known = {
   },
   credentials_checked: { clients: [], canaries: [], durationMs: [] },
   credentials_check_failed: { clientId: [], because: [], frames: [] },
+  telemetry_load_failed: { because: [], frames: [] },
 } satisfies { [Name in KeyholdEvent["event"]]: PropertiesOf<Name> };
 
 /** Nor may there be one too many, which the compiler does not see in what is spread. */

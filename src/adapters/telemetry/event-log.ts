@@ -37,6 +37,7 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
     case "credential_fallback":
     case "credential_drift":
     case "credentials_check_failed":
+    case "telemetry_load_failed":
       return "error";
     default:
       return event satisfies never;

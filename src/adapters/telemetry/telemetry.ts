@@ -24,17 +24,24 @@ interface TelemetryOptions {
   credential?: TokenCredential;
   clock: () => number;
   instance: string;
+  /** The SDK was not loaded; it is tried again later, and what is recorded meanwhile waits in the queue. */
+  onLoadFailure: (error: unknown) => void;
   /** For tests. */
   tuning?: Partial<Tuning>;
 }
 
 export interface Tuning extends Omit<PipelineOptions, "connectionString" | "credential" | "instance"> {
   loadAfterMs: number;
+  loadPipeline: () => Promise<Pick<typeof import("./azure-monitor.ts"), "createPipeline">>;
+  /** Waits from one failed attempt to the next; the last one repeats. */
+  loadAgainAfterMs: readonly number[];
   flushWithinMs: number;
 }
 
 const usual: Tuning = {
   loadAfterMs: 2_000,
+  loadPipeline: () => import("./azure-monitor.ts"),
+  loadAgainAfterMs: [60_000, 300_000, 900_000],
   sendAfterMs: 2_000,
   measureEveryMs: 60_000,
   tallyEveryMs: 10_000,
@@ -46,17 +53,18 @@ const usual: Tuning = {
 
 /** Throws if there is a connection string that cannot be used; its text stays out of the message. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const { connectionString, credential, clock, instance } = options;
+  const { connectionString, credential, clock, instance, onLoadFailure } = options;
   if (connectionString === undefined) return { record: () => {}, tracer: noTracer, flush: async () => {} };
   checkConnectionString(connectionString);
-  const { loadAfterMs, flushWithinMs, ...tuning } = { ...usual, ...options.tuning };
+  const { loadAfterMs, loadPipeline, loadAgainAfterMs, flushWithinMs, ...tuning } = { ...usual, ...options.tuning };
   const queue = createQueue(tuning.maxWaiting);
   let pipeline: Pipeline | undefined;
   let loading: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let failures = 0;
 
   const load = async (): Promise<void> => {
-    const { createPipeline } = await import("./azure-monitor.ts");
+    const { createPipeline } = await loadPipeline();
     pipeline = createPipeline({ connectionString, ...(credential && { credential }), instance, ...tuning });
     const { events, spans, lost } = queue.drain();
     if (lost > 0) pipeline.countLost(lost);
@@ -66,7 +74,12 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const ensureLoaded = (): Promise<void> => {
     clearTimeout(timer);
     // Not loaded is not sent: the queue keeps its bound, and the JSON lines have every event too.
-    loading ??= load().catch(() => {});
+    loading ??= load().catch((error) => {
+      const waitMs = loadAgainAfterMs[Math.min(failures++, loadAgainAfterMs.length - 1)];
+      loading = undefined;
+      timer = setTimeout(ensureLoaded, waitMs).unref();
+      onLoadFailure(error);
+    });
     return loading;
   };
 

@@ -70,6 +70,7 @@ const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level]
   credential_drift: [[{ event: "credential_drift", clientId, client: "c", ...drift }, "error"]],
   credentials_checked: [[{ event: "credentials_checked", clients: 1, canaries: 1, durationMs: 1 }, "info"]],
   credentials_check_failed: [[{ event: "credentials_check_failed", because: "x" }, "error"]],
+  telemetry_load_failed: [[{ event: "telemetry_load_failed", because: "x", frames: [] }, "error"]],
   sign_audit_failed: [[{ event: "sign_audit_failed", because: "vault_log_throttled" }, "error"]],
 };
 

@@ -87,6 +87,7 @@ export const samples: { [Name in KeyholdEvent["event"]]: Extract<KeyholdEvent, {
   credentials_checked: { event: "credentials_checked", clients: 1, canaries: 2, durationMs: 3 },
   credentials_check_failed: { event: "credentials_check_failed", clientId, because: "x", frames },
   sign_audit_failed: { event: "sign_audit_failed", because: "x", frames },
+  telemetry_load_failed: { event: "telemetry_load_failed", because: "x", frames },
 };
 export const issued: KeyholdEvent = {
   ...{ event: "request_answered", operation: "token", correlationId: "c", outcome: "issued", durationMs: 4 },
@@ -118,11 +119,15 @@ export function createIngestion(answer: (attempt: number) => number | Promise<nu
   return { httpClient, envelopes, requests, events, measured };
 }
 
-export function openTelemetry(ingestion: ReturnType<typeof createIngestion>, tuning: Partial<Tuning> = {}) {
+export function openTelemetry(
+  ingestion: ReturnType<typeof createIngestion>,
+  tuning: Partial<Tuning> = {},
+  onLoadFailure: (error: unknown) => void = () => {},
+) {
   const preset = { loadAfterMs: 1, sendAfterMs: 1, retryDelaysMs: [1, 1], httpClient: ingestion.httpClient };
   configureExporter();
   return createTelemetry({
-    ...{ connectionString, clock: () => startMs, instance: "instance-1" },
+    ...{ connectionString, clock: () => startMs, instance: "instance-1", onLoadFailure },
     tuning: { ...preset, flushWithinMs: 20_000, ...tuning },
   });
 }

@@ -17,9 +17,16 @@ import {
   token,
 } from "./telemetry-world.ts";
 
+const onLoadFailure = () => assert.fail("the SDK is not loaded");
+
 describe("telemetry without a connection string", () => {
   test("does nothing, for any event", async () => {
-    const telemetry = createTelemetry({ connectionString: undefined, clock: () => startMs, instance: "i" });
+    const telemetry = createTelemetry({
+      connectionString: undefined,
+      clock: () => startMs,
+      instance: "i",
+      onLoadFailure,
+    });
     for (const event of Object.values(samples)) telemetry.record(event);
     await telemetry.flush();
   });
@@ -33,7 +40,8 @@ describe("a connection string that cannot work stops the start, and is not repea
     "InstrumentationKey=90000000-ffff-4000-8000-000000000001;IngestionEndpoint=nowhere",
   ]) {
     test(`"${text.slice(0, 60)}"`, () => {
-      const create = () => createTelemetry({ connectionString: text, clock: () => startMs, instance: "i" });
+      const create = () =>
+        createTelemetry({ connectionString: text, clock: () => startMs, instance: "i", onLoadFailure });
       assert.throws(create, (error: Error) => /^the (connection|Ingestion)/.test(error.message));
     });
   }
