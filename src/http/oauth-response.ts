@@ -110,6 +110,16 @@ function refusalError(refusal: Refusal): OAuthError {
         ...tenantNotReady(`an administrator of the tenant must consent first: ${refusal.adminConsentUrl}`, refusal),
         members: { admin_consent_url: refusal.adminConsentUrl },
       };
+    case "tenant_not_assigned":
+      return tenantNotReady(
+        "an administrator of the tenant must assign the application to a role of the resource",
+        refusal,
+      );
+    case "tenant_consent_incomplete":
+      return tenantNotReady(
+        "the permissions that the application asks for and the tenant's consent do not match: the application's owner must correct them, then an administrator of the tenant must consent again",
+        refusal,
+      );
     case "tenant_blocked":
       return tenantNotReady("the tenant's own policy or settings do not let the application in", refusal);
     case "tenant_not_found":

@@ -57,7 +57,7 @@ test("a tenant without consent gets the admin-consent URL, and asking again burn
     const { status, body } = await askToken(stack, fabrikam.tenantId);
     assert.equal(status, 424);
     assert.equal(body.error, "tenant_not_ready");
-    assert.deepEqual(body.error_codes, [700016]);
+    assert.deepEqual(body.error_codes, [7000229]);
     const url = `https://login.microsoftonline.com/${fabrikam.tenantId}/adminconsent?client_id=${world.client.clientId}`;
     assert.equal(body.admin_consent_url, url);
   }

@@ -283,7 +283,7 @@ describe("a token request", () => {
     ["an expiry that is text", () => ({ claims: { exp: String(seconds() + 60) } }), 400, 50027, "invalid_request"],
     ["no jti", () => ({ claims: { jti: undefined } }), 400, 50027, "invalid_request"],
     ["an unknown client", () => ({ form: { client_id: randomUUID() } }), 400, 700016, "unauthorized_client"],
-    ["a tenant without consent", () => ({ tenant: home }), 400, 700016, "unauthorized_client"],
+    ["a tenant without consent", () => ({ tenant: home }), 401, 7000229, "invalid_client"],
     ...["{", "null", "[]", "e30="].map((claims): (typeof refusals)[number] => [
       `the claims ${claims}`,
       () => ({ form: { claims } }),
@@ -340,9 +340,9 @@ describe("a token request", () => {
     const [tenant, other] = [randomUUID(), randomUUID()];
     entra.grantConsent(tenant, clientId);
     assert.equal(decodeJwt(await accessToken({ tenant })).tid, tenant);
-    await assertRefused(await requestToken({ tenant: other }), 400, 700016, "unauthorized_client");
+    await assertRefused(await requestToken({ tenant: other }), 401, 7000229, "invalid_client");
     entra.revokeConsent(tenant, clientId);
-    await assertRefused(await requestToken({ tenant }), 400, 700016, "unauthorized_client");
+    await assertRefused(await requestToken({ tenant }), 401, 7000229, "invalid_client");
     entra.removeTenant(tenant);
     await assertRefused(await requestToken({ tenant }), 400, 90002, "invalid_request");
     assert.throws(() => entra.grantConsent(tenant, clientId), /there is no tenant/);

@@ -43,6 +43,7 @@ define("invalid_client", 401, {
   7000215: "Invalid client secret provided.",
   7000218: "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
   7000222: "The provided client secret keys are expired.",
+  7000229: "The client application is missing service principal in the tenant.",
   7000274: "The client assertion key could not be used.",
   7000277: "The certificate chain could not be validated.",
 });
@@ -66,6 +67,8 @@ define("unauthorized_client", 400, {
   70001: "The application is disabled or was not found.",
   700011: "The application was not found in the directory.",
   700016: "The application was not found in the directory: it is not installed or not consented to in this tenant.",
+  65005: "The application asked for permissions that are not in its required resource access.",
+  650051: "A service principal could not be created: the consent is not complete.",
   650052: "The organization lacks a service principal for a service the app needs.",
   650054: "The application asked for permissions to access a resource that is removed or no longer available.",
   650056: "Misconfigured application: no permissions are listed or consented to.",
@@ -80,6 +83,7 @@ define("invalid_scope", 400, {
 define("invalid_resource", 400, {
   50001: "The resource principal was not found or is disabled.",
   500011: "The resource principal was not found in the tenant.",
+  500014: "The service principal for the resource is disabled.",
 });
 define("invalid_grant", 400, {
   50034: "The user account does not exist in the directory.",
@@ -89,14 +93,19 @@ define("invalid_grant", 400, {
   65001: "The administrator has not consented to use the application.",
   90094: "Admin consent is required for the permissions requested by this application.",
   90099: "The application has not been authorized in the tenant.",
+  50002: "The tenant restricts sign-in to its own proxy.",
+  50131: "Blocked by Conditional Access: the device or network is not allowed.",
   501051: "The application is not assigned to a role for the resource application.",
   530032: "Blocked by the tenant's security policy.",
+  530035: "Access has been blocked by security defaults.",
 });
 define("access_denied", 400, {
   500021: "Access to the tenant is denied.",
   500022: "Access to the tenant is denied: restricted by the tenant policy.",
   500212: "The resource tenant's policy does not allow this client.",
   500213: "The resource tenant's cross-tenant access policy does not allow this client.",
+  5000224: "The tenant is not available: it is blocked.",
+  5000225: "The tenant is not available: it is blocked due to inactivity or is being deleted.",
 });
 define("unsupported_grant_type", 400, { 70003: "The app requested an unsupported grant type." });
 define("temporarily_unavailable", 429, { 90055: "The tenant sends too many requests." }, 30);

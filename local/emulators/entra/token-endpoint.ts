@@ -74,7 +74,7 @@ async function issue(
   if (isFederated(assertion)) checkFederatedAssertion(state, assertion, application);
   else checkAssertion(assertion, application, { clientId, tenantId, homeTenantId, authorityHost, now: state.now() });
   const roles = state.tenants.consent(tenantId, clientId);
-  if (roles === undefined) throw new AadstsError(700016);
+  if (roles === undefined) throw new AadstsError(7000229);
   const resource = readResource(form.get("scope"));
   if (state.tenants.isBlocked(tenantId, resource)) throw new AadstsError(500011);
 

@@ -9,6 +9,8 @@ export type EntraErrorClass =
   | "credential_rejected"
   | "clock_skewed"
   | "not_consented"
+  | "not_assigned"
+  | "consent_incomplete"
   | "blocked"
   | "tenant_not_found"
   | "resource_not_available"
@@ -17,20 +19,28 @@ export type EntraErrorClass =
   | "loop_detected"
   | "unexpected";
 
-const numbersByClass: Partial<Record<EntraErrorClass, readonly number[]>> = {
+/**
+ * `credential_rejected` is the only class that may change which certificate signs, so it holds nothing but numbers that
+ * name the certificate, its signature or the federated credential. What else is wrong with an assertion or with how a
+ * client authenticates is `unexpected`: another certificate would not help.
+ */
+export const numbersByClass = {
   credential_rejected: [
-    700027, 7000274, 50012, 50013, 700030, 7000214, 7000277, 1000502, 50048, 50027, 700021, 700023, 700025, 7000218,
-    7000215, 7000222, 70021, 700211, 700212, 700213, 7002137, 7002138, 700226, 70025,
+    700027, 7000274, 50012, 50013, 700030, 7000214, 7000277, 1000502, 70021, 700211, 700212, 700213, 7002137, 7002138,
+    700226, 70025,
   ],
   clock_skewed: [700024],
-  not_consented: [700016, 700011, 65001, 650056, 90094, 90099],
-  blocked: [53003, 530032, 50105, 500021, 500022, 500212, 500213, 70001, 7000112],
+  not_consented: [7000229, 700016, 700011, 65001, 90094, 90099],
+  not_assigned: [501051, 50105],
+  consent_incomplete: [650051, 65005, 650052, 650056],
+  blocked: [53003, 530032, 530035, 50131, 50002, 500021, 500022, 500212, 500213, 5000224, 5000225, 70001, 7000112],
   tenant_not_found: [90002, 50059, 50128, 90038, 900382, 900432, 9001023],
-  resource_not_available: [500011, 50001, 70011, 28002, 700022, 650052, 650054, 650057, 901002],
+  resource_not_available: [500011, 500014, 50001, 70011, 28002, 700022, 650054, 650057, 901002],
   throttled: [90055],
   unavailable: [90024, 90006, 90012, 90033, 50033, 50000],
   loop_detected: [50196],
-};
+  unexpected: [50048, 50027, 700021, 700023, 700025, 7000218, 7000215, 7000222],
+} as const satisfies Record<EntraErrorClass, readonly number[]>;
 
 const classByNumber = new Map<number, EntraErrorClass>(
   Object.entries(numbersByClass).flatMap(([name, numbers]) =>
@@ -47,7 +57,11 @@ export interface EntraRejection {
   errorCodes: readonly number[];
 }
 
-/** The class of the first number that we know; otherwise by HTTP status; otherwise by OAuth error. Never throws. */
+/**
+ * The class of the first number that we know; otherwise by HTTP status; otherwise by OAuth error. Never throws. An
+ * `invalid_client` without a known number does not prove that the credential is at fault: right after consent Entra
+ * answers it although nothing is wrong.
+ */
 export function classifyEntraError({ status, error, errorCodes }: EntraRejection): EntraErrorClass {
   for (const number of errorCodes) {
     const known = classByNumber.get(number);
@@ -55,7 +69,6 @@ export function classifyEntraError({ status, error, errorCodes }: EntraRejection
   }
   if (status === 429) return "throttled";
   if (status >= 500) return "unavailable";
-  if (error === "invalid_client") return "credential_rejected";
   if (error === "temporarily_unavailable") return "unavailable";
   return "unexpected";
 }

@@ -57,7 +57,10 @@ export async function exchange(
   let answer: EntraAnswer;
   const requestedMs = ports.clock();
   try {
-    answer = await withRetry(() => ports.tokenEndpoint.requestToken(request), ports, deadline);
+    const requestToken = () => withRetry(() => ports.tokenEndpoint.requestToken(request), ports, deadline);
+    answer = await requestToken();
+    // Right after consent Entra's servers do not agree yet: the next one may know it.
+    if (!answer.issued && answer.kind === "not_consented") answer = await requestToken();
   } catch (error) {
     const fault = error instanceof Fault ? error.code : "token_endpoint_unavailable";
     ports.ledger.recordOutcome(ledgerId, { outcome: "exchange_failed", ...vault, fault });
@@ -89,6 +92,10 @@ function refusedByEntra(
       const adminConsentUrl = adminConsentUrlOf(order.cloud, order.tenantId, order.clientId);
       return refuse({ reason: "tenant_not_consented", codes, adminConsentUrl });
     }
+    case "not_assigned":
+      return refuse({ reason: "tenant_not_assigned", codes });
+    case "consent_incomplete":
+      return refuse({ reason: "tenant_consent_incomplete", codes });
     case "blocked":
       return refuse({ reason: "tenant_blocked", codes });
     case "tenant_not_found":

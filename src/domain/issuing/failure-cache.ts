@@ -17,6 +17,8 @@ export interface FailureCache {
 
 /** Seconds. A tenant is repaired by a person there: minutes. Our credential is repaired by the policy, which clears. */
 const refusalSeconds = 300;
+/** Seconds. Whoever has just consented tries at once, and Entra's servers agree only after a while. */
+const notConsentedSeconds = 30;
 const credentialSeconds = 60;
 /** Seconds, for what passes by itself and where the other side did not say how long. */
 const transientSeconds = 5;
@@ -56,8 +58,10 @@ export function createFailureCache(maxEntries: number): FailureCache {
       const retryAfterSeconds = Math.ceil((failure.untilMs - nowMs) / 1000);
       throw new Fault(failure.fault.code, { ...failure.fault.detail, retryAfterSeconds });
     },
-    rememberRefusal: (key, refusal, nowMs) =>
-      void failures.set(key, { untilMs: nowMs + refusalSeconds * 1000, refusal }),
+    rememberRefusal(key, refusal, nowMs) {
+      const seconds = refusal.reason === "tenant_not_consented" ? notConsentedSeconds : refusalSeconds;
+      failures.set(key, { untilMs: nowMs + seconds * 1000, refusal });
+    },
     rememberFault: (key, fault, nowMs) =>
       void failures.set(key, { untilMs: nowMs + retryAfterSecondsOf(fault) * 1000, fault }),
     clear: () => failures.clear(),

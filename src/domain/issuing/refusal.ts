@@ -37,6 +37,8 @@ export type BudgetRefusal = {
 /** What Entra answered about the customer's tenant: nobody can mint until somebody there acts. */
 export type TenantRefusal =
   | { reason: "tenant_not_consented"; codes: readonly number[]; adminConsentUrl: string }
+  | { reason: "tenant_not_assigned"; codes: readonly number[] }
+  | { reason: "tenant_consent_incomplete"; codes: readonly number[] }
   | { reason: "tenant_blocked"; codes: readonly number[] }
   | { reason: "tenant_not_found"; codes: readonly number[] }
   | { reason: "resource_not_available"; codes: readonly number[] };

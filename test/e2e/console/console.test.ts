@@ -37,7 +37,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     await requests().filter({ hasText: "refused" }).filter({ hasText: "not granted, no grant" }).waitFor();
     await page.locator(".outcome", { hasText: "403 access_denied: Keyhold: no grant for this caller" }).waitFor();
     await ask("billing-service", "fabrikam");
-    const row = requests().filter({ hasText: "tenant not consented, AADSTS700016" });
+    const row = requests().filter({ hasText: "tenant not consented, AADSTS7000229" });
     await row.filter({ hasText: "billing-service" }).waitFor();
   });
 

@@ -121,6 +121,14 @@ const refusals: RefusalRows = {
     refusal: { reason: "tenant_not_consented", codes: [700016], adminConsentUrl: consentUrl },
     ...notReady([700016], /must consent first: https:\/\/login\./, { admin_consent_url: consentUrl }),
   },
+  tenant_not_assigned: {
+    refusal: { reason: "tenant_not_assigned", codes: [501051] },
+    ...notReady([501051], /administrator of the tenant must assign the application to a role of the resource$/),
+  },
+  tenant_consent_incomplete: {
+    refusal: { reason: "tenant_consent_incomplete", codes: [650051] },
+    ...notReady([650051], /owner must correct them, then an administrator of the tenant must consent again$/),
+  },
   tenant_blocked: { refusal: { reason: "tenant_blocked", codes: [53003] }, ...notReady([53003], /do not let/) },
   tenant_not_found: { refusal: { reason: "tenant_not_found", codes: [90002] }, ...notReady([90002], /not know/) },
   resource_not_available: {

@@ -33,7 +33,7 @@ describe("I6 nothing that is emitted holds a token, an assertion, a caller's tok
       (world) => world.signer.failures.push(new Fault("signer_forbidden", { codes: [403], because: "RestError 403" })),
       (world) => world.signer.failures.push(upstream),
       (world) => world.tokenEndpoint.next.push(upstream),
-      (world) => world.tokenEndpoint.next.push(rejection([700016])),
+      (world) => world.tokenEndpoint.next.push(rejection([7000229]), rejection([7000229])),
       (world) => world.tokenEndpoint.next.push(rejection([700027], { error: "invalid_client" })),
       (world) => {
         world.ledger.isDown = true;

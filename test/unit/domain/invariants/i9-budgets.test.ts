@@ -47,7 +47,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
   });
 
   test("I9 a tenant that Entra refuses burns one signature for 100 requests over 4 minutes, one more after 5", async () => {
-    for (const code of [700016, 53003, 90002, 500011]) {
+    for (const code of [501051, 650051, 53003, 90002, 500011]) {
       const world = createWorld();
       world.tokenEndpoint.always = rejection([code]);
       for (let count = 0; count < 100; count += 1) {
@@ -61,9 +61,22 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
     }
   });
 
+  test("I9 a missing consent burns one signature in 30 s, whoever asks how often, then one more", async () => {
+    const world = createWorld();
+    world.tokenEndpoint.always = rejection([7000229], { status: 401, error: "invalid_client" });
+    for (let count = 0; count < 100; count += 1) {
+      assert.ok(!(await issueToken(validRequest(), world.context)).ok);
+      world.clock.advanceMs(299);
+    }
+    assert.deepEqual(counts(world), { signatures: 1, posts: 2, intents: 1 });
+    world.clock.set(startMs + 30_000);
+    assert.ok(!(await issueToken(validRequest(), world.context)).ok);
+    assert.equal(counts(world).signatures, 2);
+  });
+
   test("I9 one tenant's failure is not another's", async () => {
     const world = createWorld();
-    world.tokenEndpoint.next.push(rejection([700016]));
+    world.tokenEndpoint.next.push(rejection([53003]));
     const results = await Promise.all(
       tenants.map((tenantId) =>
         issueToken(validRequest({ callerToken: callerTokens.exporter, tenantId }), world.context),
@@ -77,7 +90,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
 
   test("I9 a changed policy forgets the failures, since it may be the repair", async () => {
     const world = createWorld();
-    world.tokenEndpoint.next.push(rejection([700016]));
+    world.tokenEndpoint.next.push(rejection([53003]));
     assert.ok(!(await issueToken(validRequest(), world.context)).ok);
     world.applyPolicy(validPolicy());
     assert.ok((await issueToken(validRequest(), world.context)).ok);

@@ -1,23 +1,30 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { classifyEntraError, type EntraErrorClass } from "../../../../src/domain/issuing/entra-errors.ts";
+import {
+  classifyEntraError,
+  type EntraErrorClass,
+  numbersByClass,
+} from "../../../../src/domain/issuing/entra-errors.ts";
 import { holds } from "../../../support/fixtures/property.ts";
 
 /** Numbers as documented under "Microsoft Entra authentication and authorization error codes". */
 const classes = {
   credential_rejected: [
-    700027, 7000274, 50012, 700030, 7000214, 7000277, 1000502, 50048, 50027, 700025, 7000218, 7000215, 7000222,
+    700027, 7000274, 50012, 50013, 700030, 7000214, 7000277, 1000502, 70021, 700211, 700212, 700213, 7002137, 7002138,
+    700226, 70025,
   ],
   clock_skewed: [700024],
-  not_consented: [700016, 700011, 65001, 650056, 90094, 90099],
-  blocked: [53003, 530032, 50105, 500021, 500022, 500212, 500213, 70001, 7000112],
+  not_consented: [7000229, 700016, 700011, 65001, 90094, 90099],
+  not_assigned: [501051, 50105],
+  consent_incomplete: [650051, 65005, 650052, 650056],
+  blocked: [53003, 530032, 530035, 50131, 50002, 500021, 500022, 500212, 500213, 5000224, 5000225, 70001, 7000112],
   tenant_not_found: [90002, 50059, 50128, 90038, 900382, 900432, 9001023],
-  resource_not_available: [500011, 50001, 70011, 28002, 700022, 650052, 650054, 650057, 901002],
+  resource_not_available: [500011, 500014, 50001, 70011, 28002, 700022, 650054, 650057, 901002],
   throttled: [90055],
   unavailable: [90024, 90006, 90012, 90033, 50033, 50000],
   loop_detected: [50196],
-  unexpected: [50034, 1, 0, -1, 999999999],
+  unexpected: [50048, 50027, 700021, 700023, 700025, 7000218, 7000215, 7000222],
 } as const satisfies Record<EntraErrorClass, readonly number[]>;
 
 describe("classifyEntraError", () => {
@@ -25,12 +32,15 @@ describe("classifyEntraError", () => {
     test(`knows ${numbers.join(", ")} as ${name}, whatever else the answer says`, () => {
       for (const number of numbers) {
         assert.equal(classifyEntraError({ status: 400, error: "invalid_request", errorCodes: [number] }), name);
-        if (name === "unexpected") continue;
         assert.equal(classifyEntraError({ status: 503, error: "invalid_client", errorCodes: [number] }), name);
         assert.equal(classifyEntraError({ status: 400, error: "", errorCodes: [999999999, number] }), name);
       }
     });
   }
+
+  test("knows these numbers and no others", () => {
+    assert.deepEqual(numbersByClass, classes);
+  });
 
   test("takes the first of two numbers that it knows", () => {
     assert.equal(classifyEntraError({ status: 400, error: "", errorCodes: [700016, 90055] }), "not_consented");
@@ -42,8 +52,8 @@ describe("classifyEntraError", () => {
     [500, "", "unavailable"],
     [503, "temporarily_unavailable", "unavailable"],
     [599, "invalid_client", "unavailable"],
-    [401, "invalid_client", "credential_rejected"],
-    [400, "invalid_client", "credential_rejected"],
+    [401, "invalid_client", "unexpected"],
+    [400, "invalid_client", "unexpected"],
     [400, "temporarily_unavailable", "unavailable"],
     [400, "invalid_grant", "unexpected"],
     [302, "", "unexpected"],

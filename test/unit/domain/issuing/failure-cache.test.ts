@@ -26,6 +26,14 @@ describe("the failure cache", () => {
     assert.equal(cache.get("other", startMs), undefined);
   });
 
+  test("remembers a missing consent for 30 s only: it is given while somebody waits for it", () => {
+    const cache = createFailureCache(10);
+    const missing: TenantRefusal = { reason: "tenant_not_consented", codes: [7000229], adminConsentUrl: "https://x" };
+    cache.rememberRefusal("key", missing, startMs);
+    assert.deepEqual(cache.get("key", startMs + 29_999), { ok: false, refusal: missing });
+    assert.equal(cache.get("key", startMs + 30_000), undefined);
+  });
+
   const seconds: [code: FaultCode, retryAfterSeconds: number | undefined, expected: number][] = [
     ["signer_unavailable", undefined, 5],
     ["token_endpoint_throttled", 30, 30],

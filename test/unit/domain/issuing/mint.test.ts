@@ -32,7 +32,9 @@ interface Ending {
 
 /** Without a server time for `clock_skewed`: it cannot be measured then. */
 const endings: Record<EntraErrorClass, Ending> = {
-  not_consented: { code: 700016, end: "tenant_not_consented", signatures: 1, posts: 1 },
+  not_consented: { code: 700016, end: "tenant_not_consented", signatures: 1, posts: 2 },
+  not_assigned: { code: 501051, end: "tenant_not_assigned", signatures: 1, posts: 1 },
+  consent_incomplete: { code: 650051, end: "tenant_consent_incomplete", signatures: 1, posts: 1 },
   blocked: { code: 53003, end: "tenant_blocked", signatures: 1, posts: 1 },
   tenant_not_found: { code: 90002, end: "tenant_not_found", signatures: 1, posts: 1 },
   resource_not_available: { code: 500011, end: "resource_not_available", signatures: 1, posts: 1 },
@@ -52,7 +54,7 @@ describe("an answer of Entra", () => {
       assert.equal(await endOf(world), end);
       assert.equal(world.signer.calls.length, signatures);
       assert.equal(world.tokenEndpoint.calls.length, posts);
-      assert.deepEqual(outcomes(world), [posts > 1 ? "exchange_failed" : "rejected"]);
+      assert.deepEqual(outcomes(world), [posts > 2 ? "exchange_failed" : "rejected"]);
     });
   }
 
