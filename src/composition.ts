@@ -30,6 +30,7 @@ import { createFailureCache } from "./domain/issuing/failure-cache.ts";
 import { isWanted } from "./domain/issuing/freshness.ts";
 import type { IssuingContext } from "./domain/issuing/issue-token.ts";
 import { createMintBudget } from "./domain/issuing/mint-budget.ts";
+import { createPartHealth } from "./domain/issuing/part-health.ts";
 import { createTokenCache } from "./domain/issuing/token-cache.ts";
 import { createMetadataKeeper } from "./domain/metadata/metadata-keeper.ts";
 import { createIdpPublisher } from "./domain/metadata/publish-idp.ts";
@@ -126,6 +127,7 @@ export async function compose(config: Config = readConfig()) {
     currentPolicy,
     tokenCache,
     failureCache,
+    parts: createPartHealth(),
     budget: createMintBudget(config.mints),
     flights: new Map(),
     signer,

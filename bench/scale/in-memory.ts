@@ -7,6 +7,7 @@ import { createCurrentCredentials } from "../../src/domain/credentials/current-c
 import { createFailureCache } from "../../src/domain/issuing/failure-cache.ts";
 import { type IssuingContext, issueToken } from "../../src/domain/issuing/issue-token.ts";
 import { createMintBudget } from "../../src/domain/issuing/mint-budget.ts";
+import { createPartHealth } from "../../src/domain/issuing/part-health.ts";
 import { createTokenCache } from "../../src/domain/issuing/token-cache.ts";
 import type { AccessPolicy } from "../../src/domain/policy/access-policy.ts";
 import { compilePolicy } from "../../src/domain/policy/compile.ts";
@@ -100,6 +101,7 @@ export function createInMemory(policy: AccessPolicy, lifetimeSeconds: () => numb
     ),
     tokenCache: createTokenCache({ maxTokens: 1_000_000, maxBytes: 2 ** 30 }),
     failureCache: createFailureCache(20_000),
+    parts: createPartHealth(),
     budget: createMintBudget({ perMinute: 1e9, perMinutePerCaller: 1e9 }),
     flights: new Map(),
     signer: {

@@ -31,7 +31,9 @@ export function readyHandler({ callerKeys, currentPolicy, clock }: ReadinessOpti
     const checks = { caller_keys: hasKeys ? "ok" : "missing", policy: hasPolicy ? "ok" : "missing" };
     const problems = currentPolicy.rejectedProblems();
     const jsonBody = { status: isReady ? "ready" : "not ready", checks, ...(problems > 0 && { problems }) };
-    return { status: isReady ? 200 : 503, jsonBody, headers: noStore };
+    return isReady
+      ? { status: 200, jsonBody, headers: noStore }
+      : { status: 503, jsonBody, headers: { ...noStore, "Retry-After": "1" } };
   };
 }
 

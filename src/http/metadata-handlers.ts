@@ -17,7 +17,7 @@ interface Published {
 
 /** Seconds. A new key is announced days before it is used, an emergency is not: so minutes. */
 const maxAgeSeconds = 300;
-const retryAfterSeconds = 60;
+const retryAfterSeconds = 1;
 
 /** `GET /{tenantId}/discovery/v2.0/keys[?appid=]`: the verified key set, byte for byte (RFC 7517). */
 export function keysHandler(options: MetadataHandlerOptions): HttpHandler {

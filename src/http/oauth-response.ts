@@ -1,5 +1,5 @@
 import type { HttpResponseInit } from "@azure/functions";
-import { retryAfterSecondsOf } from "../domain/issuing/failure-cache.ts";
+import { retryAfterSecondsOf } from "../domain/issuing/part-health.ts";
 import type { Refusal } from "../domain/issuing/refusal.ts";
 import { Fault } from "../domain/shared/fault.ts";
 
@@ -140,7 +140,8 @@ export function faultResponse(fault: unknown, correlation: Correlation): HttpRes
 }
 
 function faultError(fault: unknown): OAuthError {
-  if (!(fault instanceof Fault)) return error(500, "server_error", "an unexpected error; it is in our log");
+  if (!(fault instanceof Fault))
+    return { ...error(500, "server_error", "an unexpected error; it is in our log"), retryAfterSeconds: 1 };
   const retryAfterSeconds = retryAfterSecondsOf(fault);
   switch (fault.code) {
     case "signer_throttled":
@@ -156,6 +157,8 @@ function faultError(fault: unknown): OAuthError {
         retryAfterSeconds,
       };
     case "signer_forbidden":
+      // A role assignment takes minutes to arrive. Of 502 some SDKs do not read Retry-After, and wait for longer.
+      return { ...ourCredential(), status: 503, error: "temporarily_unavailable", retryAfterSeconds };
     case "signer_key_disabled":
     case "signer_key_not_found":
     case "signer_rejected":

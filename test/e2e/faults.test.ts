@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { faultAnswers } from "../../local/emulators/key-vault/emulator.ts";
 import * as world from "../../local/stack/world.ts";
 import { askToken, countOperations, settledLedgerRows, testStack, untilWritten } from "../support/test-stack.ts";
 
 /** Many tenants, so that every case meets one for which nothing is cached and nothing has failed yet. */
-const tenantCount = 100;
+const tenantCount = 150;
 const stack = await testStack({ startFunctions: false });
 const policy = world.policyOf(stack.key, stack.publisher);
 const tenantIds = Array.from({ length: tenantCount }, (_, i) => `41000000-0000-4000-8000-${`${i}`.padStart(12, "0")}`);
@@ -24,6 +25,15 @@ function nextTenant(): string {
   return value;
 }
 
+/** Waits until a probe has found the vault as it was, so that the next case meets it and not what is remembered. */
+async function untilVaultIsBack(): Promise<void> {
+  for (let i = 0; i < 50; i++) {
+    if ((await askToken(stack, nextTenant(), { callerToken })).status === 200) return;
+    await sleep(500);
+  }
+  assert.fail("the vault is back, and nobody has noticed");
+}
+
 test("50 tenants at once on a cold instance get 50 tokens with 50 signatures, all from the asked key version", async () => {
   const answers = await Promise.all(Array.from({ length: 50 }, () => askToken(stack, nextTenant(), { callerToken })));
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
@@ -34,8 +44,8 @@ test("50 tenants at once on a cold instance get 50 tokens with 50 signatures, al
 });
 
 const vaultFaults = [
-  ["is not allowed to sign", faultAnswers.forbiddenByRbac, 502, "server_error"],
-  ["rejects our token", { status: 401 }, 502, "server_error"],
+  ["is not allowed to sign", faultAnswers.forbiddenByRbac, 503, "temporarily_unavailable"],
+  ["rejects our token", { status: 401 }, 503, "temporarily_unavailable"],
   ["does not know the key", { status: 404 }, 502, "server_error"],
   ["takes our request for malformed", { status: 400 }, 502, "server_error"],
 ] as const;
@@ -49,6 +59,7 @@ for (const [what, fault, status, error] of vaultFaults) {
     assert.equal(answer.body.error, error);
     assert.ok(Number(answer.headers.get("retry-after")) >= 1);
     assert.ok(!JSON.stringify(answer.body).includes("vault"));
+    await untilVaultIsBack();
   });
 }
 
@@ -58,6 +69,7 @@ test("a disabled key version is a kill switch: 502, and the log names it", async
   stack.keyVault.setKeyEnabled(world.client.keyName, stack.key.version, true);
   assert.equal(answer.status, 502);
   await untilWritten(stack.functions, /"code":"signer_key_disabled"/);
+  await untilVaultIsBack();
 });
 
 for (const [what, fault, outcome] of [
@@ -130,7 +142,7 @@ test("a slow vault is given up before the caller is, and the intent says that it
   const answer = await askToken(stack, tenantId, { callerToken });
   stack.keyVault.behaviour.faults = [];
   assert.equal(answer.status, 503);
-  const rows = (await stack.storage.ledgerRows()).filter((row) => row.tenantId === tenantId);
+  const rows = (await settledLedgerRows(stack)).filter((row) => row.tenantId === tenantId);
   assert.ok(rows.length >= 1);
   for (const row of rows) assert.equal(row.outcome, "maybe_signed");
 });

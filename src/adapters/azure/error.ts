@@ -13,12 +13,27 @@ export function errorClass(error: unknown): string {
     .join(" ");
 }
 
+/** Nobody is left alone for longer because of a header, seconds. */
+const longestRetryAfterSeconds = 3_600;
+/** RFC 9110 §5.6.7: the form that is sent today, and the two obsolete ones that a recipient must read. */
+const httpDate =
+  /^(?:[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT|[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT)$/;
+const asctimeDate = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
+
 /**
- * Seconds of a `Retry-After` header (RFC 9110 §10.2.3). A date is passed over, as is everything else that is no small
- * whole number: the caller's own schedule then says how long to wait.
+ * Seconds of a `Retry-After` header (RFC 9110 §10.2.3): a whole number or an HTTP date, an hour at most. Undefined for
+ * everything else: the caller's own schedule then says how long to wait.
  */
-export function parseRetryAfter(header: string | null | undefined): number | undefined {
-  return header && /^[0-9]{1,5}$/.test(header) ? Number(header) : undefined;
+export function parseRetryAfter(header: string | null | undefined, nowMs: number): number | undefined {
+  if (!header) return undefined;
+  const seconds = /^[0-9]{1,10}$/.test(header) ? Number(header) : Math.ceil((parseHttpDate(header) - nowMs) / 1000);
+  return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), longestRetryAfterSeconds);
+}
+
+/** Milliseconds since 1970; NaN where it is no date of HTTP. */
+function parseHttpDate(text: string): number {
+  if (httpDate.test(text)) return Date.parse(text);
+  return asctimeDate.test(text) ? Date.parse(`${text} GMT`) : Number.NaN;
 }
 
 /** The service's own code for an error, for example `EntityAlreadyExists`: a status alone means several things. */

@@ -3,7 +3,11 @@ import type { FederatedIdentity } from "../../domain/issuing/ports.ts";
 import type { Cloud } from "../../domain/shared/cloud.ts";
 import { Fault } from "../../domain/shared/fault.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
+import { within } from "../azure/deadline.ts";
 import { errorClass } from "../azure/error.ts";
+
+/** Milliseconds for one token; those that are kept take none. */
+const requestTimeoutMs = 5_000;
 
 /** Tokens of user-assigned managed identities for the exchange; the SDK keeps each until shortly before it expires. */
 export function createFederatedIdentity({ tokenExchangeAudience }: Cloud): FederatedIdentity {
@@ -14,7 +18,12 @@ export function createFederatedIdentity({ tokenExchangeAudience }: Cloud): Feder
         credentials.get(identityClientId) ?? new ManagedIdentityCredential({ clientId: identityClientId });
       credentials.set(identityClientId, credential);
       try {
-        return (await credential.getToken(`${tokenExchangeAudience}/.default`, { abortSignal })).token;
+        const token = await within(requestTimeoutMs, (timeout) =>
+          credential.getToken(`${tokenExchangeAudience}/.default`, {
+            abortSignal: AbortSignal.any([abortSignal, timeout]),
+          }),
+        );
+        return token.token;
       } catch (error) {
         throw new Fault("identity_unavailable", { because: errorClass(error) });
       }

@@ -93,7 +93,7 @@ async function processRejection(response: Response): Promise<EntraAnswer> {
   const errorCodes = Array.isArray(body.error_codes)
     ? body.error_codes.filter((code): code is number => Number.isSafeInteger(code))
     : [];
-  const retryAfterSeconds = parseRetryAfter(response.headers.get("retry-after"));
+  const retryAfterSeconds = parseRetryAfter(response.headers.get("retry-after"), Date.now());
   const serverTimeMs = Date.parse(response.headers.get("date") ?? "");
   const error = typeof body.error === "string" ? body.error : "";
   return readRejection(

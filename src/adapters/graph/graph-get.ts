@@ -62,7 +62,7 @@ async function requestToken(host: string, credential: TokenCredential, signal: A
 /** Infinite where another try is of no use. */
 function retrySecondsOf({ status, headers }: Response): number {
   if (status !== 429 && status < 500) return Number.POSITIVE_INFINITY;
-  return parseRetryAfter(headers.get("retry-after")) ?? defaultRetrySeconds;
+  return parseRetryAfter(headers.get("retry-after"), Date.now()) ?? defaultRetrySeconds;
 }
 
 async function wait(seconds: number, signal: AbortSignal): Promise<void> {

@@ -22,13 +22,13 @@ export interface VaultAnswer {
  * Turns whatever the SDK throws into a `Fault`. Fails closed: the text of an SDK error holds the key's URL, so nothing
  * of it but numbers and known codes gets through, and a new kind of error cannot start to leak.
  */
-export function keyVaultFault(error: unknown, answer: VaultAnswer | undefined): Fault {
+export function keyVaultFault(error: unknown, answer: VaultAnswer | undefined, nowMs: number): Fault {
   if (!answer)
     return new Fault("signer_unavailable", { maybeSigned: mayHaveBeenSent(error), because: errorClass(error) });
   const { status, requestId, retryAfter, body } = answer;
   const detail: FaultDetail = { codes: [status] };
   if (requestId) detail.vaultRequestId = requestId;
-  const retryAfterSeconds = parseRetryAfter(retryAfter);
+  const retryAfterSeconds = parseRetryAfter(retryAfter, nowMs);
   if (retryAfterSeconds !== undefined) detail.retryAfterSeconds = retryAfterSeconds;
   if (status >= 500 || status < 400) detail.maybeSigned = true;
   return new Fault(codeOf(status, body), detail);

@@ -85,7 +85,7 @@ async function requestSignature(
     });
     return { signature: result, keyId: keyIdOf(answer?.body ?? ""), requestId: answer?.requestId ?? "" };
   } catch (error) {
-    throw keyVaultFault(error, answer);
+    throw keyVaultFault(error, answer, Date.now());
   }
 }
 

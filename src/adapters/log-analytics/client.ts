@@ -55,7 +55,7 @@ export function vaultLogUnavailable(error: unknown, { signal, status, retryAfter
   if (status === undefined || status < 400) {
     return new VaultLogUnavailable(signal.aborted ? "timed_out" : "unavailable", { because });
   }
-  const retryAfterSeconds = parseRetryAfter(retryAfter);
+  const retryAfterSeconds = parseRetryAfter(retryAfter, Date.now());
   const detail = { because, httpStatus: status, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) };
   if (status === 429) return new VaultLogUnavailable("throttled", detail);
   if (status === 401 || status === 403) return new VaultLogUnavailable("forbidden", detail);

@@ -116,7 +116,7 @@ function unavailable(error: unknown): Fault {
 
 function retryAfterMs(error: unknown): number {
   const header = error instanceof RestError ? error.response?.headers.get("retry-after") : undefined;
-  return 1000 * (parseRetryAfter(header) ?? 0);
+  return 1000 * (parseRetryAfter(header, Date.now()) ?? 0);
 }
 
 /** Cut short by the signal. */

@@ -4,7 +4,7 @@ import { adminConsentUrlOf } from "../shared/cloud.ts";
 import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import { ok, type Result, refuse } from "../shared/result.ts";
-import { type Deadline, withRetry } from "../shared/retry.ts";
+import { type Deadline, partDeadline, withRetry } from "../shared/retry.ts";
 import type { Scope } from "../shared/scope.ts";
 import type { SignOrder } from "../signing/sign-assertion.ts";
 import type { EntraAnswer } from "./entra-errors.ts";
@@ -45,6 +45,7 @@ export async function exchange(
 ): Promise<Result<MintedToken, TenantRefusal> | ClockSkewed> {
   const { ledgerId } = presented;
   const vault = presented.vaultRequestId === undefined ? {} : { vaultRequestId: presented.vaultRequestId };
+  const own = partDeadline(deadline, ports);
   const request = {
     tenantId: order.tenantId,
     clientId: order.clientId,
@@ -52,12 +53,12 @@ export async function exchange(
     ...(order.claims === undefined ? {} : { claims: order.claims }),
     clientAssertion: presented.clientAssertion,
     ledgerId,
-    signal: deadline.signal,
+    signal: own.signal,
   };
   let answer: EntraAnswer;
   const requestedMs = ports.clock();
   try {
-    const requestToken = () => withRetry(() => ports.tokenEndpoint.requestToken(request), ports, deadline);
+    const requestToken = () => withRetry(() => ports.tokenEndpoint.requestToken(request), ports, own);
     answer = await requestToken();
     // Right after consent Entra's servers do not agree yet: the next one may know it.
     if (!answer.issued && answer.kind === "not_consented") answer = await requestToken();

@@ -3,6 +3,7 @@ import type { Authorization } from "../policy/access-policy.ts";
 import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import { ok, type Result } from "../shared/result.ts";
+import type { SignedAssertion } from "../signing/sign-assertion.ts";
 import { admit } from "./admit.ts";
 import type { IssuingContext } from "./issue-token.ts";
 import { mintDeadlineMs, signWith } from "./mint.ts";
@@ -33,13 +34,17 @@ export async function issueAssertion(
   const admitted = await admit({ ...request, issues: "assertion" }, context);
   if (!admitted.ok) return admitted;
   onAdmitted(admitted.value);
-  const budget = context.budget.take(admitted.value.caller.objectId, context.clock());
-  if (!budget.ok) return budget;
-  const deadline = context.startDeadline(mintDeadlineMs);
   const { caller, client, tenant } = admitted.value;
   // A client without key has no such grant: the policy refuses it.
   const certificate = context.credentials.certificateOf(client, context.clock());
   if (!certificate) throw new Fault("certificate_not_valid");
+  const visit = context.parts.enter({ keyId: certificate.keyId }, context.clock());
+  const budget = context.budget.take(caller.objectId, context.clock());
+  if (!budget.ok) {
+    visit.abandoned();
+    return budget;
+  }
+  const deadline = context.startDeadline(mintDeadlineMs);
   const order = {
     purpose: "assertion" as const,
     caller,
@@ -49,7 +54,14 @@ export async function issueAssertion(
     cloud: context.cloud,
     instance: context.instance,
   };
-  const signed = await signWith(certificate, order, context, deadline);
+  let signed: SignedAssertion;
+  try {
+    signed = await signWith(certificate, order, context, deadline);
+    visit.succeeded();
+  } catch (error) {
+    visit.failed(error, context.clock());
+    throw error;
+  }
   context.ledger.recordOutcome(signed.ledgerId, {
     outcome: "handed_out",
     vaultRequestId: signed.vaultRequestId,

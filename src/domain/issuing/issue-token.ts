@@ -13,6 +13,8 @@ import type { FailureCache } from "./failure-cache.ts";
 import { acceptsOlder, type Demand, isNewEnough, mintKeyOf, satisfies } from "./freshness.ts";
 import { mint } from "./mint.ts";
 import type { MintBudget } from "./mint-budget.ts";
+import type { PartHealth, Visit } from "./part-health.ts";
+import type { NeededParts } from "./parts.ts";
 import type { CallerVerifier, IssuingPorts } from "./ports.ts";
 import type { Refusal } from "./refusal.ts";
 import { type CachedToken, type TokenCache, tokenCacheKey } from "./token-cache.ts";
@@ -41,6 +43,7 @@ export interface IssuingContext extends IssuingPorts {
   currentPolicy: CurrentPolicy;
   tokenCache: TokenCache;
   failureCache: FailureCache;
+  parts: PartHealth;
   budget: MintBudget;
   /** Mints under way, by `mintKeyOf`. */
   flights: Map<string, Promise<Result<CachedToken, Refusal>>>;
@@ -123,21 +126,33 @@ async function mintOnce(
   const nowMs = context.clock();
   const failure = context.failureCache.get(key, nowMs);
   if (failure) return failure;
+  const visit = context.parts.enter(partsOf(order, context), nowMs);
   const budget = context.budget.take(order.caller.objectId, nowMs);
-  if (!budget.ok) return budget;
-  const started = mintAndCache(key, order, context).finally(() => context.flights.delete(key));
+  if (!budget.ok) {
+    visit.abandoned();
+    return budget;
+  }
+  const started = mintAndCache(key, order, visit, context).finally(() => context.flights.delete(key));
   context.flights.set(key, started);
   return started;
+}
+
+function partsOf({ client, tenantId }: CallersOrder, context: IssuingContext): NeededParts {
+  if (client.federation) return { tenantId, identityClientId: client.federation.identityClientId };
+  const keyId = context.credentials.certificateOf(client, context.clock())?.keyId;
+  return keyId === undefined ? { tenantId } : { tenantId, keyId };
 }
 
 async function mintAndCache(
   key: string,
   order: CallersOrder,
+  visit: Visit,
   context: IssuingContext,
 ): Promise<Result<CachedToken, Refusal>> {
   const mintedAtMs = context.clock();
   try {
     const minted = await mint(order, context);
+    visit.succeeded();
     if (!minted.ok) {
       context.failureCache.rememberRefusal(key, minted.refusal, context.clock());
       return minted;
@@ -149,9 +164,11 @@ async function mintAndCache(
     context.tokenCache.set(tokenCacheKey({ ...order, cloud: order.cloud.name }), token);
     return ok(token);
   } catch (error) {
-    // What is no `Fault` is a bug: it must not sign anew for every request either.
-    const fault = error instanceof Fault ? error : new Fault("token_endpoint_rejected");
-    context.failureCache.rememberFault(key, fault, context.clock());
+    if (!visit.failed(error, context.clock())) {
+      // What is no `Fault` is a bug: it must not sign anew for every request either.
+      const fault = error instanceof Fault ? error : new Fault("token_endpoint_rejected");
+      context.failureCache.rememberFault(key, fault, context.clock());
+    }
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import type { ClientRule } from "../policy/access-policy.ts";
 import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Result } from "../shared/result.ts";
-import { type Deadline, withRetry } from "../shared/retry.ts";
+import { type Deadline, partDeadline, withRetry } from "../shared/retry.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
 import { type SignedAssertion, type SignOrder, signAssertion } from "../signing/sign-assertion.ts";
 import { exchange, type MintedToken, type TokenOrder } from "./exchange.ts";
@@ -60,7 +60,7 @@ async function mintWithIdentity(
   ports: IssuingPorts,
   deadline: Deadline,
 ): Promise<Result<MintedToken, TenantRefusal>> {
-  const presented = await presentIdentity(order, identityClientId, ports, deadline);
+  const presented = await presentIdentity(order, identityClientId, ports, partDeadline(deadline, ports));
   const minted = await exchange(order, presented, ports, deadline);
   if ("clockOffsetMs" in minted) throw new Fault("clock_skewed", { codes: minted.codes });
   return minted;
@@ -78,9 +78,10 @@ export async function signWith(
   deadline: Deadline,
   clockOffsetMs = 0,
 ): Promise<SignedAssertion> {
-  const sign = () => signAssertion(order, certificate, ports, deadline, clockOffsetMs);
+  const own = partDeadline(deadline, ports);
+  const sign = () => signAssertion(order, certificate, ports, own, clockOffsetMs);
   try {
-    const signed = await withRetry(sign, ports, deadline);
+    const signed = await withRetry(sign, ports, own);
     ports.credentials.noteSigned(order.client, certificate, ports.clock());
     return signed;
   } catch (error) {

@@ -10,27 +10,25 @@ export interface RetryPorts {
   random: () => number;
 }
 
-/** Key Vault's and Entra's throttling guidance: wait 1, 2, 4 seconds where the answer does not say how long. */
-const delaysSeconds = [1, 2, 4];
+/** Seconds, where the answer does not say how long. */
+const delaySeconds = 1;
 const jitter = 0.2;
 
 /**
- * Tries again after a retryable fault: only throttling, 5xx and the network. `Retry-After` is honoured; where it
+ * Tries once more after a retryable fault: only throttling, 5xx and the network. `Retry-After` is honoured; where it
  * reaches past the deadline the fault goes to the caller, who then knows how long to wait.
  */
 export async function withRetry<T>(attempt: () => Promise<T>, ports: RetryPorts, deadline: Deadline): Promise<T> {
-  for (const delaySeconds of delaysSeconds) {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!(error instanceof Fault) || !error.isRetryable) throw error;
+    const waitMs = 1000 * (error.detail.retryAfterSeconds ?? delaySeconds) * (1 + jitter * ports.random());
+    if (ports.clock() + waitMs >= deadline.atMs) throw error;
     try {
-      return await attempt();
-    } catch (error) {
-      if (!(error instanceof Fault) || !error.isRetryable) throw error;
-      const waitMs = 1000 * (error.detail.retryAfterSeconds ?? delaySeconds) * (1 + jitter * ports.random());
-      if (ports.clock() + waitMs >= deadline.atMs) throw error;
-      try {
-        await ports.sleep(waitMs, deadline.signal);
-      } catch {
-        throw error; // the deadline cut the wait off: the fault is what to tell
-      }
+      await ports.sleep(waitMs, deadline.signal);
+    } catch {
+      throw error; // the deadline cut the wait off: the fault is what to tell
     }
   }
   return attempt();
@@ -45,3 +43,14 @@ export interface Deadline {
 
 /** Starts a time limit of so many milliseconds from now. */
 export type StartDeadline = (withinMs: number) => Deadline;
+
+/** Milliseconds for one outside part with all attempts: after that nobody waits for it any longer. */
+const partDeadlineMs = 5_000;
+
+/** The time limit for one outside part, within that of the request. */
+export function partDeadline(
+  request: Deadline,
+  { clock, startDeadline }: { clock: () => number; startDeadline: StartDeadline },
+): Deadline {
+  return startDeadline(Math.max(0, Math.min(partDeadlineMs, request.atMs - clock())));
+}

@@ -7,6 +7,7 @@ import { keyId, vaultHost } from "../../../support/fixtures/policy.ts";
 import { holds } from "../../../support/fixtures/property.ts";
 
 const sdkError = Object.assign(new Error(`POST ${keyId}/sign failed`), { name: "RestError", statusCode: 403 });
+const nowMs = Date.UTC(2026, 10, 26, 12, 0, 0);
 const answer = (status: number, body = "", retryAfter?: string) => ({
   status,
   requestId: "request-1",
@@ -35,7 +36,7 @@ const table: [status: number, body: string, code: FaultCode, maybeSigned: boolea
 describe("an answer of the vault", () => {
   for (const [status, body, code, maybeSigned] of table) {
     test(`${status} ${body.includes("innererror") ? body.slice(-20, -3) : body} is ${code}`, () => {
-      const fault = keyVaultFault(sdkError, answer(status, body));
+      const fault = keyVaultFault(sdkError, answer(status, body), nowMs);
       assert.equal(fault.code, code);
       assert.equal(fault.detail.maybeSigned, maybeSigned);
       assert.deepEqual(fault.detail.codes, [status]);
@@ -49,7 +50,7 @@ describe("an answer of the vault", () => {
     ["0", 0],
     ["-1", undefined],
     ["soon", undefined],
-    ["Wed, 21 Oct 2026 07:28:00 GMT", undefined],
+    ["Thu, 26 Nov 2026 12:01:30 GMT", 90],
     ["", undefined],
     ["Infinity", undefined],
     ["1e9", undefined],
@@ -58,7 +59,7 @@ describe("an answer of the vault", () => {
   ];
   for (const [header, seconds] of waits) {
     test(`with Retry-After ${JSON.stringify(header)} asks for ${seconds ?? "no"} seconds (RFC 9110 §10.2.3)`, () => {
-      assert.equal(keyVaultFault(sdkError, answer(429, "", header)).detail.retryAfterSeconds, seconds);
+      assert.equal(keyVaultFault(sdkError, answer(429, "", header), nowMs).detail.retryAfterSeconds, seconds);
     });
   }
 });
@@ -79,7 +80,7 @@ describe("no answer of the vault", () => {
   ];
   for (const [what, error, maybeSigned] of cases) {
     test(`because of ${what} ${maybeSigned ? "may have signed" : "has not signed"}`, () => {
-      const fault = keyVaultFault(error, undefined);
+      const fault = keyVaultFault(error, undefined, nowMs);
       assert.equal(fault.code, "signer_unavailable");
       assert.equal(fault.detail.maybeSigned, maybeSigned);
     });
@@ -95,7 +96,7 @@ test("nothing of an error's or an answer's text gets into a fault", async (t) =>
       code: value,
       statusCode: value,
     });
-    const fault = keyVaultFault(error, status === null ? undefined : answer(status, value, value));
+    const fault = keyVaultFault(error, status === null ? undefined : answer(status, value, value), nowMs);
     const told = JSON.stringify([fault.message, fault.code, fault.detail, fault.stack?.split("\n")[0]]);
     for (const secret of [vaultHost, "eyJ"]) assert.ok(!told.includes(secret), told);
     assert.equal(fault.cause, undefined);

@@ -96,7 +96,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
     assert.ok((await issueToken(validRequest(), world.context)).ok);
   });
 
-  for (const code of ["credential_rejected", "signature_not_ours", "signer_rejected", "token_not_as_asked"] as const) {
+  for (const code of ["credential_rejected", "signature_not_ours", "token_not_as_asked"] as const) {
     test(`I9 the fault ${code} burns one signature in a minute, then one more`, async () => {
       const world = createWorld();
       const fault = new Fault(code);
@@ -111,6 +111,43 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
       assert.equal(counts(world).signatures, 2);
     });
   }
+
+  for (const code of ["signer_rejected", "signer_forbidden", "signer_unavailable", "ledger_unavailable"] as const) {
+    test(`I9 the fault ${code} is probed by one mint at a time, whoever asks for which tenant and how often`, async () => {
+      const world = createWorld();
+      const fault = new Fault(code);
+      if (code === "ledger_unavailable") world.ledger.isDown = true;
+      else world.signer.failure = fault;
+      let attempts = 0;
+      const count = () => (code === "ledger_unavailable" ? attempts : counts(world).signatures);
+      const { enter } = world.context.parts;
+      world.context.parts.enter = (...args) => {
+        const visit = enter(...args);
+        attempts += 1;
+        return visit;
+      };
+      for (let tick = 0; tick < 600; tick += 1) {
+        const tenantId = tenants[tick % 2] ?? ids.contosoId;
+        const asked = accessToken(world, { callerToken: callerTokens.exporter, tenantId });
+        await assert.rejects(asked, faultOf(code));
+        world.clock.set(startMs + Math.max(world.clock.now() - startMs, (tick + 1) * 100));
+      }
+      assert.ok(attempts <= 40, `${attempts} mints in a minute`);
+      assert.ok(count() <= 2 * attempts, `${count()} attempts`);
+    });
+  }
+
+  test("I9 a vault that refuses us for 10 s costs callers a second more at most, and not a minute", async () => {
+    const world = createWorld();
+    world.signer.failure = new Fault("signer_forbidden");
+    for (let second = 0; second < 10; second += 1) {
+      await assert.rejects(accessToken(world), faultOf("signer_forbidden"));
+      world.clock.advanceSeconds(1);
+    }
+    world.signer.failure = undefined;
+    world.clock.advanceSeconds(1);
+    assert.equal(typeof (await accessToken(world)), "string");
+  });
 
   test("I9 an unexpected error is remembered like a fault: a bug does not sign at every request", async () => {
     const world = createWorld();

@@ -33,8 +33,8 @@ const rows: Record<EntraErrorClass, Row> = {
   blocked: notReady,
   tenant_not_found: notReady,
   resource_not_available: { ...notReady, status: 400, error: "invalid_target" },
-  throttled: { ...passing, posts: 4 },
-  unavailable: { ...passing, posts: 4 },
+  throttled: { ...passing, posts: 2 },
+  unavailable: { ...passing, posts: 2 },
   loop_detected: ours,
   unexpected: ours,
 };

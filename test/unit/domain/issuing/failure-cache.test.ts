@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createFailureCache, retryAfterSecondsOf } from "../../../../src/domain/issuing/failure-cache.ts";
+import { createFailureCache } from "../../../../src/domain/issuing/failure-cache.ts";
 import type { TenantRefusal } from "../../../../src/domain/issuing/refusal.ts";
-import { Fault, type FaultCode } from "../../../../src/domain/shared/fault.ts";
+import { Fault } from "../../../../src/domain/shared/fault.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 
 const refusal: TenantRefusal = { reason: "tenant_blocked", codes: [53003] };
@@ -34,40 +34,15 @@ describe("the failure cache", () => {
     assert.equal(cache.get("key", startMs + 30_000), undefined);
   });
 
-  const seconds: [code: FaultCode, retryAfterSeconds: number | undefined, expected: number][] = [
-    ["signer_unavailable", undefined, 5],
-    ["token_endpoint_throttled", 30, 30],
-    ["token_endpoint_throttled", 3600, 60],
-    ["ledger_unavailable", undefined, 5],
-    ["credential_rejected", undefined, 60],
-    ["signature_not_ours", undefined, 60],
-    ["signer_forbidden", undefined, 60],
-  ];
-  for (const [code, asked, expected] of seconds) {
-    test(`remembers ${code} for ${expected} s where the other side asks for ${asked ?? "nothing"}`, () => {
+  for (const code of ["credential_rejected", "signature_not_ours", "token_endpoint_rejected"] as const) {
+    test(`remembers ${code} for 60 s, with its numbers`, () => {
       const cache = createFailureCache(10);
-      const fault = new Fault(code, asked === undefined ? {} : { retryAfterSeconds: asked });
-      assert.equal(retryAfterSecondsOf(fault), expected);
-      cache.rememberFault("key", fault, startMs);
-      assert.equal(faultAt(cache, "key", startMs + expected * 1000 - 1)?.code, code);
-      assert.equal(faultAt(cache, "key", startMs + expected * 1000), undefined);
+      cache.rememberFault("key", new Fault(code, { codes: [700027] }), startMs);
+      const fault = faultAt(cache, "key", startMs + 59_999);
+      assert.deepEqual([fault?.code, fault?.detail], [code, { codes: [700027] }]);
+      assert.equal(faultAt(cache, "key", startMs + 60_000), undefined);
     });
   }
-
-  test("a remembered fault keeps its numbers and counts its Retry-After down in whole seconds", () => {
-    const cache = createFailureCache(10);
-    cache.rememberFault("key", new Fault("credential_rejected", { codes: [700027] }), startMs);
-    const fault = faultAt(cache, "key", startMs + 20_500);
-    assert.deepEqual(fault?.detail, { codes: [700027], retryAfterSeconds: 40 });
-  });
-
-  test("never remembers a fault of our credential longer than minutes, whatever the other side asks", () => {
-    const cache = createFailureCache(10);
-    for (const retryAfterSeconds of [86_400, Number.POSITIVE_INFINITY]) {
-      cache.rememberFault("key", new Fault("signer_forbidden", { retryAfterSeconds }), startMs);
-      assert.equal(faultAt(cache, "key", startMs + 600_000), undefined);
-    }
-  });
 
   test("forgets everything when it is cleared", () => {
     const cache = createFailureCache(10);

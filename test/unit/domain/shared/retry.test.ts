@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault, type FaultCode } from "../../../../src/domain/shared/fault.ts";
-import { withRetry } from "../../../../src/domain/shared/retry.ts";
+import { partDeadline, withRetry } from "../../../../src/domain/shared/retry.ts";
 import { createFakeClock, startMs } from "../../../support/fakes/clock.ts";
 
 function setUp({ random = 0, deadlineSeconds = 20 } = {}) {
@@ -44,26 +44,25 @@ describe("withRetry", () => {
     assert.deepEqual(sleeps, []);
   });
 
-  test("waits 1, 2 and 4 s, then gives up with the last fault", async () => {
+  test("waits 1 s, then gives up with the second fault", async () => {
     const { ports, deadline, sleeps } = setUp();
     const last = throttled();
-    const { attempt, tries } = failing(throttled(), throttled(), throttled(), last);
+    const { attempt, tries } = failing(throttled(), last);
     await assert.rejects(withRetry(attempt, ports, deadline), last);
-    assert.deepEqual(sleeps, [1000, 2000, 4000]);
-    assert.equal(tries(), 4);
+    assert.deepEqual(sleeps, [1000]);
+    assert.equal(tries(), 2);
   });
 
   test("adds jitter of up to a fifth", async () => {
     const { ports, deadline, sleeps } = setUp({ random: 0.5 });
-    await withRetry(failing(throttled(), throttled()).attempt, ports, deadline);
-    assert.deepEqual(sleeps, [1100, 2200]);
+    await withRetry(failing(throttled()).attempt, ports, deadline);
+    assert.deepEqual(sleeps, [1100]);
   });
 
   test("waits as long as the other side asks, never less", async () => {
     const { ports, deadline, sleeps } = setUp({ random: 0.999 });
-    await withRetry(failing(throttled(3), throttled(5)).attempt, ports, deadline);
+    await withRetry(failing(throttled(3)).attempt, ports, deadline);
     assert.ok(sleeps[0] !== undefined && sleeps[0] >= 3000 && sleeps[0] <= 3600);
-    assert.ok(sleeps[1] !== undefined && sleeps[1] >= 5000 && sleeps[1] <= 6000);
   });
 
   test("does not begin a wait that would reach past the deadline", async () => {
@@ -76,10 +75,16 @@ describe("withRetry", () => {
     assert.deepEqual(sleeps, []);
   });
 
-  test("one deadline holds over all waits together", async () => {
-    const { ports, deadline, sleeps } = setUp({ deadlineSeconds: 4 });
-    await assert.rejects(withRetry(failing(throttled(), throttled(), throttled()).attempt, ports, deadline), Fault);
-    assert.deepEqual(sleeps, [1000, 2000]);
+  test("a part gets five seconds, or what is left of the request", () => {
+    const limits: number[] = [];
+    const startDeadline = (withinMs: number) => {
+      limits.push(withinMs);
+      return { atMs: 1_000 + withinMs, signal: AbortSignal.abort() };
+    };
+    for (const atMs of [21_000, 6_001, 4_000, 1_000, 0]) {
+      partDeadline({ atMs, signal: AbortSignal.abort() }, { clock: () => 1_000, startDeadline });
+    }
+    assert.deepEqual(limits, [5_000, 5_000, 3_000, 0, 0]);
   });
 
   const retryable: Record<FaultCode, boolean> = {

@@ -1,0 +1,129 @@
+import { Fault } from "../shared/fault.ts";
+import { type NeededParts, namesOf, partOf, saysThatAllAreUp } from "./parts.ts";
+
+/**
+ * Remembers which shared part is down, so that its outage is noticed once and not by each token's key, and nobody waits
+ * for it in vain. One mint at a time is the probe; everybody else is answered at once. Each probe may leave an open
+ * intent in the ledger (T13, invariant I9), so they become rarer.
+ */
+export interface PartHealth {
+  /**
+   * Begins an attempt that needs these parts. Where some are down and it is time, the attempt is their probe.
+   * @throws Fault what the part was last seen with, and how long it asked to be left alone
+   */
+  enter(parts: NeededParts, nowMs: number): Visit;
+}
+
+/** An attempt under way. It must be ended once. */
+export interface Visit {
+  /** Every part has answered. */
+  succeeded(): void;
+  /** Whether it was the fault of a part, which is remembered here. */
+  failed(error: unknown, nowMs: number): boolean;
+  /** No part was asked. */
+  abandoned(): void;
+}
+
+interface Outage {
+  sinceMs: number;
+  fault: Fault;
+  nextProbeMs: number;
+  /** Until then the part asked not to be asked; 0 where it said nothing. */
+  announcedUntilMs: number;
+  isProbed: boolean;
+}
+
+const shortestPauseMs = 1_000;
+const longestPauseMs = 10_000;
+/** So long a probe is sent every second; then ever more rarely. */
+const eagerForMs = 15_000;
+/** 5xx for two tenants within so long is no trouble of one tenant. */
+const sameOutageMs = 5_000;
+/** `Retry-After` is honoured for so long at most, seconds. */
+const longestAnnouncedSeconds = 3_600;
+
+/** How long a caller should wait after this fault, seconds: 1, unless a longer wait is certain (`Retry-After`). */
+export function retryAfterSecondsOf(fault: Fault): number {
+  return Math.min(Math.max(Math.ceil(fault.detail.retryAfterSeconds ?? 1), 1), longestAnnouncedSeconds);
+}
+
+/** Every part is taken to be up until it fails. Entries are as many as the policy's keys and tenants at most. */
+export function createPartHealth(): PartHealth {
+  const outages = new Map<string, Outage>();
+  let lastFailedTenant = { name: "", atMs: Number.NEGATIVE_INFINITY };
+
+  function markDown(name: string, fault: Fault, isProbe: boolean, nowMs: number): void {
+    const known = outages.get(name);
+    const sinceMs = known?.sinceMs ?? nowMs;
+    const { retryAfterSeconds } = fault.detail;
+    const announcedUntilMs = retryAfterSeconds === undefined ? 0 : nowMs + 1000 * retryAfterSecondsOf(fault);
+    const pauseMs = Math.min(
+      Math.max(((nowMs - sinceMs) * shortestPauseMs) / eagerForMs, shortestPauseMs),
+      longestPauseMs,
+    );
+    // An attempt that began before the outage was noticed does not put the probe off.
+    const nextProbeMs = known && !isProbe ? known.nextProbeMs : nowMs + pauseMs;
+    outages.set(name, {
+      sinceMs,
+      fault,
+      announcedUntilMs: Math.max(announcedUntilMs, known?.announcedUntilMs ?? 0),
+      nextProbeMs: Math.max(nextProbeMs, announcedUntilMs),
+      isProbed: isProbe ? false : (known?.isProbed ?? false),
+    });
+  }
+
+  /** Whether the fault of one tenant is that of Entra as a whole. */
+  function isEntraDown(name: string, fault: Fault, nowMs: number): boolean {
+    if (fault.code !== "token_endpoint_unavailable" || !name.startsWith("entra ")) return false;
+    const { name: other, atMs } = lastFailedTenant;
+    lastFailedTenant = { name, atMs: nowMs };
+    return outages.has("entra") || (other !== name && nowMs - atMs <= sameOutageMs);
+  }
+
+  return {
+    enter(parts, nowMs) {
+      const names = namesOf(parts);
+      for (const name of names) {
+        const outage = outages.get(name);
+        if (outage && (outage.isProbed || nowMs < outage.nextProbeMs)) throw remembered(outage, nowMs);
+      }
+      const probed = new Set(names.filter((name) => outages.has(name)));
+      for (const name of probed) setProbed(name, true);
+      const release = () => {
+        for (const name of probed) setProbed(name, false);
+      };
+      return {
+        succeeded: () => markUp(names),
+        failed(error, failedMs) {
+          release();
+          if (!(error instanceof Fault)) return false;
+          const name = partOf(error, names);
+          if (name === undefined) {
+            if (saysThatAllAreUp(error)) markUp(names);
+            return false;
+          }
+          const down = isEntraDown(name, error, failedMs) ? ["entra", name] : [name];
+          markUp(names.slice(0, names.indexOf(down[0] ?? name)));
+          for (const each of down) markDown(each, error, probed.has(each), failedMs);
+          return true;
+        },
+        abandoned: release,
+      };
+    },
+  };
+
+  function markUp(names: readonly string[]): void {
+    for (const name of names) outages.delete(name);
+  }
+
+  function setProbed(name: string, isProbed: boolean): void {
+    const outage = outages.get(name);
+    if (outage) outage.isProbed = isProbed;
+  }
+}
+
+function remembered({ fault, announcedUntilMs }: Outage, nowMs: number): Fault {
+  const { retryAfterSeconds: _passed, ...detail } = fault.detail;
+  if (announcedUntilMs <= nowMs) return new Fault(fault.code, detail);
+  return new Fault(fault.code, { ...detail, retryAfterSeconds: Math.ceil((announcedUntilMs - nowMs) / 1000) });
+}

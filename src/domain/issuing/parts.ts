@@ -1,0 +1,59 @@
+import type { Fault, FaultCode } from "../shared/fault.ts";
+import type { Guid } from "../shared/guid.ts";
+
+/** What a token or an assertion needs. Without `keyId` nothing is signed, without `tenantId` Entra is not asked. */
+export interface NeededParts {
+  keyId?: string;
+  /** The managed identity that is presented in place of a signature. */
+  identityClientId?: Guid;
+  tenantId?: Guid;
+}
+
+/** The parts by name, in the order in which an attempt meets them. */
+export function namesOf({ keyId, identityClientId, tenantId }: NeededParts): string[] {
+  return [
+    "ledger",
+    ...(keyId === undefined ? [] : [`vault ${new URL(keyId).origin}`, `key ${keyId}`]),
+    ...(identityClientId === undefined ? [] : [`identity ${identityClientId}`]),
+    ...(tenantId === undefined ? [] : ["entra", `entra ${tenantId}`]),
+  ];
+}
+
+/** The part whose fault it is. Undefined: a tenant's own problem, a credential's, or a bug. */
+export function partOf({ code, detail }: Fault, names: readonly string[]): string | undefined {
+  const named = (prefix: string) => names.find((name) => name.startsWith(prefix));
+  switch (code) {
+    case "ledger_unavailable":
+      return named("ledger");
+    case "signer_throttled":
+    case "signer_unavailable":
+      return named("vault ");
+    case "signer_forbidden":
+    case "signer_key_disabled":
+    case "signer_key_not_found":
+    case "signer_rejected":
+      return named("key ");
+    case "identity_unavailable":
+      return named("identity ");
+    case "token_endpoint_throttled":
+      return named("entra ");
+    case "token_endpoint_unavailable":
+      // With an answer it has numbers, if only an empty list of them.
+      return detail.codes === undefined ? named("entra") : named("entra ");
+    default:
+      return undefined;
+  }
+}
+
+/** Entra has answered, so nothing is down. */
+const answeredByEntra: ReadonlySet<FaultCode> = new Set([
+  "credential_rejected",
+  "clock_skewed",
+  "token_endpoint_rejected",
+  "token_not_as_asked",
+]);
+
+/** Whether this fault proves that every part was reached and answered. */
+export function saysThatAllAreUp({ code }: Fault): boolean {
+  return answeredByEntra.has(code);
+}
