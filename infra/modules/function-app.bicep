@@ -130,6 +130,8 @@ resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
   properties: union(settings, {
+    // The host's own page at / names the platform: callers get 404 there.
+    AzureWebJobsDisableHomepage: 'true'
     AzureWebJobsStorage__credential: 'managedidentity'
     AzureWebJobsStorage__clientId: storageIdentity.clientId
     AzureWebJobsStorage__blobServiceUri: hostBlobServiceUri

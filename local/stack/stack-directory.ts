@@ -29,6 +29,7 @@ export function settingsOf(
   httpsPort: number,
 ): Record<string, string> {
   return {
+    AzureWebJobsDisableHomepage: "true",
     KEYHOLD_HOME_TENANT_ID: world.homeTenantId,
     KEYHOLD_AUDIENCE: world.keyholdAudience,
     KEYHOLD_PUBLIC_URL: `https://localhost:${httpsPort}`,

@@ -83,6 +83,7 @@ describe("the settings of the app in Azure", () => {
     assert.deepEqual(
       names.map((match) => match[1]),
       [
+        "AzureWebJobsDisableHomepage",
         "AzureWebJobsStorage__credential",
         "AzureWebJobsStorage__clientId",
         "AzureWebJobsStorage__blobServiceUri",
@@ -90,6 +91,13 @@ describe("the settings of the app in Azure", () => {
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
       ],
     );
+  });
+
+  test("the platform's own page is off, in Azure and locally", () => {
+    const { Values } = readJson("local.settings.sample.json") as { Values: Record<string, string> };
+    const app = infra.get("infra/modules/function-app.bicep");
+    assert.match(app?.code ?? "", /^ {4}AzureWebJobsDisableHomepage: 'true'$/m);
+    assert.equal(Values.AzureWebJobsDisableHomepage, "true");
   });
 
   test("an instance works on far more requests than those from which on the platform adds another one", () => {
