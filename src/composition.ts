@@ -94,6 +94,7 @@ export async function compose(config: Config = readConfig()) {
     clock,
     random,
     sleep: (ms) => sleep(ms),
+    startDeadline,
     record,
   });
 

@@ -13,6 +13,8 @@ export interface KeptMetadata {
   readonly name: string;
   /** What is known; undefined where nothing was ever accepted. Waits for nothing that is known already. */
   view(nowMs: number): Promise<LastKnownGood | undefined>;
+  /** What is known at this moment, without reading or asking. */
+  known(): LastKnownGood | undefined;
   /** Asks the provider now. Never throws; what went wrong is an event, and what was known stays. */
   refresh(nowMs: number): Promise<LastKnownGood | undefined>;
   /** The key to verify a token with; looks for one that is not known. Throws where no key at all is trusted. */
@@ -129,6 +131,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   return {
     name,
     view,
+    known: () => known,
     async refresh(nowMs) {
       await asking(nowMs);
       await storing;

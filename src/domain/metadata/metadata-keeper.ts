@@ -1,5 +1,6 @@
 import type { Guid } from "../shared/guid.ts";
 import { type MetadataSource, type OnDiscontinuity, sourceName } from "../shared/metadata-source.ts";
+import type { Deadline, StartDeadline } from "../shared/retry.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
 import { type KeptMetadata, type KeptMetadataPorts, keepMetadata } from "./kept-metadata.ts";
 import { keyLifetimeMs, type LastKnownGood } from "./last-known-good.ts";
@@ -17,7 +18,10 @@ export interface MetadataKeeper {
   home: KeptMetadata;
   /** The source that is kept under this name; undefined for one that is not. */
   find(name: string): KeptMetadata | undefined;
-  /** Refreshes all of them, one after the other, and reports those that were not confirmed for long. */
+  /**
+   * Refreshes all of them side by side and reports those that were not confirmed for long. Never rejects, and resolves
+   * at its deadline at the latest: a refresh that is still under way then goes on, and its source may be reported.
+   */
   refreshAll(): Promise<void>;
   apply(wanted: WantedMetadata): void;
 }
@@ -31,12 +35,19 @@ export interface MetadataKeeperPorts extends Omit<KeptMetadataPorts, "onDisconti
   ) => Promise<LastKnownGood>;
   clock: () => number;
   sleep: (ms: number) => Promise<void>;
+  startDeadline: StartDeadline;
   /** 0 <= x < 1. */
   random: () => number;
 }
 
 /** Milliseconds: not everybody's timer at the same second, and no second that can be foreseen. */
 const jitterMs = 10_000;
+/** Sources at once: each is three requests and, where something changed, the verification of a large document. */
+const lanes = 8;
+/** Milliseconds that a source may keep its lane: more than its requests and storage take at most. */
+const turnMs = 30_000;
+/** Milliseconds for all sources: below `functionTimeout` of host.json, 5 min, with the jitter. */
+const runMs = 240_000;
 const staleAfterMs = keyLifetimeMs / 4;
 
 /** The metadata of all sources that the policy names, and of the home tenant, whose keys verify callers' tokens. */
@@ -60,9 +71,14 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
   };
   const home = keep({ tenant: homeTenantId });
 
-  async function refreshOne(metadata: KeptMetadata): Promise<void> {
+  /** Reports on the source also where its turn was cut off: that is when it is most likely to be stale. */
+  async function refreshOne(metadata: KeptMetadata, run: Deadline): Promise<void> {
     const nowMs = ports.clock();
-    const known = await metadata.refresh(nowMs);
+    if (!run.signal.aborted) {
+      const turn = ports.startDeadline(turnMs);
+      await Promise.race([metadata.refresh(nowMs), ended(AbortSignal.any([turn.signal, run.signal]))]);
+    }
+    const known = metadata.known();
     const confirmed = [known?.federation?.verifiedAtMs, known?.jwks?.verifiedAtMs].map((ms) => ms ?? 0);
     const ageMs = nowMs - Math.min(...confirmed);
     if (ageMs < staleAfterMs) return;
@@ -81,9 +97,19 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     async refreshAll() {
       const startedMs = ports.clock();
       await ports.sleep(jitterMs * ports.random());
-      for (const metadata of [...kept.values()]) await refreshOne(metadata);
+      const run = ports.startDeadline(runMs);
+      const waiting = [...kept.values()];
+      const lane = async () => {
+        for (let next = waiting.shift(); next; next = waiting.shift()) await refreshOne(next, run);
+      };
+      await Promise.all(Array.from({ length: lanes }, lane));
       const durationMs = ports.clock() - startedMs;
       ports.record({ event: "metadata_refresh_finished", sources: kept.size, durationMs });
     },
   };
+}
+
+function ended(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
