@@ -96,6 +96,11 @@ param mintsPerMinute int = 1200
 @maxValue(60000)
 param mintsPerMinutePerCaller int = 300
 
+@description('Requests for tokens and assertions that one instance works on at once; over it 429.')
+@minValue(10)
+@maxValue(4000)
+param maxRequestsInFlight int = 1000
+
 @description('Most tokens kept in memory.')
 @minValue(1)
 @maxValue(1000000)
@@ -251,6 +256,7 @@ module functionApp 'modules/function-app.bicep' = {
       KEYHOLD_STORAGE_IDENTITY_CLIENT_ID: identities.outputs.storage.clientId
       KEYHOLD_MINTS_PER_MINUTE: string(mintsPerMinute)
       KEYHOLD_MINTS_PER_MINUTE_PER_CALLER: string(mintsPerMinutePerCaller)
+      KEYHOLD_MAX_REQUESTS_IN_FLIGHT: string(maxRequestsInFlight)
       KEYHOLD_CACHE_MAX_TOKENS: string(cacheMaxTokens)
       KEYHOLD_CACHE_MAX_BYTES: string(cacheMaxBytes)
     }

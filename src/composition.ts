@@ -41,6 +41,9 @@ import type { StartDeadline } from "./domain/shared/retry.ts";
 /** The process's own: a source map is read once. */
 export const { framesOf, inSource } = createStackFrames();
 
+/** Milliseconds that a start waits for the policy. */
+const firstReadingMs = 5_000;
+
 /**
  * The whole app on one screen: settings -> adapters -> what the functions use.
  * @throws ConfigurationError with everything that is wrong with the settings
@@ -164,11 +167,13 @@ export async function compose(config: Config = readConfig()) {
   const directory = createApplicationDirectory(cloud, monitoringIdentity);
   const check: CheckPorts = { ...issuing, credentials, store: credentialStore, directory, record };
 
-  // A policy that is broken or cannot be read now may be mended in a moment: until then nothing is issued.
-  await currentPolicy.load(clock());
+  // A policy that is broken or cannot be read now may be repaired in a moment: until then nothing is issued. The
+  // platform gives a load little time, so storage or an identity endpoint that hangs does not hold it up for long.
+  await Promise.race([currentPolicy.load(clock()), sleep(firstReadingMs, undefined, { ref: false })]);
 
   return {
     issuing,
+    maxRequestsInFlight: config.maxRequestsInFlight,
     discovery: { publicUrl: config.publicUrl, cloud, clock },
     metadata: { find: metadata.find, clock },
     refreshMetadata: metadata.refreshAll,

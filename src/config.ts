@@ -39,6 +39,8 @@ export interface Config {
   /** Client id of the managed identity for storage. */
   storageIdentityClientId: Guid;
   mints: { perMinute: number; perMinutePerCaller: number };
+  /** Requests for tokens and assertions that one instance works on at once. */
+  maxRequestsInFlight: number;
   tokenCache: { maxTokens: number; maxBytes: number };
   /** Application Insights, as the platform sets it; undefined: the log is all there is. */
   applicationInsightsConnectionString: string | undefined;
@@ -80,6 +82,7 @@ export const settingNames = [
   "KEYHOLD_STORAGE_IDENTITY_CLIENT_ID",
   "KEYHOLD_MINTS_PER_MINUTE",
   "KEYHOLD_MINTS_PER_MINUTE_PER_CALLER",
+  "KEYHOLD_MAX_REQUESTS_IN_FLIGHT",
   "KEYHOLD_CACHE_MAX_TOKENS",
   "KEYHOLD_CACHE_MAX_BYTES",
 ] as const;
@@ -124,6 +127,8 @@ export function readConfig(env: Environment = process.env): Config {
       perMinute: settings.count("KEYHOLD_MINTS_PER_MINUTE", 1_200, 1, 60_000),
       perMinutePerCaller: settings.count("KEYHOLD_MINTS_PER_MINUTE_PER_CALLER", 300, 1, 60_000),
     },
+    // Each may hold a body of 64 KiB and wait for a mint; far below the host's own limit in host.json.
+    maxRequestsInFlight: settings.count("KEYHOLD_MAX_REQUESTS_IN_FLIGHT", 1_000, 10, 4_000),
     tokenCache: {
       maxTokens: settings.count("KEYHOLD_CACHE_MAX_TOKENS", 20_000, 1, 1_000_000),
       maxBytes: settings.count("KEYHOLD_CACHE_MAX_BYTES", 134_217_728, 1_048_576, 1_073_741_824),

@@ -2,7 +2,13 @@ import type { app, HttpHandler, HttpMethod, InvocationContext } from "@azure/fun
 import type { IssuingContext } from "./domain/issuing/issue-token.ts";
 import { type DiscoveryOptions, discoveryHandler } from "./http/discovery-handler.ts";
 import { liveHandler, notConfiguredHandler, type ReadinessOptions, readyHandler } from "./http/health-handlers.ts";
-import { assertionHandler, protocolV1Handler, tokenHandler } from "./http/issuing-handlers.ts";
+import {
+  assertionHandler,
+  type IssuingHandlerContext,
+  protocolV1Handler,
+  tokenHandler,
+} from "./http/issuing-handlers.ts";
+import { createLoadLimit } from "./http/load-limit.ts";
 import {
   federationMetadataHandler,
   idpMetadataHandler,
@@ -13,6 +19,8 @@ import {
 /** What the functions use of the composed app. */
 export interface Keyhold {
   issuing: IssuingContext;
+  /** Tokens and assertions together. */
+  maxRequestsInFlight: number;
   discovery: DiscoveryOptions;
   metadata: MetadataHandlerOptions;
   readiness: ReadinessOptions;
@@ -28,11 +36,14 @@ export interface NotConfigured {
   problems: readonly string[];
 }
 
+/** What handlers are made of. */
+type Served = Pick<Keyhold, "discovery" | "metadata"> & { issuing: IssuingHandlerContext };
+
 interface Route {
   name: string;
   method: HttpMethod;
   route: string;
-  handler: (keyhold: Keyhold) => HttpHandler;
+  handler: (served: Served) => HttpHandler;
 }
 
 /**
@@ -102,7 +113,9 @@ export function register(host: typeof app, composed: Keyhold | NotConfigured): v
     return;
   }
   addRoute(host, ready, readyHandler(composed.readiness));
-  for (const route of routes) addRoute(host, route, route.handler(composed));
+  const load = createLoadLimit(composed.maxRequestsInFlight);
+  const served = { ...composed, issuing: { ...composed.issuing, load } };
+  for (const route of routes) addRoute(host, route, route.handler(served));
   registerTimers(host, composed);
   registerHooks(host, composed);
 }

@@ -9,14 +9,20 @@ import type { Guid } from "../domain/shared/guid.ts";
 import { ok, type Result, refuse } from "../domain/shared/result.ts";
 import { clientAssertionType } from "../domain/signing/client-assertion.ts";
 import { accessTokenType } from "./caller-token.ts";
+import type { LoadLimit } from "./load-limit.ts";
 import { faultResponse, issuedResponse, refusalResponse } from "./oauth-response.ts";
 import { parseAssertionRequest, parseTokenRequest } from "./parse-token-request.ts";
 
 type AnsweredEvent = Extract<IssuingEvent, { event: "request_answered" }>;
 type Facts = Partial<AnsweredEvent>;
 
+/** What the handlers need beyond issuing itself. */
+export interface IssuingHandlerContext extends IssuingContext {
+  load: LoadLimit;
+}
+
 /** `POST /{tenantId}/oauth2/v2.0/token`. */
-export function tokenHandler(context: IssuingContext): HttpHandler {
+export function tokenHandler(context: IssuingHandlerContext): HttpHandler {
   return handler("token", context, async (request, facts) => {
     const parsed = await parseTokenRequest(request);
     if (!parsed.ok) return parsed;
@@ -35,12 +41,12 @@ export function tokenHandler(context: IssuingContext): HttpHandler {
 }
 
 /** `POST /{tenantId}/oauth2/token`, where ADAL asks: the refusal names what to send instead. */
-export function protocolV1Handler(context: IssuingContext): HttpHandler {
+export function protocolV1Handler(context: IssuingHandlerContext): HttpHandler {
   return handler("token", context, async () => refuse({ reason: "protocol_v1" }));
 }
 
 /** `POST /{tenantId}/assertion`. */
-export function assertionHandler(context: IssuingContext): HttpHandler {
+export function assertionHandler(context: IssuingHandlerContext): HttpHandler {
   return handler("assertion", context, async (request, facts) => {
     const parsed = await parseAssertionRequest(request);
     if (!parsed.ok) return parsed;
@@ -60,7 +66,7 @@ export function assertionHandler(context: IssuingContext): HttpHandler {
 /** What both have in common: every request gets an answer and leaves exactly one event, whatever happens. */
 function handler(
   operation: "token" | "assertion",
-  context: IssuingContext,
+  context: IssuingHandlerContext,
   answer: (request: HttpRequest, facts: Facts) => Promise<Result<HttpResponseInit, Refusal>>,
 ): HttpHandler {
   return async (request: HttpRequest, invocation: InvocationContext) => {
@@ -72,6 +78,10 @@ function handler(
       context.record({ event: "request_answered", operation, correlationId, outcome, ...facts, durationMs });
       return { correlationId, nowMs: context.clock() };
     };
+    if (!context.load.enter()) {
+      facts.refusal = { reason: "overloaded" };
+      return refusalResponse(facts.refusal, answered("refused"));
+    }
     try {
       const result = await answer(request, facts);
       if (result.ok) {
@@ -83,6 +93,8 @@ function handler(
     } catch (error) {
       facts.fault = reportOf(error, context.framesOf);
       return faultResponse(error, answered("fault"));
+    } finally {
+      context.load.leave();
     }
   };
 }

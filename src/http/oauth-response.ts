@@ -41,6 +41,15 @@ function refusalError(refusal: Refusal): OAuthError {
   switch (refusal.reason) {
     case "tenant_not_a_guid":
       return invalidRequest("the tenant in the path must be a GUID; names and `common` are not accepted");
+    case "overloaded":
+      return {
+        ...error(
+          429,
+          "temporarily_unavailable",
+          "this instance has as many requests as it works on at once; try again",
+        ),
+        retryAfterSeconds: 1,
+      };
     case "path_reserved":
       return { ...invalidRequest("there is no such tenant"), status: 404 };
     case "protocol_v1":

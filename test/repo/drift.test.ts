@@ -22,15 +22,16 @@ test("local.settings.sample.json names every setting and no other of ours", () =
 });
 
 test("local.settings.sample.json is a valid configuration, and its numbers are the presets", () => {
-  const { mints, tokenCache, callerRole } = readConfig(sample.Values);
-  const required = Object.entries(sample.Values).filter(([name]) => !/MINTS|CACHE|ROLE|CLOUD/.test(name));
+  const { mints, tokenCache, callerRole, maxRequestsInFlight } = readConfig(sample.Values);
+  const required = Object.entries(sample.Values).filter(([name]) => !/MINTS|CACHE|ROLE|CLOUD|IN_FLIGHT/.test(name));
   const presets = readConfig(Object.fromEntries(required));
   assert.deepEqual(
-    { mints, tokenCache, callerRole },
+    { mints, tokenCache, callerRole, maxRequestsInFlight },
     {
       mints: presets.mints,
       tokenCache: presets.tokenCache,
       callerRole: presets.callerRole,
+      maxRequestsInFlight: presets.maxRequestsInFlight,
     },
   );
 });

@@ -8,6 +8,7 @@ import type { Guid } from "../shared/guid.ts";
 export type RequestRefusal =
   | { reason: "tenant_not_a_guid" }
   | { reason: "content_type_not_supported" }
+  | { reason: "overloaded" }
   | { reason: "path_reserved" }
   | { reason: "protocol_v1" }
   | { reason: "body_without_length" }

@@ -20,7 +20,7 @@ export interface MetadataKeeper {
   find(name: string): KeptMetadata | undefined;
   /**
    * Refreshes all of them side by side and reports those that were not confirmed for long. Never rejects, and resolves
-   * at its deadline at the latest: a refresh that is still under way then goes on, and its source may be reported.
+   * at its deadline at the latest: a refresh that is still under way then continues, and its source may be reported.
    */
   refreshAll(): Promise<void>;
   apply(wanted: WantedMetadata): void;

@@ -37,6 +37,13 @@ const notReady = (codes: number[], description: RegExp, more: Record<string, unk
 
 const refusals: RefusalRows = {
   tenant_not_a_guid: { refusal: { reason: "tenant_not_a_guid" }, ...request(/tenant .* GUID/) },
+  overloaded: {
+    refusal: { reason: "overloaded" },
+    status: 429,
+    error: "temporarily_unavailable",
+    description: /^Keyhold: this instance has as many requests as it works on at once/,
+    headers: { "retry-after": "1" },
+  },
   path_reserved: { refusal: { reason: "path_reserved" }, ...request(/no such tenant/), status: 404 },
   protocol_v1: { refusal: { reason: "protocol_v1" }, ...request(/\/oauth2\/v2\.0\/token with scope=<resource>/) },
   body_without_length: {
