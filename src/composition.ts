@@ -181,13 +181,16 @@ export async function compose(config: Config = readConfig()) {
     checkCredentials: async () => checkCredentials(await currentPolicy.at(clock()), check),
     readiness: { callerKeys: metadata.home, currentPolicy, clock },
     traceInvocation: tracer.invocation,
-    /** Before the process ends: every outcome is written, and every event sent. */
+    /**
+     * Before the process ends: every outcome is written or reported as lost, and every event sent, in 3.5 s in all. The
+     * platform kills an instance 5 s after it asks it to end.
+     */
     drain: async () => {
       framed.flush();
-      // Events twice: if the ledger does not take its outcomes in time, the platform may not wait for what comes after.
-      await Promise.all([ledger.drain(), telemetry.flush()]);
+      // Events first too: what is known already does not wait for a ledger that hangs.
+      await Promise.all([ledger.drain(), telemetry.flush(2_300)]);
       framed.flush();
-      await telemetry.flush();
+      await telemetry.flush(1_200);
     },
   };
 }

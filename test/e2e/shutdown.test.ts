@@ -97,6 +97,27 @@ test("told to stop while storage throttles for good, it ends all the same and le
   assert.deepEqual(thefts(await runAuditAsOf(25 * 60_000, environment)), []);
 });
 
+test("told to stop while storage hangs, it has drained within 5 s and has sent an event for each outcome that is lost", async () => {
+  const openBefore = await openIntents();
+  const instance = await warmInstance();
+  for (let i = 0; i < 100 && (await openIntents()) > openBefore; i++) await sleep(100);
+  stack.storage.behaviour.faults = [{ operation: "MergeEntity", ...tableFaultAnswers.serverBusy, delayMs: 10_000 }];
+  const answers = await askAssertions(instance, 3);
+  assert.deepEqual(
+    answers.map((result) => result.status === "fulfilled" && result.value),
+    [200, 200, 200],
+  );
+  const lost = () =>
+    stack.monitor.telemetry.filter((stored) => JSON.stringify(stored).includes('"name":"ledger_outcome_lost"')).length;
+  const lostBefore = lost();
+  const startedMs = performance.now();
+  await instance.stop();
+  const stopMs = performance.now() - startedMs;
+  stack.storage.behaviour.faults = [];
+  assert.ok(stopMs < 5_000, `${stopMs} ms`);
+  assert.equal(lost() - lostBefore, 3);
+});
+
 test("killed in the middle, it leaves an intent for every signature, and the audit invents no theft", async () => {
   const openBefore = await openIntents();
   const instance = await warmInstance();

@@ -66,6 +66,7 @@ describe("valid settings", () => {
       signingIdentityClientId: signingId,
       storageIdentityClientId: storageId,
       mints: { perMinute: 1200, perMinutePerCaller: 300 },
+      maxRequestsInFlight: 1_000,
       tokenCache: { maxTokens: 20_000, maxBytes: 134_217_728 },
     });
   });

@@ -5,8 +5,9 @@ import type { TokenCredential } from "@azure/identity";
 import { Fault } from "../../domain/shared/fault.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import type { LedgerEvent } from "../../domain/signing/events.ts";
+import type { SignOutcome } from "../../domain/signing/ledger.ts";
 import type { Ledger } from "../../domain/signing/ports.ts";
-
+import { within } from "../azure/deadline.ts";
 import { errorClass, parseRetryAfter, tableErrorCode } from "../azure/error.ts";
 import { openTable, patience } from "./clients.ts";
 import { intentEntity, outcomeEntity } from "./ledger-entity.ts";
@@ -20,9 +21,13 @@ const intentMaxWaitMs = 1_000;
  */
 const outcomeDelaysMs = [500, 1_000, 2_000, 4_000, 8_000, 16_000, ...Array.from({ length: 28 }, () => 30_000)];
 const outcomeMaxWaitMs = 60_000;
-/** An instance that ends cannot wait: soon again, and for this long in all. The platform may end it before. */
-const drainDelayMs = 1_000;
-const drainWithinMs = 20_000;
+/**
+ * An instance that ends has the 5 s that the platform gives it, with telemetry after this: all outcomes within so long,
+ * with attempts that are short and follow each other soon. What is left is reported while that can still be sent.
+ */
+const drainWithinMs = 2_300;
+const drainAttemptMs = 1_000;
+const drainDelayMs = 200;
 const jitter = 0.2;
 /**
  * Connections to storage. Without a bound every write that waits for slow storage opens one more, until handshakes are
@@ -31,7 +36,10 @@ const jitter = 0.2;
 const maxConnections = 32;
 
 interface TableLedger extends Ledger {
-  /** Resolves when every intent of ours has its outcome, or after some 20 s: those left stay open, and are told. */
+  /**
+   * Resolves when every intent of ours has its outcome, or after 2.3 s: those left stay open, and `ledger_outcome_lost`
+   * has been recorded for each outcome that was not written. Never rejects.
+   */
   drain(): Promise<void>;
 }
 
@@ -45,18 +53,34 @@ export function createTableLedger(
   const table = openTable(url, credential, patience.request, agent);
   /** Intents whose outcome is not in the table yet. */
   const open = new Map<Guid, PromiseWithResolvers<void>>();
+  /** Outcomes that are being written, by the id of their intent. */
+  const unwritten = new Map<Guid, SignOutcome>();
   const draining = new AbortController();
-  let drainUntilMs = Number.POSITIVE_INFINITY;
+  /** Ends the attempts that were under way when the drain began. */
+  const cutOff = new AbortController();
+  let isDrained = false;
 
-  async function writeOutcome(write: () => Promise<unknown>): Promise<void> {
+  function close(id: Guid): void {
+    unwritten.delete(id);
+    open.get(id)?.resolve();
+    open.delete(id);
+  }
+
+  function reportLost(id: Guid, because: string): void {
+    const outcome = unwritten.get(id);
+    if (outcome) record({ event: "ledger_outcome_lost", ledgerId: id, outcome: outcome.outcome, because });
+    close(id);
+  }
+
+  async function writeOutcome(write: (abortSignal: AbortSignal) => Promise<unknown>): Promise<void> {
     for (const delayMs of [...outcomeDelaysMs, undefined]) {
       try {
-        await write();
+        await (draining.signal.aborted ? within(drainAttemptMs, write) : write(cutOff.signal));
         return;
       } catch (error) {
-        if (delayMs === undefined || performance.now() >= drainUntilMs) throw error;
+        if (delayMs === undefined || isDrained) throw error;
         const waitMs = Math.min(Math.max(delayMs, retryAfterMs(error)), outcomeMaxWaitMs);
-        await (draining.signal.aborted ? sleep(Math.min(waitMs, drainDelayMs)) : pause(waitMs, draining.signal));
+        await (draining.signal.aborted ? sleep(drainDelayMs) : pause(waitMs, draining.signal));
       }
     }
   }
@@ -78,27 +102,22 @@ export function createTableLedger(
     },
     recordOutcome(id, outcome) {
       const entity = outcomeEntity(id, outcome);
-      const write = () => table.updateEntity(entity, "Merge");
-      writeOutcome(write)
-        .catch((error) =>
-          record({ event: "ledger_outcome_lost", ledgerId: id, outcome: outcome.outcome, because: errorClass(error) }),
-        )
-        .finally(() => {
-          open.get(id)?.resolve();
-          open.delete(id);
-        });
+      unwritten.set(id, outcome);
+      writeOutcome((abortSignal) => table.updateEntity(entity, "Merge", { abortSignal })).then(
+        () => close(id),
+        (error) => reportLost(id, errorClass(error)),
+      );
     },
     async drain() {
-      drainUntilMs = performance.now() + drainWithinMs;
       draining.abort();
-      const end = new AbortController();
-      const timeout = sleep(drainWithinMs + patience.request.withinMs + drainDelayMs, undefined, {
-        signal: end.signal,
-      }).catch(() => {});
-      while (open.size > 0 && performance.now() < drainUntilMs) {
-        await Promise.race([Promise.all([...open.values()].map(({ promise }) => promise)), timeout]);
-      }
-      end.abort();
+      const cut = setTimeout(() => cutOff.abort(), drainAttemptMs);
+      const allClosed = async () => {
+        while (open.size > 0) await Promise.all([...open.values()].map(({ promise }) => promise));
+      };
+      await within(drainWithinMs, allClosed).catch(() => {});
+      clearTimeout(cut);
+      isDrained = true;
+      for (const id of [...unwritten.keys()]) reportLost(id, "drain_deadline_exceeded");
     },
   };
 }

@@ -16,6 +16,11 @@ export interface LaneOptions {
 }
 
 const batchSize = 512;
+/** A process that ends has few seconds: attempts are this short then, and the next one follows this soon. */
+const drainAttemptMs = 1_000;
+const drainDelayMs = 200;
+/** Outside of all scopes: a function made beside a batch would keep it. */
+const nothing = () => {};
 
 /**
  * The lane that sends with `send`. `lost` is called with the number of records that are given up, each counted once.
@@ -25,14 +30,21 @@ export function createLane(send: Sender, options: LaneOptions, lost: (count: num
   const waiting: SdkLogRecord[] = [];
   let timer: NodeJS.Timeout | undefined;
   let sending: Promise<void> | undefined;
-  let wake = () => {};
+  let wake = nothing;
+  let giveUp = nothing;
+  let isDraining = false;
 
   const attempt = (batch: SdkLogRecord[]) =>
     new Promise<SdkLogRecord[]>((resolve) => {
-      const givenUp = setTimeout(resolve, attemptWithinMs, batch).unref();
+      giveUp = () => resolve(batch);
+      const givenUp = setTimeout(
+        giveUp,
+        isDraining ? Math.min(attemptWithinMs, drainAttemptMs) : attemptWithinMs,
+      ).unref();
       void send(batch).then((left) => {
         // It would keep a batch that has long been sent.
         clearTimeout(givenUp);
+        giveUp = nothing;
         resolve(left);
       });
     });
@@ -45,7 +57,7 @@ export function createLane(send: Sender, options: LaneOptions, lost: (count: num
     let left = await attempt(batch);
     for (const delayMs of retryDelaysMs) {
       if (left.length === 0) return;
-      await pause(delayMs);
+      await pause(isDraining ? Math.min(delayMs, drainDelayMs) : delayMs);
       left = await attempt(left);
     }
     if (left.length > 0) lost(left.length);
@@ -74,8 +86,13 @@ export function createLane(send: Sender, options: LaneOptions, lost: (count: num
       if (waiting.length >= batchSize) void start();
       else timer ??= setTimeout(start, sendAfterMs).unref();
     },
-    /** Until everything is sent or lost; a batch that waits for its next attempt does not wait any longer. */
+    /**
+     * Before the process ends. Until everything is sent or lost; a batch that waits for its next attempt does not wait
+     * any longer, and the attempt that is under way has only as long as the next ones.
+     */
     forceFlush() {
+      if (!isDraining) setTimeout(giveUp, drainAttemptMs).unref();
+      isDraining = true;
       wake();
       return start();
     },

@@ -13,8 +13,8 @@ import { createTracer, noTracer, type Span, type Tracer } from "./trace.ts";
 interface Telemetry {
   record: RecordEvent;
   tracer: Tracer;
-  /** Everything sent, or the deadline passed. Never rejects. */
-  flush(): Promise<void>;
+  /** Everything sent, or so many milliseconds passed. Before the process ends. Never rejects. */
+  flush(withinMs: number): Promise<void>;
 }
 
 interface TelemetryOptions {
@@ -35,7 +35,6 @@ export interface Tuning extends Omit<PipelineOptions, "connectionString" | "cred
   loadPipeline: () => Promise<Pick<typeof import("./azure-monitor.ts"), "createPipeline">>;
   /** Waits from one failed attempt to the next; the last one repeats. */
   loadAgainAfterMs: readonly number[];
-  flushWithinMs: number;
 }
 
 const usual: Tuning = {
@@ -48,7 +47,6 @@ const usual: Tuning = {
   retryDelaysMs: [1_000, 5_000, 20_000, 60_000, 120_000, 120_000],
   attemptWithinMs: 30_000,
   maxWaiting: 16_384,
-  flushWithinMs: 5_000,
 };
 
 /** Throws if there is a connection string that cannot be used; its text stays out of the message. */
@@ -56,7 +54,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { connectionString, credential, clock, instance, onLoadFailure } = options;
   if (connectionString === undefined) return { record: () => {}, tracer: noTracer, flush: async () => {} };
   checkConnectionString(connectionString);
-  const { loadAfterMs, loadPipeline, loadAgainAfterMs, flushWithinMs, ...tuning } = { ...usual, ...options.tuning };
+  const { loadAfterMs, loadPipeline, loadAgainAfterMs, ...tuning } = { ...usual, ...options.tuning };
   const queue = createQueue(tuning.maxWaiting);
   let pipeline: Pipeline | undefined;
   let loading: Promise<void> | undefined;
@@ -96,10 +94,10 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       queue.push(timed);
       timer ??= setTimeout(ensureLoaded, loadAfterMs).unref();
     },
-    async flush() {
+    async flush(withinMs) {
       if (timer === undefined) return;
       const deadline = Promise.withResolvers<void>();
-      const cutOff = setTimeout(deadline.resolve, flushWithinMs);
+      const cutOff = setTimeout(deadline.resolve, withinMs);
       await Promise.race([ensureLoaded().then(() => pipeline?.flush()), deadline.promise]);
       clearTimeout(cutOff);
     },

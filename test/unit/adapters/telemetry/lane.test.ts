@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -32,4 +32,37 @@ test("a batch that was taken is not kept until its attempt would have been given
   await nextTurn();
   collectGarbage();
   assert.equal(record.deref(), undefined);
+});
+
+test("before the process ends, an attempt that hangs is given up after a second and the next one follows soon", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  let attempts = 0;
+  const options = { sendAfterMs: 1, retryDelaysMs: [60_000, 60_000], attemptWithinMs: 30_000, maxWaiting: 100 };
+  const lane = createLane(
+    async () => (++attempts < 3 ? new Promise(() => {}) : []),
+    options,
+    (count) => assert.fail(`${count} lost`),
+  );
+  const pass = async (ms: number) => {
+    mock.timers.tick(ms);
+    await nextTurn();
+  };
+  lane.onEmit({ attributes: {} } as unknown as SdkLogRecord);
+  await pass(1);
+  assert.equal(attempts, 1);
+  let isFlushed = false;
+  void lane.forceFlush().then(() => {
+    isFlushed = true;
+  });
+  await pass(999);
+  assert.equal(attempts, 1);
+  await pass(1);
+  await pass(200);
+  assert.equal(attempts, 2, "the attempt that was under way has a second more");
+  await pass(1_000);
+  await pass(200);
+  assert.equal(attempts, 3);
+  await nextTurn();
+  assert.ok(isFlushed, "within 2.4 s");
+  mock.timers.reset();
 });

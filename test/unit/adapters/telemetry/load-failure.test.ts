@@ -44,9 +44,9 @@ test("a flush does not wait for it: at the end of the process one more load is t
   const { loads, loadPipeline, onLoadFailure } = createLoads(1);
   const telemetry = openTelemetry(ingestion, { loadPipeline, loadAgainAfterMs: [60_000] }, onLoadFailure);
   telemetry.record(issued);
-  await telemetry.flush();
+  await telemetry.flush(20_000);
   assert.deepEqual(loads, { attempts: 1, reported: ["load 1"] });
-  await telemetry.flush();
+  await telemetry.flush(20_000);
   assert.equal(loads.attempts, 2);
   assert.equal(ingestion.events().length, 1);
 });
@@ -57,9 +57,9 @@ test("what waits meanwhile keeps the queue's bound, and what did not fit is coun
   const tuning = { loadPipeline, loadAgainAfterMs: [60_000], maxWaiting: 10 };
   const telemetry = openTelemetry(ingestion, tuning, onLoadFailure);
   for (let i = 0; i < 10; i++) telemetry.record(samples.sign_audit_finding);
-  await telemetry.flush();
+  await telemetry.flush(20_000);
   for (let i = 0; i < 5; i++) telemetry.record(samples.sign_audit_finding);
-  await telemetry.flush();
+  await telemetry.flush(20_000);
   assert.equal(ingestion.events().length, 10);
   assert.equal(ingestion.measured().find(({ name }) => name === "keyhold.telemetry.lost")?.value, 5);
 });

@@ -96,7 +96,7 @@ describe("in Application Insights", async () => {
   for (let i = 0; i < 500; i++) telemetry.record({ ...cached, correlationId: `${i}` });
   telemetry.record({ ...cached, cached: false });
   // As at SIGTERM.
-  await telemetry.flush();
+  await telemetry.flush(20_000);
   const events = ingestion.events().map(({ data }) => data.baseData.properties);
 
   test("five hundred equal answers are one event that says so, and a mint says nothing of a number", () => {

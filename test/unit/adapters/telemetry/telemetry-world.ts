@@ -128,7 +128,7 @@ export function openTelemetry(
   configureExporter();
   return createTelemetry({
     ...{ connectionString, clock: () => startMs, instance: "instance-1", onLoadFailure },
-    tuning: { ...preset, flushWithinMs: 20_000, ...tuning },
+    tuning: { ...preset, ...tuning },
   });
 }
 

@@ -28,7 +28,7 @@ describe("telemetry without a connection string", () => {
       onLoadFailure,
     });
     for (const event of Object.values(samples)) telemetry.record(event);
-    await telemetry.flush();
+    await telemetry.flush(20_000);
   });
 });
 
@@ -62,7 +62,7 @@ describe("traces in Application Insights", async () => {
       throw failure;
     }),
   );
-  await telemetry.flush();
+  await telemetry.flush(20_000);
   const dependencies = ingestion.envelopes.filter(({ data }) => data.baseType === "RemoteDependencyData");
 
   test("a call and its invocation arrive as dependencies, however the host sampled", () => {
@@ -95,7 +95,7 @@ describe("what arrives in Application Insights", async () => {
   const telemetry = openTelemetry(ingestion);
   for (const event of Object.values(samples)) telemetry.record(event);
   telemetry.record(issued);
-  await telemetry.flush();
+  await telemetry.flush(20_000);
   const named = (name: string) => ingestion.events().find(({ data }) => data.baseData.name === name);
 
   test("each event is one custom event under its own name", () => {
