@@ -59,6 +59,19 @@ test("with bad settings it is live, not ready, and every other route answers 503
   }
 });
 
+test("as the platform keeps its log, line by line, the one error is the line that names every problem", async () => {
+  const instance = await stack.addInstance(await freePorts(), badSettings, undefined, { strictLog: true });
+  after(() => instance.stop());
+  const errors = instance
+    .output()
+    .split("\n")
+    .filter((line) => /\berror\b/i.test(line));
+  assert.equal(errors.length, 1, instance.output());
+  for (const name of Object.keys(badSettings)) assert.ok(errors[0]?.includes(name), name);
+  assert.equal((await fetch(`${instance.httpsUrl}/health/live`)).status, 200);
+  assert.equal((await fetch(`${instance.httpsUrl}/health/ready`)).status, 503);
+});
+
 test("with TLS verification switched off it says so and serves nothing", async () => {
   const { text } = await startBroken({ NODE_TLS_REJECT_UNAUTHORIZED: "0" });
   assert.match(text, /NODE_TLS_REJECT_UNAUTHORIZED must not be 0/);
