@@ -34,7 +34,8 @@ describe("azd", () => {
   });
 
   test("it sends the bundle, host.json and package.json, and nothing else that is here", () => {
-    const sent = readdirSync(root).filter((name) => !isIgnored(name, read(".funcignore")));
+    const here = new Set([...readdirSync(root), "dist", "node_modules"]); // before a build too
+    const sent = [...here].filter((name) => !isIgnored(name, read(".funcignore")));
     assert.deepEqual(sent.sort(), ["LICENSE", "dist", "host.json", "node_modules", "package.json"]);
     assert.ok(isIgnored("node_modules/zod", read(".funcignore")), "node_modules is sent empty");
   });
