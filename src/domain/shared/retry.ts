@@ -47,10 +47,8 @@ export type StartDeadline = (withinMs: number) => Deadline;
 /** Milliseconds for one outside part with all attempts: after that nobody waits for it any longer. */
 const partDeadlineMs = 5_000;
 
-/** The time limit for one outside part, within that of the request. */
-export function partDeadline(
-  request: Deadline,
-  { clock, startDeadline }: { clock: () => number; startDeadline: StartDeadline },
-): Deadline {
-  return startDeadline(Math.max(0, Math.min(partDeadlineMs, request.atMs - clock())));
+/** The time limit for one outside part, within that of the request; a clock that is set in between changes neither. */
+export function partDeadline(request: Deadline, { startDeadline }: { startDeadline: StartDeadline }): Deadline {
+  const own = startDeadline(partDeadlineMs);
+  return { atMs: own.atMs, signal: AbortSignal.any([request.signal, own.signal]) };
 }
