@@ -9,6 +9,8 @@ import { callers, client, scopes, tenants } from "./stack/world.ts";
 
 const folder = process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../.local", import.meta.url));
 /** Spans are to be seen while one looks, not five seconds later. */
+/** As in a deployment of several instances; `LOCAL_SHARED_CACHE=off`: each mints for itself. */
+const sharedCache = process.env.LOCAL_SHARED_CACHE !== "off";
 const settings = { OTEL_BSP_SCHEDULE_DELAY: "250" };
 
 try {
@@ -23,7 +25,7 @@ try {
     console.log(`  starting ${what}`);
   };
   const startAll = async () => {
-    const started = await startStack({ folder, ports, settings, onProgress });
+    const started = await startStack({ folder, ports, settings, sharedCache, onProgress });
     if (started.functions.functions.length > 0) return started;
     await started.stop();
     throw new Error(`Keyhold did not start:\n${started.functions.output().trim()}`);

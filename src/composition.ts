@@ -6,9 +6,12 @@ import { createFederatedIdentity } from "./adapters/entra/federated-identity.ts"
 import { createEntraTokenEndpoint } from "./adapters/entra/token-endpoint.ts";
 import { createApplicationDirectory } from "./adapters/graph/application-directory.ts";
 import { createKeyVaultSigner } from "./adapters/key-vault/signer.ts";
+import { createKeyUnwrapper } from "./adapters/key-vault/unwrapper.ts";
 import { createVaultLogReader } from "./adapters/log-analytics/reader.ts";
 import { createPolicySource, policyBlob, policyFile } from "./adapters/policy/source.ts";
+import { createSharedTokens } from "./adapters/shared-cache/shared-tokens.ts";
 import { createTableAuditStore } from "./adapters/storage/audit-store.ts";
+import { openTable, patience } from "./adapters/storage/clients.ts";
 import { createTableCredentialStore } from "./adapters/storage/credential-store.ts";
 import { createTableLedgerReader } from "./adapters/storage/ledger-reader.ts";
 import { createTableLedgerRetention } from "./adapters/storage/ledger-retention.ts";
@@ -20,21 +23,21 @@ import { createStackFrames } from "./adapters/telemetry/stack-frames.ts";
 import { createTelemetry } from "./adapters/telemetry/telemetry.ts";
 import { createMetadataTransport } from "./adapters/tls/metadata-transport.ts";
 import { signXml, verifyFederationMetadata } from "./adapters/xml/on-first-use.ts";
-import { type Config, configureExporter, readConfig } from "./config.ts";
+import { type Config, configureExporter, readConfig, type SharedCacheConfig } from "./config.ts";
 import type { SignAuditPorts } from "./domain/audit/ports.ts";
 import { signAuditRun } from "./domain/audit/run.ts";
 import { type CheckPorts, checkCredentials } from "./domain/credentials/check-credentials.ts";
 import { createCurrentCredentials } from "./domain/credentials/current-credentials.ts";
 import type { RecordEvent } from "./domain/events.ts";
+import type { IssuingContext } from "./domain/issuing/context.ts";
 import { createFailureCache } from "./domain/issuing/failure-cache.ts";
 import { isWanted } from "./domain/issuing/freshness.ts";
-import type { IssuingContext } from "./domain/issuing/issue-token.ts";
 import { createMintBudget } from "./domain/issuing/mint-budget.ts";
 import { createPartHealth } from "./domain/issuing/part-health.ts";
 import { createTokenCache } from "./domain/issuing/token-cache.ts";
 import { createMetadataKeeper } from "./domain/metadata/metadata-keeper.ts";
 import { createIdpPublisher } from "./domain/metadata/publish-idp.ts";
-import { keyNamesOf } from "./domain/policy/access-policy.ts";
+import { type AccessPolicy, keyNamesOf } from "./domain/policy/access-policy.ts";
 import { createCurrentPolicy } from "./domain/policy/current-policy.ts";
 import type { StartDeadline } from "./domain/shared/retry.ts";
 
@@ -101,6 +104,20 @@ export async function compose(config: Config = readConfig()) {
     record,
   });
 
+  const sharedTokens = config.sharedCache && openSharedTokens(config.sharedCache);
+  function openSharedTokens({ tableUrl, keyId, wrappedKey, identityClientId }: SharedCacheConfig) {
+    const identity = new ManagedIdentityCredential({ clientId: identityClientId });
+    return createSharedTokens({
+      table: openTable(tableUrl, identity, patience.sharedCache),
+      sweptTable: openTable(tableUrl, identity, patience.background),
+      unwrap: createKeyUnwrapper(keyId, identity),
+      ...{ wrappedKey, instance, clock, record },
+    });
+  }
+
+  const sweepSharedTokens = (policy: AccessPolicy) =>
+    sharedTokens?.sweep((token, clientId, tenantId) => isWanted(token, policy, clientId, tenantId));
+
   const tokenCache = createTokenCache(config.tokenCache);
   const failureCache = createFailureCache(config.tokenCache.maxTokens);
   const readPolicyText =
@@ -120,6 +137,7 @@ export async function compose(config: Config = readConfig()) {
     (policy) => {
       tokenCache.retain((token, clientId, tenantId) => isWanted(token, policy, clientId, tenantId));
       failureCache.clear();
+      void sweepSharedTokens(policy);
       metadata.apply({ sources: policy.metadata, publisher: policy.publisher });
     },
   );
@@ -130,6 +148,7 @@ export async function compose(config: Config = readConfig()) {
     callerVerifier: createCallerVerifier({ ...config, role: config.callerRole }, metadata.home),
     currentPolicy,
     tokenCache,
+    ...(sharedTokens && { sharedTokens }),
     failureCache,
     parts: createPartHealth(),
     budget: createMintBudget(config.mints),
@@ -167,6 +186,8 @@ export async function compose(config: Config = readConfig()) {
   const directory = createApplicationDirectory(cloud, monitoringIdentity);
   const check: CheckPorts = { ...issuing, credentials, store: credentialStore, directory, record };
 
+  // The first token of a key that the fleet has should not wait for the vault.
+  void sharedTokens?.warm();
   // A policy that is broken or cannot be read now may be repaired in a moment: until then nothing is issued. The
   // platform gives a load little time, so storage or an identity endpoint that hangs does not hold it up for long.
   await Promise.race([currentPolicy.load(clock()), sleep(firstReadingMs, undefined, { ref: false })]);
@@ -178,7 +199,11 @@ export async function compose(config: Config = readConfig()) {
     metadata: { find: metadata.find, clock },
     refreshMetadata: metadata.refreshAll,
     recordSignRate: () => signAuditRun(clock(), signAudit),
-    checkCredentials: async () => checkCredentials(await currentPolicy.at(clock()), check),
+    checkCredentials: async () => {
+      const policy = await currentPolicy.at(clock());
+      await sweepSharedTokens(policy);
+      await checkCredentials(policy, check);
+    },
     readiness: { callerKeys: metadata.home, currentPolicy, clock },
     traceInvocation: tracer.invocation,
     /**

@@ -1,5 +1,6 @@
 import { type Cloud, type CloudName, clouds } from "./domain/shared/cloud.ts";
 import { type Guid, parseGuid } from "./domain/shared/guid.ts";
+import { parseKeyId } from "./domain/signing/certificate.ts";
 
 /**
  * The settings: the only place that reads the environment. Everything that is wrong is reported at once, each with the
@@ -44,8 +45,20 @@ export interface Config {
   tokenCache: { maxTokens: number; maxBytes: number };
   /** Application Insights, as the platform sets it; undefined: the log is all there is. */
   applicationInsightsConnectionString: string | undefined;
+  /** Tokens that instances share; undefined: each instance mints for itself. */
+  sharedCache: SharedCacheConfig | undefined;
   /** Names this process in the ledger. */
   instance: string;
+}
+
+export interface SharedCacheConfig {
+  tableUrl: string;
+  /** Versioned URL of the vault's key that unwraps. */
+  keyId: string;
+  /** 32 bytes, wrapped by that key with RSA-OAEP-256. */
+  wrappedKey: Uint8Array;
+  /** Client id of the managed identity that may unwrap and use the table, and do nothing else. */
+  identityClientId: Guid;
 }
 
 export class ConfigurationError extends Error {
@@ -85,6 +98,10 @@ export const settingNames = [
   "KEYHOLD_MAX_REQUESTS_IN_FLIGHT",
   "KEYHOLD_CACHE_MAX_TOKENS",
   "KEYHOLD_CACHE_MAX_BYTES",
+  "KEYHOLD_SHARED_CACHE_TABLE_URL",
+  "KEYHOLD_SHARED_CACHE_KEY_ID",
+  "KEYHOLD_SHARED_CACHE_WRAPPED_KEY",
+  "KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID",
 ] as const;
 
 type SettingName = (typeof settingNames)[number];
@@ -134,11 +151,13 @@ export function readConfig(env: Environment = process.env): Config {
       maxBytes: settings.count("KEYHOLD_CACHE_MAX_BYTES", 134_217_728, 1_048_576, 1_073_741_824),
     },
     applicationInsightsConnectionString: env.APPLICATIONINSIGHTS_CONNECTION_STRING?.trim() || undefined,
+    sharedCache: readSharedCache(env, settings, cloud, problems),
     instance: env.WEBSITE_INSTANCE_ID?.slice(0, 16) ?? `process-${process.pid}`,
   };
   for (const [name, id] of [
     ["KEYHOLD_STORAGE_IDENTITY_CLIENT_ID", config.storageIdentityClientId],
     ["KEYHOLD_MONITORING_IDENTITY_CLIENT_ID", config.monitoringIdentityClientId],
+    ["KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID", config.sharedCache?.identityClientId ?? ""],
   ] as const) {
     if (id === "" || id !== config.signingIdentityClientId) continue;
     problems.push(`${name} must not be the identity that signs: give it another, so that none but signing can sign`);
@@ -219,6 +238,40 @@ function readVaultResourceId(id: string | undefined, problems: string[]): string
   if (/^\/subscriptions\/[\w./()-]+\/providers\/microsoft\.keyvault\/vaults\/[\w-]+$/i.test(id)) return id;
   problems.push("KEYHOLD_VAULT_RESOURCE_ID must be the ARM id of a vault, /subscriptions/...: correct it or remove it");
   return undefined;
+}
+
+/** All of it or nothing. */
+function readSharedCache(
+  env: Environment,
+  settings: Reader,
+  cloud: Cloud,
+  problems: string[],
+): SharedCacheConfig | undefined {
+  const names = settingNames.filter((name) => name.startsWith("KEYHOLD_SHARED_CACHE_"));
+  const missing = names.filter((name) => !env[name]?.trim());
+  if (missing.length === names.length) return undefined;
+  if (missing.length > 0) {
+    problems.push(`${missing.join(", ")} must be set too: add it, or remove all of KEYHOLD_SHARED_CACHE_*`);
+    return undefined;
+  }
+  const keyId = env.KEYHOLD_SHARED_CACHE_KEY_ID?.trim() ?? "";
+  if (!parseKeyId(keyId, cloud)) {
+    const example = `https://<vault>${cloud.vaultHostSuffix}/keys/<name>/<32 hexadecimal digits>`;
+    problems.push(`KEYHOLD_SHARED_CACHE_KEY_ID must be a versioned key URL of this cloud: set it to ${example}`);
+  }
+  const wrappedKey = Buffer.from(env.KEYHOLD_SHARED_CACHE_WRAPPED_KEY?.trim() ?? "", "base64url");
+  // As long as the modulus of an RSA key of 2048 to 4096 bits (RFC 8017 §7.1.1).
+  if (![256, 384, 512].includes(wrappedKey.length)) {
+    problems.push(
+      "KEYHOLD_SHARED_CACHE_WRAPPED_KEY must be a wrapped key in base64url: set it to what keyhold shared-cache create-key prints",
+    );
+  }
+  return {
+    tableUrl: settings.storageUrl("KEYHOLD_SHARED_CACHE_TABLE_URL", cloud, "table", /^\/[A-Za-z][A-Za-z0-9]{2,62}$/),
+    keyId,
+    wrappedKey,
+    identityClientId: settings.guid("KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID", "the identity that unwraps"),
+  };
 }
 
 function readPolicyPlace(env: Environment, settings: Reader, cloud: Cloud, problems: string[]): Config["policy"] {

@@ -1,5 +1,5 @@
 import type { app, HttpHandler, HttpMethod, InvocationContext } from "@azure/functions";
-import type { IssuingContext } from "./domain/issuing/issue-token.ts";
+import type { IssuingContext } from "./domain/issuing/context.ts";
 import { type DiscoveryOptions, discoveryHandler } from "./http/discovery-handler.ts";
 import { liveHandler, notConfiguredHandler, type ReadinessOptions, readyHandler } from "./http/health-handlers.ts";
 import {

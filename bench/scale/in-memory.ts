@@ -4,8 +4,9 @@
  */
 import { randomBytes } from "node:crypto";
 import { createCurrentCredentials } from "../../src/domain/credentials/current-credentials.ts";
+import type { IssuingContext } from "../../src/domain/issuing/context.ts";
 import { createFailureCache } from "../../src/domain/issuing/failure-cache.ts";
-import { type IssuingContext, issueToken } from "../../src/domain/issuing/issue-token.ts";
+import { issueToken } from "../../src/domain/issuing/issue-token.ts";
 import { createMintBudget } from "../../src/domain/issuing/mint-budget.ts";
 import { createPartHealth } from "../../src/domain/issuing/part-health.ts";
 import { createTokenCache } from "../../src/domain/issuing/token-cache.ts";

@@ -2,6 +2,7 @@
  * The whole stack on one machine: local CA, Azurite, emulators of Key Vault and Entra, the control interface, and
  * instances of the functions host. Used by `npm start`, by tests and by benchmarks alike.
  */
+import { publicEncrypt, randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
@@ -28,6 +29,8 @@ export interface StackOptions {
   settings?: Record<string, string>;
   /** How the vault's log reaches those who query it. */
   log?: Partial<LogSettings>;
+  /** Whether instances share their tokens. */
+  sharedCache?: boolean;
   /** False: no instance is started yet. */
   startFunctions?: boolean;
   onProgress?: (what: string) => void;
@@ -109,6 +112,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ...[world.client.keyName, world.publisher.keyName].map((keyName) => {
           return { objectId: world.identities.signing.objectId, keyName, actions: ["sign" as const] };
         }),
+        { objectId: world.identities.sharedCache.objectId, keyName: world.sharedCacheKeyName, actions: ["unwrap"] },
         { objectId: world.operator.objectId, actions: ["read", "create", "sign"] },
       ],
     });
@@ -126,6 +130,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     stopping.push(() => monitor.stop());
     const key = await keyVault.createKey(world.client.keyName, { subject: `CN=${world.client.name}` });
     const publisher = await keyVault.createKey(world.publisher.keyName, { subject: "CN=Keyhold publisher" });
+    const sharedCache = options.sharedCache ? await createSharedCache(keyVault) : {};
     populate(entra, key.certificatePem);
 
     const policyFile = join(folder, "policy.json");
@@ -149,7 +154,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     });
     stopping.push(() => control.stop());
 
-    const settings = (httpsPort: number) => settingsOf(entra, policyFile, authority.certificateFile, httpsPort);
+    const settings = (httpsPort: number) => ({
+      ...settingsOf(entra, policyFile, authority.certificateFile, httpsPort),
+      ...sharedCache,
+    });
     const instances: FunctionsInstance[] = [];
     const passTime = async (ms: number) => {
       moveClock(ms);
@@ -199,6 +207,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await stop();
     throw error;
   }
+}
+
+/** The key that wraps, a root key that nobody keeps in clear text, and the settings that name both. */
+async function createSharedCache(keyVault: KeyVaultEmulator): Promise<Record<string, string>> {
+  const keyOps = ["wrapKey", "unwrapKey"];
+  const { keyId, certificatePem } = await keyVault.createKey(world.sharedCacheKeyName, { keyOps });
+  const wrapped = publicEncrypt({ key: certificatePem, oaepHash: "sha256" }, randomBytes(32));
+  return {
+    KEYHOLD_SHARED_CACHE_TABLE_URL: `https://${world.storageAccount}.table.core.windows.net/${world.sharedTokensTable}`,
+    KEYHOLD_SHARED_CACHE_KEY_ID: keyId,
+    KEYHOLD_SHARED_CACHE_WRAPPED_KEY: wrapped.toString("base64url"),
+    KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID: world.identities.sharedCache.clientId,
+  };
 }
 
 async function issueServerCertificate(authority: CertificateAuthority, folder: string) {

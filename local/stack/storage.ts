@@ -6,7 +6,14 @@ import { type AzuriteOptions, createAzurite } from "./azurite.ts";
 import { freePorts, type Ports } from "./ports.ts";
 import type { Service } from "./stack-control.ts";
 import { startTableFaults, type TableFaults } from "./storage-faults.ts";
-import { auditTable, ledgerTable, metadataContainer, policyContainer, storageAccount } from "./world.ts";
+import {
+  auditTable,
+  ledgerTable,
+  metadataContainer,
+  policyContainer,
+  sharedTokensTable,
+  storageAccount,
+} from "./world.ts";
 
 export interface Storage extends Service {
   /** Full access to blobs, for tests that play an operator or an attacker. */
@@ -15,6 +22,8 @@ export interface Storage extends Service {
   ledger: TableClient;
   /** Full access to the audit's table, which also says what became of certificates. */
   audit: TableClient;
+  /** Full access to the tokens that instances share, past the injected faults. */
+  sharedTokens: TableClient;
   /** The rows of the ledger, as they lie in the table. */
   ledgerRows(): Promise<Record<string, unknown>[]>;
   /** Latency and faults of requests to tables. */
@@ -48,6 +57,8 @@ export async function startStorage({ folder, ports, tls }: StorageOptions): Prom
   await ledger.createTable();
   const audit = openTable(auditTable);
   await audit.createTable();
+  const sharedTokens = openTable(sharedTokensTable);
+  await sharedTokens.createTable();
   for (const container of [policyContainer, metadataContainer]) {
     await blobs.getContainerClient(container).createIfNotExists();
   }
@@ -70,6 +81,7 @@ export async function startStorage({ folder, ports, tls }: StorageOptions): Prom
     blobs,
     ledger,
     audit,
+    sharedTokens,
     async ledgerRows() {
       const rows: Record<string, unknown>[] = [];
       for await (const row of ledger.listEntities()) rows.push(row);

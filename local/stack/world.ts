@@ -15,6 +15,9 @@ export const telemetryHost = "keyhold-local.in.applicationinsights.azure.com";
 export const applicationInsights = `InstrumentationKey=80000000-0000-4000-8000-000000000001;IngestionEndpoint=https://${telemetryHost}/`;
 /** The Log Analytics workspace that the vault logs to. */
 export const workspaceId = "70000000-0000-4000-8000-000000000001";
+/** Tokens that instances share, and the key that wraps theirs. */
+export const sharedTokensTable = "keyholdtokens";
+export const sharedCacheKeyName = "shared-cache";
 export const policyContainer = "keyhold";
 export const metadataContainer = "metadata";
 /** The key that re-signs metadata for relying parties. */
@@ -36,6 +39,7 @@ export const identities = {
   signing: identity(1, "keyhold-signing"),
   storage: identity(2, "keyhold-storage"),
   monitoring: identity(3, "keyhold-monitoring"),
+  sharedCache: identity(4, "keyhold-shared-cache"),
 };
 
 /** A person with the rights of an operator, for the command line. */

@@ -1,7 +1,8 @@
 import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
+import type { IssuingContext } from "../domain/issuing/context.ts";
 import type { FaultReport, IssuingEvent } from "../domain/issuing/events.ts";
 import { issueAssertion } from "../domain/issuing/issue-assertion.ts";
-import { type IssuingContext, issueToken } from "../domain/issuing/issue-token.ts";
+import { issueToken } from "../domain/issuing/issue-token.ts";
 import type { Refusal } from "../domain/issuing/refusal.ts";
 import type { Authorization } from "../domain/policy/access-policy.ts";
 import { Fault, type FramesOf } from "../domain/shared/fault.ts";

@@ -9,6 +9,10 @@ import { at, show } from "./bicep/value.ts";
 const withoutAPlaceInAzure: Readonly<Record<string, string>> = {
   KEYHOLD_POLICY_FILE: "the policy is a blob",
   KEYHOLD_METADATA_ROOTS_FILE: "the package brings the roots along",
+  KEYHOLD_SHARED_CACHE_TABLE_URL: "no parameter yet",
+  KEYHOLD_SHARED_CACHE_KEY_ID: "no parameter yet",
+  KEYHOLD_SHARED_CACHE_WRAPPED_KEY: "no parameter yet",
+  KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID: "no parameter yet",
 };
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");

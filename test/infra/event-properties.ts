@@ -31,6 +31,7 @@ const known = {
     },
   },
   token_renewal_failed: { tenantId: [], clientId: [], scope: [], reason: [], codes: [], frames: [] },
+  shared_cache_failed: { operation: [], reason: [], because: [] },
   policy_applied: { etag: [], grants: [] },
   policy_rejected: { etag: [], problems: [] },
   policy_not_readable: { ageSeconds: [], because: [] },

@@ -68,6 +68,7 @@ describe("valid settings", () => {
       mints: { perMinute: 1200, perMinutePerCaller: 300 },
       maxRequestsInFlight: 1_000,
       tokenCache: { maxTokens: 20_000, maxBytes: 134_217_728 },
+      sharedCache: undefined,
     });
   });
 
@@ -174,6 +175,34 @@ const broken: [name: string, value: string | undefined, rule: RegExp][] = [
   ["KEYHOLD_CACHE_MAX_TOKENS", secret, /whole number/],
   ["KEYHOLD_CACHE_MAX_BYTES", "1024", /1048576 to/],
 ];
+
+describe("the settings of the shared cache", () => {
+  const complete = {
+    KEYHOLD_SHARED_CACHE_TABLE_URL: "https://account.table.core.windows.net/tokens",
+    KEYHOLD_SHARED_CACHE_KEY_ID: `https://contoso.vault.azure.net/keys/shared-cache/${"a".repeat(32)}`,
+    KEYHOLD_SHARED_CACHE_WRAPPED_KEY: Buffer.alloc(256, 7).toString("base64url"),
+    KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID: "00000000-0000-4000-8000-00000000000f",
+  };
+
+  test("are read together", () => {
+    const { sharedCache } = readConfig({ ...validEnv(), ...complete });
+    assert.equal(sharedCache?.tableUrl, complete.KEYHOLD_SHARED_CACHE_TABLE_URL);
+    assert.equal(sharedCache?.wrappedKey.length, 256);
+  });
+
+  const wrong: Record<keyof typeof complete, string> = {
+    KEYHOLD_SHARED_CACHE_TABLE_URL: "https://account.blob.core.windows.net/tokens",
+    KEYHOLD_SHARED_CACHE_KEY_ID: `https://contoso.vault.azure.net.evil.example/keys/shared-cache/${"a".repeat(32)}`,
+    KEYHOLD_SHARED_CACHE_WRAPPED_KEY: Buffer.alloc(32, 7).toString("base64url"),
+    KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID: signingId,
+  };
+  for (const name of Object.keys(complete) as (keyof typeof complete)[]) {
+    test(`are refused without ${name}, and where it is wrong`, () => {
+      assert.match(problemsOf({ ...complete, [name]: undefined }).join(), new RegExp(`^${name} must be set too`));
+      assert.match(problemsOf({ ...complete, [name]: wrong[name] }).join(), new RegExp(`^${name} must`));
+    });
+  }
+});
 
 describe("a broken setting is refused:", () => {
   for (const [name, value, rule] of broken) {

@@ -16,6 +16,8 @@ export interface CreateKeyOptions {
   keySize?: 2048 | 3072 | 4096;
   exportable?: boolean;
   notAfter?: Date;
+  /** `key_ops` of the key; by default to sign and to verify. */
+  keyOps?: string[];
 }
 
 /** What a new key's maker learns of it. */

@@ -85,13 +85,13 @@ function createVault(options: KeyVaultOptions): ControlledVault & DataPlane {
 
 /** Keys of a hardware module cannot be exported, so only exportable ones are software keys. */
 async function createCertificateKey(store: KeyStore, name: string, options: CreateKeyOptions): Promise<CreatedKey> {
-  const { exportable = false, keySize = 2048, subject = `CN=${name}`, notAfter } = options;
+  const { exportable = false, keySize = 2048, subject = `CN=${name}`, notAfter, keyOps = ["sign", "verify"] } = options;
   const key = await store.create({
     name,
     keySize,
     exportable,
     kty: exportable ? "RSA" : "RSA-HSM",
-    keyOps: ["sign", "verify"],
+    keyOps,
     enabled: true,
     certificate: { subject, ...(notAfter && { notAfter }) },
   });

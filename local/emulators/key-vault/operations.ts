@@ -2,12 +2,12 @@
  * What the operations of the data plane do once the caller is known and allowed. The emulator knows neither recovery of
  * what is deleted, import, rotation policies, encryption nor key release to attested environments.
  */
-import { randomBytes } from "node:crypto";
+import { createPublicKey, privateDecrypt, publicEncrypt, randomBytes } from "node:crypto";
 import type { RequestTrace } from "./audit-log.ts";
 import { badParameter, forbiddenObject, objectNotFound } from "./error-answers.ts";
 import type { KeyStore, KeyVersion } from "./key-store.ts";
 import { keyBundle, keyItem, secretBundle } from "./object-answers.ts";
-import { parseKeyCreate, parseKeyUpdate, parseSign } from "./request-bodies.ts";
+import { parseKeyCreate, parseKeyUpdate, parseOperation } from "./request-bodies.ts";
 import { signatureAlgorithms, signDigest } from "./rsa-digest-signature.ts";
 
 export interface Call {
@@ -44,7 +44,7 @@ export function updateKey(store: KeyStore, call: Call) {
 }
 
 export function sign(store: KeyStore, call: Call) {
-  const { alg, value } = parseSign(call.body);
+  const { alg, value } = parseOperation(call.body);
   const algorithm = signatureAlgorithms.get(alg);
   if (algorithm) call.trace.algorithm = alg;
   const key = findKey(store, call);
@@ -55,6 +55,39 @@ export function sign(store: KeyStore, call: Call) {
     throw badParameter(`${length} ${alg} requires ${algorithm.digestBytes} bytes, encoded with base64url.`);
   }
   return { kid: key.id, value: signDigest(key.privateKey, algorithm, value).toString("base64url") };
+}
+
+/** Hashes of the OAEP algorithms of RSA keys, by their names in JOSE (RFC 7518 §4.3). */
+const oaepHashes = new Map([
+  ["RSA-OAEP", "sha1"],
+  ["RSA-OAEP-256", "sha256"],
+]);
+
+export function wrapKey(store: KeyStore, call: Call) {
+  const { key, value, oaepHash } = wrapping(store, call, "wrapKey");
+  return {
+    kid: key.id,
+    value: publicEncrypt({ key: createPublicKey(key.privateKey), oaepHash }, value).toString("base64url"),
+  };
+}
+
+export function unwrapKey(store: KeyStore, call: Call) {
+  const { key, value, oaepHash } = wrapping(store, call, "unwrapKey");
+  try {
+    return { kid: key.id, value: privateDecrypt({ key: key.privateKey, oaepHash }, value).toString("base64url") };
+  } catch {
+    throw badParameter("The parameter is incorrect.");
+  }
+}
+
+function wrapping(store: KeyStore, call: Call, operation: "wrapKey" | "unwrapKey") {
+  const { alg, value } = parseOperation(call.body);
+  const oaepHash = oaepHashes.get(alg);
+  if (oaepHash) call.trace.algorithm = alg;
+  const key = findKey(store, call);
+  assertUsable(key, operation);
+  if (!oaepHash) throw badParameter(`Key and encryption algorithm are incompatible. Key type: ${key.kty}.`);
+  return { key, value, oaepHash };
 }
 
 /** The real blob is the key under a key of the vault's region; the emulator cannot restore, so random bytes do. */

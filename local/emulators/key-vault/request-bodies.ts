@@ -13,7 +13,8 @@ const attributesSchema = z.object({
   exportable: z.boolean().optional(),
 });
 
-const signSchema = z.object({ alg: z.string(), value: z.string().regex(/^[A-Za-z0-9_-]+={0,2}$/) });
+/** Of sign, wrapKey and unwrapKey alike. */
+const operationSchema = z.object({ alg: z.string(), value: z.string().regex(/^[A-Za-z0-9_-]+={0,2}$/) });
 
 const keyCreateSchema = z.object({
   kty: z.enum(["RSA", "RSA-HSM"]),
@@ -24,8 +25,8 @@ const keyCreateSchema = z.object({
 
 const keyUpdateSchema = z.object({ key_ops: z.array(z.string()).optional(), attributes: attributesSchema.default({}) });
 
-export function parseSign(body: Buffer): { alg: string; value: Buffer } {
-  const { alg, value } = parse(signSchema, body);
+export function parseOperation(body: Buffer): { alg: string; value: Buffer } {
+  const { alg, value } = parse(operationSchema, body);
   return { alg, value: Buffer.from(value, "base64url") };
 }
 

@@ -8,6 +8,8 @@ import { isSameName } from "./key-store.ts";
 
 const dataActions = {
   sign: "keys/sign/action",
+  wrap: "keys/wrap/action",
+  unwrap: "keys/unwrap/action",
   read: "keys/read",
   create: "keys/create/action",
   import: "keys/import/action",

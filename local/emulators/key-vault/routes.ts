@@ -16,7 +16,9 @@ import {
   refuseImport,
   refuseRelease,
   sign,
+  unwrapKey,
   updateKey,
+  wrapKey,
 } from "./operations.ts";
 import type { DataAction } from "./role-assignments.ts";
 
@@ -43,6 +45,8 @@ const routes: Route[] = [
   route("POST", `${keyPath}/+create`, "KeyCreate", "create", createKey),
   route("POST", `${keyPath}/+backup`, "KeyBackup", "backup", backupKey),
   route("POST", `${keyPath}${version}/+sign`, "KeySign", "sign", sign),
+  route("POST", `${keyPath}${version}/+wrapkey`, "KeyWrap", "wrap", wrapKey),
+  route("POST", `${keyPath}${version}/+unwrapkey`, "KeyUnwrap", "unwrap", unwrapKey),
   route("POST", `${keyPath}${version}/+release`, "KeyRelease", "release", refuseRelease),
   route("PUT", keyPath, "KeyImport", "import", refuseImport),
   route("DELETE", keyPath, "KeyDelete", "delete", deleteKey),

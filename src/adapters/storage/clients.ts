@@ -14,6 +14,8 @@ export interface Patience {
 export const patience = {
   /** A request waits. What is tried again, and when, is the caller's own affair. */
   request: { withinMs: 3_000, attempts: 1 },
+  /** A request waits for what it can do without. */
+  sharedCache: { withinMs: 250, attempts: 1 },
   /** The start of an instance and the re-reading of the policy wait. */
   start: { withinMs: 5_000, attempts: 2 },
   /** A refresh, or a person who has given a command, waits. */

@@ -5,6 +5,8 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
   switch (event.event) {
     case "request_answered":
       return event.outcome === "issued" ? "info" : event.outcome === "refused" ? "warn" : "error";
+    case "shared_cache_failed":
+      return event.reason === "not_ours" ? "error" : "warn";
     case "policy_applied":
     case "metadata_promoted":
     case "metadata_refresh_finished":

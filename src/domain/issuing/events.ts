@@ -2,7 +2,7 @@ import type { FaultCode } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Refusal } from "./refusal.ts";
 
-/** Of requests, and of the renewals that nobody waits for. */
+/** Of requests, of the renewals that nobody waits for, and of the tokens that instances share. */
 export type IssuingEvent =
   | {
       event: "request_answered";
@@ -29,6 +29,15 @@ export type IssuingEvent =
       codes?: readonly number[];
       /** Of an unexpected error, as in `FaultReport`. */
       frames?: readonly string[];
+    }
+  | {
+      /** This instance mints for itself meanwhile. Reported once a minute for each operation and reason. */
+      event: "shared_cache_failed";
+      operation: "find" | "claim" | "store" | "release" | "sweep" | "unwrap";
+      /** `not_ours`: a row that no instance has written for its place, so somebody else writes to the table. */
+      reason: "failed" | "not_ours";
+      /** Class and status of the error, or what is wrong with the row. */
+      because: string;
     };
 
 export interface FaultReport {

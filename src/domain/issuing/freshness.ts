@@ -8,11 +8,13 @@ import type { CachedToken } from "./token-cache.ts";
  */
 export type Demand = "no-cache" | { claims: string };
 
+type Minted = Pick<CachedToken, "mintedAtMs">;
+
 /** Demands mint once in so many milliseconds for one cache key: within it, the token just minted is the answer. */
 export const demandIntervalMs = 60_000;
 
 /** Whether a cached token answers this request, as far as its age goes. */
-export function satisfies(token: CachedToken, demand: Demand | undefined, nowMs: number): boolean {
+export function satisfies(token: Minted, demand: Demand | undefined, nowMs: number): boolean {
   return demand === undefined || token.mintedAtMs > nowMs - demandIntervalMs;
 }
 
@@ -33,12 +35,12 @@ export function mintKeyOf(cacheKey: string, demand: Demand | undefined): string 
 }
 
 /** Whether the policy lets this token be served: its client and tenant are active, and it is not too old for them. */
-export function isWanted(token: CachedToken, policy: AccessPolicy, clientId: Guid, tenantId: Guid): boolean {
+export function isWanted(token: Minted, policy: AccessPolicy, clientId: Guid, tenantId: Guid): boolean {
   const tenant = policy.tenants.get(tenantId);
   return Boolean(policy.clients.get(clientId)?.isActive && tenant?.isActive && isNewEnough(token, tenant));
 }
 
 /** Whether it was minted since the tenant's tokens were last discarded (`tokensNotBefore`). */
-export function isNewEnough(token: CachedToken, { tokensNotBeforeMs = 0 }: TenantRule): boolean {
+export function isNewEnough(token: Minted, { tokensNotBeforeMs = 0 }: TenantRule): boolean {
   return token.mintedAtMs >= tokensNotBeforeMs;
 }

@@ -5,7 +5,7 @@ import type { Guid } from "../shared/guid.ts";
 import { ok, type Result } from "../shared/result.ts";
 import type { SignedAssertion } from "../signing/sign-assertion.ts";
 import { admit } from "./admit.ts";
-import type { IssuingContext } from "./issue-token.ts";
+import type { IssuingContext } from "./context.ts";
 import { mintDeadlineMs, signWith } from "./mint.ts";
 import type { Refusal } from "./refusal.ts";
 

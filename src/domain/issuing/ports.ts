@@ -9,6 +9,7 @@ import type { AccountablePorts } from "../signing/ports.ts";
 
 import type { EntraAnswer } from "./entra-errors.ts";
 import type { CallerRefusal } from "./refusal.ts";
+import type { TokenCacheKey } from "./token-cache.ts";
 
 /** What the way of a token needs from outside. One adapter per port; tests have fakes. */
 
@@ -61,6 +62,35 @@ export interface CurrentCredentials {
   ): void;
   noteDisabled(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
   noteSigned(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
+}
+
+/** A token as one instance hands it to another. Times without a unit are seconds since 1970. */
+export interface SharedToken {
+  accessToken: string;
+  expiresAt: number;
+  lifetimeSeconds: number;
+  /** As in `CachedToken`. */
+  mintedAtMs: number;
+}
+
+/**
+ * Tokens that all instances share. No answer depends on it: nothing here throws, and each call resolves within 250 ms,
+ * with an event where something was wrong.
+ */
+export interface SharedTokens {
+  /** The token of the fleet, if there is one that is valid and was stored by an instance of ours for this very key. */
+  find(key: TokenCacheKey): Promise<SharedToken | undefined>;
+  /**
+   * Asks for the right to mint: `granted` until it is released or, at the latest, a little after the deadline of a mint;
+   * `held`: another instance has it; `unknown`: the shared cache does not answer.
+   */
+  claim(key: TokenCacheKey): Promise<"granted" | "held" | "unknown">;
+  /** Stores a new token. The claim is kept, so that an instance which looked just before finds the token at its next look. */
+  store(key: TokenCacheKey, token: SharedToken): Promise<void>;
+  /** Gives the claim up, because there will be no token. */
+  release(key: TokenCacheKey): Promise<void>;
+  /** Deletes what has expired and every token that is no longer wanted. */
+  sweep(isWanted: (token: Pick<SharedToken, "mintedAtMs">, clientId: Guid, tenantId: Guid) => boolean): Promise<void>;
 }
 
 export interface IssuingPorts extends AccountablePorts, RetryPorts {

@@ -46,8 +46,11 @@ export function parseSigningCertificate(keyId: string, pem: string, cloud: Cloud
   };
 }
 
-/** A host that is not a vault of this cloud would receive our access token for the vault: refused (I8). */
-function parseKeyId(keyId: string, cloud: Cloud): { keyName: string; keyVersion: string } | undefined {
+/**
+ * Name and version from a versioned key URL; undefined where it is none of this cloud. A host that is not a vault of
+ * this cloud would receive our access token for the vault: refused (I8).
+ */
+export function parseKeyId(keyId: string, cloud: Cloud): { keyName: string; keyVersion: string } | undefined {
   if (!URL.canParse(keyId)) return undefined;
   const url = new URL(keyId);
   const vaultName = url.hostname.slice(0, -cloud.vaultHostSuffix.length);

@@ -27,6 +27,10 @@ const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level]
     [answered("fault"), "error"],
   ],
   token_renewal_failed: [[{ event: "token_renewal_failed", ...ids, reason: "x", codes: [1] }, "warn"]],
+  shared_cache_failed: [
+    [{ event: "shared_cache_failed", operation: "find", reason: "failed", because: "x" }, "warn"],
+    [{ event: "shared_cache_failed", operation: "find", reason: "not_ours", because: "x" }, "error"],
+  ],
   policy_applied: [[{ event: "policy_applied", etag: "e", grants: 1 }, "info"]],
   policy_rejected: [[{ event: "policy_rejected", etag: "e", problems: [] }, "error"]],
   policy_not_readable: [[{ event: "policy_not_readable", ageSeconds: undefined, because: "x" }, "error"]],

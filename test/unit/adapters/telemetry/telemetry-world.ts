@@ -52,6 +52,7 @@ export const samples: { [Name in KeyholdEvent["event"]]: Extract<KeyholdEvent, {
     },
   },
   token_renewal_failed: { event: "token_renewal_failed", ...ids, reason: "tenant_blocked", codes: [1], frames },
+  shared_cache_failed: { event: "shared_cache_failed", operation: "find", reason: "failed", because: "x" },
   policy_applied: { event: "policy_applied", etag: "e", grants: 1 },
   policy_rejected: { event: "policy_rejected", etag: "e", problems: [{ path: "/grants/0", rule: "is unknown" }] },
   policy_not_readable: { event: "policy_not_readable", ageSeconds: undefined, because: `Bearer ${token}` },

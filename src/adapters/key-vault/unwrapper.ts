@@ -1,0 +1,23 @@
+import type { TokenCredential } from "@azure/identity";
+import { CryptographyClient, type KeyVaultKey } from "@azure/keyvault-keys";
+
+/**
+ * Has the vault unwrap a key that was wrapped by RSA-OAEP-256 (RFC 7518 §4.3). Built from a key object, so the SDK never
+ * reads the key. Rejects with an error of the SDK, whose text holds the key's URL.
+ */
+export function createKeyUnwrapper(keyId: string, credential: TokenCredential) {
+  const [, , name = "", version = ""] = new URL(keyId).pathname.split("/");
+  const key: KeyVaultKey = {
+    id: keyId,
+    name,
+    keyType: "RSA-HSM",
+    keyOperations: ["unwrapKey"],
+    key: { kid: keyId, kty: "RSA-HSM", keyOps: ["unwrapKey"] },
+    properties: { id: keyId, name, version, vaultUrl: new URL(keyId).origin },
+  };
+  const client = new CryptographyClient(key, credential, { retryOptions: { maxRetries: 1 } });
+  return async (wrapped: Uint8Array, abortSignal: AbortSignal): Promise<Uint8Array> => {
+    const { result } = await client.unwrapKey("RSA-OAEP-256", wrapped, { abortSignal });
+    return result;
+  };
+}

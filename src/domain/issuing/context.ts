@@ -1,0 +1,27 @@
+import type { CurrentPolicy } from "../policy/current-policy.ts";
+import type { Cloud } from "../shared/cloud.ts";
+import type { Result } from "../shared/result.ts";
+import type { IssuingEvent } from "./events.ts";
+import type { FailureCache } from "./failure-cache.ts";
+import type { MintBudget } from "./mint-budget.ts";
+import type { PartHealth } from "./part-health.ts";
+import type { CallerVerifier, IssuingPorts, SharedTokens } from "./ports.ts";
+import type { Refusal } from "./refusal.ts";
+import type { CachedToken, TokenCache } from "./token-cache.ts";
+
+/** All that issuing needs: ports to the outside, and the state that one process keeps. */
+export interface IssuingContext extends IssuingPorts {
+  cloud: Cloud;
+  instance: string;
+  callerVerifier: CallerVerifier;
+  currentPolicy: CurrentPolicy;
+  tokenCache: TokenCache;
+  /** Undefined: every instance mints for itself. */
+  sharedTokens?: SharedTokens;
+  failureCache: FailureCache;
+  parts: PartHealth;
+  budget: MintBudget;
+  /** Mints under way, by `mintKeyOf`. */
+  flights: Map<string, Promise<Result<CachedToken, Refusal>>>;
+  record: (event: IssuingEvent) => void;
+}
