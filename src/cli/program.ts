@@ -17,6 +17,7 @@ import { addDoctorCommand } from "./doctor/command.ts";
 import { addLedgerCommand } from "./ledger/commands.ts";
 import { addMetadataCommand } from "./metadata-status.ts";
 import { addPolicyCommands } from "./policy/commands.ts";
+import { addSharedCacheCommand } from "./shared-cache.ts";
 
 const summary =
   "The operators' command line of Keyhold. It reads the app's own settings from the environment and acts as whoever is " +
@@ -56,6 +57,7 @@ export async function runCommandLine(args: readonly string[], environment: Comma
   addLedgerCommand(program, context);
   addMetadataCommand(program, context);
   addCredentialsCommand(program, context);
+  addSharedCacheCommand(program, context);
   addDoctorCommand(program, context);
   try {
     await program.parseAsync(args, { from: "user" });

@@ -1,10 +1,12 @@
 /** Instances that share their tokens in a table, and what somebody can do who writes to that table. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { after, beforeEach, describe, test } from "node:test";
 import type { FunctionsInstance } from "../../local/stack/functions-instance.ts";
 import { freePorts } from "../../local/stack/ports.ts";
 import * as world from "../../local/stack/world.ts";
+import { runKeyhold } from "../support/run-keyhold.ts";
 import { askToken, countOperations, testStack, untilWritten } from "../support/test-stack.ts";
 
 const stack = await testStack({ startFunctions: false, sharedCache: true });
@@ -140,9 +142,7 @@ describe("a shared cache that does not work", () => {
 test("a suspension deletes the tokens of the tenant from the table", async () => {
   await ask(first);
   await storedRow(world.scopes.graph);
-  const policy = JSON.parse(
-    await (await import("node:fs/promises")).readFile(stack.policyFile, "utf8"),
-  ) as world.Policy;
+  const policy = JSON.parse(await readFile(stack.policyFile, "utf8")) as world.Policy;
   for (const tenant of policy.tenants) if (tenant.tenantId === tenantId) tenant.state = "suspended";
   await stack.writePolicy(policy);
   await first.moveClock(61_000);
@@ -151,4 +151,30 @@ test("a suspension deletes the tokens of the tenant from the table", async () =>
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   await assert.rejects(rowOf(world.scopes.graph), { statusCode: 404 });
+});
+
+test("a key that the command line makes is one that instances can use", async () => {
+  const vaultUrl = `https://${world.vaultHost}`;
+  const args = [
+    "--operator-identity",
+    world.operator.clientId,
+    "--json",
+    "shared-cache",
+    "create-key",
+    "--vault",
+    vaultUrl,
+  ];
+  const { exit, stdout, stderr } = await runKeyhold(stack, args);
+  assert.equal(exit, 0, stderr);
+  const settings = JSON.parse(stdout) as Record<string, string>;
+  assert.equal(settings.KEYHOLD_SHARED_CACHE_KEY_ID, stack.settings(1).KEYHOLD_SHARED_CACHE_KEY_ID);
+  assert.notEqual(settings.KEYHOLD_SHARED_CACHE_WRAPPED_KEY, stack.settings(1).KEYHOLD_SHARED_CACHE_WRAPPED_KEY);
+  await stack.writePolicy(world.policyOf(stack.key, stack.publisher));
+  const [one, two] = await Promise.all(
+    [freePorts(), freePorts()].map(async (ports) => stack.addInstance(await ports, settings)),
+  );
+  const before = signatures();
+  const token = await ask(one as FunctionsInstance, world.scopes.orders);
+  assert.equal(await ask(two as FunctionsInstance, world.scopes.orders), token);
+  assert.equal(signatures() - before, 1);
 });

@@ -85,20 +85,13 @@ interface Prepared {
 /** Without policy and settings: a deployment has neither before its first certificate. */
 function firstCertificate(options: AddCertificateOptions, vault: string, credential: TokenCredential): Prepared {
   const cloud = clouds[options.cloud];
-  const url = URL.parse(vault);
-  // The operator's token goes there: only to a vault of the cloud.
-  const isVault =
-    url?.protocol === "https:" &&
-    url.port === "" &&
-    url.hostname.endsWith(cloud.vaultHostSuffix) &&
-    url.href === `${url.origin}/`;
-  if (!url || !isVault) throw usage("--vault", `give https://<name>${cloud.vaultHostSuffix}`);
+  const vaultUrl = requireVaultUrl(vault, cloud);
   if (options.policy) throw usage("--policy", "leave it out with --vault: what to add to the policy is printed");
   const keyName = requireKeyName(options.key);
   const client = { name: keyName, clientId: requireGuid("--client", options.client) };
   return {
     input: { client, keyName, isNewClient: true, ...stepsOf(options) },
-    vaultUrl: url.origin,
+    vaultUrl,
     cloud,
     credential,
   };
@@ -126,11 +119,24 @@ async function nextCertificate(options: AddCertificateOptions, connection: Conne
   return { input, vaultUrl, cloud: context.cloud, credential: identities.operator };
 }
 
+/** The origin of a vault. The operator's token goes there: only to a vault of the cloud. */
+export function requireVaultUrl(vault: string, cloud: Cloud): string {
+  const url = URL.parse(vault);
+  const isVault =
+    url?.protocol === "https:" &&
+    url.port === "" &&
+    url.hostname.endsWith(cloud.vaultHostSuffix) &&
+    url.href === `${url.origin}/`;
+  if (!url || !isVault) throw usage("--vault", `give https://<name>${cloud.vaultHostSuffix}`);
+  return url.origin;
+}
+
 function stepsOf({ days, newVersion = false, register = false, dryRun = false }: AddCertificateOptions) {
   return { days, newVersion, register, dryRun };
 }
 
-function requireKeyName(name: string | undefined): string {
+/** A name that a key of Key Vault may have. */
+export function requireKeyName(name: string | undefined): string {
   if (name !== undefined && /^[0-9A-Za-z-]{1,127}$/.test(name)) return name;
   throw usage("--key", "name a key: letters, digits and hyphens, 127 at most");
 }
