@@ -15,7 +15,7 @@ export type TokenOrder = SignOrder & { purpose: "token" | "canary"; client: Clie
 
 export interface MintedToken {
   accessToken: string;
-  /** Seconds since 1970, counted from before the request: never later than Entra's own. */
+  /** Seconds since 1970, counted from before the request, or after it where the clock was set back: never later than Entra's own. */
   expiresAt: number;
   lifetimeSeconds: number;
 }
@@ -72,7 +72,7 @@ export async function exchange(
     ports.ledger.recordOutcome(ledgerId, { outcome: "rejected", ...vault, codes: answer.codes, ...requestId });
     return refusedByEntra(order, answer, ports.clock());
   }
-  const expiresAt = Math.floor(requestedMs / 1000) + answer.expiresInSeconds;
+  const expiresAt = Math.floor(Math.min(requestedMs, ports.clock()) / 1000) + answer.expiresInSeconds;
   ports.ledger.recordOutcome(ledgerId, {
     outcome: "issued",
     ...vault,

@@ -20,7 +20,7 @@ const refusalSeconds = 300;
 /** Seconds. Whoever has just consented tries at once, and Entra's servers agree only after a while. */
 const notConsentedSeconds = 30;
 const credentialSeconds = 60;
-type Failure = { untilMs: number; refusal: TenantRefusal } | { untilMs: number; fault: Fault };
+type Failure = { sinceMs: number; untilMs: number } & ({ refusal: TenantRefusal } | { fault: Fault });
 
 /** An empty cache of at most `maxEntries` failures; beyond that the one that was used least recently is forgotten. */
 export function createFailureCache(maxEntries: number): FailureCache {
@@ -29,7 +29,8 @@ export function createFailureCache(maxEntries: number): FailureCache {
     get(key, nowMs) {
       const failure = failures.get(key);
       if (!failure) return undefined;
-      if (failure.untilMs <= nowMs) {
+      // A clock that was set back would remember it for longer.
+      if (failure.untilMs <= nowMs || failure.sinceMs > nowMs) {
         failures.delete(key);
         return undefined;
       }
@@ -38,9 +39,11 @@ export function createFailureCache(maxEntries: number): FailureCache {
     },
     rememberRefusal(key, refusal, nowMs) {
       const seconds = refusal.reason === "tenant_not_consented" ? notConsentedSeconds : refusalSeconds;
-      failures.set(key, { untilMs: nowMs + seconds * 1000, refusal });
+      failures.set(key, { sinceMs: nowMs, untilMs: nowMs + seconds * 1000, refusal });
     },
-    rememberFault: (key, fault, nowMs) => void failures.set(key, { untilMs: nowMs + credentialSeconds * 1000, fault }),
+    rememberFault(key, fault, nowMs) {
+      failures.set(key, { sinceMs: nowMs, untilMs: nowMs + credentialSeconds * 1000, fault });
+    },
     clear: () => failures.clear(),
   };
 }

@@ -34,6 +34,14 @@ export function mintKeyOf(cacheKey: string, demand: Demand | undefined): string 
   return acceptsOlder(demand) ? cacheKey : `${cacheKey} claims`;
 }
 
+/** A clock is corrected by so much without harm: a token that is served has longer to live. */
+const clockToleranceMs = 60_000;
+
+/** Minted by a clock that was ahead and is corrected now: neither its age nor its expiry is known. */
+export function isFromTheFuture(token: CachedToken, nowMs: number): boolean {
+  return token.mintedAtMs > nowMs + clockToleranceMs;
+}
+
 /** Whether the policy lets this token be served: its client and tenant are active, and it is not too old for them. */
 export function isWanted(token: Minted, policy: AccessPolicy, clientId: Guid, tenantId: Guid): boolean {
   const tenant = policy.tenants.get(tenantId);

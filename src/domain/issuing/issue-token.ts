@@ -6,7 +6,7 @@ import type { Scope } from "../shared/scope.ts";
 import { admit } from "./admit.ts";
 import type { IssuingContext } from "./context.ts";
 
-import { acceptsOlder, type Demand, isNewEnough, mintKeyOf, satisfies } from "./freshness.ts";
+import { acceptsOlder, type Demand, isFromTheFuture, isNewEnough, mintKeyOf, satisfies } from "./freshness.ts";
 import { type MintCall, mintOnce } from "./mint-once.ts";
 import type { SharedToken } from "./ports.ts";
 import type { Refusal } from "./refusal.ts";
@@ -53,7 +53,7 @@ export async function issueToken(
   const fromCache = () => {
     if (context.credentials.isStopped(client, context.clock())) return undefined;
     const token = context.tokenCache.get(key, secondsOf(context));
-    return token && isNewEnough(token, tenant) ? token : undefined;
+    return token && isNewEnough(token, tenant) && !isFromTheFuture(token, context.clock()) ? token : undefined;
   };
   const cached = fromCache();
   const isLongEnough = cached && cached.expiresAt - nowSeconds >= minRemainingSeconds;

@@ -63,9 +63,9 @@ async function mintWithinBudget(
   { key, order }: MintCall,
   context: IssuingContext,
 ): Promise<Result<SharedToken, Refusal>> {
-  const mintedAtMs = context.clock();
-  const visit = context.parts.enter(partsOf(order, context), mintedAtMs);
-  const budget = context.budget.take(order.caller.objectId, mintedAtMs);
+  const startedMs = context.clock();
+  const visit = context.parts.enter(partsOf(order, context), startedMs);
+  const budget = context.budget.take(order.caller.objectId, startedMs);
   if (!budget.ok) {
     visit.abandoned();
     return budget;
@@ -73,7 +73,7 @@ async function mintWithinBudget(
   try {
     const minted = await mint(order, context);
     visit.succeeded();
-    if (minted.ok) return ok({ ...minted.value, mintedAtMs });
+    if (minted.ok) return ok({ ...minted.value, mintedAtMs: Math.min(startedMs, context.clock()) });
     context.failureCache.rememberRefusal(key, minted.refusal, context.clock());
     return minted;
   } catch (error) {

@@ -1,4 +1,5 @@
 import { Fault } from "../shared/fault.ts";
+import { createEntraOutage } from "./entra-outage.ts";
 import { type NeededParts, namesOf, partOf, saysThatAllAreUp } from "./parts.ts";
 
 /**
@@ -35,10 +36,9 @@ interface Outage {
 
 const shortestPauseMs = 1_000;
 const longestPauseMs = 10_000;
-/** So long a probe is sent every second; then ever more rarely. */
+/** So long a probe is sent every second; then after a fifth of the time that the part has been down. */
 const eagerForMs = 15_000;
-/** 5xx for two tenants within so long is no trouble of one tenant. */
-const sameOutageMs = 5_000;
+const backOff = 5;
 /** `Retry-After` is honoured for so long at most, seconds. */
 const longestAnnouncedSeconds = 3_600;
 
@@ -47,20 +47,35 @@ export function retryAfterSecondsOf(fault: Fault): number {
   return Math.min(Math.max(Math.ceil(fault.detail.retryAfterSeconds ?? 1), 1), longestAnnouncedSeconds);
 }
 
+function pauseMsOf(downMs: number): number {
+  return downMs < eagerForMs ? shortestPauseMs : Math.min(downMs / backOff, longestPauseMs);
+}
+
 /** Every part is taken to be up until it fails. Entries are as many as the policy's keys and tenants at most. */
 export function createPartHealth(): PartHealth {
   const outages = new Map<string, Outage>();
-  let lastFailedTenant = { name: "", atMs: Number.NEGATIVE_INFINITY };
+  const entra = createEntraOutage();
+  let lastMs = Number.NEGATIVE_INFINITY;
+
+  /** A clock that was set back lengthens no pause: what is remembered moves with it. */
+  function followClock(nowMs: number): void {
+    const backMs = lastMs - nowMs;
+    lastMs = nowMs;
+    if (backMs <= 0) return;
+    for (const outage of outages.values()) {
+      outage.sinceMs -= backMs;
+      outage.nextProbeMs -= backMs;
+      outage.announcedUntilMs -= backMs;
+    }
+  }
 
   function markDown(name: string, fault: Fault, isProbe: boolean, nowMs: number): void {
     const known = outages.get(name);
-    const sinceMs = known?.sinceMs ?? nowMs;
+    const isUnproven = name === "entra" && fault.detail.codes !== undefined && !entra.isConfirmed();
+    const sinceMs = isUnproven ? nowMs : (known?.sinceMs ?? nowMs);
     const { retryAfterSeconds } = fault.detail;
     const announcedUntilMs = retryAfterSeconds === undefined ? 0 : nowMs + 1000 * retryAfterSecondsOf(fault);
-    const pauseMs = Math.min(
-      Math.max(((nowMs - sinceMs) * shortestPauseMs) / eagerForMs, shortestPauseMs),
-      longestPauseMs,
-    );
+    const pauseMs = pauseMsOf(nowMs - sinceMs);
     // An attempt that began before the outage was noticed does not put the probe off.
     const nextProbeMs = known && !isProbe ? known.nextProbeMs : nowMs + pauseMs;
     outages.set(name, {
@@ -75,17 +90,18 @@ export function createPartHealth(): PartHealth {
   /** Whether the fault of one tenant is that of Entra as a whole. */
   function isEntraDown(name: string, fault: Fault, nowMs: number): boolean {
     if (fault.code !== "token_endpoint_unavailable" || !name.startsWith("entra ")) return false;
-    const { name: other, atMs } = lastFailedTenant;
-    lastFailedTenant = { name, atMs: nowMs };
-    return outages.has("entra") || (other !== name && nowMs - atMs <= sameOutageMs);
+    return entra.failedFor(name, outages.has("entra"), nowMs);
   }
 
   return {
     enter(parts, nowMs) {
+      followClock(nowMs);
       const names = namesOf(parts);
       for (const name of names) {
         const outage = outages.get(name);
-        if (outage && (outage.isProbed || nowMs < outage.nextProbeMs)) throw remembered(outage, nowMs);
+        const isLast = name === "entra" && names.some(entra.isSuspect);
+        const dueMs = (outage?.nextProbeMs ?? 0) + (isLast ? shortestPauseMs : 0);
+        if (outage && (outage.isProbed || nowMs < dueMs)) throw remembered(outage, nowMs);
       }
       const probed = new Set(names.filter((name) => outages.has(name)));
       for (const name of probed) setProbed(name, true);
@@ -95,6 +111,7 @@ export function createPartHealth(): PartHealth {
       return {
         succeeded: () => markUp(names),
         failed(error, failedMs) {
+          followClock(failedMs);
           release();
           if (!(error instanceof Fault)) return false;
           const name = partOf(error, names);
@@ -114,6 +131,8 @@ export function createPartHealth(): PartHealth {
 
   function markUp(names: readonly string[]): void {
     for (const name of names) outages.delete(name);
+    const tenant = names.find((name) => name.startsWith("entra "));
+    if (tenant !== undefined) entra.answered(tenant, lastMs);
   }
 
   function setProbed(name: string, isProbed: boolean): void {

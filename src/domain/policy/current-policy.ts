@@ -39,7 +39,8 @@ export function createCurrentPolicy(
   let reading: Promise<void> | undefined;
   let problems = 0;
 
-  const ageMs = (nowMs: number) => (readAtMs === undefined ? undefined : nowMs - readAtMs);
+  // A clock that was set back makes a reading old, not new: nobody knows how long ago it was.
+  const ageMs = (nowMs: number) => (readAtMs === undefined ? undefined : Math.abs(nowMs - readAtMs));
 
   async function read(nowMs: number): Promise<void> {
     triedAtMs = nowMs;
@@ -82,7 +83,7 @@ export function createCurrentPolicy(
       const age = ageMs(nowMs) ?? Number.POSITIVE_INFINITY;
       // Where nothing is in force yet, a repaired policy should not wait for its turn.
       const mustWait = policy === undefined || age >= waitMs;
-      const isDue = (policy === undefined || age >= freshMs) && nowMs - triedAtMs >= retryMs;
+      const isDue = (policy === undefined || age >= freshMs) && Math.abs(nowMs - triedAtMs) >= retryMs;
       // While storage is known to be down, waiting for it would tell nothing: requests go on, tries go on beside them.
       const isDown = failedAtMs > (readAtMs ?? Number.NEGATIVE_INFINITY);
       const isKnownDown = policy !== undefined && isDown && (reading !== undefined || nowMs - failedAtMs < 2 * retryMs);

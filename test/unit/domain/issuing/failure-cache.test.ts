@@ -44,6 +44,14 @@ describe("the failure cache", () => {
     });
   }
 
+  test("remembers nothing for longer because the clock is set back", () => {
+    const cache = createFailureCache(10);
+    cache.rememberRefusal("a", refusal, startMs);
+    cache.rememberFault("b", new Fault("credential_rejected"), startMs);
+    assert.equal(cache.get("a", startMs - 1), undefined);
+    assert.equal(cache.get("b", startMs - 3_600_000), undefined);
+  });
+
   test("forgets everything when it is cleared", () => {
     const cache = createFailureCache(10);
     cache.rememberRefusal("a", refusal, startMs);

@@ -26,6 +26,18 @@ function fail(parts: PartHealth, needed: NeededParts, nowMs: number, code: Fault
   return parts.enter(needed, nowMs).failed(new Fault(code, detail), nowMs);
 }
 
+/** When somebody who always waits is let through, while it fails each time. */
+function probesOf(code: FaultCode, forMs: number): number[] {
+  const parts = createPartHealth();
+  const probes: number[] = [];
+  for (let nowMs = 0; nowMs < forMs; nowMs += 100) {
+    if (refusedTo(parts, contoso, nowMs)) continue;
+    probes.push(nowMs);
+    fail(parts, contoso, nowMs, code);
+  }
+  return probes;
+}
+
 describe("the health of shared parts", () => {
   test("a vault or ledger that is down is down for every tenant and key", () => {
     for (const code of ["signer_unavailable", "signer_throttled", "ledger_unavailable"] as const) {
@@ -85,25 +97,51 @@ describe("the health of shared parts", () => {
     assert.equal(refusedTo(parts, fabrikam, 1_000), undefined);
   });
 
-  test("probes go out every second for 15 s and back off to one in 10 s", () => {
-    const parts = createPartHealth();
-    const probes: number[] = [];
-    for (let nowMs = 0; nowMs <= 600_000; nowMs += 100) {
-      if (refusedTo(parts, contoso, nowMs)) continue;
-      probes.push(nowMs);
-      fail(parts, contoso, nowMs, "signer_unavailable");
+  test("probes go out every second for 15 s and back off to one in 10 s, for a part that is down and one that refuses", () => {
+    for (const code of ["ledger_unavailable", "signer_unavailable", "signer_forbidden", "signer_rejected"] as const) {
+      const probes = probesOf(code, 600_000);
+      const pauses = probes.slice(1).map((at, index) => at - (probes[index] ?? 0));
+      assert.deepEqual(
+        probes.slice(0, 16),
+        Array.from({ length: 16 }, (_, second) => second * 1_000),
+      );
+      assert.deepEqual(
+        pauses,
+        [...pauses].sort((a, b) => a - b),
+      );
+      assert.deepEqual([Math.min(...pauses), Math.max(...pauses)], [1_000, 10_000]);
     }
-    const pauses = probes.slice(1).map((at, index) => at - (probes[index] ?? 0));
-    assert.deepEqual(
-      probes.slice(0, 16),
-      Array.from({ length: 16 }, (_, second) => second * 1_000),
-    );
-    assert.deepEqual(
-      pauses,
-      [...pauses].sort((a, b) => a - b),
-    );
-    assert.deepEqual([Math.min(...pauses), Math.max(...pauses)], [1_000, 10_000]);
-    assert.ok(probes.length < 110, `${probes.length} probes in ten minutes`);
+  });
+
+  test("a fault that lasts costs 23 probes in its first minute, and six in each one after", () => {
+    const probes = probesOf("signer_forbidden", 600_000);
+    const perMinute = Array.from({ length: 10 }, (_, minute) => {
+      return probes.filter((ms) => Math.floor(ms / 60_000) === minute).length;
+    });
+    assert.deepEqual(perMinute, [23, 6, 6, 6, 6, 6, 6, 6, 6, 6]);
+  });
+
+  test("a clock that is set back during an outage puts no probe off, and lengthens no announced time", () => {
+    const hourMs = 3_600_000;
+    for (const [detail, leftMs] of [
+      [{}, 1_000],
+      [{ retryAfterSeconds: 30 }, 30_000],
+    ] as const) {
+      const parts = createPartHealth();
+      fail(parts, contoso, hourMs, "signer_throttled", detail);
+      const told = refusedTo(parts, contoso, 0);
+      assert.ok(told && retryAfterSecondsOf(told) === leftMs / 1_000);
+      assert.ok(refusedTo(parts, contoso, leftMs - 1));
+      assert.equal(refusedTo(parts, contoso, leftMs), undefined);
+    }
+  });
+
+  test("a clock that is set back during a probe does not leave the part without one", () => {
+    const parts = createPartHealth();
+    fail(parts, contoso, 3_600_000, "signer_unavailable");
+    parts.enter(contoso, 3_601_000).failed(new Fault("signer_unavailable"), 0);
+    assert.ok(refusedTo(parts, contoso, 999));
+    assert.equal(refusedTo(parts, contoso, 1_000), undefined);
   });
 
   test("attempts that began before the outage was noticed do not put the probe off", () => {
@@ -192,6 +230,52 @@ describe("Entra", () => {
     fail(parts, contoso, 0, "token_endpoint_throttled", { codes: [90055], retryAfterSeconds: 30 });
     assert.equal(refusedTo(parts, contoso, 29_000)?.detail.retryAfterSeconds, 1);
     assert.equal(refusedTo(parts, fabrikam, 0), undefined);
+  });
+
+  test("with 5xx for two tenants of one owner is probed each second, by another tenant first", () => {
+    const parts = createPartHealth();
+    serverError(parts, contoso, 0);
+    serverError(parts, fabrikam, 100);
+    let refusedForMs = 0;
+    let probes = 0;
+    for (let nowMs = 200; nowMs < 60_000; nowMs += 100) {
+      if (!refusedTo(parts, contoso, nowMs)) {
+        assert.equal(refusedTo(parts, third, nowMs), undefined, "those who made the outage go last");
+        serverError(parts, contoso, nowMs);
+        probes += 1;
+      }
+      refusedForMs = refusedTo(parts, third, nowMs) ? refusedForMs + 100 : 0;
+      assert.ok(refusedForMs <= 1_000, `${refusedForMs} ms`);
+    }
+    assert.ok(probes > 5);
+  });
+
+  test("with 5xx for two tenants again and again holds the others up once in ten minutes", () => {
+    const parts = createPartHealth();
+    let heldUp = 0;
+    for (let nowMs = 0; nowMs < 600_000; nowMs += 100) {
+      for (const owned of [contoso, fabrikam]) {
+        // Their owner lets every second request succeed, so that each failure is a new one.
+        if (refusedTo(parts, owned, nowMs)) continue;
+        if (nowMs % 200 === 0) serverError(parts, owned, nowMs);
+        else parts.enter(owned, nowMs).succeeded();
+      }
+      if (refusedTo(parts, third, nowMs)) heldUp += 100;
+      else parts.enter(third, nowMs).succeeded();
+    }
+    assert.ok(heldUp > 0 && heldUp <= 1_000, `${heldUp} ms`);
+  });
+
+  test("with 5xx for more than two tenants is probed ever more rarely", () => {
+    const parts = createPartHealth();
+    for (const [index, needed] of [contoso, fabrikam].entries()) serverError(parts, needed, index);
+    let probes = 0;
+    for (let nowMs = 0; nowMs < 120_000; nowMs += 100) {
+      if (refusedTo(parts, third, nowMs)) continue;
+      probes += 1;
+      serverError(parts, third, nowMs);
+    }
+    assert.ok(probes < 40, `${probes} probes in two minutes`);
   });
 
   test("is up again as a whole when one tenant has a token", () => {

@@ -177,6 +177,13 @@ describe("the current policy", () => {
     assert.equal(current.ageMs(startMs + 12_000), 12_000);
   });
 
+  test("a clock that is set back by an hour delays no suspension: the next request waits for a new reading", async () => {
+    const { at, source } = setUp();
+    await at(0);
+    source.put(two);
+    assert.equal(await at(-3_600), two);
+  });
+
   test("an instance that was frozen does not answer from the policy of before", async () => {
     const { at, source } = setUp();
     await at(0);

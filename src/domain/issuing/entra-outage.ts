@@ -1,0 +1,44 @@
+/**
+ * Tells an outage of Entra as a whole from the trouble of single tenants: 5xx for two of them within 5 s. What a tenant
+ * answers may be in its owner's hands, so who owns two must not keep everybody else waiting.
+ */
+export interface EntraOutage {
+  /** Counts a tenant's 5xx. Returns whether Entra as a whole is down. */
+  failedFor(tenant: string, isDown: boolean, nowMs: number): boolean;
+  /** Entra has answered this tenant: those that made the outage were wrong, and do not count for 10 min. */
+  answered(tenant: string, nowMs: number): void;
+  /** Whether this tenant is one of those that made the present outage: others go first as its probe. */
+  isSuspect(tenant: string): boolean;
+  /** Whether more than two tenants have failed, so that probes may become rarer. */
+  isConfirmed(): boolean;
+}
+
+const sameOutageMs = 5_000;
+const distrustMs = 600_000;
+const suspectsOfNoProof = 2;
+
+/** Entries are as many as the policy's tenants at most. */
+export function createEntraOutage(): EntraOutage {
+  let last = { tenant: "", atMs: Number.NEGATIVE_INFINITY };
+  const suspects = new Set<string>();
+  /** By tenant, when its failure was found to say nothing. */
+  const refutedMs = new Map<string, number>();
+  return {
+    failedFor(tenant, isDown, nowMs) {
+      if (!isDown) suspects.clear();
+      if (nowMs - (refutedMs.get(tenant) ?? Number.NEGATIVE_INFINITY) < distrustMs) return isDown;
+      const { tenant: other, atMs } = last;
+      last = { tenant, atMs: nowMs };
+      if (isDown) suspects.add(tenant);
+      if (isDown || other === tenant || nowMs - atMs > sameOutageMs) return isDown;
+      suspects.add(other).add(tenant);
+      return true;
+    },
+    answered(tenant, nowMs) {
+      for (const suspect of suspects) if (suspect !== tenant) refutedMs.set(suspect, nowMs);
+      suspects.clear();
+    },
+    isSuspect: (tenant) => suspects.has(tenant),
+    isConfirmed: () => suspects.size > suspectsOfNoProof,
+  };
+}
