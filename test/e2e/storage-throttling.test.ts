@@ -113,11 +113,15 @@ test("a table that is being deleted answers with a conflict too, and takes no in
   behaviour.faults = [];
 });
 
-test("to drain is to wait for the outcome of every intent, also of one that is still being signed", async () => {
+test("to drain is to wait for the outcome of every intent, whatever time storage announced", async () => {
   const ledger = newLedger();
   const [written, late] = [tokenIntent(Date.now()), tokenIntent(Date.now())];
   await Promise.all([ledger.recordIntent(written), ledger.recordIntent(late)]);
-  behaviour.faults = [{ operation: "MergeEntity", times: 3, ...withRetryAfter(serverBusy, 30) }];
+  const inAnHour = { ...serverBusy.headers, "retry-after": new Date(Date.now() + 3_600_000).toUTCString() };
+  behaviour.faults = [
+    { operation: "MergeEntity", times: 2, ...withRetryAfter(serverBusy, 3_600) },
+    { operation: "MergeEntity", times: 1, ...serverBusy, headers: inAnHour },
+  ];
   ledger.recordOutcome(written.id, published);
   const drained = ledger.drain();
   await sleep(200);

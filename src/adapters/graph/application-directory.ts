@@ -4,7 +4,7 @@ import type { CredentialHolder, FederatedCredential, RegisteredCredentials } fro
 import { type ApplicationDirectory, ApplicationDirectoryError } from "../../domain/credentials/ports.ts";
 import type { Cloud } from "../../domain/shared/cloud.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
-import { createGraphGet, type GraphGet, unexpected } from "./graph-get.ts";
+import { createGraphGet, type GraphGet, type GraphState, unexpected } from "./graph-get.ts";
 
 /** Milliseconds for all that is read of one application. */
 const deadlineMs = 20_000;
@@ -45,10 +45,12 @@ export function createApplicationDirectory(
   { graphHost }: Cloud,
   credential: TokenCredential,
   timeoutMs = deadlineMs,
+  clock = Date.now,
 ): ApplicationDirectory {
+  const state: GraphState = { clock, announcedUntilMs: 0 };
   return {
     async credentialsOf(clientId) {
-      const get = createGraphGet(graphHost, credential, AbortSignal.timeout(timeoutMs));
+      const get = createGraphGet(graphHost, credential, AbortSignal.timeout(timeoutMs), state);
       const app = await readApplication(get, clientId);
       const principal = await readServicePrincipal(get, clientId);
       const federated = await readFederated(get, app.id);

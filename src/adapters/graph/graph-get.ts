@@ -7,8 +7,15 @@ import { errorClass, parseRetryAfter } from "../azure/error.ts";
 const maxBytes = 1_048_576;
 /** Where the service is busy and does not say for how long. */
 const defaultRetrySeconds = 1;
-/** Who is told to wait longer gives up at once: the next hour's run comes anyway. */
+/** Who is told to wait longer gives up: a later run asks again, when the time has passed. */
 const longestRetrySeconds = 15;
+
+/** What the requests to one service share. */
+export interface GraphState {
+  clock: () => number;
+  /** Until when the service asked to be left alone, milliseconds since 1970. */
+  announcedUntilMs: number;
+}
 
 /** The answer's JSON, or undefined for a 404. */
 export type GraphGet = (pathOrLink: string) => Promise<unknown>;
@@ -16,9 +23,15 @@ export type GraphGet = (pathOrLink: string) => Promise<unknown>;
 /**
  * GET of Microsoft Graph v1.0 with our token, which goes to `host` and nowhere else: redirects are not followed, and a
  * link of an answer is only where it stays on that host and version (T8: whoever could bend it would get the token).
- * Once more after a 429 or 5xx, within the deadline of `signal`. Throws `ApplicationDirectoryError`.
+ * Once more after a 429 or 5xx, within the deadline of `signal`, and never before an announced time (RFC 9110 §10.2.3).
+ * Throws `ApplicationDirectoryError`.
  */
-export function createGraphGet(host: string, credential: TokenCredential, signal: AbortSignal): GraphGet {
+export function createGraphGet(
+  host: string,
+  credential: TokenCredential,
+  signal: AbortSignal,
+  state: GraphState,
+): GraphGet {
   const prefix = `https://${host}/v1.0/`;
 
   async function send(url: string): Promise<Response> {
@@ -34,9 +47,12 @@ export function createGraphGet(host: string, credential: TokenCredential, signal
   return async (pathOrLink) => {
     const url = URL.parse(pathOrLink, prefix)?.href;
     if (!url?.startsWith(prefix)) throw unexpected("link");
+    if (state.clock() < state.announcedUntilMs) throw new ApplicationDirectoryError("graph_throttled", "announced");
     let response = await send(url);
-    const retrySeconds = retrySecondsOf(response);
-    if (retrySeconds <= longestRetrySeconds) {
+    const retrySeconds = retrySecondsOf(response, state.clock());
+    if (retrySeconds > longestRetrySeconds && Number.isFinite(retrySeconds)) {
+      state.announcedUntilMs = state.clock() + 1000 * retrySeconds;
+    } else if (retrySeconds <= longestRetrySeconds) {
       await discard(response);
       await wait(retrySeconds, signal);
       response = await send(url);
@@ -60,9 +76,9 @@ async function requestToken(host: string, credential: TokenCredential, signal: A
 }
 
 /** Infinite where another try is of no use. */
-function retrySecondsOf({ status, headers }: Response): number {
+function retrySecondsOf({ status, headers }: Response, nowMs: number): number {
   if (status !== 429 && status < 500) return Number.POSITIVE_INFINITY;
-  return parseRetryAfter(headers.get("retry-after"), Date.now()) ?? defaultRetrySeconds;
+  return parseRetryAfter(headers.get("retry-after"), nowMs) ?? defaultRetrySeconds;
 }
 
 async function wait(seconds: number, signal: AbortSignal): Promise<void> {

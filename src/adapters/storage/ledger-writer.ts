@@ -16,11 +16,11 @@ import { intentEntity, outcomeEntity } from "./ledger-entity.ts";
 const intentDelaysMs = [200];
 const intentMaxWaitMs = 1_000;
 /**
- * Nobody waits for the outcome: tries go on for a quarter of an hour. What waits is bounded, since a ledger that takes
- * no outcomes takes no intents either, and then nothing is signed.
+ * Nobody waits for the outcome: attempts go on for a quarter of an hour, and longer where storage asks to be left alone
+ * (an hour for each attempt at most). What waits is bounded, since a ledger that takes no outcomes takes no intents
+ * either, and then nothing is signed.
  */
 const outcomeDelaysMs = [500, 1_000, 2_000, 4_000, 8_000, 16_000, ...Array.from({ length: 28 }, () => 30_000)];
-const outcomeMaxWaitMs = 60_000;
 /**
  * An instance that ends has the 5 s that the platform gives it, with telemetry after this: all outcomes within so long,
  * with attempts that are short and follow each other soon. What is left is reported while that can still be sent.
@@ -79,8 +79,9 @@ export function createTableLedger(
         return;
       } catch (error) {
         if (delayMs === undefined || isDrained) throw error;
-        const waitMs = Math.min(Math.max(delayMs, retryAfterMs(error)), outcomeMaxWaitMs);
-        await (draining.signal.aborted ? sleep(drainDelayMs) : pause(waitMs, draining.signal));
+        await (draining.signal.aborted
+          ? sleep(drainDelayMs)
+          : pause(outcomeWaitMs(delayMs, error, Date.now()), draining.signal));
       }
     }
   }
@@ -133,9 +134,14 @@ function unavailable(error: unknown): Fault {
   return new Fault("ledger_unavailable", waitMs > 0 ? { because, retryAfterSeconds: waitMs / 1000 } : { because });
 }
 
-function retryAfterMs(error: unknown): number {
+/** Milliseconds until an outcome is written again: never before the time that storage announced. */
+export function outcomeWaitMs(delayMs: number, error: unknown, nowMs: number): number {
+  return Math.max(delayMs, retryAfterMs(error, nowMs));
+}
+
+function retryAfterMs(error: unknown, nowMs: number = Date.now()): number {
   const header = error instanceof RestError ? error.response?.headers.get("retry-after") : undefined;
-  return 1000 * (parseRetryAfter(header, Date.now()) ?? 0);
+  return 1000 * (parseRetryAfter(header, nowMs) ?? 0);
 }
 
 /** Cut short by the signal. */

@@ -145,11 +145,21 @@ describe("a busy service", () => {
     });
   }
 
-  test("that wants a longer wait than there is time is not asked again", async () => {
-    world.entra.behaviour.faults = busy(429, 9, "16");
-    assert.equal(await codeOf(read()), "graph_throttled");
-    assert.equal(world.entra.graphAudit.length, 1);
-  });
+  for (const [what, retryAfter] of [
+    ["in seconds", () => "16"],
+    ["as a date", () => new Date(Date.now() + 600_000).toUTCString()],
+  ] as const) {
+    test(`that announces a longer wait (${what}) is not asked before, in this run or a later one`, async () => {
+      let nowMs = Date.now();
+      const directory = createApplicationDirectory(clouds.public, world.credential(reader), undefined, () => nowMs);
+      const read = () => directory.credentialsOf(clientId);
+      world.entra.behaviour.faults = busy(429, 1, retryAfter());
+      for (let run = 0; run < 3; run++) assert.equal(await codeOf(read()), "graph_throttled");
+      assert.equal(world.entra.graphAudit.length, 1);
+      nowMs += 600_000;
+      assert.equal((await read()).keys.length, 1);
+    });
+  }
 });
 
 describe("an answer", () => {
