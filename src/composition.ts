@@ -44,14 +44,18 @@ import type { StartDeadline } from "./domain/shared/retry.ts";
 /** The process's own: a source map is read once. */
 export const { framesOf, inSource } = createStackFrames();
 
-/** Milliseconds that a start waits for the policy. */
+/** Milliseconds that a load waits for the policy: for the identity endpoint and storage together. */
 const firstReadingMs = 5_000;
 
+/** Resolves after so many milliseconds, and does not keep the process alive. */
+const pause = (ms: number): Promise<unknown> => sleep(ms, undefined, { ref: false });
+
 /**
- * The whole app on one screen: settings -> adapters -> what the functions use.
+ * The whole app on one screen: settings -> adapters -> what the functions use. `giveUpAfter` ends the wait for the
+ * first reading of the policy.
  * @throws ConfigurationError with everything that is wrong with the settings
  */
-export async function compose(config: Config = readConfig()) {
+export async function compose(config: Config = readConfig(), giveUpAfter = pause) {
   const { cloud, homeTenantId, instance } = config;
   const clock = Date.now;
   const random = Math.random;
@@ -70,7 +74,8 @@ export async function compose(config: Config = readConfig()) {
       record({ event: "telemetry_load_failed", because: errorClass(error), frames: framesOf(error) }),
   });
   const lines = createLineWriter(process.stdout);
-  const log = createEventLog(clock, lines.write);
+  const errorLines = createLineWriter(process.stderr);
+  const log = createEventLog(clock, lines.write, errorLines.write);
   const framed = createFramedEvents((event) => {
     log(event);
     telemetry.record(event);
@@ -79,6 +84,7 @@ export async function compose(config: Config = readConfig()) {
   process.once("exit", () => {
     framed.flush();
     lines.flush();
+    errorLines.flush();
   });
   const { tracer } = telemetry;
 
@@ -190,7 +196,7 @@ export async function compose(config: Config = readConfig()) {
   void sharedTokens?.warm();
   // A policy that is broken or cannot be read now may be repaired in a moment: until then nothing is issued. The
   // platform gives a load little time, so storage or an identity endpoint that hangs does not hold it up for long.
-  await Promise.race([currentPolicy.load(clock()), sleep(firstReadingMs, undefined, { ref: false })]);
+  await Promise.race([currentPolicy.load(clock()), giveUpAfter(firstReadingMs)]);
 
   return {
     issuing,

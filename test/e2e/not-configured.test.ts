@@ -126,6 +126,22 @@ test("with a bad policy it is not ready, names every path at once, and is ready 
   assert.equal(last, 200);
 });
 
+test("as the platform keeps its log, a policy that is rejected at the start is the one error, in one line", async () => {
+  const policy = world.policyOf(stack.key, stack.publisher);
+  for (const grant of policy.grants) grant.caller = "nobody";
+  const file = join(stack.folder, "rejected-policy.json");
+  await writeFile(file, JSON.stringify(policy));
+  const settings = { KEYHOLD_POLICY_FILE: file };
+  const instance = await stack.addInstance(await freePorts(), settings, undefined, { strictLog: true });
+  after(() => instance.stop());
+  const errors = instance
+    .output()
+    .split("\n")
+    .filter((line) => /"level":"error"/.test(line) || /^\S* ?\[?error/i.test(line));
+  assert.equal(errors.length, 1, instance.output());
+  for (const path of ["grants[0].caller", "grants[1].caller"]) assert.ok(errors[0]?.includes(path), path);
+});
+
 test("with a grant that points nowhere it issues nothing and names each", async () => {
   const policy = world.policyOf(stack.key, stack.publisher);
   for (const grant of policy.grants) grant.caller = "nobody";

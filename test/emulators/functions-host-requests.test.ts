@@ -19,6 +19,10 @@ import {
 const source = `
 import { app } from "@azure/functions";
 let metadata;
+let seen = [];
+app.hook.preInvocation(() => seen.push("preInvocation"));
+app.hook.postInvocation(() => seen.push("postInvocation"));
+app.hook.log(() => seen.push("log"));
 const show = async (request) => ({
   jsonBody: {
     method: request.method,
@@ -33,6 +37,11 @@ app.http("both", { methods: ["GET", "HEAD"], handler: () => ({ body: "text", hea
 app.http("assertion", { route: "{tenantId}/assertion", methods: ["POST"], handler: show });
 app.http("rest", { route: "rest/{*path}", methods: ["GET"], handler: show });
 app.http("metadata", { route: "metadata/{name}", methods: ["POST"], handler: () => ({ jsonBody: metadata }) });
+app.get("seen", () => {
+  const all = seen;
+  seen = [];
+  return { jsonBody: all };
+});
 app.get("empty", () => ({ status: 200 }));
 app.get("long", () => ({ body: "four", headers: { "content-length": "5" } }));
 app.get("exact", () => ({ body: "four", headers: { "content-length": "4" } }));
@@ -185,9 +194,12 @@ describe("heads of requests", () => {
     assert.equal((await ask("GET /show", ["x-name: Zo\xeb"])).status, 400);
   });
 
-  test("a value that the functions library refuses is a 500 without a word of the app", async () => {
+  test("a value that the functions library refuses is a 500 that no hook of the app sees", async () => {
+    await ask("GET /seen");
     const answer = await ask("GET /show", [`x-price: ${Buffer.from("5 €").toString("latin1")}`]);
     assert.deepEqual([answer.status, answer.body], [500, ""]);
+    // The rest of the request before, and the beginning of this one.
+    assert.deepEqual(jsonOf(await ask("GET /seen")), ["postInvocation", "preInvocation"]);
   });
 
   test("a control character is 400, a tab is not", async () => {

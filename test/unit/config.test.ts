@@ -4,32 +4,15 @@ import { describe, test } from "node:test";
 import { ConfigurationError, isOnPlatform, readConfig, settingNames } from "../../src/config.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import { audience, homeTenantId } from "../support/fixtures/ids.ts";
-
-type Env = Record<string, string | undefined>;
-
-const signingId = "60000000-ffff-4000-8000-000000000001";
-const storageId = "60000000-ffff-4000-8000-000000000002";
-const monitoringId = "60000000-ffff-4000-8000-000000000003";
-const signingObjectId = "60000000-ffff-4000-8000-000000000004";
-const workspaceId = "60000000-ffff-4000-8000-000000000005";
-
-function validEnv(): Env {
-  return {
-    PATH: "/bin",
-    KEYHOLD_HOME_TENANT_ID: homeTenantId,
-    KEYHOLD_AUDIENCE: audience,
-    KEYHOLD_PUBLIC_URL: "https://keyhold.example.com",
-    KEYHOLD_POLICY_BLOB_URL: "https://account.blob.core.windows.net/policy/policy.json",
-    KEYHOLD_LEDGER_TABLE_URL: "https://account.table.core.windows.net/ledger",
-    KEYHOLD_AUDIT_TABLE_URL: "https://account.table.core.windows.net/audit",
-    KEYHOLD_LOG_WORKSPACE_ID: workspaceId,
-    KEYHOLD_METADATA_CONTAINER_URL: "https://account.blob.core.windows.net/metadata",
-    KEYHOLD_SIGNING_IDENTITY_CLIENT_ID: signingId,
-    KEYHOLD_SIGNING_IDENTITY_OBJECT_ID: signingObjectId,
-    KEYHOLD_MONITORING_IDENTITY_CLIENT_ID: monitoringId,
-    KEYHOLD_STORAGE_IDENTITY_CLIENT_ID: storageId,
-  };
-}
+import {
+  type Env,
+  monitoringId,
+  signingId,
+  signingObjectId,
+  storageId,
+  validEnv,
+  workspaceId,
+} from "../support/fixtures/settings.ts";
 
 function problemsOf(change: Env): readonly string[] {
   try {

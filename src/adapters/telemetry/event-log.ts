@@ -46,9 +46,28 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
   }
 }
 
-/** One JSON line per event, to the process's own output. Whether that is kept is the host's affair (docs/reference/telemetry.md). */
-export function createEventLog(clock: () => number, write: (line: string) => void): RecordEvent {
-  return (event) => write(JSON.stringify({ time: new Date(clock()).toISOString(), level: levelOf(event), ...event }));
+/**
+ * Why an instance issues nothing although it runs: the policy that it read was rejected, or it has read none yet. That
+ * must be seen where telemetry is not (yet) sent.
+ */
+function tellsWhyNothingIsIssued(event: KeyholdEvent): boolean {
+  return event.event === "policy_rejected" || (event.event === "policy_not_readable" && event.ageSeconds === undefined);
+}
+
+/**
+ * One JSON line per event, to the process's own output. The platform drops lines of the standard output; a line of the
+ * standard error that has the word "error" is kept as an error, so `writeError` gets what must be seen there
+ * (docs/reference/telemetry.md).
+ */
+export function createEventLog(
+  clock: () => number,
+  write: (line: string) => void,
+  writeError: (line: string) => void,
+): RecordEvent {
+  return (event) => {
+    const line = JSON.stringify({ time: new Date(clock()).toISOString(), level: levelOf(event), ...event });
+    (tellsWhyNothingIsIssued(event) ? writeError : write)(line);
+  };
 }
 
 /** Where lines go: the process's own output. */

@@ -82,11 +82,13 @@ describe("the event log", () => {
   for (const [event, level] of Object.values(samples).flat()) {
     const name = event.event === "request_answered" ? `${event.event} ${event.outcome}` : event.event;
     test(`writes ${name} as one JSON line of level ${level}`, () => {
-      const lines: string[] = [];
+      const [lines, errorLines]: [string[], string[]] = [[], []];
       createEventLog(
         () => startMs,
         (line) => void lines.push(line),
+        (line) => void errorLines.push(line),
       )(event);
+      lines.push(...errorLines);
       assert.equal(lines.length, 1);
       assert.doesNotMatch(lines[0] ?? "", /\n/);
       const { time, level: written, ...rest } = JSON.parse(lines[0] ?? "") as Record<string, unknown>;
@@ -94,4 +96,24 @@ describe("the event log", () => {
       assert.deepEqual(rest, JSON.parse(JSON.stringify(event)));
     });
   }
+
+  test("writes to the error output why nothing is issued, and nothing else", () => {
+    const notReadYet: KeyholdEvent = { event: "policy_not_readable", ageSeconds: undefined, because: "x" };
+    const readBefore: KeyholdEvent = { ...notReadYet, ageSeconds: 60 };
+    const written: KeyholdEvent[] = [];
+    const all = [...Object.values(samples).flat(), [readBefore] as const];
+    for (const [event] of all) {
+      createEventLog(
+        () => startMs,
+        () => {},
+        (line) => {
+          written.push(event);
+          // What the platform takes for an error (local/emulators/functions-host/console-lines.ts).
+          assert.match(line, /error/);
+        },
+      )(event);
+    }
+    const [[rejected] = [notReadYet]] = samples.policy_rejected;
+    assert.deepEqual(written, [rejected, notReadYet]);
+  });
 });
