@@ -17,6 +17,7 @@ const parts = [
   "scale",
   "cold-start",
   "metadata-rollover",
+  "made-up-keys",
   "ledger-throughput",
   "baseline",
   "soak",

@@ -9,6 +9,8 @@ export interface Load {
   body?: string;
   connections: number;
   seconds: number;
+  /** Over all connections; without it as many as get an answer. */
+  perSecond?: number;
 }
 
 /** Latencies in milliseconds. */
@@ -31,9 +33,11 @@ export async function load({
   body,
   connections,
   seconds,
+  perSecond,
 }: Load): Promise<LoadResult> {
   const args = [autocannon, "--json", "--no-progress", "-c", `${connections}`, "-d", `${seconds}`, "-m", method];
   for (const [name, value] of Object.entries(headers)) args.push("-H", `${name}=${value}`);
+  if (perSecond !== undefined) args.push("-R", `${perSecond}`);
   if (body !== undefined) args.push("-b", body);
   const { stdout } = await promisify(execFile)(process.execPath, [...args, url], { maxBuffer: 64 * 1024 * 1024 });
   const { requests, latency, non2xx, errors } = JSON.parse(stdout) as Report;

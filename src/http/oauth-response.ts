@@ -107,6 +107,11 @@ function refusalError(refusal: Refusal): OAuthError {
         ...error(401, "invalid_token", "the caller's token was not accepted"),
         headers: { "WWW-Authenticate": 'Bearer error="invalid_token"' },
       };
+    case "caller_key_not_looked_up":
+      return {
+        ...error(503, "temporarily_unavailable", "the key of the caller's token is not known yet; try again"),
+        retryAfterSeconds: 1,
+      };
     case "not_granted":
       return error(403, "access_denied", "no grant for this caller, client, tenant and scope");
     case "mint_budget_exceeded":

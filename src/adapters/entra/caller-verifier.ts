@@ -14,10 +14,13 @@ const maxTokenBytes = 16_384;
 const leewaySeconds = 60;
 const tokenTypes: ReadonlySet<unknown> = new Set([undefined, "JWT", "at+jwt"]);
 
+/** "unknown": the provider was asked, and there is no such key. "not_looked_up": there may be one. */
+type FoundKey = KeyObject | "unknown" | "not_looked_up";
+
 /** Where the keys come from: verified metadata of the home tenant (domain/metadata). */
 export interface SigningKeySource {
-  /** Undefined: there is no such key, though it was looked for. Throws `caller_keys_unavailable` without any key. */
-  findKey(kid: string, nowMs: number): Promise<KeyObject | undefined>;
+  /** @throws Fault `caller_keys_unavailable` without any key */
+  findKey(kid: string, nowMs: number): Promise<FoundKey>;
   /** A token was verified with this key. */
   noteUse(kid: string, nowMs: number): void;
 }
@@ -49,11 +52,11 @@ export function createCallerVerifier(expected: CallerExpectation, keys: SigningK
       if (callerToken.length > maxTokenBytes) return reject("too large");
       const known = verified.find(callerToken);
       if (known && (await stillHolds(known, nowMs))) return ok(known.caller);
-      let key: KeyObject | undefined;
+      let found: FoundKey | undefined;
       const keyOf: JWTVerifyGetKey = async ({ kid }) => {
-        key = typeof kid === "string" ? await keys.findKey(kid, nowMs) : undefined;
-        if (!key) throw new errors.JWKSNoMatchingKey();
-        return key;
+        found = typeof kid === "string" ? await keys.findKey(kid, nowMs) : "unknown";
+        if (typeof found === "string") throw new errors.JWKSNoMatchingKey();
+        return found;
       };
       try {
         const { payload, protectedHeader } = await jwtVerify(callerToken, keyOf, {
@@ -70,13 +73,14 @@ export function createCallerVerifier(expected: CallerExpectation, keys: SigningK
         if (typeof payload.aud !== "string") return reject("aud is not one string");
         const caller = validateCallerClaims(payload, expected);
         const { nbf: notBefore, exp: expiresAt } = payload;
-        if (caller.ok && key && notBefore !== undefined && expiresAt !== undefined) {
+        if (caller.ok && typeof found === "object" && notBefore !== undefined && expiresAt !== undefined) {
           const kid = String(protectedHeader.kid);
-          verified.remember(callerToken, { caller: caller.value, kid, key, notBefore, expiresAt });
+          verified.remember(callerToken, { caller: caller.value, kid, key: found, notBefore, expiresAt });
         }
         return caller;
       } catch (error) {
         if (error instanceof Fault) throw error;
+        if (found === "not_looked_up") return refuse({ reason: "caller_key_not_looked_up" });
         return reject(because(error));
       }
     },

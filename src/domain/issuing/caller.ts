@@ -1,7 +1,7 @@
 import type { Caller } from "../policy/access-policy.ts";
 import { type Guid, parseGuid } from "../shared/guid.ts";
 import { ok, type Result, refuse } from "../shared/result.ts";
-import type { CallerRefusal } from "./refusal.ts";
+import type { CallerTokenRefusal } from "./refusal.ts";
 
 /**
  * Checks the claims of a token whose signature, issuer, audience and times are already verified: a v2 token, of the
@@ -12,7 +12,7 @@ import type { CallerRefusal } from "./refusal.ts";
 export function validateCallerClaims(
   claims: Readonly<Record<string, unknown>>,
   expected: { homeTenantId: Guid; role: string },
-): Result<Caller, CallerRefusal> {
+): Result<Caller, CallerTokenRefusal> {
   const objectId = parseGuid(claims.oid);
   const azp = parseGuid(claims.azp);
   if (claims.ver !== "2.0") return reject("ver is not 2.0");
@@ -34,6 +34,6 @@ function isAppOnly(claims: Readonly<Record<string, unknown>>, objectId: Guid): b
   return parseGuid(claims.sub) === objectId;
 }
 
-function reject(because: string): { ok: false; refusal: CallerRefusal } {
+function reject(because: string): { ok: false; refusal: CallerTokenRefusal } {
   return refuse({ reason: "caller_token_rejected", because });
 }

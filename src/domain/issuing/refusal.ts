@@ -26,7 +26,10 @@ export type RequestRefusal =
   | { reason: "caller_token_ambiguous"; presented: readonly string[] };
 
 /** `because` is for the operator alone: whoever probes with stolen tokens gets one text for all of them (T10). */
-export type CallerRefusal = { reason: "caller_token_rejected"; because: string };
+export type CallerTokenRefusal = { reason: "caller_token_rejected"; because: string };
+
+/** Not looked up: whether the token's key exists is not known yet, since many ask for unknown keys or Entra is down. */
+export type CallerRefusal = CallerTokenRefusal | { reason: "caller_key_not_looked_up" };
 
 export type BudgetRefusal = {
   reason: "mint_budget_exceeded";

@@ -1,6 +1,8 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { Fault } from "../shared/fault.ts";
 import { type MetadataSource, type OnDiscontinuity, sourceName } from "../shared/metadata-source.ts";
+import type { StartDeadline } from "../shared/retry.ts";
+import { createKeyLookUp } from "./key-look-up.ts";
 import { type LastKnownGood, trustedKeys } from "./last-known-good.ts";
 import type { MetadataStore, StoredMetadata } from "./ports.ts";
 import { type RefreshPorts, refreshSource } from "./refresh-source.ts";
@@ -17,8 +19,11 @@ export interface KeptMetadata {
   known(): LastKnownGood | undefined;
   /** Asks the provider now. Never throws; what went wrong is an event, and what was known stays. */
   refresh(nowMs: number): Promise<LastKnownGood | undefined>;
-  /** The key to verify a token with; looks for one that is not known. Throws where no key at all is trusted. */
-  findKey(kid: string, nowMs: number): Promise<KeyObject | undefined>;
+  /**
+   * The key to verify a token with; looks one up that is not known, within limits (key-look-up.ts).
+   * @throws Fault `caller_keys_unavailable` where no key at all is trusted
+   */
+  findKey(kid: string, nowMs: number): Promise<KeyObject | "unknown" | "not_looked_up">;
   /** A token was verified with this key: the first time is kept. */
   noteUse(kid: string, nowMs: number): void;
   /** Whether there is a key to verify with. */
@@ -31,16 +36,15 @@ export interface KeptMetadataPorts extends RefreshPorts {
   onDiscontinuity: (source: MetadataSource) => OnDiscontinuity;
   /** Adds what is derived and stored with it: the re-signed document. Throws a `Fault` to leave that as it was. */
   derive: (next: LastKnownGood, source: string, nowMs: number) => Promise<LastKnownGood>;
+  startDeadline: StartDeadline;
 }
 
 /** Other instances refresh too: their result is read from storage after so long. */
 const rereadMs = 60_000;
 /** The timer comes every hour; where it does not, requests see to it. */
 const overdueMs = 90 * 60_000;
-/** An unknown kid costs nothing to send, so it may make us ask only so often (Entra's own advice). */
-const unknownKidMs = 300_000;
-/** The same where the last asking confirmed nothing. */
-const unansweredKidMs = 30_000;
+/** And only so often (Entra's own advice). */
+const overdueRetryMs = 300_000;
 /** Where nothing is known at all. */
 const retryMs = 5_000;
 
@@ -53,7 +57,6 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   let storedEtag: string | undefined;
   let readAtMs = Number.NEGATIVE_INFINITY;
   let askedAtMs = Number.NEGATIVE_INFINITY;
-  let askedForKidAtMs = Number.NEGATIVE_INFINITY;
   const reading = singleFlight(read);
   const asking = singleFlight(ask);
   let storing: Promise<void> = Promise.resolve();
@@ -118,7 +121,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     const isOverdue = nowMs - (known?.jwks?.verifiedAtMs ?? 0) >= overdueMs;
     if (!known) {
       if (nowMs - askedAtMs >= retryMs) await asking(nowMs);
-    } else if (isOverdue && nowMs - askedAtMs >= unknownKidMs) void asking(nowMs);
+    } else if (isOverdue && nowMs - askedAtMs >= overdueRetryMs) void asking(nowMs);
     return known;
   }
 
@@ -127,6 +130,12 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   const trusted = (nowMs: number) => trustedKeys(known?.keys ?? [], nowMs);
   const find = (kid: string, nowMs: number) =>
     trusted(nowMs).some((key) => key.kid === kid) ? publicKeys.get(kid) : undefined;
+  const lookUp = createKeyLookUp({
+    asking,
+    isKnown: (kid, nowMs) => find(kid, nowMs) !== undefined,
+    isConfirmed,
+    startDeadline: ports.startDeadline,
+  });
 
   return {
     name,
@@ -147,17 +156,11 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     },
     async findKey(kid, nowMs) {
       await view(nowMs);
-      if (!find(kid, nowMs) && asking.isRunning()) await asking(nowMs);
       const key = find(kid, nowMs);
       if (key) return key;
-      // Only who starts the asking uses up the allowance: what others asked before this key was seen proves nothing.
-      if (nowMs - askedForKidAtMs >= unknownKidMs) {
-        askedForKidAtMs = nowMs;
-        await asking(nowMs);
-        if (!isConfirmed()) askedForKidAtMs = nowMs - unknownKidMs + unansweredKidMs;
-      } else if (asking.isRunning()) await asking(nowMs);
+      const isLookedUp = await lookUp(kid, nowMs);
       if (trusted(nowMs).length === 0) throw new Fault("caller_keys_unavailable");
-      return find(kid, nowMs);
+      return find(kid, nowMs) ?? (isLookedUp ? "unknown" : "not_looked_up");
     },
     noteUse(kid, nowMs) {
       if (firstUses.has(kid)) return;

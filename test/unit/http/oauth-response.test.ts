@@ -105,6 +105,13 @@ const refusals: RefusalRows = {
     description: /^Keyhold: no caller token: send the caller's own Entra token as Authorization: Bearer/,
     headers: { "www-authenticate": "Bearer" },
   },
+  caller_key_not_looked_up: {
+    refusal: { reason: "caller_key_not_looked_up" },
+    status: 503,
+    error: "temporarily_unavailable",
+    description: /^Keyhold: the key of the caller's token is not known yet; try again$/,
+    headers: { "retry-after": "1" },
+  },
   caller_token_rejected: { refusal: { reason: "caller_token_rejected", because: "ERR_JWT exp" }, ...callerToken },
   not_granted: {
     refusal: { reason: "not_granted", callerObjectId: billingObjectId, because: "no_grant" },

@@ -1,0 +1,62 @@
+import type { StartDeadline } from "../shared/retry.ts";
+
+/** Requests that wait for keys at once, whoever sends them: a `kid` that nobody knows costs nothing to make up. */
+const maxWaiting = 20;
+/** Milliseconds that each of them waits at most; the look-up itself continues. */
+const maxWaitMs = 2_000;
+/** Milliseconds between two look-ups (Entra's own advice). */
+const intervalMs = 300_000;
+/** The same where the last one confirmed nothing. */
+const unansweredIntervalMs = 30_000;
+
+export interface KeyLookUpPorts {
+  isKnown(kid: string, nowMs: number): boolean;
+  /** Asks the provider for its keys; whoever comes while that is under way waits for it. */
+  asking: ((nowMs: number) => Promise<void>) & { isRunning(): boolean };
+  /** Whether the last asking brought keys that were accepted. */
+  isConfirmed(): boolean;
+  startDeadline: StartDeadline;
+}
+
+/** Resolves to whether the provider was asked after this `kid` was first seen: only then is it known to be unknown. */
+export type LookUpKey = (kid: string, nowMs: number) => Promise<boolean>;
+
+/**
+ * Looks keys up that are not known, once for all who wait. Anybody can cause it without a valid token, so both the
+ * requests that wait and the look-ups are bounded; who is left out has not been looked up, and is to try again.
+ */
+export function createKeyLookUp(ports: KeyLookUpPorts): LookUpKey {
+  const waiting = new Set<{ kid: string }>();
+  let allowedAtMs = Number.NEGATIVE_INFINITY;
+  /** By the last look-up: at most as many as waited for it. */
+  let lookedUp: ReadonlySet<string> = new Set();
+
+  async function lookUp(kid: string, nowMs: number): Promise<void> {
+    // What others asked before this key was seen may find it, but proves nothing where it does not.
+    if (ports.asking.isRunning()) await ports.asking(nowMs);
+    if (ports.isKnown(kid, nowMs)) return;
+    if (nowMs < allowedAtMs) return ports.asking.isRunning() ? ports.asking(nowMs) : undefined;
+    allowedAtMs = nowMs + intervalMs;
+    lookedUp = new Set();
+    const kids = new Set([...waiting].map((request) => request.kid));
+    await ports.asking(nowMs);
+    if (ports.isConfirmed()) lookedUp = kids;
+    else allowedAtMs = nowMs + unansweredIntervalMs;
+  }
+
+  return async (kid, nowMs) => {
+    const isLookedUp = () => nowMs < allowedAtMs && lookedUp.has(kid);
+    const mayBeFound = nowMs >= allowedAtMs || ports.asking.isRunning();
+    if (isLookedUp() || !mayBeFound || waiting.size >= maxWaiting) return isLookedUp();
+    const request = { kid };
+    waiting.add(request);
+    const { signal } = ports.startDeadline(maxWaitMs);
+    const timedOut = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    try {
+      await Promise.race([lookUp(kid, nowMs), timedOut]);
+    } finally {
+      waiting.delete(request);
+    }
+    return isLookedUp();
+  };
+}
