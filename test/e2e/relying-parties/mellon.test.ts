@@ -59,7 +59,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
   writeFileSync(
     configFile,
     [
-      "# where the metadata comes from",
+      "\ufeff# where the metadata comes from; the BOM is what an editor of Windows puts in front",
       `url = ${publisher.url}`,
       `ca-file=${caFile}`,
       `entity-id = ${entityId}`,
@@ -69,10 +69,12 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     ].join("\n"),
   );
 
-  const update = (settings = {}, environment = {}) => runUpdater({ config: configFile, ...settings }, environment);
-  const unsignedDocument = (keys: KeyWithCertificate[]): string =>
-    buildMetadata({ entityId, keys, ssoUrl: idp.ssoUrl, validUntil: inSeconds(86_400), id: newId() });
-  const document = (keys: KeyWithCertificate[]): string => signMetadata(unsignedDocument(keys), publisherKey);
+  const update = (settings = {}, environment = {}, flags: string[] = []) =>
+    runUpdater({ config: configFile, ...settings }, environment, flags);
+  const unsignedDocument = (keys: KeyWithCertificate[], validUntil: string | undefined = inSeconds(86_400)): string =>
+    buildMetadata({ entityId, keys, ssoUrl: idp.ssoUrl, validUntil, id: newId() });
+  const document = (keys: KeyWithCertificate[], validUntil?: string): string =>
+    signMetadata(unsignedDocument(keys, validUntil), publisherKey);
 
   async function publish(keys: KeyWithCertificate[]): Promise<string> {
     publisher.serve(document(keys));
@@ -128,10 +130,15 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     return { bytes: readFileSync(metadataFile, "utf8"), ino, mtimeMs, mode, files: readdirSync(metadataFolder) };
   }
 
-  async function assertKept(run: () => ReturnType<typeof update>, code: number, reason: string): Promise<void> {
+  async function assertKept(
+    run: () => ReturnType<typeof update>,
+    code: number,
+    reason: string | RegExp,
+  ): Promise<void> {
     const before = snapshot();
     const result = await run();
-    assert.equal(result.log, `keyhold-mellon-update: ${reason}; ${metadataFile} kept\n`);
+    if (reason instanceof RegExp) assert.match(result.log.replace("keyhold-mellon-update: ", ""), reason);
+    else assert.equal(result.log, `keyhold-mellon-update: ${reason}; ${metadataFile} kept\n`);
     assert.equal(result.code, code);
     assert.deepEqual(snapshot(), before);
   }
@@ -178,6 +185,29 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
       sessions.map(() => 200),
     );
     assert.ok(apache.isRunning());
+  });
+
+  test("a document that the publisher signed earlier is refused, so that nobody can bring back a withdrawn key", async () => {
+    const earlier = document([keyA, keyB], inSeconds(86_400 - 120));
+    await publish([keyB]);
+    publisher.serve(earlier);
+    await assertKept(() => update(), 4, /^refused: older than the document in place: validUntil \S+, in place \S+;/);
+    const byHand = join(folder, "earlier.xml");
+    writeFileSync(byHand, earlier);
+    assert.equal((await update({ check: byHand })).code, 4, "the check by hand says the same");
+  });
+
+  test("an operator who means it brings an older document in", async () => {
+    publisher.serve(document([keyA], inSeconds(3600)));
+    const { code, log } = await update({}, {}, ["--allow-older"]);
+    assert.match(log, new RegExp(`updated: keys 1, added ${keyA.fingerprint}, removed ${keyB.fingerprint}, `));
+    assert.equal(code, 0);
+    await publish([keyA]);
+  });
+
+  test("two documents that were signed at almost the same time may come in either order", async () => {
+    publisher.serve(document([keyA], inSeconds(86_400 - 30)));
+    assert.equal((await update()).code, 0);
   });
 
   test("every poisoned document is refused, the file stays, and logins go on meanwhile", async () => {
