@@ -4,8 +4,9 @@ import { type Measurement, runPart, type Target } from "./measure/part.ts";
 import type { Library } from "./peers/libraries.ts";
 import { startPeer } from "./peers/start-peer.ts";
 import { buildKeyhold } from "./stand/app.ts";
+import { ask, type Count, countDuring } from "./stand/count.ts";
 import { startMeasured } from "./stand/instance.ts";
-import { addTenants, askToken, inParallel, unlimited, withStack } from "./stand/world.ts";
+import { addTenants, unlimited, withStack } from "./stand/world.ts";
 
 /** How many signatures and Entra requests a number of token requests costs: `node bench/economy.ts`. */
 const latencyMs = 5;
@@ -14,12 +15,6 @@ const peers: Library[] = ["@azure/msal-node", "@azure/identity"];
 interface Case {
   tenants: number;
   atATime: number;
-}
-
-interface Count {
-  signatures: number;
-  entraRequests: number;
-  failed: number;
 }
 
 await runPart("economy", async ({ quick }): Promise<Measurement> => {
@@ -40,10 +35,6 @@ await runPart("economy", async ({ quick }): Promise<Measurement> => {
         counts.push({ ...each, who: peer, count: await ofPeer(stack, peer, ids, each.atATime, requests) });
       }
     }
-    const fleet = [];
-    for (const tenants of [1, many]) {
-      fleet.push({ tenants, ...(await ofFleet(stack, root, tenantIds.slice(0, tenants), together, requests)) });
-    }
     const ours = counts.filter(({ who }) => who === "Keyhold");
     const targets: Target[] = ours.map(({ tenants, atATime, count }) => ({
       what: `Keyhold, ${requests} requests, tenants: ${tenants}, at a time: ${atATime}`,
@@ -62,18 +53,7 @@ await runPart("economy", async ({ quick }): Promise<Measurement> => {
         `run in a process of their own, with one client for each tenant. All use the same vault, the same identity, the same ` +
         `code around the signature, and ${latencyMs} ms of latency. Counted in the logs of the vault (KeySign) and of Entra.`,
       targets,
-      tables: [
-        { head: ["who", "tenants", "at a time", "signatures", "Entra requests", "failed"], rows },
-        {
-          title: "Four instances of Keyhold, one of which is then restarted",
-          head: ["tenants", "requests", "signatures", "requests after the restart", "more signatures"],
-          rows: fleet.map(({ tenants, before, after }) => [
-            ...[`${tenants}`, `${requests}`, `${before.signatures}`, `${requests}`, `${after.signatures}`],
-          ]),
-          below:
-            "Each instance caches for itself: a signature for each tenant and instance, and again for a new instance.",
-        },
-      ],
+      tables: [{ head: ["who", "tenants", "at a time", "signatures", "Entra requests", "failed"], rows }],
       charts: {
         signatures: barChart(
           `Signatures for ${requests} token requests`,
@@ -83,18 +63,10 @@ await runPart("economy", async ({ quick }): Promise<Measurement> => {
           }),
         ),
       },
-      samples: { counts, fleet },
+      samples: { counts },
     };
   });
 });
-
-/** What the logs hold more after `work` than before it. */
-async function countDuring(stack: Stack, work: () => Promise<number>): Promise<Count> {
-  const [signs, posts] = [stack.keyVault.audit.length, stack.entra.audit.length];
-  const failed = await work();
-  const signatures = stack.keyVault.audit.slice(signs).filter((row) => row.OperationName === "KeySign").length;
-  return { signatures, entraRequests: stack.entra.audit.length - posts, failed };
-}
 
 async function ofKeyhold(
   stack: Stack,
@@ -123,35 +95,4 @@ async function ofPeer(
   });
   await peer.stop();
   return count;
-}
-
-async function ofFleet(stack: Stack, root: string, tenantIds: string[], atATime: number, requests: number) {
-  const start = () => startMeasured(stack, root, { settings: unlimited });
-  const fleet = [await start(), await start(), await start(), await start()];
-  const askAll = () => {
-    const urls = fleet.map(({ httpUrl }) => httpUrl);
-    return countDuring(stack, () => ask(stack, urls, tenantIds, atATime, requests));
-  };
-  const before = await askAll();
-  await fleet.pop()?.stop();
-  fleet.push(await start());
-  const after = await askAll();
-  for (const instance of fleet) await instance.stop();
-  return { before, after };
-}
-
-/** The instance changes with every round over the tenants, so that each meets them all. Returns the failures. */
-async function ask(
-  stack: Stack,
-  urls: string[],
-  tenantIds: string[],
-  atATime: number,
-  requests: number,
-): Promise<number> {
-  const callerToken = await stack.callerToken("billing");
-  const answers = await inParallel(requests, atATime, (index) => {
-    const url = urls[Math.floor(index / tenantIds.length) % urls.length] ?? "";
-    return askToken(url, tenantIds[index % tenantIds.length] ?? "", callerToken);
-  });
-  return answers.filter(({ status }) => status !== 200).length;
 }

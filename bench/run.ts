@@ -12,6 +12,7 @@ import { reportOf } from "./measure/report.ts";
 
 const parts = [
   "economy",
+  "fleet",
   "cached",
   "cold",
   "scale",

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "../../local/stack/ports.ts";
-import { type Stack, startStack } from "../../local/stack/stack.ts";
+import { type Stack, type StackOptions, startStack } from "../../local/stack/stack.ts";
 import * as world from "../../local/stack/world.ts";
 
 /** Budgets and caches so large that they do not decide what is measured. */
@@ -12,9 +12,13 @@ export const unlimited = {
 };
 
 /** A stack without an instance, for as long as `use` lasts, and a folder for the apps. */
-export async function withStack<T>(use: (stack: Stack, folder: string) => Promise<T>): Promise<T> {
+export async function withStack<T>(
+  use: (stack: Stack, folder: string) => Promise<T>,
+  options: Partial<StackOptions> = {},
+): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "keyhold-bench-"));
-  const stack = await startStack({ folder: join(folder, "stack"), ports: await freePorts(), startFunctions: false });
+  const ports = await freePorts();
+  const stack = await startStack({ folder: join(folder, "stack"), ports, startFunctions: false, ...options });
   try {
     return await use(stack, folder);
   } finally {

@@ -5,7 +5,7 @@ import type { SharedTokens } from "../../domain/issuing/ports.ts";
 import { within } from "../azure/deadline.ts";
 import { errorClass } from "../azure/error.ts";
 import { openToken, rootKeyBytes, sealToken } from "./seal.ts";
-import { deleteClaim, deleteRows, MalformedRow, readToken, takeClaim, writeToken } from "./table.ts";
+import { deleteClaim, deleteRows, MalformedRow, openConnection, readToken, takeClaim, writeToken } from "./table.ts";
 
 export interface SharedCacheOptions {
   /** For what a request waits for, and for sweeping. */
@@ -21,6 +21,8 @@ export interface SharedCacheOptions {
 
 /** Milliseconds that an answer waits for one operation, at most. */
 const patienceMs = 250;
+/** Milliseconds that an answer of a cold instance waits for its key. */
+const firstPatienceMs = 1_000;
 const unwrapPatienceMs = 5_000;
 /** Milliseconds without the shared cache after a failure: a request waits for a dead one once, not each time. */
 const restMs = 5_000;
@@ -29,7 +31,10 @@ const claimMs = mintDeadlineMs + 5_000;
 const reportIntervalMs = 60_000;
 
 /** The tokens of the fleet in an Azure table, encrypted under a key that only the vault can unwrap. */
-export function createSharedTokens(options: SharedCacheOptions): SharedTokens & { warm(): Promise<void> } {
+export function createSharedTokens(options: SharedCacheOptions): SharedTokens & {
+  /** Has the key unwrapped, and a token and a connection for the table at hand, before the first request needs them. */
+  warm(): Promise<void>;
+} {
   const { table, clock, instance, record } = options;
   const reportedMs = new Map<string, number>();
   let restUntilMs = 0;
@@ -71,34 +76,52 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
     return rootKey;
   }
 
+  /** A cold instance waits for its key a little longer: a mint would need the vault too. */
+  async function rootKeyOfInstance(): Promise<Uint8Array | undefined> {
+    return attempt("unwrap", undefined, unwrapOnce, firstPatienceMs);
+  }
+
   return {
-    find: (place) =>
-      attempt("find", undefined, async () => {
-        const [key, row] = await Promise.all([unwrapOnce(), readToken(table, place).catch(ifMalformed)]);
-        if (row === undefined) return undefined;
-        if (row === "malformed") return notOurs("malformed");
-        const { sealed, ...times } = row;
-        if (times.expiresAt * 1000 <= clock()) return undefined;
-        try {
-          return { accessToken: openToken(key, place, times, sealed), ...times };
-        } catch {
-          return notOurs("not_authentic");
-        }
-      }),
+    async find(place) {
+      const key = await rootKeyOfInstance();
+      return (
+        key &&
+        attempt("find", undefined, async () => {
+          const row = await readToken(table, place).catch(ifMalformed);
+          if (row === undefined) return undefined;
+          if (row === "malformed") return notOurs("malformed");
+          const { sealed, ...times } = row;
+          if (times.expiresAt * 1000 <= clock()) return undefined;
+          try {
+            return { accessToken: openToken(key, place, times, sealed), ...times };
+          } catch {
+            return notOurs("not_authentic");
+          }
+        })
+      );
+    },
     claim: (place) =>
       attempt("claim", "unknown", async () => {
         const nowMs = clock();
         const isGranted = await takeClaim(table, place, instance, { nowMs, untilMs: nowMs + claimMs });
         return isGranted ? "granted" : "held";
       }),
-    store: (place, token) =>
-      attempt("store", undefined, async () => {
-        const { accessToken: _, ...times } = token;
-        await writeToken(table, place, { ...times, sealed: sealToken(await unwrapOnce(), place, token) });
-      }),
+    async store(place, token) {
+      const key = await rootKeyOfInstance();
+      const { accessToken: _, ...times } = token;
+      if (key)
+        await attempt("store", undefined, () =>
+          writeToken(table, place, { ...times, sealed: sealToken(key, place, token) }),
+        );
+    },
     release: (place) => attempt("release", undefined, () => deleteClaim(table, place, instance)),
     sweep: (isWanted) => attempt("sweep", undefined, () => deleteRows(options.sweptTable, isWanted, clock()), 60_000),
-    warm: () => attempt("unwrap", undefined, async () => void (await unwrapOnce()), unwrapPatienceMs),
+    async warm() {
+      await Promise.all([
+        attempt("unwrap", undefined, unwrapOnce, unwrapPatienceMs),
+        attempt("find", undefined, () => openConnection(options.sweptTable), unwrapPatienceMs),
+      ]);
+    },
   };
 
   /** A row that no instance of ours has written for this place: somebody else writes to the table. */
