@@ -278,6 +278,19 @@ describe("the federation metadata", () => {
   });
 });
 
+test("key sets name every key by its certificate, whose key it is: kid, x5t, x5c, n and e agree as Entra's do", async () => {
+  for (const tenant of [home, "common"]) {
+    for (const key of (await getJson(`/${tenant}/discovery/v2.0/keys`)).keys as JsonWebKey[]) {
+      const { kid, x5t, x5c, n, e } = key as JsonWebKey & { kid: string; x5t: string; x5c: string[] };
+      const { publicKey, raw } = new X509Certificate(Buffer.from(x5c[0] ?? "", "base64"));
+      assert.equal(raw.toString("base64"), x5c[0]);
+      assert.deepEqual([kid, x5t], [thumbprint(x5c[0] ?? ""), thumbprint(x5c[0] ?? "")]);
+      const own = publicKey.export({ format: "jwk" });
+      assert.deepEqual([n, e, e], [own.n, own.e, "AQAB"]);
+    }
+  }
+});
+
 describe("the tenant-independent endpoints", () => {
   for (const endpoint of ["common", "organizations", "consumers"]) {
     test(`of ${endpoint} leave the tenant open, and say of each key for which issuer it is`, async () => {
