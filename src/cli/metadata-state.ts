@@ -1,4 +1,9 @@
+import { verifyFederationMetadata } from "../adapters/xml/on-first-use.ts";
 import { type KeyRecord, keyLifetimeMs, type LastKnownGood } from "../domain/metadata/last-known-good.ts";
+import type { MetadataStore } from "../domain/metadata/ports.ts";
+import { type RecordRule, verifyRecord } from "../domain/metadata/stored-record.ts";
+import type { Cloud } from "../domain/shared/cloud.ts";
+import { type MetadataSource, sourceName } from "../domain/shared/metadata-source.ts";
 
 /** The timer comes every hour: after two, somebody should look. */
 export const staleAfterMs = 2 * 3_600_000;
@@ -24,6 +29,18 @@ export interface SourceState {
   /** Of Entra's own certificate, as it was when the key set came; SHA-256. */
   tlsFingerprint?: string;
   idpValidUntilMs?: number;
+}
+
+/** What storage holds of a source, verified as the app verifies it; or the rule that it breaks. Throws like the store. */
+export async function readKnown(
+  store: MetadataStore,
+  source: MetadataSource,
+  cloud: Cloud,
+): Promise<{ known?: LastKnownGood; refused?: RecordRule }> {
+  const stored = await store.read(sourceName(source));
+  if (!stored) return {};
+  const verified = await verifyRecord(stored.record, source, { cloud, verifyFederationMetadata });
+  return verified.ok ? { known: verified.value } : { refused: verified.refusal };
 }
 
 /** What storage holds of a source, as an operator wants to know it. Pure. */

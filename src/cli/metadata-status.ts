@@ -2,10 +2,11 @@ import type { Command } from "commander";
 import { errorClass } from "../adapters/azure/error.ts";
 import type { MetadataStore } from "../domain/metadata/ports.ts";
 import type { AccessPolicy } from "../domain/policy/access-policy.ts";
-import { sourceName } from "../domain/shared/metadata-source.ts";
+import type { Cloud } from "../domain/shared/cloud.ts";
+import { type MetadataSource, sourceName } from "../domain/shared/metadata-source.ts";
 import { CommandProblem, exitCodes, type Report } from "./command-problem.ts";
 import type { CommandContext } from "./connection.ts";
-import { type SourceState, stateOfSource } from "./metadata-state.ts";
+import { readKnown, type SourceState, stateOfSource } from "./metadata-state.ts";
 import { loadPolicy } from "./policy/load-policy.ts";
 import { duration, isoTime, printable, table } from "./printable.ts";
 
@@ -30,21 +31,33 @@ Exit code 1: a source is stale, that is, was not verified for two hours. keyhold
       run(async (connect) => {
         const { policyPlace, policyContext, metadataStore } = connect();
         const { policy } = await loadPolicy(policyPlace, policyContext);
-        return metadataStatus(sourcesOf(policy), metadataStore, clock());
+        return metadataStatus(sourcesOf(policy), metadataStore, policyContext.cloud, clock());
       }),
     );
 }
 
 /** The home tenant's is always kept. */
-function sourcesOf(policy: AccessPolicy): string[] {
-  return [...new Set([sourceName({ tenant: policy.homeTenantId }), ...policy.metadata.keys()])];
+function sourcesOf(policy: AccessPolicy): MetadataSource[] {
+  const home: MetadataSource = { tenant: policy.homeTenantId };
+  return [...new Map([[sourceName(home), home], ...policy.metadata]).values()];
 }
 
-async function metadataStatus(sources: readonly string[], store: MetadataStore, nowMs: number): Promise<Report> {
-  let states: SourceState[];
+/** `refused`: the rule that the stored record breaks. */
+type StoredState = SourceState & { refused?: string };
+
+async function metadataStatus(
+  sources: readonly MetadataSource[],
+  store: MetadataStore,
+  cloud: Cloud,
+  nowMs: number,
+): Promise<Report> {
+  let states: StoredState[];
   try {
     states = await Promise.all(
-      sources.map(async (source) => stateOfSource(source, (await store.read(source))?.value, nowMs)),
+      sources.map(async (source) => {
+        const { known, refused } = await readKnown(store, source, cloud);
+        return { ...stateOfSource(sourceName(source), known, nowMs), ...(refused && { refused }) };
+      }),
     );
   } catch (error) {
     throw new CommandProblem("unavailable", `The metadata container cannot be read (${errorClass(error)})`, {
@@ -64,9 +77,10 @@ async function metadataStatus(sources: readonly string[], store: MetadataStore, 
   };
 }
 
-function describe(state: SourceState, nowMs: number): string {
-  const { source, verifiedAtMs, isStale, tlsFingerprint, idpValidUntilMs } = state;
+function describe(state: StoredState, nowMs: number): string {
+  const { source, verifiedAtMs, isStale, tlsFingerprint, idpValidUntilMs, refused } = state;
   const ago = (timeMs: number) => `${duration(nowMs - timeMs)} ago`;
+  if (refused !== undefined) return `${source}\n  what is stored is refused: ${refused}`;
   if (verifiedAtMs === undefined) return `${source}\n  nothing was ever accepted`;
   const facts = [
     `  verified ${ago(verifiedAtMs)}${isStale ? ", STALE" : ""}`,

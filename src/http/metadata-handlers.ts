@@ -19,7 +19,7 @@ interface Published {
 const maxAgeSeconds = 300;
 const retryAfterSeconds = 1;
 
-/** `GET /{tenantId}/discovery/v2.0/keys[?appid=]`: the verified key set, byte for byte (RFC 7517). */
+/** `GET /{tenantId}/discovery/v2.0/keys[?appid=]`: the verified keys, each as Entra publishes it (RFC 7517). */
 export function keysHandler(options: MetadataHandlerOptions): HttpHandler {
   return handler("application/json", options, ({ jwks }) => jwks);
 }

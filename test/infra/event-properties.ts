@@ -40,6 +40,8 @@ const known = {
   metadata_refused: { source: [], document: [], refusal: ["reason", "code"] },
   metadata_discontinuous: { ...keys, action: [] },
   metadata_keys_replaced: keys,
+  metadata_known_key_changed: { source: [], kid: [] },
+  metadata_record_refused: { source: [], rule: [] },
   metadata_keys_differ: { source: [], kids: [] },
   metadata_stale: { source: [], ageSeconds: [] },
   metadata_store_unavailable: { source: [], operation: [] },

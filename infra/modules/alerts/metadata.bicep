@@ -38,6 +38,34 @@ var alerts = [
     threshold: 0
   }
   {
+    id: 'metadata-known-key-changed'
+    severity: 1
+    summary: 'A key set has another key under the name of a known one.'
+    consequence: 'Forged keys. They are refused, and last-known-good ones are used.'
+    action: 'Somebody can answer for Entra: compare the keys from another network.'
+    query: loadTextContent('../../queries/alert-metadata-known-key-changed.kql')
+    measure: 'Occurrences'
+    dimensions: [
+      'Source'
+      'Kid'
+    ]
+    threshold: 0
+  }
+  {
+    id: 'metadata-record-refused'
+    severity: 1
+    summary: 'What is stored of a source of metadata does not verify.'
+    consequence: 'It is not used; a new instance must believe the first answer.'
+    action: 'See who wrote to the container, then delete the blob.'
+    query: loadTextContent('../../queries/alert-metadata-record-refused.kql')
+    measure: 'Occurrences'
+    dimensions: [
+      'Source'
+      'Rule'
+    ]
+    threshold: 0
+  }
+  {
     id: 'metadata-tls-not-trusted'
     severity: 1
     summary: 'Whoever answered for Entra did not prove to be Entra.'

@@ -23,6 +23,8 @@ const ofEvent: Record<string, string> = {
   ledger_outcome_lost: "ledger-outcome-lost",
   metadata_discontinuous: "metadata-discontinuous",
   metadata_keys_replaced: "metadata-keys-replaced",
+  metadata_known_key_changed: "metadata-known-key-changed",
+  metadata_record_refused: "metadata-record-refused",
   metadata_stale: "metadata-stale",
   metadata_store_unavailable: "metadata-store-unavailable",
   metadata_not_republished: "metadata-not-republished",

@@ -1,8 +1,8 @@
 import type { TokenCredential } from "@azure/identity";
 import { RestError } from "@azure/storage-blob";
-import type { LastKnownGood } from "../../domain/metadata/last-known-good.ts";
 import type { MetadataStore } from "../../domain/metadata/ports.ts";
 import { openContainer, patience } from "./clients.ts";
+import { parseMetadataRecord } from "./metadata-record.ts";
 
 /**
  * Last-known-good metadata in blob storage, one blob a source. A write replaces the whole blob and only the one that was
@@ -15,11 +15,7 @@ export function createMetadataStore(containerUrl: string, credential: TokenCrede
     async read(source) {
       try {
         const blob = await blobOf(source).read();
-        if (blob === undefined) return undefined;
-        const value = JSON.parse(blob.text) as LastKnownGood;
-        // Anything else was not written by us: it is neither used nor overwritten.
-        if (value.version !== 1 || !Array.isArray(value.keys)) throw new RangeError("not a metadata record");
-        return { value, etag: blob.etag };
+        return blob && { record: parseMetadataRecord(blob.text), etag: blob.etag };
       } catch (error) {
         if (error instanceof RestError && error.statusCode === 404) return undefined;
         throw error;

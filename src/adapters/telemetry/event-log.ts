@@ -28,6 +28,8 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
     case "metadata_refused":
     case "metadata_discontinuous":
     case "metadata_keys_replaced":
+    case "metadata_known_key_changed":
+    case "metadata_record_refused":
     case "metadata_stale":
     case "metadata_store_unavailable":
     case "metadata_not_republished":

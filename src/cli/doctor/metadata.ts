@@ -3,7 +3,7 @@ import type { KeyholdEvent } from "../../domain/events.ts";
 import type { LastKnownGood } from "../../domain/metadata/last-known-good.ts";
 import { refreshSource } from "../../domain/metadata/refresh-source.ts";
 import { type MetadataSource, sourceName } from "../../domain/shared/metadata-source.ts";
-import { staleAfterMs, stateOfSource } from "../metadata-state.ts";
+import { readKnown, staleAfterMs, stateOfSource } from "../metadata-state.ts";
 import { duration } from "../printable.ts";
 import { hasSignedBefore } from "./audit.ts";
 import { type Check, green, grey, red } from "./check.ts";
@@ -24,7 +24,9 @@ const why = "after Entra's next change of keys callers, and relying parties, are
 
 async function checkSource(name: string, source: MetadataSource, ports: DoctorPorts) {
   const nowMs = ports.clock();
-  const known = (await ports.metadataStore.read(name))?.value;
+  const { known, refused } = await readKnown(ports.metadataStore, source, ports.config.cloud);
+  if (refused !== undefined)
+    return red(`what is stored is refused: ${refused}`, why, "docs/operate/runbook.md#metadata-record-refused");
   const { verifiedAtMs, isStale } = stateOfSource(name, known, nowMs);
   const held = await heldOrRefused(name, source, known, ports, nowMs);
   if (verifiedAtMs === undefined) {

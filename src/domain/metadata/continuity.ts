@@ -1,3 +1,6 @@
+import { type FormerKey, keyLifetimeMs } from "./last-known-good.ts";
+import type { PublishedKey } from "./published-key.ts";
+
 /**
  * Whether something that we knew before vouches for a new document. A signature alone proves nothing here: an
  * attacker's document is signed by the attacker's key as properly as Entra's is by Entra's. Pinned TLS says that it
@@ -5,24 +8,48 @@
  */
 export type Continuity = "first" | "continuous" | "discontinuous";
 
-/** Federation metadata: signed by a key of the last-known-good document. */
-export function continuityOfFederation(previousKids: readonly string[] | undefined, signedBy: string): Continuity {
-  if (previousKids === undefined) return "first";
-  return previousKids.includes(signedBy) ? "continuous" : "discontinuous";
+/**
+ * Federation metadata follows if it is signed by a key of the last-known-good document, and lists no key that left it
+ * long ago.
+ */
+export function continuityOfFederation(
+  previous: readonly PublishedKey[] | undefined,
+  former: readonly FormerKey[],
+  { keys, signedBy }: { keys: readonly PublishedKey[]; signedBy: string },
+  nowMs: number,
+): Continuity {
+  if (previous === undefined) return "first";
+  const signer = keys.find(({ kid }) => kid === signedBy);
+  const follows = signer !== undefined && previous.some(({ n }) => n === signer.n);
+  return follows && !returns(keys, former, nowMs) ? "continuous" : "discontinuous";
 }
 
 /**
- * A key set is not signed. It follows if every key of it was known before, or is listed in federation metadata that
- * itself followed.
+ * A key set is not signed. It follows if every key of it was published until a day ago at most, or is listed in
+ * federation metadata that itself followed.
  */
 export function continuityOfKeys(
-  previousKids: readonly string[] | undefined,
-  kids: readonly string[],
-  vouchedKids: readonly string[],
+  previous: readonly PublishedKey[] | undefined,
+  former: readonly FormerKey[],
+  keys: readonly PublishedKey[],
+  vouching: readonly PublishedKey[],
+  nowMs: number,
 ): Continuity {
-  if (previousKids === undefined) return "first";
-  const known = new Set([...previousKids, ...vouchedKids]);
-  return kids.every((kid) => known.has(kid)) ? "continuous" : "discontinuous";
+  if (previous === undefined) return "first";
+  const recent = former.filter((key) => !isLongGone(key, nowMs));
+  const known = new Set([...previous, ...recent, ...vouching].map(({ n }) => n));
+  const follows = keys.every(({ n }) => known.has(n));
+  return follows && !returns(keys, former, nowMs) ? "continuous" : "discontinuous";
+}
+
+/** A withdrawn key may have been stolen since: that it comes back is nothing that anybody can vouch for. */
+function returns(keys: readonly PublishedKey[], former: readonly FormerKey[], nowMs: number): boolean {
+  const gone = new Set(former.filter((key) => isLongGone(key, nowMs)).map(({ n }) => n));
+  return keys.some(({ n }) => gone.has(n));
+}
+
+function isLongGone({ removedMs }: FormerKey, nowMs: number): boolean {
+  return removedMs !== undefined && nowMs - removedMs > keyLifetimeMs;
 }
 
 export interface KeyChange {
@@ -32,12 +59,16 @@ export interface KeyChange {
   isReplacement: boolean;
 }
 
-/** What differs between two sets of key ids; undefined `previousKids` means that nothing was known before. */
-export function changeOfKeys(previousKids: readonly string[] | undefined, kids: readonly string[]): KeyChange {
-  const before = previousKids ?? [];
-  const removed = before.filter((kid) => !kids.includes(kid));
+/** What differs between two sets of keys, by `kid`; undefined `previous` means that nothing was known before. */
+export function changeOfKeys(
+  previous: readonly PublishedKey[] | undefined,
+  keys: readonly PublishedKey[] = [],
+): KeyChange {
+  const before = (previous ?? []).map(({ kid }) => kid);
+  const now = keys.map(({ kid }) => kid);
+  const removed = before.filter((kid) => !now.includes(kid));
   return {
-    added: kids.filter((kid) => !before.includes(kid)),
+    added: now.filter((kid) => !before.includes(kid)),
     removed,
     isReplacement: before.length > 0 && removed.length === before.length,
   };

@@ -27,6 +27,10 @@ export type MetadataEvent =
       added: readonly string[];
       removed: readonly string[];
     }
+  /** A key set has another key under the name of one that we know. It is refused, whatever `onDiscontinuity` says. */
+  | { event: "metadata_known_key_changed"; source: string; kid: string }
+  /** What is stored does not verify, so it is not used. `rule`: which one it breaks. */
+  | { event: "metadata_record_refused"; source: string; rule: string }
   | { event: "metadata_keys_differ"; source: string; kids: readonly string[] }
   | { event: "metadata_stale"; source: string; ageSeconds: number | undefined }
   | { event: "metadata_store_unavailable"; source: string; operation: "read" | "write" }

@@ -1,11 +1,13 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { Fault } from "../shared/fault.ts";
 import { type MetadataSource, type OnDiscontinuity, sourceName } from "../shared/metadata-source.ts";
 import type { StartDeadline } from "../shared/retry.ts";
 import { createKeyLookUp } from "./key-look-up.ts";
 import { type LastKnownGood, trustedKeys } from "./last-known-good.ts";
 import type { MetadataStore, StoredMetadata } from "./ports.ts";
+import { verifyPublishedKey } from "./published-key.ts";
 import { type RefreshPorts, refreshSource } from "./refresh-source.ts";
+import { verifyRecord } from "./stored-record.ts";
 
 /**
  * One source as this process sees it: what is stored, re-read now and then, and refreshed from the provider by whoever
@@ -55,6 +57,8 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   let known: LastKnownGood | undefined;
   let publicKeys = new Map<string, KeyObject>();
   let storedEtag: string | undefined;
+  /** What is known was stored by an earlier version, and is to be fetched again. */
+  let isMigrated = false;
   let readAtMs = Number.NEGATIVE_INFINITY;
   let askedAtMs = Number.NEGATIVE_INFINITY;
   const reading = singleFlight(read);
@@ -64,7 +68,11 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   function adopt(value: LastKnownGood): void {
     const before = publicKeys;
     known = value;
-    publicKeys = new Map(value.keys.map(({ kid, n, e }) => [kid, before.get(kid) ?? importKey(n, e)]));
+    publicKeys = new Map();
+    for (const key of value.keys) {
+      const publicKey = before.get(key.kid) ?? verifyPublishedKey(key);
+      if (publicKey) publicKeys.set(key.kid, publicKey);
+    }
   }
 
   async function read(nowMs: number): Promise<void> {
@@ -76,8 +84,15 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
       ports.record({ event: "metadata_store_unavailable", source: name, operation: "read" });
       return;
     }
-    storedEtag = stored?.etag;
-    if (stored) adopt(stored.value);
+    if (!stored) storedEtag = undefined;
+    if (!stored || (known && stored.etag === storedEtag)) return;
+    const verified = await verifyRecord(stored.record, source, ports);
+    if (verified.ok) {
+      storedEtag = stored.etag;
+      adopt(verified.value);
+      isMigrated = stored.record?.version === 1;
+      // Neither used nor overwritten, since our ETag is another one: what is known stays, and somebody should look.
+    } else ports.record({ event: "metadata_record_refused", source: name, rule: verified.refusal });
   }
 
   /** Ends when the answer is in use: a request that waits for a key does not wait for storage. */
@@ -121,7 +136,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     const isOverdue = nowMs - (known?.jwks?.verifiedAtMs ?? 0) >= overdueMs;
     if (!known) {
       if (nowMs - askedAtMs >= retryMs) await asking(nowMs);
-    } else if (isOverdue && nowMs - askedAtMs >= overdueRetryMs) void asking(nowMs);
+    } else if ((isOverdue || isMigrated) && nowMs - askedAtMs >= overdueRetryMs) void asking(nowMs);
     return known;
   }
 
@@ -167,10 +182,6 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
       if (known?.keys.some((key) => key.kid === kid && key.firstUsedMs === undefined)) firstUses.set(kid, nowMs);
     },
   };
-}
-
-function importKey(n: string, e: string): KeyObject {
-  return createPublicKey({ key: { kty: "RSA", n, e }, format: "jwk" });
 }
 
 /** Runs one at a time; who comes meanwhile waits for the one that runs. */

@@ -1,6 +1,11 @@
-/** What is stored of a source: only what was accepted. One object, replaced as a whole or not at all. */
+import type { PublishedKey } from "./published-key.ts";
+
+/**
+ * What is stored of a source: only what was accepted. One object, replaced as a whole or not at all. Version 1 had no
+ * certificates (stored-record.ts).
+ */
 export interface LastKnownGood {
-  version: 1;
+  version: 2;
   federation?: FederationRecord;
   discovery?: DocumentRecord;
   jwks?: KeysRecord;
@@ -24,27 +29,33 @@ export interface DocumentRecord {
 }
 
 export interface FederationRecord extends DocumentRecord {
+  /** `kid` of one of `keys`. */
   signedBy: string;
-  kids: readonly string[];
+  keys: readonly PublishedKey[];
+  /** Keys that earlier documents listed and this one does not. */
+  former: readonly FormerKey[];
 }
 
 export interface KeysRecord extends DocumentRecord {
-  kids: readonly string[];
-  keys: readonly PublishedKey[];
+  keys: readonly SetKey[];
 }
 
-export interface KeyRecord {
-  kid: string;
-  /** The public key (RFC 7518 §6.3.1): one that is no longer published is still needed for a day. */
-  n: string;
-  e: string;
+export interface FormerKey extends PublishedKey {
+  /** When it was first missing; undefined for one that is still published. Milliseconds since 1970. */
+  removedMs?: number;
+}
+
+export interface SetKey extends PublishedKey {
+  /** Published for another issuer (Entra's member `issuer`): republished, and never used for callers' tokens. */
+  otherIssuer?: true;
+}
+
+export interface KeyRecord extends FormerKey {
   /** Milliseconds since 1970. */
   firstSeenMs: number;
   lastSeenMs: number;
   /** When a token or a document was first seen to be signed with it. */
   firstUsedMs?: number;
-  /** When it was first missing from the published keys. */
-  removedMs?: number;
 }
 
 export interface IdpRecord {
@@ -57,27 +68,32 @@ export interface IdpRecord {
   validUntilMs: number;
 }
 
+/** What was stored until version 0.1.0: keys without certificates, federation metadata by thumbprints. */
+export interface RecordVersion1 extends Pick<LastKnownGood, "discovery" | "idp"> {
+  version: 1;
+  federation?: DocumentRecord;
+  jwks?: DocumentRecord;
+  keys: readonly Omit<KeyRecord, "certificate">[];
+}
+
+export type StoredRecord = LastKnownGood | RecordVersion1;
+
 /** Entra's advice for validators: a key that was not seen for a day is not trusted any more. */
 export const keyLifetimeMs = 86_400_000;
 /** How long the history remembers a key that is gone. */
 const historyMs = 400 * 86_400_000;
 
-export interface PublishedKey {
-  kid: string;
-  n: string;
-  e: string;
-}
-
-/** The history after a look at the published keys. Never drops what is still trusted. */
+/** The history after a look at the published keys of our issuer. Never drops what is still trusted. */
 export function observeKeys(
   history: readonly KeyRecord[],
-  published: readonly PublishedKey[],
+  published: readonly SetKey[],
   firstUses: ReadonlyMap<string, number>,
   nowMs: number,
 ): KeyRecord[] {
-  const publishedKids = new Set(published.map(({ kid }) => kid));
+  const ours = published.filter(({ otherIssuer }) => !otherIssuer);
+  const publishedKids = new Set(ours.map(({ kid }) => kid));
   const known = new Set(history.map(({ kid }) => kid));
-  const added = published
+  const added = ours
     .filter(({ kid }) => !known.has(kid))
     .map((key): KeyRecord => ({ ...key, firstSeenMs: nowMs, lastSeenMs: nowMs }));
   const records = [...history, ...added].map(({ removedMs, ...before }): KeyRecord => {
@@ -86,6 +102,20 @@ export function observeKeys(
     return publishedKids.has(key.kid) ? { ...key, lastSeenMs: nowMs } : { ...key, removedMs: removedMs ?? nowMs };
   });
   return records.filter(({ lastSeenMs }) => nowMs - lastSeenMs < historyMs);
+}
+
+/** The former keys of a document whose keys were `before` and are `keys` now. */
+export function formerKeys(
+  former: readonly FormerKey[],
+  before: readonly PublishedKey[],
+  keys: readonly PublishedKey[],
+  nowMs: number,
+): FormerKey[] {
+  const listed = new Set(keys.map(({ kid }) => kid));
+  const left = before.map((key): FormerKey => ({ ...key, removedMs: nowMs }));
+  return [...former.filter(({ removedMs = nowMs }) => nowMs - removedMs < historyMs), ...left].filter(
+    ({ kid }) => !listed.has(kid),
+  );
 }
 
 /** Keys that may verify a token now: seen among the published ones within the last day. */

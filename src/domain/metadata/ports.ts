@@ -1,6 +1,6 @@
 import type { Result } from "../shared/result.ts";
 import type { FederationMetadata } from "./federation-metadata.ts";
-import type { LastKnownGood } from "./last-known-good.ts";
+import type { LastKnownGood, StoredRecord } from "./last-known-good.ts";
 import type { MetadataRefusal } from "./refusal.ts";
 
 /** Fetches a document over TLS with a closed set of roots. */
@@ -29,7 +29,8 @@ export interface MetadataStore {
 }
 
 export interface StoredMetadata {
-  value: LastKnownGood;
+  /** As it was stored, to be verified (stored-record.ts); undefined where it is none of our records. */
+  record: StoredRecord | undefined;
   /** Of the stored object. */
   etag: string;
 }

@@ -1,20 +1,23 @@
 import { createHash } from "node:crypto";
 import type { Cloud } from "../shared/cloud.ts";
 import { type MetadataSource, metadataUrls, type OnDiscontinuity, sourceName } from "../shared/metadata-source.ts";
-import { ok, type Result } from "../shared/result.ts";
+import { ok, type Result, refuse } from "../shared/result.ts";
 import { acceptDiscovery } from "./accept-discovery.ts";
 import { acceptFederationMetadata } from "./accept-federation-metadata.ts";
 import { acceptJwks } from "./accept-jwks.ts";
 import { type Continuity, changeOfKeys, continuityOfFederation, continuityOfKeys } from "./continuity.ts";
 import type { MetadataDocument, MetadataEvent } from "./events.ts";
+import type { FederationMetadata } from "./federation-metadata.ts";
 import {
   type DocumentRecord,
   type FederationRecord,
+  formerKeys,
   type KeysRecord,
   type LastKnownGood,
   observeKeys,
 } from "./last-known-good.ts";
 import type { FetchedDocument, MetadataTransport, VerifyFederationMetadata } from "./ports.ts";
+import { type PublishedKey, readPublishedKey } from "./published-key.ts";
 import type { MetadataRefusal } from "./refusal.ts";
 
 export interface RefreshPorts {
@@ -49,15 +52,13 @@ export async function refreshSource(
     fetchedFederation,
     previous?.federation,
     async (body) => {
-      const verified = await ports.verifyFederationMetadata(body);
-      if (!verified.ok) return verified;
-      const accepted = acceptFederationMetadata(verified.value, { cloud: ports.cloud, tenant: source.tenant });
-      if (!accepted.ok) return accepted;
-      const { signedBy, idpCertificates } = accepted.value;
-      const kids = idpCertificates.map(({ thumbprint }) => thumbprint);
+      const read = await readFederation(body, source, ports);
+      if (!read.ok) return read;
+      const { keys } = read.value;
+      const { keys: before, former = [] } = previous?.federation ?? {};
       return ok({
-        facts: { signedBy, kids },
-        continuity: continuityOfFederation(previous?.federation?.kids, signedBy),
+        facts: { ...read.value, former: formerKeys(former, before ?? [], keys, nowMs) },
+        continuity: continuityOfFederation(before, former, read.value, nowMs),
       });
     },
   );
@@ -66,17 +67,18 @@ export async function refreshSource(
     return accepted.ok ? ok({ facts: {}, continuity: "continuous" }) : accepted;
   });
   const jwks = await judge<KeysFacts>(round, "jwks", fetchedJwks, previous?.jwks, async (body) => {
-    const accepted = acceptJwks(body, source, ports.cloud);
+    const accepted = acceptJwks(body, source, ports.cloud, knownKeys(previous, federation.record));
     if (!accepted.ok) return accepted;
-    const kids = accepted.value.map(({ kid }) => kid);
-    const continuity = continuityOfKeys(previous?.jwks?.kids, kids, federation.record?.kids ?? []);
-    return ok({ facts: { kids, keys: accepted.value }, continuity });
+    const { keys } = accepted.value;
+    const vouching = federation.record?.keys ?? [];
+    const continuity = continuityOfKeys(previous?.jwks?.keys, previous?.keys ?? [], keys, vouching, nowMs);
+    return ok({ facts: { keys }, continuity, body: accepted.value.body });
   });
-  if (federation.isPromoted || jwks.isPromoted) crossCheck(round, federation.record?.kids, jwks.record?.kids);
+  if (federation.isPromoted || jwks.isPromoted) crossCheck(round, federation.record?.keys, jwks.record?.keys);
   const firstUses = new Map(observed.firstUses);
   if (federation.record && !firstUses.has(federation.record.signedBy)) firstUses.set(federation.record.signedBy, nowMs);
   return {
-    version: 1,
+    version: 2,
     ...(federation.record ? { federation: federation.record } : {}),
     ...(discovery.record ? { discovery: discovery.record } : {}),
     ...(jwks.record ? { jwks: jwks.record } : {}),
@@ -87,6 +89,36 @@ export async function refreshSource(
   };
 }
 
+/** Federation metadata of this tenant, properly signed, by the keys that it lists for SAML. */
+export async function readFederation(
+  body: Uint8Array,
+  source: MetadataSource,
+  { cloud, verifyFederationMetadata }: Pick<RefreshPorts, "cloud" | "verifyFederationMetadata">,
+): Promise<Result<Pick<FederationRecord, "signedBy" | "keys">, MetadataRefusal>> {
+  const verified = await verifyFederationMetadata(body);
+  if (!verified.ok) return verified;
+  const accepted = acceptFederationMetadata(verified.value, { cloud, tenant: source.tenant });
+  if (!accepted.ok) return accepted;
+  const keys = keysOf(accepted.value);
+  return keys.ok ? ok({ signedBy: accepted.value.signedBy, keys: keys.value }) : keys;
+}
+
+function keysOf({ idpCertificates }: FederationMetadata): Result<readonly PublishedKey[], MetadataRefusal> {
+  const keys = new Map<string, PublishedKey>();
+  for (const { der } of idpCertificates) {
+    const read = readPublishedKey(Buffer.from(der, "base64"));
+    if (!read.ok) return refuse({ reason: "certificate_not_readable", rule: read.refusal });
+    keys.set(read.value.key.kid, read.value.key);
+  }
+  return ok([...keys.values()]);
+}
+
+/** Every key whose name must not stand for another one. */
+function knownKeys(previous: LastKnownGood | undefined, federation: FederationRecord | undefined): PublishedKey[] {
+  const { keys = [], former = [] } = federation ?? {};
+  return [...(previous?.keys ?? []), ...(previous?.jwks?.keys ?? []), ...keys, ...former];
+}
+
 interface Round {
   source: MetadataSource;
   onDiscontinuity: OnDiscontinuity;
@@ -94,8 +126,14 @@ interface Round {
   ports: RefreshPorts;
 }
 
-type FederationFacts = Pick<FederationRecord, "signedBy" | "kids">;
-type KeysFacts = Pick<KeysRecord, "kids" | "keys">;
+type FederationFacts = Pick<FederationRecord, "signedBy" | "keys" | "former">;
+type KeysFacts = Pick<KeysRecord, "keys">;
+interface Accepted<F> {
+  facts: F;
+  continuity: Continuity;
+  /** What is kept of the document; absent: the bytes as they came. */
+  body?: Uint8Array;
+}
 interface Judgement<F> {
   /** What is known from now on: the new document, or the one of before. */
   record: (DocumentRecord & F) | undefined;
@@ -105,12 +143,12 @@ interface Judgement<F> {
 }
 
 /** The verdict on one document. Whatever is wrong with it, the one of before stays. */
-async function judge<F extends { kids?: readonly string[] }>(
+async function judge<F extends { keys?: readonly PublishedKey[] }>(
   round: Round,
   document: MetadataDocument,
   fetched: Result<FetchedDocument, MetadataRefusal>,
   previous: (DocumentRecord & F) | undefined,
-  accept: (body: Uint8Array) => Promise<Result<{ facts: F; continuity: Continuity }, MetadataRefusal>>,
+  accept: (body: Uint8Array) => Promise<Result<Accepted<F>, MetadataRefusal>>,
 ): Promise<Judgement<F>> {
   const { nowMs, ports } = round;
   const source = sourceName(round.source);
@@ -123,14 +161,18 @@ async function judge<F extends { kids?: readonly string[] }>(
   if (fetched.value.status === 304) {
     return previous ? { ...keep, record: { ...previous, verifiedAtMs: nowMs, chain }, isConfirmed: true } : keep;
   }
-  const { body, etag } = fetched.value;
-  const accepted = await accept(body);
+  const { etag } = fetched.value;
+  const accepted = await accept(fetched.value.body);
   if (!accepted.ok) {
-    ports.record({ event: "metadata_refused", source, document, refusal: accepted.refusal });
+    const { refusal } = accepted;
+    if (refusal.reason === "jwks_known_key_changed") {
+      ports.record({ event: "metadata_known_key_changed", source, kid: refusal.kid });
+    }
+    ports.record({ event: "metadata_refused", source, document, refusal });
     return keep;
   }
-  const { facts, continuity } = accepted.value;
-  const { isReplacement, ...change } = changeOfKeys(previous?.kids, facts.kids ?? []);
+  const { facts, continuity, body = fetched.value.body } = accepted.value;
+  const { isReplacement, ...change } = changeOfKeys(previous?.keys, facts.keys);
   if (continuity === "discontinuous") {
     const action = round.onDiscontinuity === "hold" ? ("held" as const) : ("accepted" as const);
     ports.record({ event: "metadata_discontinuous", source, document, action, ...change });
@@ -153,8 +195,9 @@ async function judge<F extends { kids?: readonly string[] }>(
 }
 
 /** Federation metadata and key set speak of the same keys. Only a warning: it is not documented for every tenant. */
-function crossCheck(round: Round, federation: readonly string[] = [], jwks: readonly string[] = []): void {
-  const kids = federation.filter((kid) => !jwks.includes(kid));
+function crossCheck(round: Round, federation: readonly PublishedKey[] = [], jwks: readonly PublishedKey[] = []): void {
+  const published = new Set(jwks.map(({ n }) => n));
+  const kids = federation.filter(({ n }) => !published.has(n)).map(({ kid }) => kid);
   if (kids.length === 0 || jwks.length === 0) return;
   round.ports.record({ event: "metadata_keys_differ", source: sourceName(round.source), kids });
 }

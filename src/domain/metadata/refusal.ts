@@ -50,6 +50,7 @@ export type DescriptorRefusal =
   | { reason: "key_descriptor_not_readable"; rule: string }
   | { reason: "certificate_not_readable"; rule: string }
   | { reason: "certificate_not_rsa" }
+  | { reason: "certificate_exponent_not_allowed" }
   | { reason: "certificate_key_too_short"; modulusBits: number };
 
 /** The signed metadata is not that of the expected tenant (accept-federation-metadata.ts). */
@@ -73,6 +74,8 @@ export type JwksRefusal =
   | { reason: "jwks_not_readable" }
   | { reason: "jwks_too_many_keys"; maxKeys: number }
   | { reason: "jwks_key_contradictory"; rule: string }
+  /** `kid`: of a key that we know; the set has another key under this name. */
+  | { reason: "jwks_known_key_changed"; kid: string }
   | { reason: "jwks_without_usable_key" };
 
 export type MetadataRefusal =

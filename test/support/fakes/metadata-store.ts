@@ -1,4 +1,4 @@
-import type { LastKnownGood } from "../../../src/domain/metadata/last-known-good.ts";
+import { parseMetadataRecord } from "../../../src/adapters/storage/metadata-record.ts";
 import type { MetadataStore } from "../../../src/domain/metadata/ports.ts";
 
 export interface FakeMetadataStore extends MetadataStore {
@@ -18,7 +18,7 @@ export function createFakeMetadataStore(): FakeMetadataStore {
     async read(source) {
       if (store.isDown) throw new Error("storage is down");
       const blob = store.blobs.get(source);
-      return blob && { value: JSON.parse(blob.text) as LastKnownGood, etag: blob.etag };
+      return blob && { record: parseMetadataRecord(blob.text), etag: blob.etag };
     },
     async write(source, value, etag) {
       if (store.isDown) throw new Error("storage is down");

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { generateSigningKey } from "../../../local/emulators/entra/signing-key.ts";
 import type { LastKnownGood } from "../../../src/domain/metadata/last-known-good.ts";
 import { startMs } from "../../support/fakes/clock.ts";
 import { certificateNotAfterMs } from "../../support/fixtures/certificates.ts";
@@ -10,21 +12,37 @@ import { createCliWorld } from "./cli-world.ts";
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
 
+const names = ["signs", "used", "new", "going", "gone"] as const;
+type Name = (typeof names)[number];
+const generated = await Promise.all(names.map(async (name) => [name, await generateSigningKey()] as const));
+const signingKeys = Object.fromEntries(generated) as Record<Name, (typeof generated)[0][1]>;
+const published = (name: Name) => {
+  const { kid, n, e, certificate } = signingKeys[name];
+  return { kid, n, e, certificate };
+};
+const jwk = (name: Name) => {
+  const { certificate, ...key } = published(name);
+  return { kty: "RSA", use: "sig", ...key, x5t: key.kid, x5c: [certificate] };
+};
+
 function known(verifiedAtMs: number): LastKnownGood {
-  const record = { body: "", sha256: "a".repeat(64), fetchedAtMs: verifiedAtMs, verifiedAtMs };
   const chain = [{ subject: "CN=login", fingerprint256: "AB:CD" }];
-  const key = (kid: string, times: object) => ({
-    kid,
-    n: "",
-    e: "",
+  const record = (text: string) => ({
+    ...{ body: Buffer.from(text).toString("base64"), sha256: createHash("sha256").update(text).digest("hex") },
+    ...{ fetchedAtMs: verifiedAtMs, verifiedAtMs, chain },
+  });
+  const key = (name: Name, times: object) => ({
+    ...published(name),
     firstSeenMs: startMs - 9 * hourMs,
     lastSeenMs: startMs,
     ...times,
   });
+  const listed = ["signs", "used", "new"] as const;
+  const keys = listed.map(published);
   return {
-    version: 1,
-    federation: { ...record, chain, signedBy: "signs", kids: ["signs"] },
-    jwks: { ...record, chain, kids: [], keys: [] },
+    version: 2,
+    federation: { ...record("<EntityDescriptor/>"), signedBy: published("signs").kid, keys, former: [] },
+    jwks: { ...record(JSON.stringify({ keys: listed.map(jwk) })), keys },
     keys: [
       key("signs", {}),
       key("used", { firstUsedMs: startMs - hourMs }),
@@ -41,9 +59,23 @@ test("metadata: age, TLS and each key with the state that follows from what was 
   const { exit, out } = await world.run("metadata", "status");
   assert.equal(exit, 0);
   assert.match(out, /verified 5 min ago\n {2}TLS certificate AB:CD/);
-  for (const line of ["signs  active", "used   active", "new    announced", "going  retiring", "gone   retired"]) {
+  const states = { signs: "active", used: "active", new: "announced", going: "retiring", gone: "retired" };
+  for (const name of names) {
+    const line = `${published(name).kid}  ${states[name]}`;
     assert.ok(out.includes(line), `${line} in\n${out}`);
   }
+});
+
+test("metadata whose record does not verify is exit code 1, and the rule is said", async () => {
+  const world = createCliWorld();
+  const record = known(startMs);
+  const [first, second] = record.keys;
+  assert.ok(first && second);
+  first.certificate = second.certificate;
+  world.metadataStore.blobs.set(ids.homeTenantId, { text: JSON.stringify(record), etag: "1" });
+  const { exit, out } = await world.run("metadata", "status");
+  assert.equal(exit, 1);
+  assert.match(out, /what is stored is refused: a key is not the one of its certificate/);
 });
 
 test("metadata that is stale, or was never accepted, is exit code 1", async () => {

@@ -45,6 +45,10 @@ const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level]
     [{ event: "metadata_discontinuous", ...metadata, action: "held", added: ["k"], removed: [] }, "error"],
   ],
   metadata_keys_replaced: [[{ event: "metadata_keys_replaced", ...metadata, added: ["k"], removed: ["l"] }, "error"]],
+  metadata_known_key_changed: [[{ event: "metadata_known_key_changed", source: contosoId, kid: "k" }, "error"]],
+  metadata_record_refused: [
+    [{ event: "metadata_record_refused", source: contosoId, rule: "not a metadata record" }, "error"],
+  ],
   metadata_keys_differ: [[{ event: "metadata_keys_differ", source: contosoId, kids: ["k"] }, "warn"]],
   metadata_stale: [[{ event: "metadata_stale", source: contosoId, ageSeconds: 1 }, "error"]],
   metadata_store_unavailable: [

@@ -61,6 +61,12 @@ export const samples: { [Name in KeyholdEvent["event"]]: Extract<KeyholdEvent, {
   metadata_refused: { event: "metadata_refused", ...source, refusal: { reason: "document_not_utf8" } },
   metadata_discontinuous: { event: "metadata_discontinuous", ...source, action: "held", added: [], removed: [] },
   metadata_keys_replaced: { event: "metadata_keys_replaced", ...source, added: ["a"], removed: ["b"] },
+  metadata_known_key_changed: { event: "metadata_known_key_changed", source: contosoId, kid: "a" },
+  metadata_record_refused: {
+    event: "metadata_record_refused",
+    source: contosoId,
+    rule: "a key is not the one of its certificate",
+  },
   metadata_keys_differ: { event: "metadata_keys_differ", source: contosoId, kids: ["a"] },
   metadata_stale: { event: "metadata_stale", source: contosoId, ageSeconds: 1 },
   metadata_store_unavailable: { event: "metadata_store_unavailable", source: contosoId, operation: "read" },

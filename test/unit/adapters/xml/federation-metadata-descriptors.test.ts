@@ -1,7 +1,7 @@
 /**
  * The attack matrix, metadata: roles, keys and certificates that are missing, odd, weak, or there twice.
  */
-import { makeEllipticCurve, makeRsa } from "../../../support/fixtures/certificates.ts";
+import { makeEllipticCurve, makeRsa, withExponentOne } from "../../../support/fixtures/certificates.ts";
 import {
   attacker,
   entra,
@@ -26,6 +26,7 @@ import { genuine, rootOf, sign } from "../../../support/fixtures/federation-meta
 
 const ellipticCurve = party(await makeEllipticCurve());
 const shortRsa = party(await makeRsa(1024));
+const exponentOne = withExponentOne(Buffer.from(entra.certificate, "base64")).toString("base64");
 
 const descriptors: Attack[] = [
   [
@@ -168,6 +169,11 @@ const descriptors: Attack[] = [
     "a document that is signed with RSA of 1024 bits",
     () => sign(unsigned(listing(shortRsa.certificate)), { by: shortRsa }),
     "certificate_key_too_short",
+  ],
+  [
+    "RSA with the exponent 1, with which everybody signs",
+    () => sign(unsigned({ extensions: keyDescriptor(exponentOne) })),
+    "certificate_exponent_not_allowed",
   ],
 ];
 
