@@ -8,7 +8,8 @@ import { createApplicationDirectory } from "./adapters/graph/application-directo
 import { createKeyVaultSigner } from "./adapters/key-vault/signer.ts";
 import { createKeyUnwrapper } from "./adapters/key-vault/unwrapper.ts";
 import { createVaultLogReader } from "./adapters/log-analytics/reader.ts";
-import { createPolicySource, policyBlob, policyFile } from "./adapters/policy/source.ts";
+import { besidePolicy, type DocumentPlace, readerOf } from "./adapters/policy/place.ts";
+import { createPolicySource, createSuspensionsSource } from "./adapters/policy/source.ts";
 import { createSharedTokens } from "./adapters/shared-cache/shared-tokens.ts";
 import { createTableAuditStore } from "./adapters/storage/audit-store.ts";
 import { openTable, patience } from "./adapters/storage/clients.ts";
@@ -126,18 +127,20 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
 
   const tokenCache = createTokenCache(config.tokenCache);
   const failureCache = createFailureCache(config.tokenCache.maxTokens);
-  const readPolicyText =
-    "file" in config.policy ? policyFile(config.policy.file) : policyBlob(config.policy.blobUrl, storageIdentity);
-  const policySource = createPolicySource(readPolicyText, { cloud, homeTenantId }, clock);
+  const readText = (place: DocumentPlace) => readerOf(place, () => storageIdentity);
+  const policySource = createPolicySource(readText(config.policy), { cloud, homeTenantId }, clock);
   const credentialStore = createTableCredentialStore(config.auditTableUrl, storageIdentity);
   const credentials = createCurrentCredentials(credentialStore, record);
   const currentPolicy = createCurrentPolicy(
     {
-      // What became of the certificates is as old as the policy that lists them, at most.
-      async read(etag) {
-        const [reading] = await Promise.all([policySource.read(etag), credentials.reload()]);
-        return reading;
+      policy: {
+        // What became of the certificates is as old as the policy that lists them, at most.
+        async read(etag) {
+          const [reading] = await Promise.all([policySource.read(etag), credentials.reload()]);
+          return reading;
+        },
       },
+      suspensions: createSuspensionsSource(readText(besidePolicy(config.policy, "suspensions"))),
     },
     record,
     (policy) => {

@@ -13,12 +13,19 @@ import { createTokenCache } from "../../src/domain/issuing/token-cache.ts";
 import type { AccessPolicy } from "../../src/domain/policy/access-policy.ts";
 import { compilePolicy } from "../../src/domain/policy/compile.ts";
 import { createCurrentPolicy } from "../../src/domain/policy/current-policy.ts";
+import type { DocumentSource } from "../../src/domain/policy/ports.ts";
 import type { PolicyProblem } from "../../src/domain/policy/problem.ts";
+import { suspendsNothing } from "../../src/domain/policy/suspensions.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import type { Guid } from "../../src/domain/shared/guid.ts";
 import { signatureBy } from "../../test/support/fakes/signer.ts";
 import { certificateNotBeforeMs, registered } from "../../test/support/fixtures/certificates.ts";
 import * as ids from "../../test/support/fixtures/ids.ts";
+
+/** A document that never changes. */
+function constantSource<T>(value: T): DocumentSource<T> {
+  return { read: async (etag) => (etag === undefined ? { changed: true, etag: "1", value } : { changed: false }) };
+}
 
 /** As long as Entra's tokens are with a few roles. */
 export const tokenBytes = 1_600;
@@ -96,7 +103,7 @@ export function createInMemory(policy: AccessPolicy, lifetimeSeconds: () => numb
       }),
     },
     currentPolicy: createCurrentPolicy(
-      { read: async (etag) => (etag === undefined ? { changed: true, etag: "1", policy } : { changed: false }) },
+      { policy: constantSource(policy), suspensions: constantSource(suspendsNothing) },
       nothing,
       nothing,
     ),

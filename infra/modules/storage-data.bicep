@@ -1,4 +1,4 @@
-// The storage account of what Keyhold keeps: the policy (which the app cannot write), the ledger and the audit (tables),
+// The storage account of what Keyhold keeps: the policy with its suspensions (which the app cannot write), the ledger and the audit (tables),
 // and the last metadata that was verified.
 
 @description('Azure region.')

@@ -6,12 +6,23 @@ import type { Choices } from "./snapshot.ts";
 
 export async function choices(stack: Stack): Promise<Choices> {
   const policy = JSON.parse(await readFile(stack.policyFile, "utf8")) as Policy;
+  const suspended = await suspendedIds(stack.policyFile);
   return {
     callers: Object.values(callers).map(({ name }) => ({ name, about: describeGrants(policy, name) })),
-    tenants: policy.tenants.map(({ name, tenantId, state }) => ({ name, tenantId, state })),
+    tenants: policy.tenants.map(({ name, tenantId, state }) => ({
+      ...{ name, tenantId },
+      state: suspended.has(tenantId) ? "suspended" : state,
+    })),
     scopes: Object.values(scopes),
     commands: commandsOf(stack),
   };
+}
+
+/** What lies beside the policy (docs/reference/policy.md); none where nothing was ever suspended. */
+async function suspendedIds(policyFile: string): Promise<Set<string>> {
+  const text = await readFile(policyFile.replace(/\.json$/, ".suspensions.json"), "utf8").catch(() => undefined);
+  const document = text === undefined ? undefined : (JSON.parse(text) as { suspensions: { id: string }[] });
+  return new Set(document?.suspensions.map(({ id }) => id));
 }
 
 function describeGrants({ grants }: Policy, caller: string): string {

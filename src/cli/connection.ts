@@ -5,6 +5,7 @@ import {
   ManagedIdentityCredential,
   type TokenCredential,
 } from "@azure/identity";
+import { besidePolicy } from "../adapters/policy/place.ts";
 import { createTableCredentialStore } from "../adapters/storage/credential-store.ts";
 import { createTableLedgerSearch } from "../adapters/storage/ledger-search.ts";
 import { createMetadataStore } from "../adapters/storage/metadata-store.ts";
@@ -15,6 +16,7 @@ import type { MetadataStore } from "../domain/metadata/ports.ts";
 import type { PolicyContext } from "../domain/policy/problem.ts";
 import { CommandProblem, type Output, type Report } from "./command-problem.ts";
 import { type PolicyPlace, policyPlaceOf } from "./policy/policy-place.ts";
+import { operatorNameOf } from "./suspensions/operator-name.ts";
 
 /** Who the command line acts as. The app's own identities exist only where the platform offers them. */
 interface Identities {
@@ -30,6 +32,10 @@ export interface Connection {
   identities: Identities;
   policyContext: PolicyContext;
   policyPlace: PolicyPlace;
+  /** Beside the policy. */
+  suspensionsPlace: PolicyPlace;
+  /** Who acts, for what is written down. Never rejects. */
+  operatorName: () => Promise<string>;
   ledger: LedgerSearch;
   metadataStore: MetadataStore;
   credentialStore: CredentialStore;
@@ -52,11 +58,15 @@ export function connect(options: ConnectOptions): Connection {
     operator,
   };
   const storage = identities.storage ?? operator;
+  // Changing who may get what is the operator's affair: the app's own identity cannot.
+  const actors = { reader: () => storage, writer: () => operator };
   return {
     config,
     identities,
     policyContext: { cloud: config.cloud, homeTenantId: config.homeTenantId, nowMs: Date.now() },
-    policyPlace: policyPlaceOf(config.policy, () => storage),
+    policyPlace: policyPlaceOf(config.policy, actors),
+    suspensionsPlace: policyPlaceOf(besidePolicy(config.policy, "suspensions"), actors),
+    operatorName: () => operatorNameOf("file" in config.policy, operator),
     ledger: createTableLedgerSearch(config.ledgerTableUrl, storage),
     metadataStore: createMetadataStore(config.metadataContainerUrl, storage),
     credentialStore: createTableCredentialStore(config.auditTableUrl, storage),

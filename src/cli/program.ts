@@ -18,6 +18,7 @@ import { addLedgerCommand } from "./ledger/commands.ts";
 import { addMetadataCommand } from "./metadata-status.ts";
 import { addPolicyCommands } from "./policy/commands.ts";
 import { addSharedCacheCommand } from "./shared-cache.ts";
+import { addSuspensionCommands } from "./suspensions/commands.ts";
 
 const summary =
   "The operators' command line of Keyhold. It reads the app's own settings from the environment and acts as whoever is " +
@@ -52,8 +53,9 @@ export async function runCommandLine(args: readonly string[], environment: Comma
     exit = report.exit;
   };
   const context = { ...environment, run };
-  const { client } = addPolicyCommands(program, context);
-  addCertificateCommand(client, context);
+  const kinds = addPolicyCommands(program, context);
+  addSuspensionCommands(program, kinds, context);
+  addCertificateCommand(kinds.client, context);
   addLedgerCommand(program, context);
   addMetadataCommand(program, context);
   addCredentialsCommand(program, context);

@@ -41,6 +41,31 @@ test("a tenant suspended in the blob is refused by every instance within 60 s, t
   assert.equal(countOperations(stack, "KeySign"), 2);
 });
 
+test("a suspension beside a policy that is not even JSON is in force within 60 s, and ends as quickly", async () => {
+  const suspensions = stack.storage.blobs
+    .getContainerClient(world.policyContainer)
+    .getBlockBlobClient("policy.suspensions.json");
+  const write = (entries: object[]) => {
+    const text = JSON.stringify({ version: 1, suspensions: entries });
+    return suspensions.upload(text, Buffer.byteLength(text));
+  };
+  for (const tenant of policy.tenants) if (tenant.name === "contoso") tenant.state = "active";
+  await upload(JSON.stringify(policy));
+  await stack.passTime(60_000);
+  assert.deepEqual(await askAll(), [200, 200]);
+  await upload("{ tenants: [");
+  await write([{ kind: "tenant", id: contoso.tenantId, by: "anna", at: "2026-06-01T12:00:00Z" }]);
+  await stack.passTime(60_000);
+  assert.deepEqual(await askAll(), ["access_denied", "access_denied"]);
+  for (const instance of instances) await untilWritten(instance, /"event":"suspensions_applied".*"tenants":1/);
+  await write([]);
+  await stack.passTime(60_000);
+  assert.deepEqual(await askAll(), [200, 200]);
+  await write([{ kind: "tenant", id: contoso.tenantId, by: "anna", at: "2026-06-01T12:00:00Z" }]);
+  await stack.passTime(60_000);
+  assert.deepEqual(await askAll(), ["access_denied", "access_denied"]);
+});
+
 test("a broken policy that comes later is refused, the one before stays, and the log says what is wrong where", async () => {
   await upload(JSON.stringify({ ...policy, grants: "all of them" }));
   await stack.passTime(60_000);

@@ -75,9 +75,9 @@ var alerts = [
   {
     id: 'policy-rejected'
     severity: 2
-    summary: 'A new policy is not valid, and the old one holds.'
-    consequence: 'What was changed is not in force, a suspension neither.'
-    action: 'Correct the policy; the event names each problem.'
+    summary: 'The policy, or the suspensions beside it, is not valid, and the last valid version holds.'
+    consequence: 'What was changed is not in force. After an hour nothing is issued any more.'
+    action: 'Correct the document; the event names it and each problem.'
     query: loadTextContent('../../queries/alert-policy-rejected.kql')
     measure: 'Occurrences'
     dimensions: [
@@ -88,7 +88,7 @@ var alerts = [
   {
     id: 'policy-not-readable'
     severity: 1
-    summary: 'The policy cannot be read.'
+    summary: 'The policy, or the suspensions beside it, cannot be read.'
     consequence: 'After an hour nothing is issued any more, and suspensions are not seen meanwhile.'
     action: 'Check the storage account and the role of the storage identity.'
     query: loadTextContent('../../queries/alert-policy-not-readable.kql')
@@ -101,7 +101,7 @@ var alerts = [
   {
     id: 'policy-changed'
     severity: 3
-    summary: 'A new policy is in force.'
+    summary: 'A new policy is in force, or new suspensions are.'
     consequence: 'Whoever can write the policy decides who gets tokens.'
     action: 'Compare with what was agreed.'
     query: loadTextContent('../../queries/alert-policy-changed.kql')

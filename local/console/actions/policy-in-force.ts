@@ -13,7 +13,9 @@ export async function policyInForce(
   while (Date.now() - sinceMs < patienceMs) {
     await fetch(`${stack.functions.httpUrl}/health/ready`, { signal }).catch(() => undefined);
     await sleep(1_000, undefined, { signal });
-    const told = eventsSince(sinceMs).find(({ event }) => event === "policy_applied" || event === "policy_rejected");
+    const told = eventsSince(sinceMs).find(({ event }) =>
+      /^(policy|suspensions)_applied$|^policy_rejected$/.test(event),
+    );
     if (told?.event === "policy_rejected") throw new Error("Keyhold rejected the policy");
     if (told) return say(`in force after ${Math.round((Date.now() - sinceMs) / 1000)} s`);
   }

@@ -71,7 +71,7 @@ export async function watchStack(
     }
     live.set("signatures", joinLogs(ledger, log));
     live.set("requests", requests.rows(ledger));
-    const isTold = events.some(({ event }) => /^(metadata|credential|policy)/.test(event));
+    const isTold = events.some(({ event }) => /^(metadata|credential|policy|suspensions)/.test(event));
     if (!services.storage || (!isTold && !isSlow)) return;
     slowAtMs = nowMs;
     live.set("keys", await readMetadata(stack, signal));

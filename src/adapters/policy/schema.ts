@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
 import type { PolicyProblem } from "../../domain/policy/problem.ts";
 import { clouds } from "../../domain/shared/cloud.ts";
+import { parseDocument } from "./parse-document.ts";
 
 /**
  * The shape of the policy file. Strict: an unknown key is an error, for a misspelt one would silently grant or deny.
@@ -122,38 +123,5 @@ export const policySchema = z
 
 /** Checks the shape; reports all problems at once, by path, and never the value. */
 export function parsePolicyDocument(text: string): PolicyDocument | PolicyProblem[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return [{ path: "(file)", rule: "must be JSON" }];
-  }
-  const parsed = policySchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  return parsed.error.issues.map((issue) => ({ path: pathOf(issue.path), rule: ruleOf(issue) }));
-}
-
-function pathOf(path: readonly PropertyKey[]): string {
-  const text = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`)).join("");
-  return text === "" ? "(file)" : text.replace(/^\./, "");
-}
-
-/** Own words for what zod would tell with the value in it. */
-function ruleOf(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case "invalid_type":
-      return `must be of type ${issue.expected}, and present`;
-    case "unrecognized_keys":
-      return `must not have the unknown key ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}; see policy.schema.json`;
-    case "invalid_value":
-      return `must be one of ${issue.values.join(", ")}`;
-    case "invalid_union":
-      return 'must be a list of names or "all-active"';
-    case "too_small":
-      return "must not be empty";
-    case "invalid_format":
-      return issue.message;
-    default:
-      return "is not as policy.schema.json says";
-  }
+  return parseDocument(text, policySchema);
 }

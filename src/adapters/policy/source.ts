@@ -1,18 +1,14 @@
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import type { TokenCredential } from "@azure/identity";
 import { compilePolicy } from "../../domain/policy/compile.ts";
-import type { PolicySource } from "../../domain/policy/ports.ts";
+import type { PolicySource, SuspensionsSource } from "../../domain/policy/ports.ts";
 import type { PolicyContext } from "../../domain/policy/problem.ts";
-import { openBlob, patience } from "../storage/clients.ts";
+import { compileSuspensions, suspendsNothing } from "../../domain/policy/suspensions.ts";
+import { isAbsent, type ReadText } from "./place.ts";
 import { parsePolicyDocument } from "./schema.ts";
-
-/** The text of the policy, unless it is still the one with this ETag. Throws when it cannot be read. */
-type ReadPolicyText = (etag: string | undefined) => Promise<{ etag: string; text: string } | undefined>;
+import { parseSuspensions } from "./suspensions-schema.ts";
 
 /** From text to compiled policy, wherever the text lies. */
 export function createPolicySource(
-  readText: ReadPolicyText,
+  readText: ReadText,
   context: Omit<PolicyContext, "nowMs">,
   clock: () => number,
 ): PolicySource {
@@ -23,24 +19,32 @@ export function createPolicySource(
       const document = parsePolicyDocument(file.text);
       const policy = Array.isArray(document) ? document : compilePolicy(document, { ...context, nowMs: clock() });
       const changed = { changed: true as const, etag: file.etag };
-      return Array.isArray(policy) ? { ...changed, problems: policy } : { ...changed, policy };
+      return Array.isArray(policy) ? { ...changed, problems: policy } : { ...changed, value: policy };
     },
   };
 }
 
-/** The policy in a file. Its ETag is the hash of its content: times of files are too coarse to tell two writes apart. */
-export function policyFile(path: string): ReadPolicyText {
-  return async (etag) => {
-    const text = await readFile(path, "utf8");
-    const hash = createHash("sha256").update(text).digest("hex");
-    return hash === etag ? undefined : { etag: hash, text };
-  };
-}
+/** Instead of an ETag, which a document that is not there does not have. */
+const absent = "absent";
 
-/**
- * The policy in blob storage; sent only when its ETag has changed. A request may wait for this reading, so it gives up
- * soon and the policy of before stays in force.
- */
-export function policyBlob(url: string, credential: TokenCredential): ReadPolicyText {
-  return openBlob(url, credential, patience.request).read;
+/** From text to what is suspended. Where there is no document, nothing is. */
+export function createSuspensionsSource(readText: ReadText): SuspensionsSource {
+  return {
+    async read(etag) {
+      let file: Awaited<ReturnType<ReadText>>;
+      try {
+        file = await readText(etag === absent ? undefined : etag);
+      } catch (error) {
+        if (!isAbsent(error)) throw error;
+        if (etag === absent) return { changed: false };
+        return { changed: true, etag: absent, value: suspendsNothing };
+      }
+      if (!file) return { changed: false };
+      const document = parseSuspensions(file.text);
+      const changed = { changed: true as const, etag: file.etag };
+      return Array.isArray(document)
+        ? { ...changed, problems: document }
+        : { ...changed, value: compileSuspensions(document) };
+    },
+  };
 }

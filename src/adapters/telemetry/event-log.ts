@@ -8,6 +8,7 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
     case "shared_cache_failed":
       return event.reason === "not_ours" ? "error" : "warn";
     case "policy_applied":
+    case "suspensions_applied":
     case "metadata_promoted":
     case "metadata_refresh_finished":
     case "sign_audit_finished":

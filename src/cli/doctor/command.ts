@@ -4,6 +4,7 @@ import type { CommandContext, Connection } from "../connection.ts";
 import { parseCount } from "../options.ts";
 import { loadPolicy } from "../policy/load-policy.ts";
 import { plural } from "../printable.ts";
+import { loadSuspensions } from "../suspensions/place.ts";
 import { auditChecks } from "./audit.ts";
 import { azureChecks } from "./azure.ts";
 import { basicChecks } from "./basics.ts";
@@ -49,7 +50,7 @@ those about Azure; Key Vault Reader for those about keys. Exit code 1: a line is
         const compiled = policy instanceof CommandProblem ? undefined : policy.policy;
         const ports = connectDoctor(connection, compiled, { clock, noise, withTries: options.tries });
         const startedMs = clock();
-        const checks = [settingsCheck, policyCheck(policy), ...doctorChecks(ports)];
+        const checks = [settingsCheck, policyCheck(policy), suspensionsCheck(connection), ...doctorChecks(ports)];
         const results = await runChecks(checks, { parallel, deadlineMs: options.deadline * 1000 });
         return doctorReport(results, describeNoise(noise, startedMs, clock()));
       }),
@@ -104,6 +105,22 @@ function policyCheck(policy: { etag: string } | CommandProblem): Check {
       if (!(policy instanceof CommandProblem)) return green("it was read and compiled");
       const reason = [policy.message, ...policy.details].join("; ");
       return red(reason, "changes have no effect, and after an hour without a policy nothing is issued", policy.remedy);
+    },
+  };
+}
+
+function suspensionsCheck({ suspensionsPlace }: Connection): Check {
+  return {
+    id: "suspensions",
+    title: "the suspensions beside the policy are readable and valid",
+    async run() {
+      const loaded = await loadSuspensions(suspensionsPlace).catch(asProblem);
+      if (loaded instanceof CommandProblem) {
+        const reason = [loaded.message, ...loaded.details].join("; ");
+        return red(reason, "new suspensions have no effect, and after an hour nothing is issued", loaded.remedy);
+      }
+      const { length } = loaded.document.suspensions;
+      return green(length === 0 ? "nothing is suspended there" : `${plural(length, "suspension")} in force`);
     },
   };
 }

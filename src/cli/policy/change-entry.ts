@@ -16,7 +16,7 @@ import type { PolicyPlace } from "./policy-place.ts";
 export async function changeEntry(
   before: LoadedPolicy,
   entry: Entry,
-  change: { key: "state" | "tokensNotBefore"; value: string },
+  change: { key: "tokensNotBefore"; value: string },
   { place, context }: { place: PolicyPlace; context: PolicyContext },
 ): Promise<void> {
   const text = setMember(before.text, [entry.list, entry.index], change.key, change.value);

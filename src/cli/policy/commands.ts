@@ -1,12 +1,14 @@
 import { type Command, Option } from "commander";
 import type { Ask } from "../../domain/policy/access-policy.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
+import { compileSuspensions } from "../../domain/policy/suspensions.ts";
 import { clouds } from "../../domain/shared/cloud.ts";
 import { parseGuid } from "../../domain/shared/guid.ts";
 import { parseScope } from "../../domain/shared/scope.ts";
 import { CommandProblem } from "../command-problem.ts";
 import type { CommandContext } from "../connection.ts";
 import { requireGuid } from "../options.ts";
+import { loadSuspensions } from "../suspensions/place.ts";
 import { checkPolicy } from "./check.ts";
 import { explain } from "./explain.ts";
 import { type EntryKind, findEntry, requireEntry } from "./find-entry.ts";
@@ -14,18 +16,14 @@ import { loadPolicy } from "./load-policy.ts";
 import type { Subjects } from "./obstacle.ts";
 import { filePlace } from "./policy-place.ts";
 import { refreshTenant } from "./refresh-tenant.ts";
-import { setState, type Verb } from "./set-state.ts";
 
-/** policy check, explain, suspend and resume, and tenant refresh. Returns the commands that others add to. */
+/** policy check, explain, and tenant refresh. Returns the commands that others add to. */
 export function addPolicyCommands(program: Command, context: CommandContext): Record<EntryKind, Command> {
   addPolicyCheck(program, context);
   addExplain(program, context);
-  const [tenant, caller, client] = (["tenant", "caller", "client"] as const).map((kind) => {
-    const command = program.command(kind).description(`${kind}s of the policy`);
-    addSetState(command, kind, "suspend", context);
-    addSetState(command, kind, "resume", context);
-    return command;
-  }) as [Command, Command, Command];
+  const [tenant, caller, client] = (["tenant", "caller", "client"] as const).map((kind) =>
+    program.command(kind).description(`${kind}s of the policy`),
+  ) as [Command, Command, Command];
   addRefreshTenant(tenant, context);
   return { tenant, caller, client };
 }
@@ -89,10 +87,11 @@ Needs: to read the policy. It asks neither the vault nor Entra, and evaluates wi
     .action((options: ExplainOptions) =>
       run(async (connection) => {
         const ask = askOf(options);
-        const { policyPlace, policyContext } = connection();
+        const { policyPlace, suspensionsPlace, policyContext } = connection();
         const { document } = await loadPolicy(policyPlace, policyContext);
+        const suspensions = compileSuspensions((await loadSuspensions(suspensionsPlace)).document);
         const question = { ask, homeTenantId: policyContext.homeTenantId };
-        return explain(document, question, subjectsOf(document, options), policyContext);
+        return explain({ document, suspensions }, question, subjectsOf(document, options), policyContext);
       }),
     );
 }
@@ -115,35 +114,6 @@ function subjectsOf(document: PolicyDocument, options: ExplainOptions): Subjects
     return findEntry(document, kind, given) ?? { name: `${kind}-${id.slice(0, 8)}`, id };
   };
   return { caller: subject("caller"), client: subject("client"), tenant: subject("tenant") };
-}
-
-const purposes = {
-  suspend: "Refuses it everywhere within 60 s, cached tokens included, and says what is still out.",
-  resume: "Lets it in again within 60 s.",
-};
-
-function addSetState(parent: Command, kind: EntryKind, verb: Verb, { run, clock }: CommandContext): void {
-  const example = { tenant: "contoso", caller: "billing-service", client: "orders-app" }[kind];
-  const id = { tenant: "tenant id", caller: "object id", client: "client id" }[kind];
-  parent
-    .command(verb)
-    .description(`${purposes[verb]} Changes one word of the policy where it lies, and nothing else of its text.`)
-    .argument(`<name|${id.replace(" ", "-")}>`, `which ${kind}`)
-    .addHelpText(
-      "after",
-      `
-Examples:
-  keyhold ${kind} ${verb} ${example}
-  keyhold ${kind} ${verb} 40000000-0000-4000-8000-000000000001 --json
-
-Needs: to write the policy (Storage Blob Data Contributor on its container)${verb === "suspend" ? ", to read the ledger (Storage Table Data Reader)" : ""}.`,
-    )
-    .action((nameOrId: string) =>
-      run(async (connection) => {
-        const { policyPlace: place, policyContext, ledger } = connection();
-        return setState(verb, kind, nameOrId, { place, context: policyContext, ledger, nowMs: clock() });
-      }),
-    );
 }
 
 function addRefreshTenant(tenant: Command, { run, clock }: CommandContext): void {

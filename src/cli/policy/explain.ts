@@ -1,43 +1,39 @@
 import { type Ask, authorize, type GrantRefusal } from "../../domain/policy/access-policy.ts";
 import { compilePolicy } from "../../domain/policy/compile.ts";
-import type { PolicyDocument } from "../../domain/policy/document.ts";
 import type { PolicyContext, PolicyProblem } from "../../domain/policy/problem.ts";
+import { withSuspensions } from "../../domain/policy/suspensions.ts";
 import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
-import { type Obstacle, obstacleOf, type Question, type Subjects } from "./obstacle.ts";
+import { type Documents, type Obstacle, obstacleOf, type Question, type Subjects } from "./obstacle.ts";
 
 /**
  * `explain`: whether a request would be allowed, or everything that is in its way. The domain's own
- * `authorize` decides. Each obstacle that it names is removed in a copy of the policy, and it is asked again. So the list
+ * `authorize` decides. Each obstacle that it names is removed in a copy of policy and suspensions, and it is asked again. So the list
  * is complete, and what is printed to be pasted has been tried and is enough.
  */
-export function explain(
-  before: PolicyDocument,
-  question: Question,
-  subjects: Subjects,
-  context: PolicyContext,
-): Report {
+export function explain(before: Documents, question: Question, subjects: Subjects, context: PolicyContext): Report {
   const obstacles: Obstacle[] = [];
-  let document = before;
+  let documents = before;
   for (;;) {
-    const verdict = judge(document, question, subjects, context);
+    const verdict = judge(documents, question, subjects, context);
     if (verdict === "allowed") return report(question, obstacles, true);
-    const obstacle = obstacleOf(verdict, question, subjects);
-    const isKnown = obstacles.some(({ because }) => because === obstacle.because);
+    const obstacle = obstacleOf(verdict, question, subjects, documents.suspensions);
+    const isKnown = obstacles.some(({ words }) => words === obstacle.words);
     if (isKnown) throw new TypeError("what was to take an obstacle away did not");
     obstacles.push(obstacle);
     if (!obstacle.change) return report(question, obstacles, false);
-    document = obstacle.change.applyTo(document);
+    documents = obstacle.change.applyTo(documents);
   }
 }
 
 function judge(
-  document: PolicyDocument,
+  { document, suspensions }: Documents,
   { ask }: Question,
   { caller, client, tenant }: Subjects,
   context: PolicyContext,
 ): GrantRefusal["because"] | "allowed" {
-  const policy = compilePolicy(document, context);
-  if (Array.isArray(policy)) throw doesNotFit(policy);
+  const compiled = compilePolicy(document, context);
+  if (Array.isArray(compiled)) throw doesNotFit(compiled);
+  const policy = withSuspensions(compiled, suspensions);
   // The caller's token is not at hand: it is taken to be the one that the policy expects.
   const azp = policy.callers.get(caller.id)?.azp;
   const verified = { tenantId: context.homeTenantId, objectId: caller.id, azp };

@@ -6,7 +6,8 @@ import { printable } from "../printable.ts";
 /** The lists of the policy whose entries have a name, an id and a state. */
 export type EntryKind = "tenant" | "caller" | "client";
 
-const kinds = {
+/** In which list of the policy each kind is, and which member is its id. */
+export const entryKinds = {
   tenant: { list: "tenants", idKey: "tenantId" },
   caller: { list: "callers", idKey: "objectId" },
   client: { list: "clients", idKey: "clientId" },
@@ -31,7 +32,7 @@ export function findEntry(document: PolicyDocument, kind: EntryKind, nameOrId: s
   const byId = entries.find(({ id }) => id === wantedId);
   if (byName && byId && byName !== byId) {
     throw new CommandProblem("wrong", `${printable(nameOrId)} is the name of one ${kind} and the id of another`, {
-      where: `the policy, ${kinds[kind].list}`,
+      where: `the policy, ${entryKinds[kind].list}`,
       remedy: `name it otherwise: ${byName.name} has the id ${byName.id}, ${byId.id} the name ${printable(byId.name)}`,
     });
   }
@@ -47,13 +48,13 @@ export function requireEntry(document: PolicyDocument, kind: EntryKind, nameOrId
   if (entry) return entry;
   const names = entriesOf(document, kind).map(({ name }) => name);
   throw new CommandProblem("wrong", `No ${kind} has the name or the id "${printable(nameOrId, 80)}"`, {
-    where: `the policy, ${kinds[kind].list}`,
+    where: `the policy, ${entryKinds[kind].list}`,
     remedy: nearest(names, nameOrId),
   });
 }
 
 function entriesOf(document: PolicyDocument, kind: EntryKind): Entry[] {
-  const { list, idKey } = kinds[kind];
+  const { list, idKey } = entryKinds[kind];
   return document[list].map((entry, index) => {
     const id = parseGuid((entry as unknown as Record<string, string>)[idKey]) ?? ("" as Guid);
     return { list, index, name: entry.name, id, state: entry.state };
@@ -62,7 +63,8 @@ function entriesOf(document: PolicyDocument, kind: EntryKind): Entry[] {
 
 const namesShown = 5;
 
-function nearest(names: readonly string[], wanted: string): string {
+/** What to give instead of a name that is not there: those that begin alike. */
+export function nearest(names: readonly string[], wanted: string): string {
   const start = wanted.slice(0, 3).toLowerCase();
   const similar = names.filter((name) => name.toLowerCase().startsWith(start));
   const shown = (similar.length > 0 ? similar : names).slice(0, namesShown);

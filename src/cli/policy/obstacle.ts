@@ -1,5 +1,6 @@
 import type { Ask, GrantRefusal } from "../../domain/policy/access-policy.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
+import type { Suspensions } from "../../domain/policy/suspensions.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import type { EntryKind } from "./find-entry.ts";
 
@@ -18,14 +19,28 @@ export interface Obstacle {
   change?: PolicyChange;
 }
 
+/** What decides: the policy, and the suspensions beside it. */
+export interface Documents {
+  document: PolicyDocument;
+  suspensions: Suspensions;
+}
+
 interface PolicyChange {
   lines: readonly string[];
-  json: { add: string; entry: object } | { set: string; name: string; state: "active" };
-  applyTo(document: PolicyDocument): PolicyDocument;
+  json:
+    | { add: string; entry: object }
+    | { set: string; name: string; state: "active" }
+    | { resume: EntryKind; id: Guid };
+  applyTo(documents: Documents): Documents;
 }
 
 /** Exhaustive: a new reason of the domain does not compile until it is explained. */
-export function obstacleOf(because: GrantRefusal["because"], question: Question, subjects: Subjects): Obstacle {
+export function obstacleOf(
+  because: GrantRefusal["because"],
+  question: Question,
+  subjects: Subjects,
+  suspensions: Suspensions,
+): Obstacle {
   const { caller, client, tenant } = subjects;
   switch (because) {
     case "caller_unknown":
@@ -40,11 +55,7 @@ export function obstacleOf(because: GrantRefusal["because"], question: Question,
         }),
       };
     case "caller_suspended":
-      return {
-        because,
-        words: `the caller ${caller.name} is suspended. To let it in again:`,
-        change: resume("caller", caller),
-      };
+      return suspendedObstacle(because, "caller", caller, suspensions);
     case "caller_azp_mismatch":
       return { because, words: `the caller ${caller.name} came with another azp than the policy's` };
     case "client_unknown":
@@ -53,11 +64,7 @@ export function obstacleOf(because: GrantRefusal["because"], question: Question,
         words: `no client has the client id ${client.id}: it needs a key, keyhold client add-certificate makes one`,
       };
     case "client_suspended":
-      return {
-        because,
-        words: `the client ${client.name} is suspended. To let it in again:`,
-        change: resume("client", client),
-      };
+      return suspendedObstacle(because, "client", client, suspensions);
     case "tenant_unknown":
       return {
         because,
@@ -65,11 +72,7 @@ export function obstacleOf(because: GrantRefusal["because"], question: Question,
         change: addition("tenants", { name: tenant.name, tenantId: tenant.id, state: "active" }),
       };
     case "tenant_suspended":
-      return {
-        because,
-        words: `the tenant ${tenant.name} is suspended. To let it in again:`,
-        change: resume("tenant", tenant),
-      };
+      return suspendedObstacle(because, "tenant", tenant, suspensions);
     case "home_tenant_graph":
       return { because, words: homeGraphWords(question.ask) };
     case "no_grant":
@@ -99,20 +102,48 @@ function addition<L extends ListName>(list: L, entry: PolicyDocument[L][number])
   return {
     lines: JSON.stringify(entry, undefined, 2).split("\n"),
     json: { add: list, entry },
-    applyTo: (document) => ({ ...document, [list]: [...document[list], entry] }),
+    applyTo: ({ document, suspensions }) => ({
+      document: { ...document, [list]: [...document[list], entry] },
+      suspensions,
+    }),
   };
 }
 
 const listOf = { tenant: "tenants", caller: "callers", client: "clients" } as const;
 
-function resume(kind: EntryKind, { name, id }: { name: string; id: Guid }): PolicyChange {
-  const list = listOf[kind];
+/** Of the two places that can suspend an entry the suspensions come first: they are the quicker to change. */
+function suspendedObstacle(
+  because: GrantRefusal["because"],
+  kind: EntryKind,
+  subject: Subjects[EntryKind],
+  suspensions: Suspensions,
+): Obstacle {
+  const what = `the ${kind} ${subject.name} is suspended`;
+  if (suspensions[kind].has(subject.id)) {
+    return { because, words: `${what} beside the policy. To let it in again:`, change: resume(kind, subject) };
+  }
+  return { because, words: `${what} by the policy. Set in its entry:`, change: activate(kind, subject) };
+}
+
+function resume(kind: EntryKind, { name, id }: Subjects[EntryKind]): PolicyChange {
   return {
     lines: [`keyhold ${kind} resume ${/^[\w.-]+$/.test(name) ? name : id}`],
+    json: { resume: kind, id },
+    applyTo({ document, suspensions }) {
+      const others = new Set([...suspensions[kind]].filter((each) => each !== id));
+      return { document, suspensions: { ...suspensions, [kind]: others } };
+    },
+  };
+}
+
+function activate(kind: EntryKind, { name }: Subjects[EntryKind]): PolicyChange {
+  const list = listOf[kind];
+  return {
+    lines: ['"state": "active"'],
     json: { set: list, name, state: "active" },
-    applyTo: (document) => ({
-      ...document,
-      [list]: document[list].map((entry) => (entry.name === name ? { ...entry, state: "active" } : entry)),
-    }),
+    applyTo({ document, suspensions }) {
+      const entries = document[list].map((entry) => (entry.name === name ? { ...entry, state: "active" } : entry));
+      return { document: { ...document, [list]: entries }, suspensions };
+    },
   };
 }

@@ -1,42 +1,56 @@
-import { chmod, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, link, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import type { TokenCredential } from "@azure/identity";
-import { policyFile } from "../../adapters/policy/source.ts";
+import { type DocumentPlace, isAbsent, readTextFile } from "../../adapters/policy/place.ts";
 import { openBlob, patience } from "../../adapters/storage/clients.ts";
-import type { Config } from "../../config.ts";
 
-/** Where the policy lies, for reading and for changing it. */
+/** Where the policy or another document of operators lies, for reading and for changing it. */
 export interface PolicyPlace {
   /** For messages. */
   name: string;
-  /** Throws where it cannot be read. */
+  /** Throws where it cannot be read, or is not there (`isAbsent`). */
   read(): Promise<{ text: string; etag: string }>;
-  /** Only over the text that was read (RFC 9110 §13.1.1). Throws where it cannot be written. */
-  write(text: string, etag: string): Promise<"written" | "changed_since">;
+  /**
+   * Only over the text that was read, or where there is none if undefined (RFC 9110 §13.1.1). Throws where it cannot be
+   * written.
+   */
+  write(text: string, etag: string | undefined): Promise<"written" | "changed_since">;
 }
 
-/** The place that the settings name. `credential` is asked for a policy in blob storage only. */
-export function policyPlaceOf(place: Config["policy"], credential: () => TokenCredential): PolicyPlace {
-  return "file" in place ? filePlace(place.file) : blobPlace(place.blobUrl, credential());
+/** Who acts. The app's own identity may read the policy but not write it. */
+interface PolicyActors {
+  reader: () => TokenCredential;
+  writer: () => TokenCredential;
 }
 
-/** A policy in a file. Its ETag is the hash of its content; `path` may be a symbolic link, which stays one. */
+/** The place that the settings name. Credentials are asked for a policy in blob storage only. */
+export function policyPlaceOf(place: DocumentPlace, actors: PolicyActors): PolicyPlace {
+  return "file" in place ? filePlace(place.file) : blobPlace(place.blobUrl, actors);
+}
+
+/** A document in a file. Its ETag is the hash of its content; `path` may be a symbolic link, which stays one. */
 export function filePlace(path: string): PolicyPlace {
-  const read = policyFile(path);
-  const readNow = async () => (await read(undefined)) ?? { text: "", etag: "" };
+  const readText = readTextFile(path);
+  const read = async () => (await readText(undefined)) ?? { text: "", etag: "" };
   return {
     name: path,
-    read: readNow,
+    read,
     async write(text, etag) {
-      const target = await realpath(path);
-      const { mode } = await stat(target);
+      const target = await realpath(path).catch((error: unknown) => {
+        if (isAbsent(error)) return path;
+        throw error;
+      });
       // Renamed in one step, so that an instance never reads half a policy. Files know no If-Match: what is left is the
-      // moment between this reading and the renaming.
+      // moment between this reading and the renaming. A new file is linked instead, which replaces none.
       const draft = `${target}.${process.pid}.new`;
       try {
         await writeFile(draft, text, { flag: "wx" });
-        await chmod(draft, mode);
-        if ((await readNow()).etag !== etag) return "changed_since";
+        if (etag === undefined) return await create(draft, target);
+        await chmod(draft, (await stat(target)).mode);
+        if ((await read()).etag !== etag) return "changed_since";
         await rename(draft, target);
+      } catch (error) {
+        if (etag !== undefined && isAbsent(error)) return "changed_since";
+        throw error;
       } finally {
         await rm(draft, { force: true });
       }
@@ -45,11 +59,23 @@ export function filePlace(path: string): PolicyPlace {
   };
 }
 
-function blobPlace(url: string, credential: TokenCredential): PolicyPlace {
-  const blob = openBlob(url, credential, patience.refresh);
+async function create(draft: string, target: string): Promise<"written" | "changed_since"> {
+  try {
+    await link(draft, target);
+    return "written";
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return "changed_since";
+    throw error;
+  }
+}
+
+function blobPlace(url: string, { reader, writer }: PolicyActors): PolicyPlace {
   return {
     name: url,
-    read: async () => (await blob.read()) ?? { text: "", etag: "" },
-    write: async (text, etag) => ((await blob.write(text, etag)) === "written" ? "written" : "changed_since"),
+    read: async () => (await openBlob(url, reader(), patience.refresh).read()) ?? { text: "", etag: "" },
+    async write(text, etag) {
+      const result = await openBlob(url, writer(), patience.refresh).write(text, etag);
+      return result === "written" ? "written" : "changed_since";
+    },
   };
 }

@@ -1,17 +1,22 @@
 import { Fault } from "../shared/fault.ts";
 import type { AccessPolicy } from "./access-policy.ts";
 import type { PolicyEvent } from "./events.ts";
-import type { PolicyReading, PolicySource } from "./ports.ts";
+import { createLastValid } from "./last-valid.ts";
+import type { PolicySource, SuspensionsSource } from "./ports.ts";
+import { withSuspensions } from "./suspensions.ts";
 
-/** The policy in force, re-read while requests come. */
+/** The policy in force with its suspensions, re-read while requests come. */
 export interface CurrentPolicy {
-  /** Throws `policy_unavailable` where there is none, or none that was re-read within the last hour. */
+  /**
+   * Throws `policy_unavailable` where there is none, or where within the last hour the policy or the suspensions were
+   * not read, or were not valid.
+   */
   at(nowMs: number): Promise<AccessPolicy>;
   /** First reading. One that is bad or cannot be read is an event, and is read again when requests come. */
   load(nowMs: number): Promise<void>;
-  /** Problems of the last reading; 0 where it was accepted. For the readiness probe. */
+  /** Problems of the last reading of both documents; 0 where they were accepted. For the readiness probe. */
   rejectedProblems(): number;
-  /** Milliseconds since the last reading; undefined before the first. For the readiness probe. */
+  /** Milliseconds since both were last known to be valid; undefined before that. For the readiness probe. */
   ageMs(nowMs: number): number | undefined;
 }
 
@@ -19,53 +24,66 @@ export interface CurrentPolicy {
 const freshMs = 30_000;
 const waitMs = 50_000;
 const retryMs = 5_000;
-/** Without a reading for so long, a suspension may have been missed for too long: nothing is issued any more. */
+/** Without a valid reading for so long, a suspension may have been missed for too long: nothing is issued any more. */
 const maxPolicyAgeMs = 3_600_000;
 
 /**
- * Read on request rather than by a timer: an idle instance costs nothing, and one that was frozen cannot answer from a
- * policy of before. A policy that is broken never replaces one that is not.
+ * Read on request rather than by a timer: an idle instance costs nothing, and one that was frozen cannot answer from
+ * an older policy. The suspensions are read beside the policy, and neither depends on the other: a suspension is in
+ * force while the policy is broken or cannot be read.
  */
 export function createCurrentPolicy(
-  source: PolicySource,
+  sources: { policy: PolicySource; suspensions: SuspensionsSource },
   record: (event: PolicyEvent) => void,
   onApplied: (policy: AccessPolicy) => void,
 ): CurrentPolicy {
-  let policy: AccessPolicy | undefined;
-  let etag: string | undefined;
-  let readAtMs: number | undefined;
+  let inForce: AccessPolicy | undefined;
   let triedAtMs = Number.NEGATIVE_INFINITY;
+  let isDown = false;
   let failedAtMs = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | undefined;
-  let problems = 0;
+  let suspendedAny = false;
 
-  // A clock that was set back makes a reading old, not new: nobody knows how long ago it was.
-  const ageMs = (nowMs: number) => (readAtMs === undefined ? undefined : Math.abs(nowMs - readAtMs));
+  const policy = createLastValid("policy", sources.policy, record, ({ grants }, etag) => {
+    record({ event: "policy_applied", etag, grants: grants.size });
+    apply();
+  });
+  const suspensions = createLastValid(
+    "suspensions",
+    sources.suspensions,
+    record,
+    ({ tenant, caller, client }, etag) => {
+      const counts = { tenants: tenant.size, callers: caller.size, clients: client.size };
+      const suspendsAny = tenant.size + caller.size + client.size > 0;
+      // At the start none is the rule; that the last one was withdrawn is reported.
+      if (suspendsAny || suspendedAny) record({ event: "suspensions_applied", etag, ...counts });
+      suspendedAny = suspendsAny;
+      apply();
+    },
+  );
+  const documents = [policy, suspensions];
+
+  function apply(): void {
+    const [base, suspended] = [policy.value(), suspensions.value()];
+    if (!base || !suspended) return;
+    inForce = withSuspensions(base, suspended);
+    onApplied(inForce);
+  }
+
+  /**
+   * Milliseconds since the older of the documents' times; infinite where one is unknown. A clock that was set back makes
+   * a reading old, not new: nobody knows how long ago it was.
+   */
+  const since = (nowMs: number, timeOf: (document: (typeof documents)[number]) => number | undefined) =>
+    Math.max(...documents.map((each) => Math.abs(nowMs - (timeOf(each) ?? Number.NEGATIVE_INFINITY))));
+  const answerAgeMs = (nowMs: number) => since(nowMs, (each) => each.answeredAtMs());
+  const validAgeMs = (nowMs: number) => since(nowMs, (each) => each.validAtMs());
 
   async function read(nowMs: number): Promise<void> {
     triedAtMs = nowMs;
-    let result: PolicyReading;
-    try {
-      result = await source.read(etag);
-    } catch (error) {
-      failedAtMs = nowMs;
-      const age = ageMs(nowMs);
-      const ageSeconds = age === undefined ? undefined : Math.round(age / 1000);
-      record({ event: "policy_not_readable", ageSeconds, because: error instanceof Error ? error.name : "unknown" });
-      return;
-    }
-    readAtMs = nowMs;
-    if (!result.changed) return;
-    etag = result.etag;
-    if ("problems" in result) {
-      problems = result.problems.length;
-      record({ event: "policy_rejected", etag, problems: result.problems });
-      return;
-    }
-    problems = 0;
-    policy = result.policy;
-    record({ event: "policy_applied", etag, grants: policy.grants.size });
-    onApplied(policy);
+    await Promise.all(documents.map((each) => each.read(nowMs)));
+    isDown = documents.some((each) => each.answeredAtMs() !== nowMs);
+    if (isDown) failedAtMs = nowMs;
   }
 
   function readOnce(nowMs: number): Promise<void> {
@@ -77,23 +95,23 @@ export function createCurrentPolicy(
 
   return {
     load: readOnce,
-    rejectedProblems: () => problems,
-    ageMs,
+    rejectedProblems: () => policy.problems() + suspensions.problems(),
+    ageMs: (nowMs) => (Number.isFinite(validAgeMs(nowMs)) ? validAgeMs(nowMs) : undefined),
     async at(nowMs) {
-      const age = ageMs(nowMs) ?? Number.POSITIVE_INFINITY;
-      // Where nothing is in force yet, a repaired policy should not wait for its turn.
-      const mustWait = policy === undefined || age >= waitMs;
-      const isDue = (policy === undefined || age >= freshMs) && Math.abs(nowMs - triedAtMs) >= retryMs;
-      // While storage is known to be down, waiting for it would tell nothing: requests go on, tries go on beside them.
-      const isDown = failedAtMs > (readAtMs ?? Number.NEGATIVE_INFINITY);
-      const isKnownDown = policy !== undefined && isDown && (reading !== undefined || nowMs - failedAtMs < 2 * retryMs);
+      const isUsable = () => inForce !== undefined && validAgeMs(nowMs) < maxPolicyAgeMs;
+      const ageMs = answerAgeMs(nowMs);
+      // Where nothing is in force, a repaired policy should not wait for its turn.
+      const mustWait = !isUsable() || ageMs >= waitMs;
+      const isDue = (!isUsable() || ageMs >= freshMs) && Math.abs(nowMs - triedAtMs) >= retryMs;
+      // While storage is known to be down, waiting for it would gain nothing: it is asked again beside the requests.
+      const isKnownDown =
+        inForce !== undefined && isDown && (reading !== undefined || nowMs - failedAtMs < 2 * retryMs);
       if (isDue || (reading && mustWait)) {
         const done = readOnce(nowMs);
         if (mustWait && !isKnownDown) await done;
       }
-      const ageNow = ageMs(nowMs) ?? Number.POSITIVE_INFINITY;
-      if (!policy || ageNow >= maxPolicyAgeMs) throw new Fault("policy_unavailable");
-      return policy;
+      if (!inForce || !isUsable()) throw new Fault("policy_unavailable");
+      return inForce;
     },
   };
 }

@@ -1,5 +1,16 @@
-/** Of readings of the policy. */
+import type { PolicyProblem } from "./problem.ts";
+
+/** The two documents that decide who may get what. */
+export type PolicyDocumentName = "policy" | "suspensions";
+
+/** Of readings of the policy and of the suspensions beside it. */
 export type PolicyEvent =
   | { event: "policy_applied"; etag: string; grants: number }
-  | { event: "policy_rejected"; etag: string; problems: readonly { path: string; rule: string }[] }
-  | { event: "policy_not_readable"; ageSeconds: number | undefined; because: string };
+  | { event: "suspensions_applied"; etag: string; tenants: number; callers: number; clients: number }
+  | { event: "policy_rejected"; document: PolicyDocumentName; etag: string; problems: readonly PolicyProblem[] }
+  | {
+      event: "policy_not_readable";
+      document: PolicyDocumentName;
+      ageSeconds: number | undefined;
+      because: string;
+    };

@@ -1,13 +1,22 @@
 import type { AccessPolicy } from "./access-policy.ts";
 import type { PolicyProblem } from "./problem.ts";
+import type { Suspensions } from "./suspensions.ts";
 
-/** Where the policy lies. Throws when it cannot be read; a policy that is not there cannot be read either. */
-export interface PolicySource {
-  /** `etag` is of the reading before, if any: an unchanged policy is not sent again. */
-  read(etag: string | undefined): Promise<PolicyReading>;
+/** Where the policy lies. One that is not there cannot be read. */
+export type PolicySource = DocumentSource<AccessPolicy>;
+
+/** Where the suspensions lie, beside the policy. A document that is not there is one without entries. */
+export type SuspensionsSource = DocumentSource<Suspensions>;
+
+/** A document that operators write. */
+export interface DocumentSource<T> {
+  /**
+   * `etag` is of the last valid reading, if any: that version is not sent again. Throws when it cannot be read.
+   */
+  read(etag: string | undefined): Promise<Reading<T>>;
 }
 
-export type PolicyReading =
+export type Reading<T> =
   | { changed: false }
-  | { changed: true; etag: string; policy: AccessPolicy }
+  | { changed: true; etag: string; value: T }
   | { changed: true; etag: string; problems: readonly PolicyProblem[] };

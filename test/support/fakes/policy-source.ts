@@ -1,19 +1,36 @@
 import type { AccessPolicy } from "../../../src/domain/policy/access-policy.ts";
-import type { PolicyReading, PolicySource } from "../../../src/domain/policy/ports.ts";
-
+import type { DocumentSource, Reading } from "../../../src/domain/policy/ports.ts";
 import type { PolicyProblem } from "../../../src/domain/policy/problem.ts";
+import { compileSuspensions, type SuspendedKind, type Suspensions } from "../../../src/domain/policy/suspensions.ts";
+import type { Guid } from "../../../src/domain/shared/guid.ts";
 
-/** Where the policy lies. */
-export interface FakePolicySource extends PolicySource {
+/** Where a document lies. */
+export interface FakeSource<T> extends DocumentSource<T> {
   /** The ETags that were sent, one for each reading. */
   readonly calls: (string | undefined)[];
   failure: Error | undefined;
   /** While set, readings wait for it. */
   gate: Promise<void> | undefined;
-  put(content: AccessPolicy | PolicyProblem[]): void;
+  put(content: T | PolicyProblem[]): void;
 }
 
+export type FakePolicySource = FakeSource<AccessPolicy>;
+
 export function createFakePolicySource(first: AccessPolicy | PolicyProblem[]): FakePolicySource {
+  return createFakeSource(first, "etag");
+}
+
+export function createFakeSuspensionsSource(): FakeSource<Suspensions> {
+  return createFakeSource<Suspensions>(suspended(), "suspensions");
+}
+
+/** What is suspended, as compiled. */
+export function suspended(...entries: [kind: SuspendedKind, id: Guid][]): Suspensions {
+  const suspensions = entries.map(([kind, id]) => ({ kind, id, by: "tests", at: "2026-06-01T12:00:00Z" }));
+  return compileSuspensions({ version: 1, suspensions });
+}
+
+function createFakeSource<T>(first: T | PolicyProblem[], etagPrefix: string): FakeSource<T> {
   const calls: (string | undefined)[] = [];
   let content = first;
   let version = 1;
@@ -25,14 +42,14 @@ export function createFakePolicySource(first: AccessPolicy | PolicyProblem[]): F
       content = next;
       version += 1;
     },
-    async read(etag): Promise<PolicyReading> {
+    async read(etag): Promise<Reading<T>> {
       calls.push(etag);
       await this.gate;
       if (this.failure) throw this.failure;
-      const current = `etag-${version}`;
+      const current = `${etagPrefix}-${version}`;
       if (etag === current) return { changed: false };
       const changed = { changed: true as const, etag: current };
-      return Array.isArray(content) ? { ...changed, problems: content } : { ...changed, policy: content };
+      return Array.isArray(content) ? { ...changed, problems: content } : { ...changed, value: content };
     },
-  } satisfies FakePolicySource;
+  } satisfies FakeSource<T>;
 }

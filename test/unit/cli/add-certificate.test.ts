@@ -61,7 +61,7 @@ function createFakeVault() {
 
 function createWorld() {
   const text = `${JSON.stringify(validPolicy(), undefined, 4)}\n`;
-  const place = createFakePlace(text);
+  const place = createFakePlace(text, "policy.json");
   const context = { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: startMs };
   const compiled = compileText(text, context);
   assert.ok(!("problems" in compiled));

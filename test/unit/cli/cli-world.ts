@@ -19,9 +19,10 @@ import { createFakeMetadataStore } from "../../support/fakes/metadata-store.ts";
 import * as ids from "../../support/fixtures/ids.ts";
 import { validPolicy } from "../../support/fixtures/policy.ts";
 
-/** A policy somewhere: in memory, and as the test wants it. */
-export interface FakePlace extends PolicyPlace {
-  text: string;
+/** A policy, or what lies beside it, somewhere: in memory, and as the test wants it. */
+export interface FakePlace<T extends string | undefined = string> extends PolicyPlace {
+  /** Undefined: there is none. */
+  text: T;
   writes: number;
   /** Runs between reading and writing: somebody else is at work. */
   meanwhile: () => void;
@@ -29,20 +30,22 @@ export interface FakePlace extends PolicyPlace {
   writeFailure: Error | undefined;
 }
 
-export function createFakePlace(text: string): FakePlace {
-  const etagOf = (content: string) => createHash("sha256").update(content).digest("hex");
-  const place: FakePlace = {
-    ...{ name: "policy.json", text, writes: 0, meanwhile: () => {} },
+export function createFakePlace<T extends string | undefined>(text: T, name: string): FakePlace<T> {
+  const etagOf = (content: string | undefined) =>
+    content === undefined ? undefined : createHash("sha256").update(content).digest("hex");
+  const place: FakePlace<T> = {
+    ...{ name, text, writes: 0, meanwhile: () => {} },
     ...{ readFailure: undefined, writeFailure: undefined },
     async read() {
       if (place.readFailure) throw place.readFailure;
-      return { text: place.text, etag: etagOf(place.text) };
+      if (place.text === undefined) throw Object.assign(new Error("not there"), { code: "ENOENT" });
+      return { text: place.text, etag: etagOf(place.text) ?? "" };
     },
     async write(next, etag) {
       place.meanwhile();
       if (place.writeFailure) throw place.writeFailure;
       if (etagOf(place.text) !== etag) return "changed_since";
-      place.text = next;
+      place.text = next as T;
       place.writes += 1;
       return "written";
     },
@@ -87,14 +90,15 @@ export interface CliAnswer {
 
 /** The whole command line over fakes: from the words that an operator types to what he sees. */
 export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), undefined, 2)}\n`) {
-  const place = createFakePlace(policyText);
+  const place = createFakePlace(policyText, "policy.json");
+  const suspensions = createFakePlace<string | undefined>(undefined, "policy.suspensions.json");
   const ledger = createFakeLedgerSearch();
   const metadataStore = createFakeMetadataStore();
   const credentialStore = createFakeCredentialStore();
   const connections: ConnectOptions[] = [];
   const pauses: number[] = [];
   const world = {
-    ...{ place, ledger, metadataStore, credentialStore, connections, pauses },
+    ...{ place, suspensions, ledger, metadataStore, credentialStore, connections, pauses },
     /** How often `--follow` looks. */
     rounds: 1,
     onPause: () => {},
@@ -102,7 +106,9 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
     connect(options: ConnectOptions): Connection {
       connections.push(options);
       const policyContext = { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: world.nowMs };
-      const ports = { policyPlace: place, policyContext, ledger, metadataStore, credentialStore };
+      const places = { policyPlace: place, suspensionsPlace: suspensions };
+      const operatorName = async () => "anna@example.com";
+      const ports = { ...places, operatorName, policyContext, ledger, metadataStore, credentialStore };
       return ports as unknown as Connection;
     },
     async run(...args: string[]): Promise<CliAnswer> {

@@ -162,7 +162,7 @@ describe("a policy source", () => {
 
   test("compiles what it reads", async () => {
     const reading = await source(JSON.stringify(validPolicy())).read(undefined);
-    assert.ok(reading.changed && "policy" in reading && reading.etag === "e");
+    assert.ok(reading.changed && "value" in reading && reading.etag === "e");
   });
 
   test("tells problems of shape and of meaning", async () => {

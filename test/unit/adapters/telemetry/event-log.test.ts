@@ -32,8 +32,11 @@ const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level]
     [{ event: "shared_cache_failed", operation: "find", reason: "not_ours", because: "x" }, "error"],
   ],
   policy_applied: [[{ event: "policy_applied", etag: "e", grants: 1 }, "info"]],
-  policy_rejected: [[{ event: "policy_rejected", etag: "e", problems: [] }, "error"]],
-  policy_not_readable: [[{ event: "policy_not_readable", ageSeconds: undefined, because: "x" }, "error"]],
+  suspensions_applied: [[{ event: "suspensions_applied", etag: "e", tenants: 1, callers: 0, clients: 0 }, "info"]],
+  policy_rejected: [[{ event: "policy_rejected", document: "policy", etag: "e", problems: [] }, "error"]],
+  policy_not_readable: [
+    [{ event: "policy_not_readable", document: "suspensions", ageSeconds: undefined, because: "x" }, "error"],
+  ],
   ledger_outcome_lost: [
     [{ event: "ledger_outcome_lost", ledgerId: contosoId, outcome: "issued", because: "x" }, "error"],
   ],
@@ -102,7 +105,12 @@ describe("the event log", () => {
   }
 
   test("writes to the error output why nothing is issued, and nothing else", () => {
-    const notReadYet: KeyholdEvent = { event: "policy_not_readable", ageSeconds: undefined, because: "x" };
+    const notReadYet: KeyholdEvent = {
+      event: "policy_not_readable",
+      document: "suspensions",
+      ageSeconds: undefined,
+      because: "x",
+    };
     const readBefore: KeyholdEvent = { ...notReadYet, ageSeconds: 60 };
     const written: KeyholdEvent[] = [];
     const all = [...Object.values(samples).flat(), [readBefore] as const];

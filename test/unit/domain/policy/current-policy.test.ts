@@ -7,7 +7,12 @@ import type { AccessPolicy } from "../../../../src/domain/policy/access-policy.t
 import { createCurrentPolicy } from "../../../../src/domain/policy/current-policy.ts";
 import { Fault } from "../../../../src/domain/shared/fault.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
-import { createFakePolicySource } from "../../../support/fakes/policy-source.ts";
+import {
+  createFakePolicySource,
+  createFakeSuspensionsSource,
+  suspended,
+} from "../../../support/fakes/policy-source.ts";
+import * as ids from "../../../support/fixtures/ids.ts";
 import { compiled, validPolicy } from "../../../support/fixtures/policy.ts";
 
 const one = compiled();
@@ -16,16 +21,17 @@ const problems = [{ path: "grants[0].caller", rule: "must be the name of an entr
 
 function setUp(first: Parameters<typeof createFakePolicySource>[0] = one) {
   const source = createFakePolicySource(first);
+  const suspensions = createFakeSuspensionsSource();
   const events: KeyholdEvent[] = [];
   const applied: AccessPolicy[] = [];
   const current = createCurrentPolicy(
-    source,
+    { policy: source, suspensions },
     (event) => void events.push(event),
     (policy) => void applied.push(policy),
   );
   const at = (seconds: number) => current.at(startMs + seconds * 1000);
   const names = () => events.map(({ event }) => event);
-  return { source, events, applied, current, at, names };
+  return { source, suspensions, events, applied, current, at, names };
 }
 
 const unavailable = (error: unknown) => error instanceof Fault && error.code === "policy_unavailable";
@@ -88,24 +94,59 @@ describe("the current policy", () => {
     assert.equal(source.calls.length, 2);
   });
 
-  test("a broken new policy never replaces the old one, and an event says so once", async () => {
+  test("a broken new policy never replaces the old one, and an event repeats it every five minutes", async () => {
     const { at, source, events, applied } = setUp();
     await at(0);
     source.put(problems);
-    for (const second of [50, 100, 3600, 7200, 10_800]) assert.equal(await at(second), one);
+    for (let second = 50; second <= 650; second += 50) assert.equal(await at(second), one);
     assert.deepEqual(applied, [one]);
     assert.deepEqual(
       events.filter(({ event }) => event === "policy_rejected"),
-      [{ event: "policy_rejected", etag: "etag-2", problems }],
+      Array(3).fill({ event: "policy_rejected", document: "policy", etag: "etag-2", problems }),
+      "at 50 s, 350 s and 650 s",
     );
     source.put(two);
-    assert.equal(await at(10_850), two);
+    assert.equal(await at(700), two);
+  });
+
+  test("another broken policy is reported at once", async () => {
+    const { at, source, events } = setUp();
+    await at(0);
+    source.put(problems);
+    await at(50);
+    source.put(problems);
+    await at(100);
+    const etags = events.flatMap((event) => (event.event === "policy_rejected" ? [event.etag] : []));
+    assert.deepEqual(etags, ["etag-2", "etag-3"]);
+  });
+
+  test("an hour of readings that are all rejected stops everything, and a repaired policy starts it again", async () => {
+    const { at, source } = setUp();
+    await at(0);
+    source.put(problems);
+    for (let second = 50; second < 3600; second += 50) assert.equal(await at(second), one);
+    await assert.rejects(at(3600), unavailable);
+    source.put(two);
+    assert.equal(await at(3605), two);
+  });
+
+  test("the policy that was in force before the broken one is in force again when it is put back", async () => {
+    const { at, source, current, applied } = setUp();
+    await at(0);
+    source.put(problems);
+    await at(50);
+    assert.equal(current.rejectedProblems(), 1);
+    source.read = async () => ({ changed: false });
+    await at(100);
+    assert.equal(current.rejectedProblems(), 0);
+    assert.equal(await at(3690), one);
+    assert.deepEqual(applied, [one]);
   });
 
   test("a broken first policy gives nothing, its problems are counted, and a repaired one is in force 5 s later", async () => {
     const { at, current, source, events } = setUp(problems);
     await current.load(startMs);
-    assert.deepEqual(events, [{ event: "policy_rejected", etag: "etag-1", problems }]);
+    assert.deepEqual(events, [{ event: "policy_rejected", document: "policy", etag: "etag-1", problems }]);
     assert.equal(current.rejectedProblems(), problems.length);
     source.put(one);
     await assert.rejects(at(4), unavailable);
@@ -118,7 +159,9 @@ describe("the current policy", () => {
     source.failure = Object.assign(new Error("https://account.blob.core.windows.net/x"), { name: "RestError" });
     await current.load(startMs);
     await assert.rejects(at(1), unavailable);
-    assert.deepEqual(events, [{ event: "policy_not_readable", ageSeconds: undefined, because: "RestError" }]);
+    assert.deepEqual(events, [
+      { event: "policy_not_readable", document: "policy", ageSeconds: undefined, because: "RestError" },
+    ]);
     source.failure = undefined;
     assert.equal(await at(5), one);
   });
@@ -189,5 +232,121 @@ describe("the current policy", () => {
     await at(0);
     source.put(two);
     assert.equal(await at(86_400), two);
+  });
+});
+
+const contosoSuspended = suspended(
+  ["tenant", ids.contosoId],
+  ["caller", ids.billingObjectId],
+  ["client", ids.clientId],
+);
+const isActive = (policy: AccessPolicy) => [
+  policy.tenants.get(ids.contosoId)?.isActive,
+  policy.callers.get(ids.billingObjectId)?.isActive,
+  policy.clients.get(ids.clientId)?.isActive,
+];
+
+describe("suspensions beside the policy", () => {
+  const ways: [what: string, broken: (world: ReturnType<typeof setUp>) => void][] = [
+    ["valid", () => {}],
+    ["rejected", ({ source }) => source.put(problems)],
+    [
+      "not readable",
+      ({ source }) => {
+        source.failure = new Error("gone");
+      },
+    ],
+  ];
+  for (const [what, broken] of ways) {
+    test(`are in force within 60 s while the policy is ${what}, and end as quickly`, async () => {
+      const world = setUp();
+      const { at, suspensions, applied, events } = world;
+      await at(0);
+      broken(world);
+      await at(50);
+      suspensions.put(contosoSuspended);
+      await at(100);
+      await nextTurn();
+      const policy = await at(101);
+      assert.deepEqual(isActive(policy), [false, false, false]);
+      assert.equal(policy.tenants.get(ids.fabrikamId)?.isActive, true);
+      assert.deepEqual(applied, [one, policy], "caches are purged with it");
+      const counts = { tenants: 1, callers: 1, clients: 1 };
+      assert.deepEqual(
+        events.filter(({ event }) => event === "suspensions_applied"),
+        [{ event: "suspensions_applied", etag: "suspensions-2", ...counts }],
+      );
+      suspensions.put(suspended());
+      await at(150);
+      await nextTurn();
+      assert.deepEqual(isActive(await at(151)), [true, true, true]);
+      assert.equal(events.filter(({ event }) => event === "suspensions_applied").length, 2);
+    });
+  }
+
+  test("hold under every policy that comes later, and what the policy suspends stays suspended without them", async () => {
+    const { at, suspensions, source } = setUp();
+    suspensions.put(contosoSuspended);
+    await at(0);
+    source.put(two);
+    assert.deepEqual(isActive(await at(50)), [false, false, false]);
+    suspensions.put(suspended());
+    const policy = await at(100);
+    assert.equal(policy, two);
+    assert.equal(policy.tenants.get(ids.suspendedTenantId)?.isActive, false);
+  });
+
+  test("of ids that the policy does not have suspend nothing, and wait for them", async () => {
+    const { at, suspensions } = setUp();
+    suspensions.put(suspended(["tenant", ids.unknownTenantId]));
+    assert.equal((await at(0)).tenants.has(ids.unknownTenantId), false);
+  });
+
+  for (const [what, fail] of [
+    [
+      "cannot be read",
+      ({ suspensions }) => {
+        suspensions.failure = new Error("down");
+      },
+    ],
+    ["are malformed", ({ suspensions }) => suspensions.put(problems)],
+  ] as [string, (world: ReturnType<typeof setUp>) => void][]) {
+    test(`that ${what} keep the last ones for an hour, then nothing is issued`, async () => {
+      const world = setUp();
+      const { at, suspensions, events } = world;
+      suspensions.put(contosoSuspended);
+      await at(0);
+      fail(world);
+      for (let second = 45; second < 3600; second += 45) {
+        assert.deepEqual(isActive(await at(second)), [false, false, false]);
+        await nextTurn();
+      }
+      await assert.rejects(at(3600), unavailable);
+      assert.ok(events.some((event) => "document" in event && event.document === "suspensions"));
+      suspensions.failure = undefined;
+      suspensions.put(suspended());
+      await at(3620).catch(() => undefined);
+      assert.deepEqual(isActive(await at(3621)), [true, true, true]);
+    });
+
+    test(`that ${what} at the start let nothing be issued: one may be among them`, async () => {
+      const world = setUp();
+      fail(world);
+      await assert.rejects(world.at(0), unavailable);
+      world.suspensions.failure = undefined;
+      world.suspensions.put(suspended());
+      assert.equal(await world.at(5), one);
+    });
+  }
+
+  test("are applied though the policy hangs", async () => {
+    const { at, suspensions, source, current } = setUp();
+    await at(0);
+    source.gate = new Promise(() => {});
+    suspensions.put(contosoSuspended);
+    assert.deepEqual(isActive(await at(30)), [true, true, true]);
+    await nextTurn();
+    assert.deepEqual(isActive(await at(31)), [false, false, false]);
+    assert.equal(current.rejectedProblems(), 0);
   });
 });

@@ -1,0 +1,41 @@
+import type * as z from "zod";
+import type { PolicyProblem } from "../../domain/policy/problem.ts";
+
+/** The document in a JSON text, or everything that is wrong with its shape at once, by path, and never the value. */
+export function parseDocument<T>(text: string, schema: z.ZodType<T>): T | PolicyProblem[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return [{ path: "(file)", rule: "must be JSON" }];
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  return parsed.error.issues.map((issue) => ({ path: pathOf(issue.path), rule: ruleOf(issue) }));
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  const text = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`)).join("");
+  return text === "" ? "(file)" : text.replace(/^\./, "");
+}
+
+/** Own words for what zod would tell with the value in it. */
+function ruleOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `must be of type ${issue.expected}, and present`;
+    case "unrecognized_keys":
+      return `must not have the unknown key ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`;
+    case "invalid_value":
+      return `must be one of ${issue.values.join(", ")}`;
+    case "invalid_union":
+      return 'must be a list of names or "all-active"';
+    case "too_small":
+      return "must not be empty";
+    case "invalid_format":
+    case "custom":
+      return issue.message;
+    default:
+      return "has not the form that it must have";
+  }
+}

@@ -1,0 +1,21 @@
+import { userInfo } from "node:os";
+import type { TokenCredential } from "@azure/identity";
+import { decodeJwt } from "jose";
+import { storageAudience } from "../../domain/shared/cloud.ts";
+
+/**
+ * Who acts, for an entry of the suspensions: whom the operator's own token names, or the user of this machine where the
+ * document is a file. It is what the command line knows; the storage account's log has who really wrote. Never rejects.
+ */
+export async function operatorNameOf(isFile: boolean, operator: TokenCredential): Promise<string> {
+  try {
+    if (isFile) return userInfo().username;
+    const { upn, unique_name, preferred_username, appid, oid } = decodeJwt(
+      (await operator.getToken(`${storageAudience}/.default`))?.token ?? "",
+    );
+    const name = [upn, preferred_username, unique_name, appid].find((claim) => typeof claim === "string");
+    return `${name ?? "unnamed"}, object id ${oid}`.slice(0, 200);
+  } catch {
+    return "unknown";
+  }
+}

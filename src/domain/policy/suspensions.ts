@@ -1,0 +1,56 @@
+import type { Guid } from "../shared/guid.ts";
+import type { AccessPolicy } from "./access-policy.ts";
+
+/**
+ * The kill switch: what is refused whatever the policy says. A document of its own beside the policy, so that it
+ * works while the policy is broken, and names everything by id, so that it means the same under any policy.
+ */
+export interface SuspensionsDocument {
+  version: 1;
+  suspensions: Suspension[];
+}
+
+export const suspendedKinds = ["tenant", "caller", "client"] as const;
+export type SuspendedKind = (typeof suspendedKinds)[number];
+
+export interface Suspension {
+  kind: SuspendedKind;
+  /** Tenant id, object id of a caller, or client id. */
+  id: Guid;
+  /** Who suspended it, as far as the command line knew. */
+  by: string;
+  /** RFC 3339. */
+  at: string;
+  reason?: string | undefined;
+}
+
+/** By kind, the ids that are suspended. */
+export type Suspensions = Readonly<Record<SuspendedKind, ReadonlySet<Guid>>>;
+
+/** By kind, for looking up. */
+export function compileSuspensions({ suspensions }: SuspensionsDocument): Suspensions {
+  const idsOf = (kind: SuspendedKind) => new Set(suspensions.filter((each) => each.kind === kind).map(({ id }) => id));
+  return { tenant: idsOf("tenant"), caller: idsOf("caller"), client: idsOf("client") };
+}
+
+export const suspendsNothing = compileSuspensions({ version: 1, suspensions: [] });
+
+/** The policy with everything suspended that either of the two suspends. An id that the policy lacks has no effect. */
+export function withSuspensions(policy: AccessPolicy, suspensions: Suspensions): AccessPolicy {
+  if (suspendedKinds.every((kind) => suspensions[kind].size === 0)) return policy;
+  return {
+    ...policy,
+    tenants: suspendIn(policy.tenants, suspensions.tenant),
+    callers: suspendIn(policy.callers, suspensions.caller),
+    clients: suspendIn(policy.clients, suspensions.client),
+  };
+}
+
+function suspendIn<R extends { isActive: boolean }>(rules: ReadonlyMap<Guid, R>, ids: ReadonlySet<Guid>) {
+  const suspended = new Map(rules);
+  for (const id of ids) {
+    const rule = rules.get(id);
+    if (rule) suspended.set(id, { ...rule, isActive: false });
+  }
+  return suspended;
+}
