@@ -22,7 +22,7 @@ param audience string
 
 @description('Names of the keys that sign, one for each client application of the policy.')
 @minLength(1)
-param clientKeyNames array
+param clientKeyNames string[]
 
 @description('Name of the key that signs idp.xml. Never the key of a client.')
 param publisherKeyName string = 'idp-publisher'
@@ -41,13 +41,13 @@ param callerRole string = 'Tokens.Issue'
 param publicUrl string = ''
 
 @description('IPv4 ranges (CIDR) that callers come from; none: from anywhere, with a valid token.')
-param callerAddressRanges array = []
+param callerAddressRanges string[] = []
 
 @description('IPv4 addresses (without /32) and ranges from which vault and data are reached; none: the network only.')
-param operatorAddressRanges array = []
+param operatorAddressRanges string[] = []
 
 @description('E-mail addresses that alerts go to.')
-param alertEmails array = []
+param alertEmails string[] = []
 
 @description('Where whoever is woken finds docs/operate/runbook.md: an address of your own repository or wiki.')
 param runbookUrl string = 'docs/operate/runbook.md'
@@ -114,6 +114,20 @@ param cacheMaxBytes int = 134217728
 var suffix = uniqueString(subscription().id, environmentName, location)
 var namePrefix = 'keyhold-${environmentName}'
 var tags = { 'azd-env-name': environmentName }
+// All names are known before a deployment, so that a preview (what-if) can list what it does.
+var identityNames = {
+  signing: '${namePrefix}-signing'
+  storage: '${namePrefix}-storage'
+  monitoring: '${namePrefix}-monitoring'
+}
+var monitoringNames = {
+  workspace: '${namePrefix}-logs'
+  applicationInsights: '${namePrefix}-insights'
+  actionGroup: '${namePrefix}-operators'
+}
+var keyNames = union(clientKeyNames, [publisherKeyName])
+var vaultName = 'keyhold-${suffix}'
+var appName = 'keyhold-${suffix}'
 var clouds = {
   AzureCloud: 'public'
   AzureUSGovernment: 'usgovernment'
@@ -128,17 +142,15 @@ resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
 
 module identities 'modules/identities.bicep' = {
   scope: group
-  name: 'identities'
   params: {
     location: location
-    namePrefix: namePrefix
+    names: identityNames
     tags: tags
   }
 }
 
 module network 'modules/network.bicep' = {
   scope: group
-  name: 'network'
   params: {
     location: location
     namePrefix: namePrefix
@@ -149,26 +161,26 @@ module network 'modules/network.bicep' = {
 
 module monitoring 'modules/monitoring.bicep' = {
   scope: group
-  name: 'monitoring'
   params: {
     location: location
-    namePrefix: namePrefix
+    names: monitoringNames
     tags: tags
     retentionDays: logRetentionDays
     alertEmails: alertEmails
     monitoringPrincipalId: identities.outputs.monitoring.principalId
+    monitoringIdentityName: identityNames.monitoring
     lock: lockResources
   }
 }
 
 module storageHost 'modules/storage-host.bicep' = {
   scope: group
-  name: 'storage-host'
   params: {
     location: location
     name: 'kholdhost${suffix}'
     tags: tags
     storagePrincipalId: identities.outputs.storage.principalId
+    storageIdentityName: identityNames.storage
     subnetId: network.outputs.endpointSubnetId
     blobZoneId: network.outputs.blobZoneId
   }
@@ -176,13 +188,13 @@ module storageHost 'modules/storage-host.bicep' = {
 
 module storageData 'modules/storage-data.bicep' = {
   scope: group
-  name: 'storage-data'
   params: {
     location: location
     name: 'kholddata${suffix}'
     tags: tags
     skuName: dataStorageSku
     storagePrincipalId: identities.outputs.storage.principalId
+    storageIdentityName: identityNames.storage
     subnetId: network.outputs.endpointSubnetId
     blobZoneId: network.outputs.blobZoneId
     tableZoneId: network.outputs.tableZoneId
@@ -194,12 +206,11 @@ module storageData 'modules/storage-data.bicep' = {
 
 module vault 'modules/key-vault.bicep' = {
   scope: group
-  name: 'key-vault'
   params: {
     location: location
-    name: 'keyhold-${suffix}'
+    name: vaultName
     tags: tags
-    keyNames: union(clientKeyNames, [publisherKeyName])
+    keyNames: keyNames
     keySize: keySize
     subnetId: network.outputs.endpointSubnetId
     vaultZoneId: network.outputs.vaultZoneId
@@ -211,20 +222,21 @@ module vault 'modules/key-vault.bicep' = {
 
 module signingRole 'modules/signing-role.bicep' = {
   scope: group
-  name: 'signing-role'
+  // By name, not by output: a preview cannot list the assignments of keys that it does not know.
+  dependsOn: [vault]
   params: {
-    vaultName: vault.outputs.name
-    keyNames: vault.outputs.keyNames
+    vaultName: vaultName
+    keyNames: keyNames
     signingPrincipalId: identities.outputs.signing.principalId
+    signingIdentityName: identityNames.signing
   }
 }
 
 module functionApp 'modules/function-app.bicep' = {
   scope: group
-  name: 'function-app'
   params: {
     location: location
-    name: 'keyhold-${suffix}'
+    name: appName
     tags: tags
     signingIdentity: identities.outputs.signing
     storageIdentity: identities.outputs.storage
@@ -265,31 +277,31 @@ module functionApp 'modules/function-app.bicep' = {
 
 module alerts 'modules/alerts.bicep' = {
   scope: group
-  name: 'alerts'
+  dependsOn: [monitoring, vault, functionApp]
   params: {
     location: location
     namePrefix: namePrefix
     tags: tags
-    workspaceId: monitoring.outputs.workspaceId
-    applicationInsightsId: monitoring.outputs.applicationInsightsId
-    keyVaultId: vault.outputs.id
-    actionGroupId: monitoring.outputs.actionGroupId
+    workspaceName: monitoringNames.workspace
+    applicationInsightsName: monitoringNames.applicationInsights
+    vaultName: vaultName
+    actionGroupName: monitoringNames.actionGroup
     signingIdentityPrincipalId: identities.outputs.signing.principalId
-    functionAppId: functionApp.outputs.id
+    functionAppName: appName
     runbookUrl: runbookUrl
   }
 }
 
 module workbook 'modules/workbook.bicep' = {
   scope: group
-  name: 'workbook'
+  dependsOn: [monitoring, vault]
   params: {
     location: location
     namePrefix: namePrefix
     tags: tags
-    workspaceId: monitoring.outputs.workspaceId
-    applicationInsightsId: monitoring.outputs.applicationInsightsId
-    keyVaultId: vault.outputs.id
+    workspaceName: monitoringNames.workspace
+    applicationInsightsName: monitoringNames.applicationInsights
+    vaultName: vaultName
   }
 }
 
@@ -312,7 +324,7 @@ output AZURE_KEY_VAULT_NAME string = vault.outputs.name
 output AZURE_KEY_VAULT_URI string = vault.outputs.uri
 
 @description('The keys with their versions, as the policy names them.')
-output AZURE_KEY_IDS array = vault.outputs.keyIds
+output AZURE_KEY_IDS string[] = vault.outputs.keyIds
 
 @description('Storage account of policy, ledger, audit and metadata.')
 output AZURE_DATA_STORAGE_NAME string = storageData.outputs.name

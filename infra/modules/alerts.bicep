@@ -1,31 +1,33 @@
 // Every alert of Keyhold, by the source that it stands on. Each has a section of its id in docs/operate/runbook.md.
 
+import { Tags } from 'types.bicep'
+
 @description('Region of the resources.')
 param location string
 
 @description('Begins every name.')
 param namePrefix string
 
-@description('Resource id of the workspace that has the log of the vault and the events of the app.')
-param workspaceId string
+@description('Name of the workspace that has the log of the vault and the events of the app.')
+param workspaceName string
 
-@description('Resource id of the Application Insights that the app writes to.')
-param applicationInsightsId string
+@description('Name of the Application Insights that the app writes to.')
+param applicationInsightsName string
 
-@description('Resource id of the vault.')
-param keyVaultId string
+@description('Name of the vault.')
+param vaultName string
 
-@description('Resource id of the action group that is told.')
-param actionGroupId string
+@description('Name of the action group that is notified.')
+param actionGroupName string
 
 @description('Object id of the identity that may sign, and nothing else.')
 param signingIdentityPrincipalId string
 
-@description('Resource id of the function app.')
-param functionAppId string
+@description('Name of the function app.')
+param functionAppName string
 
 @description('Tags of every resource.')
-param tags object
+param tags Tags
 
 @description('Where whoever is woken finds the runbook; the id of the alert is its anchor.')
 param runbookUrl string
@@ -48,70 +50,89 @@ param metadataSilentMinutes int = 150
 @description('Credentials are checked hourly.')
 param credentialsSilentMinutes int = 180
 
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {
+  name: workspaceName
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: applicationInsightsName
+}
+
+resource vault 'Microsoft.KeyVault/vaults@2026-05-15' existing = {
+  name: vaultName
+}
+
+resource operators 'Microsoft.Insights/actionGroups@2023-01-01' existing = {
+  name: actionGroupName
+}
+
+resource app 'Microsoft.Web/sites@2025-03-01' existing = {
+  name: functionAppName
+}
+
 var context = {
   location: location
-  namePrefix: namePrefix
-  workspaceId: workspaceId
-  applicationInsightsId: applicationInsightsId
-  keyVaultId: keyVaultId
+  workspaceId: workspace.id
+  applicationInsightsId: insights.id
+  keyVaultId: vault.id
   signingIdentityPrincipalId: signingIdentityPrincipalId
-  actionGroupId: actionGroupId
+  actionGroupId: operators.id
   runbookUrl: runbookUrl
   tags: tags
 }
 
 module vaultMetric 'alerts/vault-metric.bicep' = {
-  name: 'alerts-vault-metric'
   params: {
     context: context
+    namePrefix: namePrefix
     signActivityName: signActivityName
   }
 }
 
 module vaultLog 'alerts/vault-log.bicep' = {
-  name: 'alerts-vault-log'
   params: {
     context: context
+    namePrefix: namePrefix
     signHardCap: signHardCap
   }
 }
 
 module signAudit 'alerts/sign-audit.bicep' = {
-  name: 'alerts-sign-audit'
   params: {
     context: context
+    namePrefix: namePrefix
     auditSilentMinutes: auditSilentMinutes
   }
 }
 
 module requests 'alerts/requests.bicep' = {
-  name: 'alerts-requests'
   params: {
     context: context
+    namePrefix: namePrefix
   }
 }
 
 module metadata 'alerts/metadata.bicep' = {
-  name: 'alerts-metadata'
   params: {
     context: context
+    namePrefix: namePrefix
     metadataSilentMinutes: metadataSilentMinutes
   }
 }
 
 module credentials 'alerts/credentials.bicep' = {
-  name: 'alerts-credentials'
   params: {
     context: context
+    namePrefix: namePrefix
     credentialsSilentMinutes: credentialsSilentMinutes
   }
 }
 
 module activityLog 'alerts/activity-log.bicep' = {
-  name: 'alerts-activity-log'
   params: {
     context: context
-    functionAppId: functionAppId
+    namePrefix: namePrefix
+    functionAppId: app.id
     accessScope: accessScope
   }
 }

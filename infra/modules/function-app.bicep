@@ -1,5 +1,12 @@
 // The app, on Flex Consumption. It holds no secret: all that it reaches it reaches as one of its identities.
 
+import { Identity, Tags } from 'types.bicep'
+
+@description('Settings of the app, by name.')
+type Settings = {
+  *: string
+}
+
 @description('Azure region.')
 param location string
 
@@ -7,16 +14,16 @@ param location string
 param name string
 
 @description('Tags of every resource.')
-param tags object
+param tags Tags
 
 @description('Identity that signs: id, clientId.')
-param signingIdentity object
+param signingIdentity Identity
 
 @description('Identity for storage: id, clientId.')
-param storageIdentity object
+param storageIdentity Identity
 
 @description('Identity that sends telemetry: id, clientId.')
-param monitoringIdentity object
+param monitoringIdentity Identity
 
 @description('Subnet through which the app reaches the rest.')
 param subnetId string
@@ -31,7 +38,7 @@ param packageContainerUrl string
 param applicationInsightsConnectionString string
 
 @description('Settings of Keyhold, by name.')
-param settings object
+param settings Settings
 
 @description('Instances that are always up, so that no token waits for a cold start.')
 param alwaysReadyInstances int
@@ -43,7 +50,7 @@ param maximumInstanceCount int
 param perInstanceConcurrency int
 
 @description('IPv4 ranges that callers come from; none: from anywhere, with a valid token.')
-param callerAddressRanges array
+param callerAddressRanges string[]
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: '${name}-plan'
@@ -156,9 +163,6 @@ resource noPasswordForFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicie
     allow: false
   }
 }
-
-@description('ARM id of the app.')
-output id string = app.id
 
 @description('Name of the app.')
 output name string = app.name

@@ -1,49 +1,57 @@
 // Three identities, so that no right that the app has for one purpose serves another: only `signing` can sign, and it
 // can do nothing else; only `storage` reaches blobs and tables; only `monitoring` reads the vault's log.
 
+import { Identity, Tags } from 'types.bicep'
+
+type IdentityNames = {
+  signing: string
+  storage: string
+  monitoring: string
+}
+
 @description('Azure region.')
 param location string
 
-@description('Start of every name.')
-param namePrefix string
+@description('Their names.')
+param names IdentityNames
 
 @description('Tags of every resource.')
-param tags object
+param tags Tags
 
 resource signing 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
-  name: '${namePrefix}-signing'
+  name: names.signing
   location: location
   tags: tags
 }
 
 resource storage 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
-  name: '${namePrefix}-storage'
+  name: names.storage
   location: location
   tags: tags
 }
 
 resource monitoring 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
-  name: '${namePrefix}-monitoring'
+  name: names.monitoring
   location: location
   tags: tags
 }
 
 @description('Signs with the client keys.')
-output signing object = {
+output signing Identity = {
   id: signing.id
   clientId: signing.properties.clientId
   principalId: signing.properties.principalId
 }
 
 @description('Reads the policy, writes ledger, audit and metadata, and keeps what the Functions host keeps.')
-output storage object = {
+output storage Identity = {
   id: storage.id
   clientId: storage.properties.clientId
   principalId: storage.properties.principalId
 }
 
 @description('Reads the audit log of the vault and sends telemetry.')
-output monitoring object = {
+output monitoring Identity = {
   id: monitoring.id
   clientId: monitoring.properties.clientId
   principalId: monitoring.properties.principalId

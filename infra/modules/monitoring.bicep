@@ -1,22 +1,33 @@
 // Where logs and telemetry go, who may read and write them, and who is told.
 
+import { Tags } from 'types.bicep'
+
+type MonitoringNames = {
+  workspace: string
+  applicationInsights: string
+  actionGroup: string
+}
+
 @description('Azure region.')
 param location string
 
-@description('Start of every name.')
-param namePrefix string
+@description('Their names.')
+param names MonitoringNames
 
 @description('Tags of every resource.')
-param tags object
+param tags Tags
 
 @description('Days that the workspace keeps its logs, 30 to 730.')
 param retentionDays int
 
 @description('E-mail addresses that alerts go to.')
-param alertEmails array
+param alertEmails string[]
 
 @description('Object id of the identity that reads the log of the vault and sends telemetry.')
 param monitoringPrincipalId string
+
+@description('Its name, by which the assignments are named.')
+param monitoringIdentityName string
 
 @description('Whether the workspace is locked against deletion.')
 param lock bool
@@ -24,8 +35,8 @@ param lock bool
 var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 var logAnalyticsDataReader = '3b03c2da-16b3-4a49-8834-0f8130efdd3b'
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
-  name: '${namePrefix}-logs'
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
+  name: names.workspace
   location: location
   tags: tags
   properties: {
@@ -40,7 +51,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
 }
 
 resource insights 'Microsoft.Insights/components@2020-02-02' = {
-  name: '${namePrefix}-insights'
+  name: names.applicationInsights
   location: location
   tags: tags
   kind: 'web'
@@ -53,7 +64,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
 }
 
 resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = {
-  name: '${namePrefix}-operators'
+  name: names.actionGroup
   location: 'global'
   tags: tags
   properties: {
@@ -71,7 +82,7 @@ resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = {
 
 resource sendsTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: insights
-  name: guid(insights.id, monitoringPrincipalId, monitoringMetricsPublisher)
+  name: guid(insights.id, monitoringIdentityName, monitoringMetricsPublisher)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', monitoringMetricsPublisher)
     principalId: monitoringPrincipalId
@@ -81,7 +92,7 @@ resource sendsTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 resource readsLogs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: workspace
-  name: guid(workspace.id, monitoringPrincipalId, logAnalyticsDataReader)
+  name: guid(workspace.id, monitoringIdentityName, logAnalyticsDataReader)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', logAnalyticsDataReader)
     principalId: monitoringPrincipalId
@@ -104,11 +115,5 @@ output workspaceId string = workspace.id
 @description('"Workspace ID", as queries name it.')
 output workspaceCustomerId string = workspace.properties.customerId
 
-@description('ARM id of Application Insights.')
-output applicationInsightsId string = insights.id
-
 @description('Where telemetry is sent. Not a secret: without the role nobody can write with it.')
 output connectionString string = insights.properties.ConnectionString
-
-@description('ARM id of the action group.')
-output actionGroupId string = operators.id

@@ -1,5 +1,7 @@
 // The network through which the app reaches vault and storage, which have no other door.
 
+import { Tags } from 'types.bicep'
+
 @description('Azure region.')
 param location string
 
@@ -7,7 +9,7 @@ param location string
 param namePrefix string
 
 @description('Tags of every resource.')
-param tags object
+param tags Tags
 
 @description('Addresses of the network, /25 or larger. Choose others where it is to be peered.')
 param addressPrefix string
@@ -18,7 +20,7 @@ var zoneNames = [
   'privatelink.table.${environment().suffixes.storage}'
 ]
 
-resource network 'Microsoft.Network/virtualNetworks@2025-07-01' = {
+resource network 'Microsoft.Network/virtualNetworks@2026-03-01' = {
   name: '${namePrefix}-network'
   location: location
   tags: tags

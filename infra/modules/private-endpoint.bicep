@@ -1,5 +1,7 @@
 // One private endpoint, with its name in DNS.
 
+import { Tags } from 'types.bicep'
+
 @description('Azure region.')
 param location string
 
@@ -7,7 +9,7 @@ param location string
 param name string
 
 @description('Tags of every resource.')
-param tags object
+param tags Tags
 
 @description('What is reached through it: a vault or a storage account.')
 param targetId string
@@ -21,7 +23,7 @@ param subnetId string
 @description('Private DNS zone of that service.')
 param zoneId string
 
-resource endpoint 'Microsoft.Network/privateEndpoints@2025-07-01' = {
+resource endpoint 'Microsoft.Network/privateEndpoints@2026-03-01' = {
   name: name
   location: location
   tags: tags
@@ -41,7 +43,7 @@ resource endpoint 'Microsoft.Network/privateEndpoints@2025-07-01' = {
   }
 }
 
-resource record 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-07-01' = {
+resource record 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2026-03-01' = {
   parent: endpoint
   name: 'default'
   properties: {

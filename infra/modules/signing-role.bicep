@@ -5,10 +5,13 @@
 param vaultName string
 
 @description('Names of the keys that the identity may sign with.')
-param keyNames array
+param keyNames string[]
 
 @description('Object id of the identity that signs.')
 param signingPrincipalId string
+
+@description('Its name, by which the assignments are named.')
+param signingIdentityName string
 
 resource signer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'keyhold-signer')
@@ -29,11 +32,11 @@ resource signer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   }
 }
 
-resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
+resource vault 'Microsoft.KeyVault/vaults@2026-05-15' existing = {
   name: vaultName
 }
 
-resource keys 'Microsoft.KeyVault/vaults/keys@2026-02-01' existing = [
+resource keys 'Microsoft.KeyVault/vaults/keys@2026-05-15' existing = [
   for keyName in keyNames: {
     parent: vault
     name: keyName
@@ -43,7 +46,7 @@ resource keys 'Microsoft.KeyVault/vaults/keys@2026-02-01' existing = [
 resource signs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (keyName, i) in keyNames: {
     scope: keys[i]
-    name: guid(keys[i].id, signingPrincipalId, signer.id)
+    name: guid(keys[i].id, signingIdentityName, signer.id)
     properties: {
       roleDefinitionId: signer.id
       principalId: signingPrincipalId

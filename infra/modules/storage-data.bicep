@@ -1,6 +1,8 @@
 // The storage account of what Keyhold keeps: the policy with its suspensions (which the app cannot write), the ledger and the audit (tables),
 // and the last metadata that was verified.
 
+import { Tags } from 'types.bicep'
+
 @description('Azure region.')
 param location string
 
@@ -8,13 +10,16 @@ param location string
 param name string
 
 @description('Tags of every resource.')
-param tags object
+param tags Tags
 
 @description('Redundancy. Standard_ZRS, or Standard_LRS in a region without availability zones.')
 param skuName string
 
 @description('Object id of the identity for storage.')
 param storagePrincipalId string
+
+@description('Its name, by which the assignments are named.')
+param storageIdentityName string
 
 @description('Subnet of the private endpoints.')
 param subnetId string
@@ -26,7 +31,7 @@ param blobZoneId string
 param tableZoneId string
 
 @description('IPv4 addresses and ranges from which operators may reach it; none: private endpoints only.')
-param operatorAddressRanges array
+param operatorAddressRanges string[]
 
 @description('Workspace that who wrote and deleted blobs is logged to.')
 param workspaceId string
@@ -38,7 +43,7 @@ var storageBlobDataReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
 var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 var storageTableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 
-resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
+resource account 'Microsoft.Storage/storageAccounts@2026-06-01' = {
   name: name
   location: location
   tags: tags
@@ -68,7 +73,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
 }
 
 // Every policy that was ever in force can be read again.
-resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2026-06-01' = {
   parent: account
   name: 'default'
   properties: {
@@ -85,7 +90,7 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
 }
 
 // Metadata is rewritten every hour; of it, old versions are of no use.
-resource oldVersions 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01' = {
+resource oldVersions 'Microsoft.Storage/storageAccounts/managementPolicies@2026-06-01' = {
   parent: account
   name: 'default'
   properties: {
@@ -114,34 +119,34 @@ resource oldVersions 'Microsoft.Storage/storageAccounts/managementPolicies@2025-
   }
 }
 
-resource policy 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+resource policy 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-06-01' = {
   parent: blobs
   name: 'policy'
 }
 
-resource metadata 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+resource metadata 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-06-01' = {
   parent: blobs
   name: 'metadata'
 }
 
-resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-06-01' = {
+resource tables 'Microsoft.Storage/storageAccounts/tableServices@2026-06-01' = {
   parent: account
   name: 'default'
 }
 
-resource ledger 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-01' = {
+resource ledger 'Microsoft.Storage/storageAccounts/tableServices/tables@2026-06-01' = {
   parent: tables
   name: 'ledger'
 }
 
-resource audit 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-01' = {
+resource audit 'Microsoft.Storage/storageAccounts/tableServices/tables@2026-06-01' = {
   parent: tables
   name: 'audit'
 }
 
 resource readsPolicy 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: policy
-  name: guid(policy.id, storagePrincipalId, storageBlobDataReader)
+  name: guid(policy.id, storageIdentityName, storageBlobDataReader)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataReader)
     principalId: storagePrincipalId
@@ -151,7 +156,7 @@ resource readsPolicy 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 resource writesMetadata 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: metadata
-  name: guid(metadata.id, storagePrincipalId, storageBlobDataContributor)
+  name: guid(metadata.id, storageIdentityName, storageBlobDataContributor)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataContributor)
     principalId: storagePrincipalId
@@ -161,7 +166,7 @@ resource writesMetadata 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 resource writesLedger 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: ledger
-  name: guid(ledger.id, storagePrincipalId, storageTableDataContributor)
+  name: guid(ledger.id, storageIdentityName, storageTableDataContributor)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageTableDataContributor)
     principalId: storagePrincipalId
@@ -171,7 +176,7 @@ resource writesLedger 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 resource writesAudit 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: audit
-  name: guid(audit.id, storagePrincipalId, storageTableDataContributor)
+  name: guid(audit.id, storageIdentityName, storageTableDataContributor)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageTableDataContributor)
     principalId: storagePrincipalId
@@ -180,7 +185,6 @@ resource writesAudit 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 module blobEndpoint 'private-endpoint.bicep' = {
-  name: 'endpoint-data-blob'
   params: {
     location: location
     name: '${name}-blob'
@@ -193,7 +197,6 @@ module blobEndpoint 'private-endpoint.bicep' = {
 }
 
 module tableEndpoint 'private-endpoint.bicep' = {
-  name: 'endpoint-data-table'
   params: {
     location: location
     name: '${name}-table'
@@ -206,6 +209,8 @@ module tableEndpoint 'private-endpoint.bicep' = {
 }
 
 // Who changed the policy.
+// No stable version has categories by group or tables by service.
+#disable-next-line use-recent-api-versions
 resource writesLogged 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: blobs
   name: 'to-workspace'

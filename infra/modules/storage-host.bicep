@@ -1,6 +1,8 @@
 // The storage account of the Functions host: the deployment package, leases of timers and keys of functions. It is an
 // account of its own because the host must own its blobs, and whoever owns them must not reach the policy.
 
+import { Tags } from 'types.bicep'
+
 @description('Azure region.')
 param location string
 
@@ -8,10 +10,13 @@ param location string
 param name string
 
 @description('Tags of every resource.')
-param tags object
+param tags Tags
 
 @description('Object id of the identity for storage.')
 param storagePrincipalId string
+
+@description('Its name, by which the assignments are named.')
+param storageIdentityName string
 
 @description('Subnet of the private endpoints.')
 param subnetId string
@@ -22,7 +27,7 @@ param blobZoneId string
 var packageContainer = 'app-package'
 var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
 
-resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
+resource account 'Microsoft.Storage/storageAccounts@2026-06-01' = {
   name: name
   location: location
   tags: tags
@@ -45,12 +50,12 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   }
 }
 
-resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2026-06-01' = {
   parent: account
   name: 'default'
 }
 
-resource package 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+resource package 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-06-01' = {
   parent: blobs
   name: packageContainer
 }
@@ -58,7 +63,7 @@ resource package 'Microsoft.Storage/storageAccounts/blobServices/containers@2025
 // The host creates containers itself, so the scope is the account. There is nothing in it that is not the host's.
 resource hostOwnsBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: account
-  name: guid(account.id, storagePrincipalId, storageBlobDataOwner)
+  name: guid(account.id, storageIdentityName, storageBlobDataOwner)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataOwner)
     principalId: storagePrincipalId
@@ -67,7 +72,6 @@ resource hostOwnsBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 module blobEndpoint 'private-endpoint.bicep' = {
-  name: 'endpoint-host-blob'
   params: {
     location: location
     name: '${name}-blob'

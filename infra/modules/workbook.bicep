@@ -1,23 +1,37 @@
 // The workbook: what was signed, for whom, and whether it is accounted for. In the JSON a query is the name of its file
 // in infra/queries; its text is put in here, so that each query stands in one place.
 
+import { Tags } from 'types.bicep'
+
 @description('Region of the resources.')
 param location string
 
 @description('Begins every name.')
 param namePrefix string
 
-@description('Resource id of the workspace that has the log of the vault and the events of the app.')
-param workspaceId string
+@description('Name of the workspace that has the log of the vault and the events of the app.')
+param workspaceName string
 
-@description('Resource id of the Application Insights that the app writes to.')
-param applicationInsightsId string
+@description('Name of the Application Insights that the app writes to.')
+param applicationInsightsName string
 
-@description('Resource id of the vault.')
-param keyVaultId string
+@description('Name of the vault.')
+param vaultName string
 
 @description('Tags of every resource.')
-param tags object
+param tags Tags
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {
+  name: workspaceName
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: applicationInsightsName
+}
+
+resource vault 'Microsoft.KeyVault/vaults@2026-05-15' existing = {
+  name: vaultName
+}
 
 var queries = {
   'workbook-keys.kql': loadTextContent('../queries/workbook-keys.kql')
@@ -34,16 +48,16 @@ var queries = {
 }
 
 // As JSON text: an array of one string, without its brackets.
-var quoted = mapValues(queries, text => substring(string([text]), 1, length(string([text])) - 2))
+var quoted = mapValues(queries, text => substring(string([text]), 1, max(length(string([text])) - 2, 0)))
 
 var notebook = reduce(
   items(quoted),
   loadTextContent('../workbook/keyhold.workbook.json'),
   (text, query) => replace(text, '"${query.key}"', query.value)
 )
-var forWorkspace = replace(notebook, '<workspaceId>', workspaceId)
-var forApp = replace(forWorkspace, '<applicationInsightsId>', applicationInsightsId)
-var forVault = replace(forApp, '<keyVaultId>', keyVaultId)
+var forWorkspace = replace(notebook, '<workspaceId>', workspace.id)
+var forApp = replace(forWorkspace, '<applicationInsightsId>', insights.id)
+var forVault = replace(forApp, '<keyVaultId>', vault.id)
 
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   name: guid(resourceGroup().id, namePrefix, 'workbook')
@@ -54,7 +68,7 @@ resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
     displayName: '${namePrefix} signatures and tokens'
     category: 'workbook'
     version: 'Notebook/1.0'
-    sourceId: workspaceId
+    sourceId: workspace.id
     serializedData: forVault
   }
 }

@@ -1,5 +1,4 @@
 import type { AlertDefinition } from "./alert-definitions.ts";
-import { Expression } from "./bicep-literal.ts";
 import { analyse } from "./kusto.ts";
 import { deployed } from "./queries.ts";
 
@@ -23,7 +22,7 @@ export function problemsOf(alert: AlertDefinition, query: string, everyMinutes: 
     ...problemsOfTime(query, everyMinutes),
     ...problemsOfScope(query),
     ...[...text.matchAll(/<\w+>/g)].map(([name]) => `nothing is put in for ${name}`),
-    ...(isThreshold(alert.threshold) ? [] : ["threshold must be a whole number or a parameter"]),
+    ...(Number.isInteger(alert.threshold) ? [] : ["threshold must be a whole number"]),
   ];
 }
 
@@ -62,8 +61,4 @@ function problemsOfScope(query: string): string[] {
   if (read.length === 0) return ["no table was found"];
   const own = [...query.matchAll(/\| where _ResourceId =~ /g)].length;
   return own === read.length && read.every(isScoped) ? [] : ["a table is read beyond our own resource"];
-}
-
-function isThreshold(threshold: AlertDefinition["threshold"]): boolean {
-  return Number.isInteger(threshold) || (threshold instanceof Expression && /^\w+$/.test(threshold.text));
 }

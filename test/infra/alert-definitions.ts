@@ -1,53 +1,82 @@
-import { basename } from "node:path";
-import { type BicepFile, readInfra } from "./bicep/parse.ts";
-import { type Expression, type Literal, literalVariable } from "./bicep-literal.ts";
+import { ofType, type Resource } from "./templates.ts";
 
-/** One alert of infra/modules/alerts, as it stands there. */
+/** One alert, as it is deployed. */
 export interface AlertDefinition {
-  /** Its file, which is the source that it stands on. */
-  source: string;
+  /** What it stands on. */
+  source: "metric" | "activity log" | "log";
   id: string;
   severity: number;
   summary: string;
   consequence: string;
   action: string;
-  /** Log alerts: a file of infra/queries. */
+  /** Log alerts: the text of their query. */
   query?: string;
   measure?: string;
   dimensions?: string[];
-  threshold?: number | Expression;
+  threshold?: number;
+  everyMinutes?: number;
   /** Alerts on the activity log. */
   operations?: string[];
   /** Metric alerts. */
   operator?: string;
 }
 
-const folder = "infra/modules/alerts/";
-const rules = `${folder}log-rules.bicep`;
+const prefix = "keyhold-sample-";
+export const signingPrincipal = "90000000-0000-4000-8000-000000000001";
 
-export const infra = readInfra();
-export const alertFiles = [...infra.values()].filter(({ path }) => path.startsWith(folder) && path !== rules);
-export const alerts: readonly AlertDefinition[] = alertFiles.flatMap((file) =>
-  (literalVariable(file, "alerts") as { [name: string]: Literal }[]).map((alert) => read(file, alert)),
-);
-export const logAlerts = alerts.filter(({ query }) => query !== undefined);
+export const alerts: readonly AlertDefinition[] = [
+  ...ofType("Microsoft.Insights/scheduledQueryRules").map(readLogAlert),
+  ...ofType("Microsoft.Insights/metricAlerts").map(readMetricAlert),
+  ...ofType("Microsoft.Insights/activityLogAlerts").map(readActivityAlert),
+];
+export const logAlerts = alerts.filter(({ source }) => source === "log");
 
-/** Minutes between two evaluations, by severity. */
-export const frequencyMinutes: readonly number[] = (literalVariable(fileAt(rules), "frequencies") as string[]).map(
-  (text) => Number(/^PT(\d+)M$/.exec(text)?.[1]),
-);
-
-export function fileAt(path: string): BicepFile {
-  const file = infra.get(path);
-  if (!file) throw new TypeError(`there is no ${path}`);
-  return file;
+/**
+ * A text whose last placeholder only a deployment fills: `[replace('text', '<name>', reference(...))]`. ARM doubles a quote
+ * in a string.
+ */
+function queryText(value: string): string {
+  const [, text] = /^\[replace\('([\s\S]*)', '<signingIdentityPrincipalId>', reference\(.*\)\]$/.exec(value) ?? [];
+  return (text?.replaceAll("''", "'") ?? value).replaceAll("<signingIdentityPrincipalId>", signingPrincipal);
 }
 
-function read({ path }: BicepFile, { query, ...rest }: { [name: string]: Literal }): AlertDefinition {
-  const file = query === undefined ? {} : { query: basename(String(query)) };
+function readLogAlert({ name, properties }: Resource): AlertDefinition {
+  const { query, metricMeasureColumn, dimensions, threshold } = properties.criteria.allOf[0];
   return {
-    source: basename(path, ".bicep"),
-    ...(rest as unknown as Omit<AlertDefinition, "source" | "query">),
-    ...file,
+    source: "log",
+    id: name.slice(prefix.length),
+    severity: properties.severity,
+    ...sentences(properties.actions.customProperties),
+    query: queryText(query),
+    measure: metricMeasureColumn,
+    dimensions: dimensions.map((dimension: Resource) => dimension.name),
+    threshold,
+    everyMinutes: Number(/^PT(\d+)M$/.exec(properties.evaluationFrequency)?.[1]),
   };
+}
+
+function readMetricAlert({ name, properties }: Resource): AlertDefinition {
+  return {
+    source: "metric",
+    id: name.slice(prefix.length),
+    severity: properties.severity,
+    ...sentences(properties.actions[0].webHookProperties),
+    operator: properties.criteria.allOf[0].operator,
+  };
+}
+
+function readActivityAlert({ name, properties }: Resource): AlertDefinition {
+  const texts = properties.actions.actionGroups[0].webhookProperties;
+  const operations = properties.condition.allOf.flatMap(({ anyOf = [] }: Resource) => anyOf);
+  return {
+    source: "activity log",
+    id: name.slice(prefix.length),
+    severity: Number(texts.severity),
+    ...sentences(texts),
+    operations: operations.map((operation: Resource) => operation.equals),
+  };
+}
+
+function sentences({ summary, consequence, action }: Record<string, string>) {
+  return { summary: summary ?? "", consequence: consequence ?? "", action: action ?? "" };
 }

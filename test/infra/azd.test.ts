@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
+import { theResource } from "./templates.ts";
 
 /** What `azd up` builds and sends to Azure. */
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -29,8 +30,8 @@ describe("azd", () => {
   });
 
   test("it finds the app by the tag that the template sets", () => {
-    assert.match(read("infra/modules/function-app.bicep"), /'azd-service-name': 'keyhold'/);
-    assert.match(read("infra/main.bicep"), /'azd-env-name': environmentName/);
+    const { tags } = theResource("Microsoft.Web/sites");
+    assert.deepEqual(tags, { "azd-env-name": "sample", "azd-service-name": "keyhold" });
   });
 
   test("it sends the bundle, host.json and package.json, and nothing else that is here", () => {

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { alerts } from "./alert-definitions.ts";
+import { type AlertDefinition, alerts } from "./alert-definitions.ts";
 import { problemsOfNames } from "./kql-names.ts";
 import { analyse } from "./kusto.ts";
-import { queries } from "./queries.ts";
 
 const runbook = await readFile(new URL("../../docs/operate/runbook.md", import.meta.url), "utf8");
 const parts = ["Means", "Confirm", "Do", "Stand down"];
@@ -57,10 +56,11 @@ function problemsOfSection(id: string, section: string | undefined): string[] {
   return isWhole ? [] : [`${id} does not say ${parts.join(", ")}`];
 }
 
-function standsOn(source: string, query = ""): string {
-  const own = /\bApp(Events|Metrics)\b/.test(queries.get(query) ?? "");
-  if (source === "vault-log") return own ? "vault's log and app's events" : "vault's log";
-  return { "vault-metric": "vault's metric", "activity-log": "activity log" }[source] ?? "app's events";
+function standsOn(source: AlertDefinition["source"], query = ""): string {
+  if (source !== "log") return source === "metric" ? "vault's metric" : source;
+  const isOwn = /\bApp(Events|Metrics)\b/.test(query);
+  if (/\bAZKVAuditLogs\b/.test(query)) return isOwn ? "vault's log and app's events" : "vault's log";
+  return "app's events";
 }
 
 /** As GitHub does. */

@@ -39,8 +39,9 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   src: ["src"],
   local: ["local", "src", "build.ts"],
   bench: ["bench", "local", "src", "test", "build.ts"],
-  test: ["test", "local", "src", "bench", "clients", "build.ts", "generate.ts"],
+  test: ["test", "local", "src", "bench", "clients", "infra", "build.ts", "generate.ts"],
   clients: ["clients"],
+  infra: ["infra"],
 };
 
 /** Inside `local`: emulators stand alone, so that what they know comes from the real parts and not from the stack. */

@@ -112,7 +112,10 @@ const images = /\.(png|svg)$/;
 
 /** Every file that people read, by its path from the root. Tests are not among them. */
 export function readFiles(): Map<string, string> {
-  const names = globSync(places, { cwd: root, exclude: ["bench/results/**"] });
+  const names = globSync(places, {
+    cwd: root,
+    exclude: ["bench/results/**", "infra/main.json", "infra/main.snapshot.json"],
+  });
   const files = names.filter((name) => !images.test(name) && statSync(join(root, name)).isFile()).sort();
   return new Map(files.map((name) => [name, readFileSync(join(root, name), "utf8")]));
 }

@@ -19,7 +19,7 @@ export interface Import {
   target: string | undefined;
 }
 
-export const codeFolders = ["src", "local", "bench", "test", "clients"];
+export const codeFolders = ["src", "local", "bench", "test", "clients", "infra"];
 
 export function readSources(folders: readonly string[] = codeFolders): SourceFile[] {
   const files = folders.flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd: repository }));

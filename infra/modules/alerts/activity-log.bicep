@@ -1,8 +1,13 @@
 // Alerts on Azure's activity log: who changed what the other alerts stand on. No identity of the app can write or
 // suppress it. Azure shows all of them as Sev4; the severity that we give them is in what the action group gets.
 
+import { LogAlertContext } from 'log-rules.bicep'
+
 @description('Where the rules lie and what they look at: LogAlertContext of log-rules.bicep.')
-param context object
+param context LogAlertContext
+
+@description('Begins every name.')
+param namePrefix string
 
 @description('Resource id of the function app.')
 param functionAppId string
@@ -98,9 +103,9 @@ var alerts = [
   }
 ]
 
-resource rules 'Microsoft.Insights/activityLogAlerts@2020-10-01' = [
+resource rules 'Microsoft.Insights/activityLogAlerts@2026-01-01' = [
   for alert in alerts: {
-    name: '${context.namePrefix}-${alert.id}'
+    name: '${namePrefix}-${alert.id}'
     location: 'global'
     tags: context.tags
     properties: {

@@ -1,8 +1,13 @@
 // Log alerts on the credentials of our applications (AppEvents): theirs is the right that all of this protects. They
 // stand on what the app tells of itself; the audit log of Entra is the source that it cannot suppress.
 
+import { LogAlertContext } from 'log-rules.bicep'
+
 @description('Where the rules lie and what they look at: LogAlertContext of log-rules.bicep.')
-param context object
+param context LogAlertContext
+
+@description('Begins every name.')
+param namePrefix string
 
 @description('Minutes without a finished check of credentials, which is hourly.')
 param credentialsSilentMinutes int
@@ -160,9 +165,9 @@ var alerts = [
 ]
 
 module rules 'log-rules.bicep' = {
-  name: 'alerts-credentials-rules'
   params: {
     alerts: alerts
     context: context
+    namePrefix: namePrefix
   }
 }

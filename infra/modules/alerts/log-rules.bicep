@@ -1,6 +1,8 @@
 // Log alerts on the workspace. They are stateful: a row in overlapping windows is one alert per combination of the
 // dimensions, and resolves itself when the row has left the window. Resolved does not mean mended.
 
+import { Tags } from '../types.bicep'
+
 @description('What an alert is. `query` is a file of infra/queries with the placeholders <keyVaultId> and its like.')
 type LogAlert = {
   id: string
@@ -16,16 +18,16 @@ type LogAlert = {
   threshold: int
 }
 
+@export()
 type LogAlertContext = {
   location: string
-  namePrefix: string
   workspaceId: string
   applicationInsightsId: string
   keyVaultId: string
   signingIdentityPrincipalId: string
   actionGroupId: string
   runbookUrl: string
-  tags: object
+  tags: Tags
 }
 
 @description('What to be told of.')
@@ -33,6 +35,9 @@ param alerts LogAlert[]
 
 @description('Where the rules lie and what their queries look at.')
 param context LogAlertContext
+
+@description('Begins every name.')
+param namePrefix string
 
 // What wakes somebody is looked for every five minutes. Each query looks back several times as far (a test says so):
 // a late row, or a late evaluation, is caught by the next one.
@@ -45,12 +50,12 @@ var frequencies = [
 
 resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
   for alert in alerts: {
-    name: '${context.namePrefix}-${alert.id}'
+    name: '${namePrefix}-${alert.id}'
     location: context.location
     kind: 'LogAlert'
     tags: context.tags
     properties: {
-      displayName: '${context.namePrefix} ${alert.id}'
+      displayName: '${namePrefix} ${alert.id}'
       description: '${alert.summary} ${alert.consequence} ${alert.action} Runbook: ${context.runbookUrl}#${alert.id}'
       severity: alert.severity
       enabled: true
@@ -68,15 +73,21 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
         allOf: [
           {
             criterionType: 'StaticThresholdCriterion'
-            query: replace(
-              replace(
-                replace(alert.query, '<keyVaultId>', context.keyVaultId),
-                '<applicationInsightsId>',
-                context.applicationInsightsId
-              ),
-              '<signingIdentityPrincipalId>',
-              context.signingIdentityPrincipalId
-            )
+            query: contains(alert.query, '<signingIdentityPrincipalId>')
+              ? replace(
+                  replace(
+                    replace(alert.query, '<keyVaultId>', context.keyVaultId),
+                    '<applicationInsightsId>',
+                    context.applicationInsightsId
+                  ),
+                  '<signingIdentityPrincipalId>',
+                  context.signingIdentityPrincipalId
+                )
+              : replace(
+                  replace(alert.query, '<keyVaultId>', context.keyVaultId),
+                  '<applicationInsightsId>',
+                  context.applicationInsightsId
+                )
             timeAggregation: 'Maximum'
             metricMeasureColumn: alert.measure
             dimensions: [

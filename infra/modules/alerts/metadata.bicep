@@ -1,8 +1,13 @@
 // Log alerts on Entra's metadata (AppEvents): with a forged key set somebody could sign callers' tokens. They stand on
 // what the app tells of itself.
 
+import { LogAlertContext } from 'log-rules.bicep'
+
 @description('Where the rules lie and what they look at: LogAlertContext of log-rules.bicep.')
-param context object
+param context LogAlertContext
+
+@description('Begins every name.')
+param namePrefix string
 
 @description('Minutes without a finished refresh of metadata, which is hourly.')
 param metadataSilentMinutes int
@@ -148,9 +153,9 @@ var alerts = [
 ]
 
 module rules 'log-rules.bicep' = {
-  name: 'alerts-metadata-rules'
   params: {
     alerts: alerts
     context: context
+    namePrefix: namePrefix
   }
 }

@@ -1,8 +1,13 @@
 // Log alerts on requests, policy and telemetry (AppEvents, AppMetrics): whether callers are served, and by which rules.
 // They stand on what the app tells of itself.
 
+import { LogAlertContext } from 'log-rules.bicep'
+
 @description('Where the rules lie and what they look at: LogAlertContext of log-rules.bicep.')
-param context object
+param context LogAlertContext
+
+@description('Begins every name.')
+param namePrefix string
 
 var alerts = [
   {
@@ -114,9 +119,9 @@ var alerts = [
 ]
 
 module rules 'log-rules.bicep' = {
-  name: 'alerts-requests-rules'
   params: {
     alerts: alerts
     context: context
+    namePrefix: namePrefix
   }
 }

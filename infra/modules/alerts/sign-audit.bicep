@@ -1,8 +1,13 @@
 // Log alerts on what the audit of signatures tells (AppEvents). It compares the vault's log with the ledger and so sees
 // a single signature too many. Whoever runs code in the app can suppress or forge all of it: vault-log.bicep cannot be.
 
+import { LogAlertContext } from 'log-rules.bicep'
+
 @description('Where the rules lie and what they look at: LogAlertContext of log-rules.bicep.')
-param context object
+param context LogAlertContext
+
+@description('Begins every name.')
+param namePrefix string
 
 @description('Minutes without a finished run of the audit, which runs every five.')
 param auditSilentMinutes int
@@ -132,9 +137,9 @@ var alerts = [
 ]
 
 module rules 'log-rules.bicep' = {
-  name: 'alerts-sign-audit-rules'
   params: {
     alerts: alerts
     context: context
+    namePrefix: namePrefix
   }
 }

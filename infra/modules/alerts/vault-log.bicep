@@ -1,8 +1,13 @@
 // Log alerts straight on the vault's own log (AZKVAuditLogs). Nothing that runs in the app, and nobody with its
 // identities, writes or suppresses a row of it: these hold when the app is taken over. They lag up to ten minutes.
 
+import { LogAlertContext } from 'log-rules.bicep'
+
 @description('Where the rules lie and what they look at: LogAlertContext of log-rules.bicep.')
-param context object
+param context LogAlertContext
+
+@description('Begins every name.')
+param namePrefix string
 
 @description('Signatures of one key in five minutes that no day explains. One instance has a budget of 6000.')
 param signHardCap int
@@ -125,9 +130,9 @@ var alerts = [
 ]
 
 module rules 'log-rules.bicep' = {
-  name: 'alerts-vault-log-rules'
   params: {
     alerts: alerts
     context: context
+    namePrefix: namePrefix
   }
 }

@@ -1,8 +1,13 @@
 // Metric alerts on the vault itself: minutes old, and out of reach for whoever has taken over the app. The threshold
 // learns; it needs some days to, and tells nothing of who signs. Exact are the log alerts.
 
+import { LogAlertContext } from 'log-rules.bicep'
+
 @description('Where the rules lie and what they look at: LogAlertContext of log-rules.bicep.')
-param context object
+param context LogAlertContext
+
+@description('Begins every name.')
+param namePrefix string
 
 @description('How the metric ServiceApiHit names the operation KeySign. Documentation does not say; portals show it so.')
 param signActivityName string
@@ -30,9 +35,9 @@ var alerts = [
   }
 ]
 
-resource rules 'Microsoft.Insights/metricAlerts@2018-03-01' = [
+resource rules 'Microsoft.Insights/metricAlerts@2026-01-01' = [
   for alert in alerts: {
-    name: '${context.namePrefix}-${alert.id}'
+    name: '${namePrefix}-${alert.id}'
     location: 'global'
     tags: context.tags
     properties: {
