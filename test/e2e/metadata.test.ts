@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { requirementsOf, updaterPackages } from "../../local/relying-parties/debian-packages.ts";
 import { freePorts } from "../../local/stack/ports.ts";
 import * as world from "../../local/stack/world.ts";
+import { skipWithout } from "../support/requirements.ts";
 import { askToken, settledLedgerRows, testStack, untilWritten } from "../support/test-stack.ts";
 
 const stack = await testStack();
@@ -66,12 +68,8 @@ test("idp.xml is signed by the publisher's key, once per change and not per requ
 });
 
 test("idp.xml passes the relying party's updater, with the publisher's certificate as the only trusted signer", async (t) => {
-  const tools = await Promise.allSettled(
-    ["xmllint", "xmlsec1", "openssl"].map((tool) => promisify(execFile)("which", [tool])),
-  );
-  if (tools.some(({ status }) => status === "rejected")) {
-    return t.skip("needs the Debian packages libxml2-utils, xmlsec1 and openssl");
-  }
+  const missing = skipWithout(...requirementsOf(updaterPackages));
+  if (missing) return t.skip(missing);
   const document = await (await fetch(`${base()}/${idpPath}`)).text();
   assert.equal(document.match(/<KeyDescriptor /g)?.length, 2, "each key once");
   assert.match(document, /validUntil="20.+" cacheDuration="PT1H"/);

@@ -48,7 +48,8 @@ const folders: Readonly<Record<string, readonly string[]>> = {
 const roomsOfLocal: Readonly<Record<string, readonly string[]>> = {
   emulators: ["emulators"],
   stack: ["stack", "emulators"],
-  drills: ["drills", "stack", "emulators"],
+  "relying-parties": ["relying-parties"],
+  drills: ["drills", "relying-parties", "stack", "emulators"],
   "synthetic-year": ["synthetic-year"],
   console: ["console", "drills", "stack", "emulators", "synthetic-year"],
 };

@@ -22,6 +22,7 @@ export const forcedErrorBody = z.strictObject({
   clientId: guid.optional(),
   code: z.int().positive().nullable(),
 });
+export const relyingPartyBody = z.strictObject({ entityId: z.string().min(1), replyUrl: z.url() });
 const keyScope = { tenantId: guid.optional(), appId: guid.optional() };
 export const keysQuery = z.strictObject(keyScope);
 export const keysBody = z.discriminatedUnion("action", [

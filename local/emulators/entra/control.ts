@@ -19,6 +19,7 @@ import {
   forcedErrorBody,
   keysBody,
   keysQuery,
+  relyingPartyBody,
   tenantQuery,
   tokenBody,
 } from "./control-input.ts";
@@ -59,7 +60,7 @@ function stateRoutes(state: EntraState): ControlRoute[] {
   ];
 }
 
-function directoryRoutes({ applications, tenants }: EntraState): ControlRoute[] {
+function directoryRoutes({ applications, relyingParties, tenants }: EntraState): ControlRoute[] {
   return [
     { method: "GET", path: "/applications", handle: () => applications.list().map(describe) },
     withBody("POST", "/applications", applicationBody, (app) => applications.register(app)),
@@ -73,6 +74,9 @@ function directoryRoutes({ applications, tenants }: EntraState): ControlRoute[] 
     withBody("PUT", "/consent", consentBody, ({ tenantId, clientId, granted, roles }) =>
       granted ? tenants.grantConsent(tenantId, clientId, roles) : tenants.revokeConsent(tenantId, clientId),
     ),
+    withBody("POST", "/relying-parties", relyingPartyBody, ({ entityId, replyUrl }) => {
+      relyingParties.set(entityId, replyUrl);
+    }),
     withQuery("DELETE", "/tenants", tenantQuery, ({ tenantId }) => tenants.remove(tenantId)),
     withBody("PUT", "/forced-error", forcedErrorBody, ({ tenantId, clientId, code }) =>
       tenants.forceError(tenantId, code ?? undefined, clientId),

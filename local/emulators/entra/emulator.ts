@@ -1,7 +1,7 @@
 /**
  * An emulator of Microsoft Entra ID: the token service and the part of Microsoft Graph that concerns credentials of
  * applications, over HTTPS under their production names, and the managed identity endpoint that App Service offers over
- * plain HTTP. State is held in memory; interactive sign-in is not emulated.
+ * plain HTTP. State is held in memory. Of interactive sign-in only SAML is there, for a user who is signed in already.
  */
 
 import { answerGraph } from "../graph/service.ts";
@@ -52,6 +52,8 @@ export interface EntraEmulator extends Emulator {
   /** Answers every token request of the tenant (and client, if given) with this error, until it is undefined. */
   forceError(tenantId: string, code: number | undefined, clientId?: string): void;
   registerManagedIdentity(identity: ManagedIdentity): void;
+  /** A SAML application by its entityID, and where its users' responses go. */
+  registerRelyingParty(entityId: string, replyUrl: string): void;
   /** What App Service puts into IDENTITY_HEADER and IDENTITY_ENDPOINT. */
   readonly identityHeader: string;
   readonly identityEndpoint: string;
@@ -115,6 +117,7 @@ export async function startEntra(options: EntraOptions): Promise<EntraEmulator> 
     unblockResource: (tenantId, resource) => tenants.unblockResource(tenantId, resource),
     forceError: (tenantId, code, clientId) => tenants.forceError(tenantId, code, clientId),
     registerManagedIdentity: (identity) => identities.register(identity),
+    registerRelyingParty: (entityId, replyUrl) => void state.relyingParties.set(entityId, replyUrl),
     identityHeader: state.identityHeader,
     get identityEndpoint() {
       return `http://127.0.0.1:${managedIdentity.port}${identityPath}`;

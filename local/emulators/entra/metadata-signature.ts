@@ -1,5 +1,5 @@
 /**
- * The enveloped signature of a metadata document as Entra makes it: first child of the root, over the root by its ID,
+ * The enveloped signature of a metadata document or an assertion as Entra makes it: over the element by its ID,
  * exclusive canonicalization, RSA with SHA-256, the certificate in KeyInfo. Nothing is verified here.
  */
 import { SignedXml } from "xml-crypto";
@@ -7,7 +7,14 @@ import type { SigningKey } from "./signing-key.ts";
 
 const exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
 
-export function signMetadata(document: string, signer: Pick<SigningKey, "certificate" | "privateKey">): string {
+type Signer = Pick<SigningKey, "certificate" | "privateKey">;
+
+export function signMetadata(document: string, signer: Signer): string {
+  return signElement(document, signer, { xpath: "/*" });
+}
+
+/** Signs the element that `xpath` selects; the signature becomes its first child, or stands behind `after`. */
+export function signElement(document: string, signer: Signer, place: { xpath: string; after?: string }): string {
   const signature = new SignedXml({
     privateKey: signer.privateKey,
     signatureAlgorithm: "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
@@ -15,10 +22,12 @@ export function signMetadata(document: string, signer: Pick<SigningKey, "certifi
     getKeyInfoContent: () => `<X509Data><X509Certificate>${signer.certificate}</X509Certificate></X509Data>`,
   });
   signature.addReference({
-    xpath: "/*",
+    xpath: place.xpath,
     transforms: ["http://www.w3.org/2000/09/xmldsig#enveloped-signature", exclusive],
     digestAlgorithm: "http://www.w3.org/2001/04/xmlenc#sha256",
   });
-  signature.computeSignature(document, { location: { reference: "/*", action: "prepend" } });
+  signature.computeSignature(document, {
+    location: place.after ? { reference: place.after, action: "after" } : { reference: place.xpath, action: "prepend" },
+  });
   return signature.getSignedXml();
 }

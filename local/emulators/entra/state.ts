@@ -17,6 +17,8 @@ export class EntraState {
   readonly applications = new ApplicationRegistry();
   readonly tenants = new Tenants();
   readonly identities = new ManagedIdentities();
+  /** SAML applications, the same in every tenant: entityID to reply URL. */
+  readonly relyingParties = new Map<string, string>();
   readonly audit: EntraAuditEvent[] = [];
   readonly graphAudit: GraphAuditEvent[] = [];
   readonly identityHeader = randomBytes(24).toString("base64url");

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";
 import { federationMetadataEndpoint, keysEndpoint, metadataEndpoint } from "./discovery.ts";
 import { instanceDiscoveryEndpoint } from "./instance-discovery.ts";
+import { samlEndpoint } from "./saml-endpoint.ts";
 import type { EntraState } from "./state.ts";
 import { isGuid } from "./tenants.ts";
 import { tokenEndpoint } from "./token-endpoint.ts";
@@ -47,6 +48,8 @@ async function route(state: EntraState, request: EmulatorRequest, correlationId:
       return keysEndpoint(asked, 1);
     case "discovery/instance":
       return instanceDiscoveryEndpoint(state, request, correlationId);
+    case "saml2":
+      return samlEndpoint(state, tenant, request);
     default:
       return { status: 404 };
   }

@@ -4,13 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { requirementsOf, updaterPackages } from "../../../local/relying-parties/debian-packages.ts";
+import { skipWithout } from "../../support/requirements.ts";
 import { makeSigner } from "./fixtures/certificates.ts";
-import { missingPackages } from "./fixtures/debian-packages.ts";
 import { buildMetadata, inSeconds, keyDescriptor, newId, signMetadata } from "./fixtures/metadata.ts";
 import { poisonedDocuments } from "./fixtures/poisoned-documents.ts";
 import { runUpdater } from "./fixtures/updater.ts";
 
-const skip = missingPackages("libxml2-utils", "xmlsec1", "openssl");
+const skip = skipWithout(...requirementsOf(updaterPackages));
 
 describe("keyhold-mellon-update --check", { skip, concurrency: 4 }, async () => {
   if (skip) return;

@@ -1,0 +1,15 @@
+/** What every SAML service provider here has: a name, a key pair, and where it wants its answers. */
+import type { Apache } from "./apache.ts";
+
+export interface ServiceProviderKey {
+  /** PKCS#8 PEM. */
+  privateKey: string;
+  /** PEM. */
+  certificate: string;
+}
+
+export interface ServiceProvider extends Apache {
+  entityId: string;
+  /** Where the identity provider posts its response. */
+  acsUrl: string;
+}
