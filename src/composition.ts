@@ -205,7 +205,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     issuing,
     maxRequestsInFlight: config.maxRequestsInFlight,
     discovery: { publicUrl: config.publicUrl, cloud, clock },
-    metadata: { find: metadata.find, clock },
+    metadata: { find: metadata.find, currentPolicy, clock },
     refreshMetadata: metadata.refreshAll,
     recordSignRate: () => signAuditRun(clock(), signAudit),
     checkCredentials: async () => {

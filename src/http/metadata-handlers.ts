@@ -1,11 +1,14 @@
 import type { HttpHandler, HttpRequest, HttpResponseInit } from "@azure/functions";
 import type { LastKnownGood } from "../domain/metadata/last-known-good.ts";
+import type { CurrentPolicy } from "../domain/policy/current-policy.ts";
 import { parseGuid } from "../domain/shared/guid.ts";
-import { parseMetadataTenant, sourceName } from "../domain/shared/metadata-source.ts";
+import { isMultiTenant, parseMetadataTenant, sourceName } from "../domain/shared/metadata-source.ts";
+import { noStore } from "./oauth-response.ts";
 
 export interface MetadataHandlerOptions {
   /** Undefined: no such source is kept. */
   find(name: string): { view(nowMs: number): Promise<LastKnownGood | undefined> } | undefined;
+  currentPolicy: Pick<CurrentPolicy, "at">;
   clock: () => number;
 }
 
@@ -31,22 +34,42 @@ export function federationMetadataHandler(options: MetadataHandlerOptions): Http
 
 /** `GET .../idp.xml[?appid=]`: minimal and re-signed, for relying parties that read little; while it holds. */
 export function idpMetadataHandler(options: MetadataHandlerOptions): HttpHandler {
-  return handler("application/samlmetadata+xml", options, ({ idp }, nowMs) =>
+  const published = handler("application/samlmetadata+xml", options, ({ idp }, nowMs) =>
     idp && idp.validUntilMs > nowMs ? idp : undefined,
   );
+  return async (request, invocation) => {
+    const tenant = parseMetadataTenant(request.params.tenantId?.toLowerCase());
+    return tenant && isMultiTenant(tenant) ? noIdentityProvider : published(request, invocation);
+  };
 }
 
-/** What is not verified is not sent: 503 without a body. What is not kept is 404. */
+const noIdentityProvider = notFound(
+  "common, organizations and consumers have no idp.xml: they stand for many tenants, and a SAML identity provider belongs to one. Ask with the tenant's id",
+);
+const notKept = notFound("no metadata of this tenant and application is kept; the policy lists what is");
+
+function notFound(why: string): HttpResponseInit {
+  return { status: 404, headers: noStore, jsonBody: { error: "not_found", error_description: `Keyhold: ${why}` } };
+}
+
+/**
+ * What is not verified is not sent: 503 without a body. What is not kept is 404. The policy is re-read as for any other
+ * request: beside the answer for a source that is kept, before it for one that the policy may have got since.
+ */
 function handler(
   contentType: string,
-  { find, clock }: MetadataHandlerOptions,
+  { find, currentPolicy, clock }: MetadataHandlerOptions,
   pick: (known: LastKnownGood, nowMs: number) => Published | undefined,
 ): HttpHandler {
   return async (request) => {
     const name = sourceNameOf(request);
-    const source = name === undefined ? undefined : find(name);
-    if (!source) return { status: 404 };
+    if (name === undefined) return notKept;
     const nowMs = clock();
+    // Without a policy in force, metadata are still kept.
+    const reread = currentPolicy.at(nowMs).catch(() => undefined);
+    if (!find(name)) await reread;
+    const source = find(name);
+    if (!source) return notKept;
     const known = await source.view(nowMs);
     const published = known ? pick(known, nowMs) : undefined;
     if (!published)
@@ -57,10 +80,12 @@ function handler(
 
 function sourceNameOf(request: HttpRequest): string | undefined {
   const tenant = parseMetadataTenant(request.params.tenantId?.toLowerCase());
-  const appIdText = request.query.get("appid");
-  const appId = appIdText === null ? undefined : parseGuid(appIdText);
-  if (tenant === undefined || (appIdText !== null && appId === undefined)) return undefined;
-  return sourceName({ tenant, ...(appId === undefined ? {} : { appId }) });
+  // In any letter case: who writes `appId` means an application, and must not be handed the keys of its tenant.
+  const appIds = [...request.query].filter(([name]) => name.toLowerCase() === "appid").map(([, value]) => value);
+  if (tenant === undefined || appIds.length > 1) return undefined;
+  if (appIds.length === 0) return sourceName({ tenant });
+  const appId = parseGuid(appIds[0]);
+  return appId && sourceName({ tenant, appId });
 }
 
 /** RFC 9110 §8.8.3 (strong ETag), §13.1.2 (If-None-Match). */

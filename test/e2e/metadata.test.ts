@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -32,7 +35,8 @@ test("before anything is verified nothing is sent: 503 without a body, and 404 f
   assert.ok(unverified.headers.has("retry-after"));
   await stack.entra.start();
   const unknown = await fetch(`${stack.functions.httpsUrl}/40000000-0000-4000-8000-0000000000ff/${idpPath}`);
-  assert.deepEqual([unknown.status, await unknown.text()], [404, ""]);
+  assert.equal(unknown.status, 404);
+  assert.match(((await unknown.json()) as { error_description: string }).error_description, /^Keyhold: no metadata/);
 });
 
 test("the timer verifies and republishes: federation metadata and keys byte for byte, with a strong ETag and 304", async () => {
@@ -50,6 +54,16 @@ test("the timer verifies and republishes: federation metadata and keys byte for 
   }
 });
 
+test("HEAD says what GET says, with the name ETag spelt as Shibboleth expects it", async () => {
+  const url = `${stack.functions.httpUrl}/${tenantId}/${idpPath}`;
+  const [head] = (await once(request(url, { method: "HEAD" }).end(), "response")) as [IncomingMessage];
+  const names = head.rawHeaders.filter((_, index) => index % 2 === 0);
+  for (const name of ["ETag", "Cache-Control", "Content-Type"]) assert.ok(names.includes(name), names.join());
+  const get = await fetch(url);
+  assert.deepEqual([head.statusCode, head.headers.etag], [get.status, get.headers.get("etag")]);
+  assert.equal(await text(head), "");
+});
+
 test("idp.xml is signed by the publisher's key, once per change and not per request, with a row in the ledger", async () => {
   const before = publications().length;
   for (let i = 0; i < 20; i++) assert.equal((await fetch(`${base()}/${idpPath}`)).status, 200);
@@ -57,7 +71,7 @@ test("idp.xml is signed by the publisher's key, once per change and not per requ
   assert.equal(publications().length, before, "nothing changed, nothing signed");
   await stack.entra.announceKey();
   await runTimer();
-  assert.equal(publications().length, before + 3, "one for each of the three sources");
+  assert.equal(publications().length, before + 2, "one for each of the two tenants, none for common");
   const rows = (await settledLedgerRows(stack)).filter((row) => row.purpose === "publication");
   assert.deepEqual(
     rows.map((row) => row.vaultRequestId).sort(),

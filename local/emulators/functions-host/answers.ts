@@ -7,6 +7,30 @@ import type { RpcCookie, RpcHttpResponse, RpcTypedData } from "./rpc-types.ts";
 
 export const serverName = "Kestrel";
 
+/**
+ * Names that Kestrel writes in its own spelling over HTTP/1.1, whatever the function has written (its list of known
+ * response headers); any other keeps the function's. The library of the worker has put all in lower case by then.
+ */
+const spellings = new Map(
+  [
+    ...["Accept-Ranges", "Age", "Allow", "Alt-Svc", "Cache-Control", "Content-Encoding", "Content-Language"],
+    ...[
+      "Content-Length",
+      "Content-Location",
+      "Content-MD5",
+      "Content-Range",
+      "Content-Type",
+      "Date",
+      "ETag",
+      "Expires",
+    ],
+    ...["Last-Modified", "Location", "Pragma", "Proxy-Authenticate", "Retry-After", "Server", "Set-Cookie", "Trailer"],
+    ...["Vary", "Via", "Warning", "WWW-Authenticate", "Access-Control-Allow-Credentials"],
+    ...["Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin"],
+    ...["Access-Control-Expose-Headers", "Access-Control-Max-Age"],
+  ].map((name) => [name.toLowerCase(), name]),
+);
+
 /** Belong to the connection at hand, so a function cannot set them. */
 const ownedByServer = new Set(["connection", "keep-alive", "transfer-encoding", "upgrade"]);
 
@@ -35,7 +59,7 @@ function sendHttp(response: ServerResponse, http: RpcHttpResponse): void {
   }
   if (body.length === 0 && !isHead && status !== 204 && status !== 304) headers["content-length"] = 0;
   // Once the head is written, Node frames a body of unknown length in chunks.
-  response.writeHead(status, headers);
+  response.writeHead(status, spelt(headers));
   response.end(body);
 }
 
@@ -54,6 +78,10 @@ export function rawAnswer(status: number): string {
   const date = new Date().toUTCString();
   const headers = `Content-Length: 0\r\nConnection: close\r\nDate: ${date}\r\nServer: ${serverName}`;
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers}\r\n\r\n`;
+}
+
+function spelt(headers: Record<string, OutgoingHttpHeader>): Record<string, OutgoingHttpHeader> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [spellings.get(name) ?? name, value]));
 }
 
 function bytesOf(body: RpcTypedData | null | undefined): Uint8Array {

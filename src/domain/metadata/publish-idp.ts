@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { multiTenants } from "../shared/metadata-source.ts";
 import type { StartDeadline } from "../shared/retry.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
 import type { AccountablePorts } from "../signing/ports.ts";
@@ -14,13 +15,14 @@ export interface PublisherPorts extends AccountablePorts {
   instance: string;
 }
 
-/** A relying party that hears nothing from us stops after a week; within it there is time to see to it. */
+/** Milliseconds. Signed anew once a day, a document is valid for 6 to 7 days more at any time: time enough to repair. */
 const validityMs = 7 * 86_400_000;
+const renewalMs = 86_400_000;
 const signDeadlineMs = 10_000;
 
 /**
- * Makes the re-signed document anew where the metadata or the publisher's certificate changed, or half of its time is
- * over: once per change and not per request. Metadata that was not confirmed for a day is not vouched for again.
+ * Makes the re-signed document anew where the metadata or the publisher's certificate changed, or a day is over: not
+ * per request. A source without a tenant of its own has none. Metadata that was not confirmed for a day is not vouched for again.
  */
 export function createIdpPublisher(ports: PublisherPorts) {
   return async (
@@ -30,15 +32,21 @@ export function createIdpPublisher(ports: PublisherPorts) {
     nowMs: number,
   ): Promise<LastKnownGood> => {
     const { federation, idp } = next;
-    if (!publisher || !federation || nowMs - federation.verifiedAtMs >= keyLifetimeMs) return next;
+    if (!publisher || !federation || !isPublishable(source) || nowMs - federation.verifiedAtMs >= keyLifetimeMs)
+      return next;
     const isCurrent =
       idp?.madeFromSha256 === federation.sha256 &&
       idp.publisherX5tS256 === publisher.x5tS256 &&
-      idp.validUntilMs - nowMs > validityMs / 2;
+      idp.validUntilMs - nowMs > validityMs - renewalMs;
     if (isCurrent) return next;
     const record = await publish(federation, source, publisher, nowMs + validityMs, ports);
     return record ? { ...next, idp: record } : next;
   };
+}
+
+/** A SAML identity provider is that of one tenant. `source`: the name of a metadata source. */
+export function isPublishable(source: string): boolean {
+  return !multiTenants.some((name) => name === source);
 }
 
 async function publish(

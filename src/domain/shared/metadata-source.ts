@@ -5,6 +5,11 @@ import { type Guid, parseGuid } from "./guid.ts";
 export const multiTenants = ["common", "organizations", "consumers"] as const;
 export type MultiTenant = (typeof multiTenants)[number];
 
+/** Whether a source is one of the endpoints for every tenant. */
+export function isMultiTenant(tenant: Guid | MultiTenant): tenant is MultiTenant {
+  return multiTenants.some((name) => name === tenant);
+}
+
 /** What to do with a document that nothing we knew before vouches for (an emergency rollover, or an attack). */
 export type OnDiscontinuity = "accept-and-alarm" | "hold";
 
