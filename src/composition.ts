@@ -128,7 +128,11 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
   const tokenCache = createTokenCache(config.tokenCache);
   const failureCache = createFailureCache(config.tokenCache.maxTokens);
   const readText = (place: DocumentPlace) => readerOf(place, () => storageIdentity);
-  const policySource = createPolicySource(readText(config.policy), { cloud, homeTenantId }, clock);
+  const policySource = createPolicySource(
+    readText(config.policy),
+    { cloud, homeTenantId, keyholdApplicationId: config.audience },
+    clock,
+  );
   const credentialStore = createTableCredentialStore(config.auditTableUrl, storageIdentity);
   const credentials = createCurrentCredentials(credentialStore, record);
   const currentPolicy = createCurrentPolicy(

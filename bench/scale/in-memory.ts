@@ -61,6 +61,7 @@ export function compileOf({ tenants, callers, tenantsPerGrant }: PolicySize): Ac
         tenants: tenantsPerGrant === 0 ? "all-active" : names.slice(0, tenantsPerGrant),
       })),
       metadata: [],
+      homeApis: [],
     },
     { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: certificateNotBeforeMs },
   );

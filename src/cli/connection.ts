@@ -63,7 +63,10 @@ export function connect(options: ConnectOptions): Connection {
   return {
     config,
     identities,
-    policyContext: { cloud: config.cloud, homeTenantId: config.homeTenantId, nowMs: Date.now() },
+    policyContext: {
+      ...{ cloud: config.cloud, homeTenantId: config.homeTenantId, keyholdApplicationId: config.audience },
+      nowMs: Date.now(),
+    },
     policyPlace: policyPlaceOf(config.policy, actors),
     suspensionsPlace: policyPlaceOf(besidePolicy(config.policy, "suspensions"), actors),
     operatorName: () => operatorNameOf("file" in config.policy, operator),

@@ -32,7 +32,7 @@ const known = {
   },
   token_renewal_failed: { tenantId: [], clientId: [], scope: [], reason: [], codes: [], frames: [] },
   shared_cache_failed: { operation: [], reason: [], because: [] },
-  policy_applied: { etag: [], grants: [] },
+  policy_applied: { etag: [], grants: [], withheld: [] },
   suspensions_applied: { etag: [], tenants: [], callers: [], clients: [] },
   policy_rejected: { document: [], etag: [], problems: [] },
   policy_not_readable: { document: [], ageSeconds: [], because: [] },

@@ -48,6 +48,8 @@ export interface Application extends CredentialHolder {
   federated: FederatedCredential[];
   /** On for a new application, as the portal sets it. */
   lock: InstanceLock | null;
+  /** The tenant that registered it, where that is not the home tenant. */
+  ownerTenantId?: string | undefined;
   /** Of the home tenant; it is there for others once the home tenant has consented. */
   servicePrincipal: CredentialHolder;
 }
@@ -64,7 +66,12 @@ const fullLock: InstanceLock = {
 export class ApplicationRegistry {
   #applications = new Map<string, Application>();
 
-  register(app: { clientId: string; name: string; objectId?: string | undefined }): void {
+  register(app: {
+    clientId: string;
+    name: string;
+    objectId?: string | undefined;
+    ownerTenantId?: string | undefined;
+  }): void {
     const clientId = app.clientId.toLowerCase();
     const objectId = app.objectId?.toLowerCase() ?? deterministicGuid("application", clientId);
     const before = this.#applications.get(clientId) ?? {
@@ -74,7 +81,8 @@ export class ApplicationRegistry {
       lock: { ...fullLock },
       servicePrincipal: { certificates: new Map(), passwords: [] },
     };
-    this.#applications.set(clientId, { ...before, clientId, name: app.name, objectId });
+    const { name, ownerTenantId } = app;
+    this.#applications.set(clientId, { ...before, clientId, name, objectId, ownerTenantId });
   }
 
   find(clientId: string): Application | undefined {

@@ -15,9 +15,15 @@ export function showApplication(application: Application, shown: Shown): Record<
   return pick(all, "application", shown);
 }
 
-export function showServicePrincipal(application: Application, id: string, shown: Shown): Record<string, unknown> {
-  const { clientId: appId, name: displayName, servicePrincipal } = application;
-  const all = { id, appId, appDisplayName: displayName, displayName, ...credentials(servicePrincipal, shown) };
+export function showServicePrincipal(
+  application: Application,
+  { id, homeTenantId }: { id: string; homeTenantId: string },
+  shown: Shown,
+): Record<string, unknown> {
+  const { clientId: appId, name: displayName, servicePrincipal, ownerTenantId } = application;
+  const names = { appId, appDisplayName: displayName, displayName };
+  const appOwnerOrganizationId = ownerTenantId ?? homeTenantId;
+  const all = { id, ...names, appOwnerOrganizationId, ...credentials(servicePrincipal, shown) };
   return pick(all, "servicePrincipal", shown);
 }
 

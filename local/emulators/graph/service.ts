@@ -107,7 +107,8 @@ function getServicePrincipal(asked: Asked, objectId: string | undefined, appId: 
   if (found === undefined || tenants.consent(homeTenantId, found.clientId) === undefined) {
     throw notFound(objectId ?? appId ?? "");
   }
-  return single("servicePrincipals", asked, showServicePrincipal(found, idOf(found), shownBy(asked, true)));
+  const shown = showServicePrincipal(found, { id: idOf(found), homeTenantId }, shownBy(asked, true));
+  return single("servicePrincipals", asked, shown);
 }
 
 function listFederated(asked: Asked, application: Application): EmulatorResponse {

@@ -111,6 +111,15 @@ export const policySchema = z
       )
       .default([])
       .describe("Whose metadata is kept fresh for relying parties. The home tenant's always is; list it to hold it."),
+    homeApis: z
+      .array(
+        z.strictObject({
+          name,
+          applicationId: guid.describe("Application (client) id of an API that the home tenant itself owns."),
+        }),
+      )
+      .default([])
+      .describe("Own APIs: the only resources that can be granted in the home tenant, as `<applicationId>/.default`."),
     publisher: z
       .strictObject({
         keyId: z.string().describe("Versioned key URL; a key that no client uses."),

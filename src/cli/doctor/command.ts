@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
 import type { CommandContext, Connection } from "../connection.ts";
 import { parseCount } from "../options.ts";
-import { loadPolicy } from "../policy/load-policy.ts";
+import { describeProblems, type LoadedPolicy, loadPolicy } from "../policy/load-policy.ts";
 import { plural } from "../printable.ts";
 import { loadSuspensions } from "../suspensions/place.ts";
 import { auditChecks } from "./audit.ts";
@@ -11,6 +11,7 @@ import { basicChecks } from "./basics.ts";
 import { certificateChecks } from "./certificates.ts";
 import { type Check, type CheckResult, green, red, runChecks } from "./check.ts";
 import { connectDoctor } from "./connect-doctor.ts";
+import { homeApiChecks } from "./home-apis.ts";
 import { keyChecks } from "./keys.ts";
 import { metadataChecks } from "./metadata.ts";
 import { describeNoise, startNoise } from "./noise.ts";
@@ -66,6 +67,7 @@ export function doctorChecks(ports: DoctorPorts): Check[] {
     ...storageChecks(ports),
     ...metadataChecks(ports),
     ...certificateChecks(ports),
+    ...homeApiChecks(ports),
     ...auditChecks(ports),
     ...azureChecks(ports),
   ];
@@ -97,12 +99,20 @@ const settingsCheck: Check = {
   run: async () => green("the app would start with them"),
 };
 
-function policyCheck(policy: { etag: string } | CommandProblem): Check {
+function policyCheck(policy: LoadedPolicy | CommandProblem): Check {
   return {
     id: "policy",
     title: "the policy is readable and valid",
     async run() {
-      if (!(policy instanceof CommandProblem)) return green("it was read and compiled");
+      if (!(policy instanceof CommandProblem)) {
+        const { withheld } = policy.policy;
+        if (withheld.length === 0) return green("it was read and compiled");
+        return red(
+          describeProblems(withheld).join("; "),
+          "callers of these grants are refused, and their requests in vain",
+          "list your own APIs in homeApis and ask for them by application id, or remove the scopes",
+        );
+      }
       const reason = [policy.message, ...policy.details].join("; ");
       return red(reason, "changes have no effect, and after an hour without a policy nothing is issued", policy.remedy);
     },

@@ -1,5 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
 import { createApplicationDirectory } from "../../adapters/graph/application-directory.ts";
+import { createApplicationOwner } from "../../adapters/graph/application-owner.ts";
 import { createVaultLogReader } from "../../adapters/log-analytics/reader.ts";
 import { createTableAuditStore } from "../../adapters/storage/audit-store.ts";
 import { createMetadataTransport } from "../../adapters/tls/metadata-transport.ts";
@@ -58,6 +59,7 @@ export function connectDoctor(
       ...(config.vaultResourceId === undefined ? {} : { vaultResourceId: config.vaultResourceId }),
     }),
     directory: createApplicationDirectory(cloud, monitoring ?? operator),
+    ownerOf: createApplicationOwner(cloud, monitoring ?? operator, clock),
   };
 }
 

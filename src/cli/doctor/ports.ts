@@ -1,3 +1,4 @@
+import type { ApplicationOwner } from "../../adapters/graph/application-owner.ts";
 import type { Config } from "../../config.ts";
 import type { LedgerSearch } from "../../domain/audit/ledger-search.ts";
 import type { AuditStore, VaultLogReader } from "../../domain/audit/ports.ts";
@@ -34,6 +35,7 @@ export interface DoctorPorts {
   credentialStore: CredentialStore;
   vaultLog: VaultLogReader | undefined;
   directory: ApplicationDirectory;
+  ownerOf: ApplicationOwner;
 }
 
 export type Probe = (request: RestRequest, signal: AbortSignal) => Promise<RestAnswer>;

@@ -1,4 +1,5 @@
 import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
+import type { PolicyDocument } from "../../domain/policy/document.ts";
 import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { exitCodes, type Report } from "../command-problem.ts";
 import { plural, printable } from "../printable.ts";
@@ -26,11 +27,26 @@ export async function checkPolicy(place: PolicyPlace, context: PolicyContext): P
   const lines = Object.entries(summary).map(([what, { active, suspended }]) => {
     return `  ${what.padEnd(8)} ${active}${suspended > 0 ? `, and ${suspended} suspended` : ""}`;
   });
+  const { withheld } = compiled.policy;
+  const refused = withheld.length > 0 ? withheldLines(compiled.policy, compiled.document) : [];
   return {
-    exit: exitCodes.fine,
-    text: [`Valid: ${where}`, ...lines].join("\n"),
-    json: { valid: true, where: place.name, etag, summary },
+    exit: withheld.length > 0 ? exitCodes.wrong : exitCodes.fine,
+    text: [`Valid: ${where}`, ...lines, ...refused].join("\n"),
+    json: { valid: true, where: place.name, etag, summary, withheld },
   };
+}
+
+/** Earlier versions granted these: whoever upgrades should know before they do. */
+function withheldLines({ withheld }: AccessPolicy, { grants }: PolicyDocument): string[] {
+  const lines = withheld.map(({ path, rule }) => {
+    const grant = grants[Number(/^grants\[(\d+)\]/.exec(path)?.[1])];
+    const whose = grant ? ` (${printable(grant.caller)} as ${printable(grant.client)})` : "";
+    return `  - ${printable(path)}${whose}: ${printable(rule, 400)}`;
+  });
+  return [
+    `But ${plural(withheld.length, "scope")} of its grants ${withheld.length === 1 ? "is" : "are"} refused:`,
+    ...lines,
+  ];
 }
 
 function summaryOf(policy: AccessPolicy, grants: number) {

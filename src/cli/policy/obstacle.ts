@@ -1,5 +1,6 @@
 import type { Ask, GrantRefusal } from "../../domain/policy/access-policy.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
+import { applicationIdOf, isMicrosoftApplication } from "../../domain/policy/grantable.ts";
 import type { Suspensions } from "../../domain/policy/suspensions.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import type { EntryKind } from "./find-entry.ts";
@@ -73,8 +74,8 @@ export function obstacleOf(
       };
     case "tenant_suspended":
       return suspendedObstacle(because, "tenant", tenant, suspensions);
-    case "home_tenant_graph":
-      return { because, words: homeGraphWords(question.ask) };
+    case "home_tenant_resource":
+      return homeObstacle(because, question.ask);
     case "no_grant":
       return {
         because,
@@ -84,10 +85,23 @@ export function obstacleOf(
   }
 }
 
-function homeGraphWords(ask: Ask): string {
-  const whoever = "whoever does can add a credential of its own to the application, and is never granted";
-  if (ask.issues === "token") return `Microsoft Graph in the home tenant is not reached through Keyhold: ${whoever}`;
-  return `an assertion for the home tenant can be redeemed at Microsoft Graph: ${whoever}`;
+function homeObstacle(because: GrantRefusal["because"], ask: Ask): Obstacle {
+  if (ask.issues === "assertion") {
+    const words = "an assertion for the home tenant can be redeemed at Microsoft Graph, and is never granted";
+    return { because, words };
+  }
+  const id = applicationIdOf(ask.scope);
+  if (id === undefined || isMicrosoftApplication(id)) {
+    const words =
+      "in the home tenant only APIs of your own are granted, by <application id>/.default: with a token for " +
+      "Microsoft's, whoever has it could add a credential of their own to the application, or take over the vault";
+    return { because, words };
+  }
+  return {
+    because,
+    words: "in the home tenant only APIs of your own are granted. If this is one, add to homeApis:",
+    change: addition("homeApis", { name: `api-${id.slice(0, 8)}`, applicationId: id }),
+  };
 }
 
 function missingGrant(ask: Ask, { caller, client, tenant }: Subjects) {
@@ -96,7 +110,7 @@ function missingGrant(ask: Ask, { caller, client, tenant }: Subjects) {
   return { ...grant, scopes: [], issues: ["assertion" as const] };
 }
 
-type ListName = "tenants" | "callers" | "grants";
+type ListName = "tenants" | "callers" | "grants" | "homeApis";
 
 function addition<L extends ListName>(list: L, entry: PolicyDocument[L][number]): PolicyChange {
   return {

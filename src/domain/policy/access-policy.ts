@@ -3,7 +3,8 @@ import type { MetadataSource, OnDiscontinuity } from "../shared/metadata-source.
 import { ok, type Result, refuse } from "../shared/result.ts";
 import type { Scope } from "../shared/scope.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
-import { isDirectoryGraph } from "./grantable.ts";
+import { applicationIdOf } from "./grantable.ts";
+import type { PolicyProblem } from "./problem.ts";
 
 /**
  * The compiled policy: who may get what. Only maps with exact keys: no pattern, no prefix, no order, so that what is
@@ -16,6 +17,10 @@ export interface AccessPolicy {
   callers: ReadonlyMap<Guid, CallerRule>;
   /** By `grantKey`; for `all-active` under the tenant `*`. */
   grants: ReadonlyMap<string, GrantRule>;
+  /** Application ids of our own APIs: the only resources in the home tenant. */
+  homeApis: ReadonlySet<Guid>;
+  /** What grants ask for in the home tenant and do not get, by path. */
+  withheld: readonly PolicyProblem[];
   /** By source name. */
   metadata: ReadonlyMap<string, MetadataRule>;
   publisher?: SigningCertificate;
@@ -82,7 +87,7 @@ export type GrantRefusal = {
     | "tenant_unknown"
     | "tenant_suspended"
     | "no_grant"
-    | "home_tenant_graph";
+    | "home_tenant_resource";
 };
 
 /** What is asked: a token for a scope, or an assertion, which no scope can narrow. */
@@ -124,7 +129,7 @@ export function authorize(
   if (!tenant) return deny("tenant_unknown");
   if (!tenant.isActive) return deny("tenant_suspended");
   const isHomeTenant = tenant.tenantId === policy.homeTenantId;
-  if (isHomeTenant && reachesHomeGraph(request)) return deny("home_tenant_graph");
+  if (isHomeTenant && !isForHomeApi(policy, request)) return deny("home_tenant_resource");
   const named = policy.grants.get(grantKey(callerRule.objectId, client.clientId, tenant.tenantId));
   // `all-active` never means the home tenant: a token for the company's own directory is written out or not granted.
   const general = isHomeTenant
@@ -134,9 +139,13 @@ export function authorize(
   return ok({ caller: callerRule, client, tenant });
 }
 
-/** An assertion can be redeemed for any scope, Graph included. */
-function reachesHomeGraph(ask: Ask): boolean {
-  return ask.issues === "assertion" || isDirectoryGraph(ask.scope);
+/**
+ * A token for a control plane in the home tenant could add a credential to our own application, or take over the vault
+ * (T8), and an assertion can be redeemed for any scope.
+ */
+function isForHomeApi({ homeApis }: AccessPolicy, ask: Ask): boolean {
+  const id = ask.issues === "token" ? applicationIdOf(ask.scope) : undefined;
+  return id !== undefined && homeApis.has(id);
 }
 
 function allows(grant: GrantRule | undefined, ask: Ask): boolean {

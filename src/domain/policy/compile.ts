@@ -13,7 +13,7 @@ import {
 } from "./access-policy.ts";
 import { compileClient, compilePublisher } from "./compile-client.ts";
 import type { GrantDocument, MetadataDocument, PolicyDocument, TenantDocument } from "./document.ts";
-import { isDirectoryGraph } from "./grantable.ts";
+import { applicationIdOf, isDirectoryGraph, isMicrosoftApplication } from "./grantable.ts";
 import type { PolicyContext, PolicyProblem, Report } from "./problem.ts";
 
 /**
@@ -41,9 +41,13 @@ export function compilePolicy(document: PolicyDocument, context: PolicyContext):
     if (caller.azp !== undefined && azp === undefined) report(`${path}.azp`, "must be a GUID");
     return { name: caller.name, objectId, isActive: caller.state === "active", ...(azp === undefined ? {} : { azp }) };
   });
+  const homeApis = compileHomeApis(document, context, report);
+  const withheld: PolicyProblem[] = [];
+  const rules = { clients, tenants, callers, homeApis, homeTenantId: context.homeTenantId };
+  const withhold = (path: string, rule: string) => withheld.push({ path, rule });
   const grants = new Map<string, GrantRule>();
   document.grants.forEach((grant, i) => {
-    addGrant(grants, grant, `grants[${i}]`, { clients, tenants, callers, homeTenantId: context.homeTenantId }, report);
+    addGrant(grants, grant, `grants[${i}]`, rules, report, withhold);
   });
   const metadata = compileMetadata(document.metadata, report);
   const publisher = compilePublisher(document, context, report);
@@ -54,6 +58,8 @@ export function compilePolicy(document: PolicyDocument, context: PolicyContext):
     tenants: byId(tenants, (tenant) => tenant.tenantId),
     callers: byId(callers, (caller) => caller.objectId),
     grants,
+    homeApis,
+    withheld,
     metadata,
     ...(publisher ? { publisher } : {}),
   };
@@ -102,6 +108,20 @@ function index<D extends { name: string }, K extends keyof D & string, R>(
   return rules;
 }
 
+function compileHomeApis(
+  { homeApis }: PolicyDocument,
+  { keyholdApplicationId }: PolicyContext,
+  report: Report,
+): ReadonlySet<Guid> {
+  const ids = index(homeApis, "homeApis", "applicationId", report, (_, id, path) => {
+    if (isMicrosoftApplication(id))
+      report(`${path}.applicationId`, "must be an API of your own, not one of Microsoft's");
+    if (id === keyholdApplicationId) report(`${path}.applicationId`, "must not be Keyhold itself");
+    return id;
+  });
+  return new Set(ids.values());
+}
+
 function compileMetadata(documents: readonly MetadataDocument[], report: Report): Map<string, MetadataRule> {
   const rules = new Map<string, MetadataRule>();
   for (const [i, { tenant: tenantText, appId: appIdText, onDiscontinuity }] of documents.entries()) {
@@ -128,9 +148,11 @@ function addGrant(
     clients: Map<string, ClientRule>;
     tenants: Map<string, TenantRule>;
     callers: Map<string, CallerRule>;
+    homeApis: ReadonlySet<Guid>;
     homeTenantId: Guid;
   },
   report: Report,
+  withhold: Report,
 ): void {
   const caller = rules.callers.get(grant.caller);
   if (!caller) report(`${path}.caller`, "must be the name of an entry of callers that is itself valid");
@@ -161,6 +183,7 @@ function addGrant(
         "must not reach Microsoft Graph in the home tenant: whoever does can add a credential to the client",
       );
     }
+    if (tenantId === rules.homeTenantId) withholdOthers(grant, path, rules.homeApis, withhold);
     if (!caller || !client) continue;
     const key = grantKey(caller.objectId, client.clientId, tenantId);
     const before = grants.get(key);
@@ -169,6 +192,20 @@ function addGrant(
       issuesAssertion: issuesAssertion || (before?.issuesAssertion ?? false),
     });
   }
+}
+
+/** Not a refusal of the whole policy: earlier versions granted these, and all other grants are still valid. */
+function withholdOthers(grant: GrantDocument, path: string, homeApis: ReadonlySet<Guid>, withhold: Report): void {
+  grant.scopes.forEach((text, i) => {
+    const scope = parseScope(text);
+    const id = scope && applicationIdOf(scope);
+    if (scope === undefined || (id !== undefined && homeApis.has(id))) return;
+    withhold(
+      `${path}.scopes[${i}]`,
+      "is not granted in the home tenant: only APIs of your own are, as <application id>/.default with the application " +
+        "id listed in homeApis",
+    );
+  });
 }
 
 function tenantIdsOf(

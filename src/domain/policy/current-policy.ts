@@ -44,8 +44,8 @@ export function createCurrentPolicy(
   let reading: Promise<void> | undefined;
   let suspendedAny = false;
 
-  const policy = createLastValid("policy", sources.policy, record, ({ grants }, etag) => {
-    record({ event: "policy_applied", etag, grants: grants.size });
+  const policy = createLastValid("policy", sources.policy, record, ({ grants, withheld }, etag) => {
+    record({ event: "policy_applied", etag, grants: grants.size, withheld: withheld.length });
     apply();
   });
   const suspensions = createLastValid(

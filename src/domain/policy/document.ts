@@ -5,6 +5,7 @@ export interface PolicyDocument {
   callers: CallerDocument[];
   grants: GrantDocument[];
   metadata: MetadataDocument[];
+  homeApis: HomeApiDocument[];
   publisher?: PublisherDocument | undefined;
 }
 
@@ -44,6 +45,12 @@ export interface MetadataDocument {
 export interface PublisherDocument {
   keyId: string;
   certificate: string;
+}
+
+/** One of our own APIs in the home tenant. */
+export interface HomeApiDocument {
+  name: string;
+  applicationId: string;
 }
 
 export interface TenantDocument {

@@ -5,7 +5,8 @@ export type PolicyDocumentName = "policy" | "suspensions";
 
 /** Of readings of the policy and of the suspensions beside it. */
 export type PolicyEvent =
-  | { event: "policy_applied"; etag: string; grants: number }
+  /** `withheld`: how many scopes of grants are refused in the home tenant. */
+  | { event: "policy_applied"; etag: string; grants: number; withheld: number }
   | { event: "suspensions_applied"; etag: string; tenants: number; callers: number; clients: number }
   | { event: "policy_rejected"; document: PolicyDocumentName; etag: string; problems: readonly PolicyProblem[] }
   | {

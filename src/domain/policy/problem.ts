@@ -10,6 +10,8 @@ export interface PolicyProblem {
 export interface PolicyContext {
   cloud: Cloud;
   homeTenantId: Guid;
+  /** Keyhold's own application, where it is known. */
+  keyholdApplicationId?: Guid | undefined;
   /** When the policy is read, milliseconds since 1970. */
   nowMs: number;
 }

@@ -82,6 +82,7 @@ function healthyPorts(): DoctorPorts {
       arrivals: async () => [],
       read: async () => [{ timeMs: startMs - 9 * minuteMs, operation: "KeySign", httpStatus: 200, requestId: "1" }],
     },
+    ownerOf: async () => ids.homeTenantId,
     directory: {
       credentialsOf: async () => ({
         keys: [{ on: "application" as const, keyId: "1", der: certificate?.der ?? "" }],
@@ -246,6 +247,17 @@ test("storage that is not Azure's and Graph that refuses make their lines grey, 
   };
   const drift = await line("drift/broker", { directory });
   assert.deepEqual([drift.state, drift.reason], ["grey", "Microsoft Graph: graph_forbidden (403)"]);
+});
+
+test("an API of homeApis that another tenant owns, Microsoft for example, is red; one that is not known is grey", async () => {
+  const id = `home-api/${ids.homeApiId}`;
+  assert.equal((await line(id)).state, "green");
+  const microsoft = ids.guid("f8cdef31-a31e-4b4a-93e4-5f571e91255a");
+  const foreign = await line(id, { ownerOf: async () => microsoft });
+  assert.deepEqual([foreign.state, foreign.reason], ["red", `its owner is the tenant ${microsoft}`]);
+  assert.equal((await line(id, { ownerOf: async () => undefined })).state, "red");
+  const refused = async () => Promise.reject(new ApplicationDirectoryError("graph_forbidden", "403"));
+  assert.match((await line(id, { ownerOf: refused })).reason, /graph_forbidden/);
 });
 
 test("lines keep their order however long each takes, and never more run at once than allowed", async () => {

@@ -70,7 +70,12 @@ const cases: [what: string, changes: Parameters<typeof explain>[0], because: str
     { caller: "leaver", client: "retired", tenant: "northwind" },
     ["caller_suspended", "client_suspended", "tenant_suspended", "no_grant"],
   ],
-  ["a home tenant without grant", { caller: "exporter", tenant: "home", scope: ids.vaultScope }, ["no_grant"]],
+  ["a home tenant without grant", { caller: "exporter", tenant: "home", scope: ids.homeApiScope }, ["no_grant"]],
+  [
+    "an API in the home tenant that is not listed",
+    { tenant: "home", scope: `${ids.unknownClientId}/.default` },
+    ["home_tenant_resource", "no_grant"],
+  ],
 ];
 for (const [what, changes, because] of cases) {
   test(`${what} is told in full, and what is printed to be pasted is enough`, async () => {
@@ -83,10 +88,16 @@ for (const [what, changes, because] of cases) {
   });
 }
 
-test("Microsoft Graph and assertions in the home tenant are never granted, and no change is offered", async () => {
-  for (const changes of [{ tenant: "home" }, { tenant: "home", assertion: true as const }]) {
+test("Microsoft's services and assertions in the home tenant are never granted, and no change is offered", async () => {
+  const arm = "797f4846-ba00-4fd7-ba43-dac1f8f63013/.default";
+  for (const changes of [
+    { tenant: "home" },
+    { tenant: "home", scope: ids.vaultScope },
+    { tenant: "home", scope: arm },
+    { tenant: "home", assertion: true as const },
+  ]) {
     const { exit, because, changes: offered, changesSuffice } = await explained(changes);
-    assert.deepEqual([exit, because, offered, changesSuffice], [1, ["home_tenant_graph"], [], false]);
+    assert.deepEqual([exit, because, offered, changesSuffice], [1, ["home_tenant_resource"], [], false]);
   }
 });
 

@@ -97,3 +97,22 @@ test("a home tenant that is no GUID is a usage error", async () => {
   assert.equal(exit, 2);
   assert.match(err, /--home-tenant is not a GUID/);
 });
+
+test("a grant that an upgrade would refuse is named, with who asks for it, and the exit code says so", async () => {
+  const policy = validPolicy();
+  policy.grants.push({
+    ...{ caller: "exporter", client: "broker", tenants: ["home"] },
+    ...{ scopes: ["https://management.azure.com/.default"], issues: ["token"] },
+  });
+  const { homeApis: _, ...before } = policy;
+  const world = createCliWorld(JSON.stringify({ ...before, grants: before.grants.slice(-1) }));
+  const { exit, out } = await world.run("policy", "check");
+  assert.equal(exit, 1);
+  assert.match(
+    out,
+    /^Valid: policy\.json[\s\S]*But 1 scope of its grants is refused:\n {2}- grants\[0\]\.scopes\[0\] \(exporter as broker\): /,
+  );
+  const { out: json } = await world.run("policy", "check", "--json");
+  const { valid, withheld } = JSON.parse(json) as { valid: boolean; withheld: { path: string }[] };
+  assert.deepEqual([valid, withheld.map(({ path }) => path)], [true, ["grants[0].scopes[0]"]]);
+});

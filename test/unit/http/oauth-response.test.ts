@@ -231,7 +231,7 @@ describe("what a refusal becomes", () => {
       tenant_unknown: true,
       tenant_suspended: true,
       no_grant: true,
-      home_tenant_graph: true,
+      home_tenant_resource: true,
     };
     const answers = Object.keys(reasons).map((because) => {
       const refusal = { reason: "not_granted", callerObjectId: billingObjectId, because } as GrantRefusal;

@@ -5,6 +5,7 @@ import type { TokenCredential } from "@azure/identity";
 import { addFederatedCredential, addPassword } from "../../../../local/emulators/entra/application-registry.ts";
 import { addCertificate, readCertificate } from "../../../../local/emulators/entra/registered-certificate.ts";
 import { createApplicationDirectory } from "../../../../src/adapters/graph/application-directory.ts";
+import { createApplicationOwner } from "../../../../src/adapters/graph/application-owner.ts";
 import { ApplicationDirectoryError } from "../../../../src/domain/credentials/ports.ts";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
 import {
@@ -98,6 +99,32 @@ describe("the credentials of a client", () => {
       assert.equal((await read()).isInstanceLocked, false);
     });
   }
+});
+
+describe("the owner of an application", () => {
+  const ownerOf = (identity = reader) =>
+    createApplicationOwner(clouds.public, world.credential(identity), Date.now)(clientId);
+
+  test("is the home tenant where that registered it", async () => {
+    assert.equal(await ownerOf(), homeTenantId);
+  });
+
+  test("is the other tenant that registered it, such as Microsoft's, though it has a service principal at home", async () => {
+    const microsoft = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
+    world.application().ownerTenantId = microsoft;
+    assert.equal(await ownerOf(), microsoft);
+  });
+
+  test("is not known without a service principal at home", async () => {
+    world.entra.revokeConsent(homeTenantId, clientId);
+    assert.equal(await ownerOf(), undefined);
+  });
+
+  test("is an error, and never nobody, where Graph refuses or does not say", async () => {
+    assert.equal(await codeOf(ownerOf(stranger)), "graph_forbidden");
+    world.entra.behaviour.faults = [{ operation: "graph", status: 200, body: { appId: clientId } }];
+    assert.equal(await codeOf(ownerOf()), "graph_answer_unexpected");
+  });
 });
 
 describe("nothing is read", () => {

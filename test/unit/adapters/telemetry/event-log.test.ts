@@ -31,7 +31,7 @@ const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level]
     [{ event: "shared_cache_failed", operation: "find", reason: "failed", because: "x" }, "warn"],
     [{ event: "shared_cache_failed", operation: "find", reason: "not_ours", because: "x" }, "error"],
   ],
-  policy_applied: [[{ event: "policy_applied", etag: "e", grants: 1 }, "info"]],
+  policy_applied: [[{ event: "policy_applied", etag: "e", grants: 1, withheld: 0 }, "info"]],
   suspensions_applied: [[{ event: "suspensions_applied", etag: "e", tenants: 1, callers: 0, clients: 0 }, "info"]],
   policy_rejected: [[{ event: "policy_rejected", document: "policy", etag: "e", problems: [] }, "error"]],
   policy_not_readable: [

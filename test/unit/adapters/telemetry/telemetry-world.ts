@@ -53,7 +53,7 @@ export const samples: { [Name in KeyholdEvent["event"]]: Extract<KeyholdEvent, {
   },
   token_renewal_failed: { event: "token_renewal_failed", ...ids, reason: "tenant_blocked", codes: [1], frames },
   shared_cache_failed: { event: "shared_cache_failed", operation: "find", reason: "failed", because: "x" },
-  policy_applied: { event: "policy_applied", etag: "e", grants: 1 },
+  policy_applied: { event: "policy_applied", etag: "e", grants: 1, withheld: 0 },
   suspensions_applied: { event: "suspensions_applied", etag: "e", tenants: 1, callers: 0, clients: 0 },
   policy_rejected: {
     event: "policy_rejected",

@@ -29,7 +29,7 @@ describe("I1 one signature is one mint", () => {
     const world = createWorld();
     const billing = await accessToken(world);
     const fabrikam = await accessToken(world, { callerToken: callerTokens.exporter, tenantId: ids.fabrikamId });
-    const home = await accessToken(world, { tenantId: ids.homeTenantId, scope: ids.storageScope });
+    const home = await accessToken(world, { tenantId: ids.homeTenantId, scope: ids.homeApiScope });
     assert.equal(new Set([billing, fabrikam, home]).size, 3);
     assert.deepEqual(counts(world), { signatures: 3, posts: 3, intents: 3 });
     assert.deepEqual(
@@ -37,7 +37,7 @@ describe("I1 one signature is one mint", () => {
       [
         [ids.contosoId, ids.graphScope],
         [ids.fabrikamId, ids.graphScope],
-        [ids.homeTenantId, ids.storageScope],
+        [ids.homeTenantId, ids.homeApiScope],
       ],
     );
   });

@@ -20,7 +20,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
   test("I9 a caller over its budget gets 429 with Retry-After, while another caller goes on", async () => {
     const world = createWorld({ limits: { perMinute: 100, perMinutePerCaller: 1 } });
     const handler = tokenHandler(world.context);
-    const fields = question({ scope: ids.storageScope });
+    const fields = question({ scope: ids.homeApiScope });
     assert.equal((await answerOf(handler, bearerRequest())).status, 200);
     const refused = await answerOf(handler, bearerRequest({ tenantId: ids.homeTenantId, fields }));
     assert.deepEqual([refused.status, refused.headers["retry-after"]], [429, "60"]);

@@ -71,24 +71,29 @@ describe("authorize", () => {
     [
       "grants the home tenant where it is written out",
       billing,
-      { ...request, tenantId: ids.homeTenantId, scope: ids.storageScope },
+      { ...request, tenantId: ids.homeTenantId, scope: ids.homeApiScope },
       "granted",
     ],
-    ["refuses Graph in the home tenant (T8)", billing, { ...request, tenantId: ids.homeTenantId }, "home_tenant_graph"],
+    [
+      "refuses Graph in the home tenant (T8)",
+      billing,
+      { ...request, tenantId: ids.homeTenantId },
+      "home_tenant_resource",
+    ],
     [
       "refuses assertions for the home tenant (T8)",
       exporter,
       { ...assertion, tenantId: ids.homeTenantId },
-      "home_tenant_graph",
+      "home_tenant_resource",
     ],
   ];
   for (const [name, caller, ask, reason] of cases) test(name, () => assert.equal(reasonOf(caller, ask), reason));
 
   test("all active tenants never means the home tenant, for no scope", () => {
     const document = validPolicy();
-    document.grants.push(grant({ tenants: "all-active", scopes: [ids.vaultScope] }));
+    document.grants = [grant({ tenants: "all-active", scopes: [ids.homeApiScope] })];
     const policy = compiled(document);
-    const home = { ...request, tenantId: ids.homeTenantId, scope: ids.vaultScope };
+    const home = { ...request, tenantId: ids.homeTenantId, scope: ids.homeApiScope };
     assert.equal(reasonOf(billing, home, policy), "no_grant");
     assert.equal(reasonOf(billing, { ...home, tenantId: ids.contosoId }, policy), "granted");
   });
@@ -122,7 +127,7 @@ describe("authorize", () => {
 describe("for any set of grants", () => {
   const callers = ["billing", "exporter"];
   const tenants = ["contoso", "fabrikam", "home"];
-  const scopes = [ids.storageScope, ids.vaultScope];
+  const scopes = [ids.homeApiScope, ids.vaultScope];
   const grants: fc.Arbitrary<GrantDocument[]> = fc.array(
     fc.record({
       caller: fc.constantFrom(...callers),
@@ -145,7 +150,8 @@ describe("for any set of grants", () => {
               (each) =>
                 each.caller === callerName &&
                 each.scopes.includes(scope) &&
-                (each.tenants === "all-active" ? tenantName !== "home" : each.tenants.includes(tenantName)),
+                (each.tenants === "all-active" ? tenantName !== "home" : each.tenants.includes(tenantName)) &&
+                (tenantName !== "home" || scope === ids.homeApiScope),
             );
             const caller = callerName === "billing" ? billing : exporter;
             const ask: Ask = { issues: "token", scope };

@@ -81,7 +81,10 @@ test("tokensNotBefore is a time in any zone, and one that a fast clock wrote cou
 });
 
 test("an empty policy is valid and grants nothing", () => {
-  const policy = compilePolicy({ clients: [], tenants: [], callers: [], grants: [], metadata: [] }, context);
+  const policy = compilePolicy(
+    { clients: [], tenants: [], callers: [], grants: [], metadata: [], homeApis: [] },
+    context,
+  );
   assert.ok(!Array.isArray(policy) && policy.grants.size === 0);
 });
 

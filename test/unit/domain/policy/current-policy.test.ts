@@ -42,7 +42,7 @@ describe("the current policy", () => {
     assert.equal(await at(0), one);
     assert.deepEqual(source.calls, [undefined]);
     assert.deepEqual(applied, [one]);
-    assert.deepEqual(events, [{ event: "policy_applied", etag: "etag-1", grants: one.grants.size }]);
+    assert.deepEqual(events, [{ event: "policy_applied", etag: "etag-1", grants: one.grants.size, withheld: 0 }]);
   });
 
   test("is not read again for 30 s, then in the background with its ETag", async () => {

@@ -1,0 +1,34 @@
+import { ApplicationDirectoryError } from "../../domain/credentials/ports.ts";
+import type { Guid } from "../../domain/shared/guid.ts";
+import { type Check, green, grey, red } from "./check.ts";
+import type { DoctorPorts } from "./ports.ts";
+
+/**
+ * Whether each API of `homeApis` is registered in the home tenant. An application of another tenant, Microsoft's among
+ * them, looks like one of ours by its id.
+ */
+export function homeApiChecks(ports: DoctorPorts): Check[] {
+  return [...(ports.policy?.homeApis ?? [])].map((id) => ownerCheck(id, ports));
+}
+
+function ownerCheck(id: Guid, { config, ownerOf }: DoctorPorts): Check {
+  return {
+    id: `home-api/${id}`,
+    title: `the API ${id} of homeApis belongs to the home tenant`,
+    async run() {
+      let owner: Guid | undefined;
+      try {
+        owner = await ownerOf(id);
+      } catch (error) {
+        if (!(error instanceof ApplicationDirectoryError)) throw error;
+        return grey(`the directory did not say (${error.code}): it takes Application.Read.All`);
+      }
+      if (owner === config.homeTenantId) return green("its appOwnerOrganizationId is the home tenant");
+      return red(
+        owner === undefined ? "the home tenant has no service principal of it" : `its owner is the tenant ${owner}`,
+        "a token for somebody else's API in the home tenant may be a way to the application's credentials, or to the vault",
+        "list only application ids of APIs that the home tenant registered itself in homeApis",
+      );
+    },
+  };
+}
