@@ -91,7 +91,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
 
   const signingIdentity = new ManagedIdentityCredential({ clientId: config.signingIdentityClientId });
   const storageIdentity = new ManagedIdentityCredential({ clientId: config.storageIdentityClientId });
-  const { sign } = createKeyVaultSigner(signingIdentity);
+  const { sign } = createKeyVaultSigner(signingIdentity, instance);
   const signer = { sign: tracer.call("Key Vault sign", sign) };
   const tableLedger = createTableLedger(config.ledgerTableUrl, storageIdentity, record);
   const ledger = { ...tableLedger, recordIntent: tracer.call("ledger intent", tableLedger.recordIntent) };
@@ -183,6 +183,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     vaultLog: createVaultLogReader({
       cloud,
       workspaceId: config.logWorkspaceId,
+      signingObjectId: config.signingIdentityObjectId,
       credential: monitoringIdentity,
       ...(config.vaultResourceId === undefined ? {} : { vaultResourceId: config.vaultResourceId }),
     }),
@@ -190,6 +191,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     retention: createTableLedgerRetention(config.ledgerTableUrl, storageIdentity),
     ledgerKeptMs: config.ledgerRetentionDays * 86_400_000,
     store: createTableAuditStore(config.auditTableUrl, storageIdentity),
+    clock,
     signingObjectId: config.signingIdentityObjectId,
     keyNames: () => currentPolicy.at(clock()).then(keyNamesOf, () => []),
     framesOf,
@@ -211,7 +213,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     discovery: { publicUrl: config.publicUrl, cloud, clock },
     metadata: { find: metadata.find, currentPolicy, clock },
     refreshMetadata: metadata.refreshAll,
-    recordSignRate: () => signAuditRun(clock(), signAudit),
+    recordSignRate: () => signAuditRun(signAudit),
     checkCredentials: async () => {
       const policy = await currentPolicy.at(clock());
       await sweepSharedTokens(policy);

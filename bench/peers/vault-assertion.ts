@@ -18,7 +18,10 @@ export interface VaultKey {
 export function createVaultAssertion(key: VaultKey): (tenantId: string) => Promise<string> {
   const certificate = parseSigningCertificate(key.keyId, key.certificatePem, clouds.public);
   if (Array.isArray(certificate)) throw new Error(certificate.join());
-  const { sign } = createKeyVaultSigner(new ManagedIdentityCredential({ clientId: world.identities.signing.clientId }));
+  const { sign } = createKeyVaultSigner(
+    new ManagedIdentityCredential({ clientId: world.identities.signing.clientId }),
+    "bench",
+  );
   return async (tenantId) => {
     const { algorithm, bytes, signingInput } = buildClientAssertion(certificate, {
       cloud: clouds.public,

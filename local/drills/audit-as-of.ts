@@ -1,6 +1,6 @@
 /**
  * Runs the audit of the local stack as it will run some time from now: the product's own code, in a process whose clock
- * is ahead. The vault's log needs a quarter of an hour to settle, and who tries it out has no patience for that.
+ * is ahead, and with the clock of the vault's log ahead too. The vault's log needs a quarter of an hour to settle, and who tries it out has no patience for that.
  */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,8 @@ export interface AuditEnvironment {
   settings: Record<string, string>;
   routes: Record<string, number>;
   caFile: string;
+  /** URL of the stack's control server. */
+  control: string;
 }
 
 export type LoggedEvent = Record<string, unknown> & { event: string };
@@ -36,21 +38,28 @@ export async function prepareAudit(environment: AuditEnvironment, usualSigns: nu
 }
 
 async function run(
-  { settings, routes, caFile }: AuditEnvironment,
+  { settings, routes, caFile, control }: AuditEnvironment,
   aheadMs: number,
   file: string,
   ...args: string[]
 ): Promise<string> {
   const preloads = ["--import", path("../stack/network/redirect.ts"), "--import", path("../stack/network/clock.ts")];
-  const { stdout } = await promisify(execFile)(process.execPath, [...preloads, path(file), ...args], {
-    env: {
-      PATH: process.env.PATH,
-      NODE_EXTRA_CA_CERTS: caFile,
-      LOCAL_ROUTES: JSON.stringify(routes),
-      LOCAL_CLOCK_AHEAD_MS: `${aheadMs}`,
-      ...settings,
-    },
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  return stdout;
+  const setLogClock = (ms: number) =>
+    fetch(`${control}/azure-monitor/log`, { method: "PUT", body: JSON.stringify({ aheadMs: ms }) });
+  await setLogClock(aheadMs);
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [...preloads, path(file), ...args], {
+      env: {
+        PATH: process.env.PATH,
+        NODE_EXTRA_CA_CERTS: caFile,
+        LOCAL_ROUTES: JSON.stringify(routes),
+        LOCAL_CLOCK_AHEAD_MS: `${aheadMs}`,
+        ...settings,
+      },
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    return stdout;
+  } finally {
+    await setLogClock(0);
+  }
 }

@@ -15,6 +15,7 @@ const environment = {
   settings: stack.settings(stack.ports.https),
   routes: stack.routes,
   caFile: stack.authority.certificateFile,
+  control: stack.controlUrl,
 };
 
 async function askAssertions(instance: FunctionsInstance, count: number): Promise<PromiseSettledResult<number>[]> {

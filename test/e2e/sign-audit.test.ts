@@ -15,6 +15,7 @@ const environment = {
   settings: stack.settings(stack.ports.https),
   routes: stack.routes,
   caFile: stack.authority.certificateFile,
+  control: stack.controlUrl,
 };
 const findings = (events: Awaited<ReturnType<typeof runAuditAsOf>>) =>
   events.filter(({ event }) => event === "sign_audit_finding");
@@ -93,4 +94,28 @@ test("rows of the ledger that are older than they are kept for are deleted by th
   const events = await runAuditAsOf(0, environment);
   assert.ok(events.some(({ event, expiredRows }) => event === "sign_audit_finished" && expiredRows === 150));
   assert.equal((await stack.storage.ledgerRows()).length, before);
+});
+
+test("what the version before has stored is read on, and its windows are looked at again", async () => {
+  const windowMs = 5 * minuteMs;
+  const start = (agoMs: number) => Math.floor((Date.now() - agoMs) / windowMs) * windowMs;
+  const revisit = Array.from({ length: 40 }, (_, i) => start(30 * 60 * minuteMs) + i * windowMs);
+  const old = { watermarkMs: start(30 * minuteMs), arrivalsToMs: Date.now(), revisit };
+  await stack.storage.audit.upsertEntity(
+    { partitionKey: "state", rowKey: "audit", json: JSON.stringify(old) },
+    "Replace",
+  );
+  const looked = async () => {
+    const keys: number[] = [];
+    const filter = "PartitionKey ge 'look_' and PartitionKey lt 'look_~'";
+    for await (const row of stack.storage.audit.listEntities({ queryOptions: { filter } }))
+      keys.push(Number(row.rowKey));
+    return revisit.filter((fromMs) => keys.includes(fromMs));
+  };
+  await runAuditAsOf(0, environment);
+  const first = await looked();
+  assert.ok(first.length > 0);
+  assert.deepEqual(first, revisit.slice(0, first.length), "oldest first");
+  await runAuditAsOf(0, environment);
+  assert.ok((await looked()).length > first.length, "the next run has the others");
 });

@@ -10,6 +10,7 @@ import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "../../sr
 import {
   reader,
   signEvent,
+  signingObjectId,
   startMs,
   startVaultLogWorld,
   stranger,
@@ -20,7 +21,7 @@ import {
 
 const host = "api.loganalytics.io";
 const queryPath = `/v1/workspaces/${workspaceId}/query`;
-const parameters = { fromMs: startMs, toMs: startMs + 60_000, vaultResourceId, maxRows: 100 };
+const parameters = { fromMs: startMs, toMs: startMs + 60_000, vaultResourceId, signingObjectId, maxRows: 100 };
 const query = parameterize(vaultOperationsQuery, parameters);
 
 let world: VaultLogWorld;
@@ -102,7 +103,7 @@ describe("a query", () => {
     assert.deepEqual(table.rows, [
       [
         ...[event.TimeGenerated, "KeySign", 200, event.CorrelationId, event.Id, event.RequestUri],
-        ...[oid, appid, "10.0.0.4", event.ClientInfo, vaultResourceId],
+        ...[oid, appid, "10.0.0.4", event.ClientInfo],
       ],
     ]);
     assert.equal(json.error, undefined);
@@ -115,15 +116,18 @@ describe("a query", () => {
     assert.equal((await ask({ query, timespan: "tomorrow" })).status, 400);
   });
 
-  test("of arrivals goes by the time of ingestion, and gives seconds once", async () => {
+  test("of arrivals goes by the time of ingestion, and counts all rows of a window once", async () => {
     world.audit.push(signEvent(-600_000), signEvent(-599_500), signEvent(-598_000), signEvent(0));
     control("PUT", "/log", { ingestionLagMs: 600_000 });
     const { json } = await ask({ query: parameterize(vaultArrivalsQuery, { ...parameters, toMs: startMs + 2_000 }) });
     assert.deepEqual(json.tables, [
       {
         name: "PrimaryResult",
-        columns: [{ name: "TimeGenerated", type: "datetime" }],
-        rows: [["2026-01-31T11:50:00Z"]],
+        columns: [
+          { name: "Window", type: "datetime" },
+          { name: "Rows", type: "long" },
+        ],
+        rows: [["2026-01-31T11:50:00.000Z", 3]],
       },
     ]);
   });

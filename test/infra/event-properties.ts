@@ -10,7 +10,7 @@ const rate = { keyName: [], windowFromMs: [], signs: [], verdict: [], low: [], m
 const finding = {
   ...{ id: [], finding: [], severity: [], timeMs: [], operation: [], httpStatus: [], requestId: [], keyName: [] },
   ...{ keyVersion: [], callerObjectId: [], callerAppId: [], callerAddress: [], clientInfo: [], ledgerId: [] },
-  ...{ candidates: [], openIntents: [], intents: [] },
+  ...{ candidates: [], openIntents: [], intents: [], reason: [], count: [], lastMs: [] },
 };
 const certificate = { clientId: [], keyName: [], keyVersion: [], thumbprint: [] };
 const keys = { source: [], document: [], added: [], removed: [] };
@@ -50,9 +50,13 @@ const known = {
   metadata_refresh_finished: { sources: [], durationMs: [] },
   sign_audit_finding: finding,
   sign_audit_resolved: finding,
+  sign_audit_covered: {
+    ...{ ledgerId: [], by: [], timeMs: [], requestId: [], keyName: [], keyVersion: [], callerAddress: [] },
+    clientInfo: [],
+  },
   sign_rate_judged: rate,
   sign_rate_abnormal: rate,
-  sign_audit_finished: { windows: [], lagSeconds: [], expiredRows: [] },
+  sign_audit_finished: { windows: [], covered: [], lagSeconds: [], expiredRows: [] },
   sign_audit_failed: { because: [], frames: [] },
   credential_promoted: certificate,
   credential_retired: certificate,

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "../../src/adapters/log-analytics/queries.ts";
+import {
+  parameterize,
+  vaultArrivalsQuery,
+  vaultNowQuery,
+  vaultOperationsQuery,
+  vaultRefusalsQuery,
+} from "../../src/adapters/log-analytics/queries.ts";
 import { analyse, schemas } from "./kusto.ts";
 import { deployed, queries } from "./queries.ts";
 
@@ -8,6 +14,7 @@ const vaultOperations = queries.get("vault-operations.kql") ?? "";
 const asSent = parameterize(vaultOperationsQuery, {
   fromMs: Date.UTC(2026, 0, 31, 12),
   toMs: Date.UTC(2026, 0, 31, 12, 5),
+  signingObjectId: "90000000-0000-4000-8000-000000000001",
   vaultResourceId: "/subscriptions/s/resourcegroups/r/providers/microsoft.keyvault/vaults/v",
   maxRows: 30_000,
 });
@@ -16,7 +23,9 @@ const asSent = parameterize(vaultOperationsQuery, {
 const prologue = asSent.slice(0, asSent.length - vaultOperationsQuery.length);
 const prologues: Readonly<Record<string, string>> = {
   "vault-operations.kql": prologue,
+  "vault-refusals.kql": prologue,
   "vault-arrivals.kql": prologue,
+  "vault-now.kql": prologue,
 };
 
 describe("the queries in infra/queries", () => {
@@ -39,10 +48,12 @@ describe("the queries in infra/queries", () => {
   });
 });
 
-describe("the query of the vault's operations", () => {
-  test("the text that is sent, and that of the arrivals, is the file, byte for byte", () => {
+describe("the queries of the vault's log", () => {
+  test("the text that is sent is the file, byte for byte", () => {
     assert.equal(vaultOperationsQuery, vaultOperations);
+    assert.equal(vaultRefusalsQuery, queries.get("vault-refusals.kql"));
     assert.equal(vaultArrivalsQuery, queries.get("vault-arrivals.kql"));
+    assert.equal(vaultNowQuery, queries.get("vault-now.kql"));
     assert.ok(asSent.endsWith(`;\n${vaultOperations}`));
   });
 
@@ -58,12 +69,20 @@ describe("the query of the vault's operations", () => {
       "AppId:string",
       "CallerIpAddress:string",
       "ClientInfo:string",
-      "_ResourceId:string",
     ]);
   });
 
-  test("the query of arrivals has their times", () => {
-    assert.deepEqual(analyse(`${prologue}${vaultArrivalsQuery}`).columns, ["TimeGenerated:datetime"]);
+  test("refusals are one row for each identity, operation and status, with the facts of the first", () => {
+    assert.deepEqual(analyse(`${prologue}${vaultRefusalsQuery}`).columns, [
+      ...["ObjectId:string", "OperationName:string", "HttpStatusCode:int", "Requests:long", "LastTime:datetime"],
+      ...["TimeGenerated:datetime", "CorrelationId:string", "Id:string", "RequestUri:string", "AppId:string"],
+      ...["CallerIpAddress:string", "ClientInfo:string"],
+    ]);
+  });
+
+  test("arrivals are windows with the number of their rows, and the clock is a time", () => {
+    assert.deepEqual(analyse(`${prologue}${vaultArrivalsQuery}`).columns, ["Window:datetime", "Rows:long"]);
+    assert.deepEqual(analyse(`${prologue}${vaultNowQuery}`).columns, ["Now:datetime"]);
   });
 
   test("without its parameters it is in error", () => {

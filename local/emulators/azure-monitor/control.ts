@@ -23,6 +23,7 @@ const share = z.number().min(0).max(1);
 const instant = z.iso.datetime({ offset: true });
 
 const settingsBody = z.strictObject({
+  aheadMs: milliseconds.exactOptional(),
   ingestionLagMs: milliseconds.exactOptional(),
   lateShare: share.exactOptional(),
   lateMs: milliseconds.exactOptional(),

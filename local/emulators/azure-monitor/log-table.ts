@@ -7,6 +7,8 @@ import { createHash } from "node:crypto";
 import type { AuditEvent } from "../key-vault/audit-log.ts";
 
 export interface LogSettings {
+  /** The log's clock is so far ahead of the machine's, milliseconds: the audit uses no clock that is ahead of it. */
+  aheadMs: number;
   /** A row can be queried so long after its TimeGenerated, milliseconds. */
   ingestionLagMs: number;
   /** Share of rows, 0 to 1, that come `lateMs` later than the others. */
@@ -33,6 +35,7 @@ export interface RowMatch {
 }
 
 export const usualLogSettings: LogSettings = {
+  aheadMs: 0,
   ingestionLagMs: 0,
   lateShare: 0,
   lateMs: 0,

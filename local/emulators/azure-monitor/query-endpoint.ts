@@ -1,4 +1,4 @@
-/** `POST /v1/workspaces/{id}/query` of the Log Analytics API, for the one workspace and the two queries there are. */
+/** `POST /v1/workspaces/{id}/query` of the Log Analytics API, for the one workspace and the queries there are. */
 
 import type { AuditEvent } from "../key-vault/audit-log.ts";
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";
@@ -38,8 +38,9 @@ export async function answerQuery(endpoint: QueryEndpoint, request: EmulatorRequ
   if (query === undefined) return refuseQuery();
   const timespan = parseTimespan(body.timespan);
   if (timespan === undefined) return errorAnswer(400, "BadArgumentError", "The timespan is not of the form start/end");
-  const logged = visibleRows(endpoint.audit, endpoint.settings, endpoint.now());
-  const { columns, rows: all } = evaluateQuery(query, timespan, logged);
+  const nowMs = endpoint.now() + endpoint.settings.aheadMs;
+  const logged = visibleRows(endpoint.audit, endpoint.settings, nowMs);
+  const { columns, rows: all } = evaluateQuery(query, timespan, logged, nowMs);
   const rows = all.slice(0, endpoint.settings.rowLimit);
   const isPartial = rows.length < all.length;
   endpoint.queries.push({
@@ -82,8 +83,7 @@ function refuseQuery(): EmulatorResponse {
     message: "A semantic error occurred.",
     innererror: {
       code: "SEM0100",
-      message:
-        "The emulator knows vault-operations.kql and vault-arrivals.kql with their parameters, and no other query.",
+      message: "The emulator knows vault-*.kql of infra/queries with their parameters, and no other query.",
     },
   });
 }

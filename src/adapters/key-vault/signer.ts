@@ -9,15 +9,16 @@ const requestTimeoutMs = 5_000;
 /**
  * Signs in Key Vault. One client per key version for the life of the process: each client begins with a challenge
  * (401) before its first signature. It is built from a key object, so the SDK never reads the key (no `KeyGet`), and
- * its own retries are off: a second signature needs a second intent in the ledger.
+ * its own retries are off: a second signature needs a second intent in the ledger. Requests name `instance`, since an
+ * intent without an outcome covers only a signature of its own instance.
  */
-export function createKeyVaultSigner(credential: TokenCredential): VaultSigner {
+export function createKeyVaultSigner(credential: TokenCredential, instance: string): VaultSigner {
   const keys = new Map<string, VaultKey>();
   return {
     async sign({ keyId, algorithm, digest, signal }) {
       let key = keys.get(keyId);
       if (!key) {
-        key = { client: createClient(keyId, credential), isChallenged: false };
+        key = { client: createClient(keyId, credential, instance), isChallenged: false };
         keys.set(keyId, key);
       }
       const within = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
@@ -55,7 +56,7 @@ async function afterChallenge(
   }
 }
 
-function createClient(keyId: string, credential: TokenCredential): CryptographyClient {
+function createClient(keyId: string, credential: TokenCredential, instance: string): CryptographyClient {
   const [, , name = "", version = ""] = new URL(keyId).pathname.split("/");
   const key: KeyVaultKey = {
     id: keyId,
@@ -65,7 +66,11 @@ function createClient(keyId: string, credential: TokenCredential): CryptographyC
     key: { kid: keyId, kty: "RSA-HSM", keyOps: ["sign"] },
     properties: { id: keyId, name, version, vaultUrl: new URL(keyId).origin },
   };
-  return new CryptographyClient(key, credential, { retryOptions: { maxRetries: 0 } });
+  return new CryptographyClient(key, credential, {
+    retryOptions: { maxRetries: 0 },
+    // The vault's log has it as ClientInfo, and the audit looks for it at the beginning.
+    userAgentOptions: { userAgentPrefix: `keyhold/${instance}` },
+  });
 }
 
 async function requestSignature(

@@ -1,15 +1,19 @@
 /**
- * infra/queries/vault-operations.kql and vault-arrivals.kql as the bundle carries them; a test keeps them byte-equal.
- * The files are what Kusto's analyser checks and what an operator pastes into Log Analytics.
+ * infra/queries/vault-*.kql as the bundle carries them; a test keeps them byte-equal. The files are what Kusto's analyser
+ * checks and what an operator pastes into Log Analytics.
  */
-export const vaultOperationsQuery = `// Every request that the vault logged in a time range, by anyone, whatever it touched: keys, secrets, certificates.
+export const vaultOperationsQuery = `// What the vault carried out in a time range: signatures by anybody, and everything that the signing identity did to
+// keys, secrets and certificates. What it refused is in vault-refusals.kql.
 // Parameters, as let statements before this text: StartTime (included), EndTime (excluded), VaultResourceId
-// (empty: every vault of the workspace), MaxRows (as many rows as this are no whole result: ask for a shorter range).
+// (empty: every vault of the workspace), SigningObjectId, MaxRows (as many rows as this are no whole result: ask for a
+// shorter range).
 AZKVAuditLogs
 | where TimeGenerated >= StartTime and TimeGenerated < EndTime
 | where isempty(VaultResourceId) or _ResourceId =~ VaultResourceId
+| where coalesce(HttpStatusCode, 0) < 400
 | extend Claims = Identity.claim
 | extend ObjectId = coalesce(tostring(Claims.oid), tostring(Claims["http://schemas.microsoft.com/identity/claims/objectidentifier"]))
+| where OperationName =~ "KeySign" or ObjectId =~ SigningObjectId
 | extend AppId = coalesce(tostring(Claims.appid), tostring(Claims.azp))
 | project
     TimeGenerated,
@@ -21,21 +25,52 @@ AZKVAuditLogs
     ObjectId,
     AppId,
     CallerIpAddress = column_ifexists("CallerIpAddress", ""),
-    ClientInfo = column_ifexists("ClientInfo", ""),
-    _ResourceId
-| order by TimeGenerated asc, CorrelationId asc, OperationName asc, RequestUri asc, HttpStatusCode asc
+    ClientInfo = column_ifexists("ClientInfo", "")
 | take MaxRows
 `;
 
-export const vaultArrivalsQuery = `// When the rows were generated that the log took in at some time: shows which earlier times got rows late.
-// Parameters as of vault-operations.kql; StartTime and EndTime bound the time of ingestion here. To the second, because
-// a batch of rows has one time of ingestion, and a batch must fit into one answer.
+export const vaultRefusalsQuery = `// What the vault refused in a time range, in the scope of vault-operations.kql and with its parameters: one row for each
+// identity, operation and status, however many requests there were, with the facts of the first. A 401 is none: nobody
+// was identified, and the SDK's first request always gets one.
 AZKVAuditLogs
-| where ingestion_time() >= StartTime and ingestion_time() < EndTime
+| where TimeGenerated >= StartTime and TimeGenerated < EndTime
 | where isempty(VaultResourceId) or _ResourceId =~ VaultResourceId
-| distinct TimeGenerated = bin(TimeGenerated, 1s)
-| order by TimeGenerated asc
+| where HttpStatusCode >= 400 and HttpStatusCode != 401
+| extend Claims = Identity.claim
+| extend ObjectId = coalesce(tostring(Claims.oid), tostring(Claims["http://schemas.microsoft.com/identity/claims/objectidentifier"]))
+| where OperationName =~ "KeySign" or ObjectId =~ SigningObjectId
+| extend AppId = coalesce(tostring(Claims.appid), tostring(Claims.azp))
+| extend CallerIpAddress = column_ifexists("CallerIpAddress", ""), ClientInfo = column_ifexists("ClientInfo", "")
+| distinct TimeGenerated, OperationName, HttpStatusCode, CorrelationId, Id, RequestUri, ObjectId, AppId, CallerIpAddress, ClientInfo
+| summarize
+    Requests = count(),
+    LastTime = max(TimeGenerated),
+    arg_min(TimeGenerated, CorrelationId, Id, RequestUri, AppId, CallerIpAddress, ClientInfo)
+    by ObjectId, OperationName, HttpStatusCode
 | take MaxRows
+`;
+
+export const vaultArrivalsQuery = `// Windows of five minutes with rows that the log took in at some time, and how many rows each has by now: another number
+// than at the last look shows that rows came late. Parameters and scope of vault-operations.kql and vault-refusals.kql
+// together; StartTime and EndTime bound the time of ingestion here.
+let Rows = AZKVAuditLogs
+    | where isempty(VaultResourceId) or _ResourceId =~ VaultResourceId
+    | where coalesce(HttpStatusCode, 0) != 401
+    | extend Claims = Identity.claim
+    | extend ObjectId = coalesce(tostring(Claims.oid), tostring(Claims["http://schemas.microsoft.com/identity/claims/objectidentifier"]))
+    | where OperationName =~ "KeySign" or ObjectId =~ SigningObjectId
+    | project TimeGenerated, Window = bin(TimeGenerated, 5m), IngestedTime = ingestion_time();
+let Touched = Rows | where IngestedTime >= StartTime and IngestedTime < EndTime | distinct Window;
+let Since = toscalar(Touched | summarize min(Window));
+Rows
+| where TimeGenerated >= Since
+| where Window in (Touched)
+| summarize Rows = count() by Window
+| take MaxRows
+`;
+
+export const vaultNowQuery = `// The log's own clock: the audit takes the earlier of this and its own.
+print Now = now()
 `;
 
 interface QueryParameters {
@@ -44,18 +79,21 @@ interface QueryParameters {
   /** Excluded. */
   toMs: number;
   vaultResourceId: string;
+  signingObjectId: string;
   maxRows: number;
 }
 
 /**
- * The parameters before the query. The resource id is an obfuscated literal (h"..."): the workspace's own record of
- * queries (LAQueryLogs) does not show it. It must hold no quote or backslash; the reader checks that.
+ * The parameters before the query. The ids are obfuscated literals (h"..."): the workspace's own record of queries
+ * (LAQueryLogs) does not show them. They must hold no quote or backslash; the reader checks that.
  */
-export function parameterize(query: string, { fromMs, toMs, vaultResourceId, maxRows }: QueryParameters): string {
+export function parameterize(query: string, parameters: QueryParameters): string {
+  const { fromMs, toMs, vaultResourceId, signingObjectId, maxRows } = parameters;
   const prologue = [
     `let StartTime = datetime(${new Date(fromMs).toISOString()});`,
     `let EndTime = datetime(${new Date(toMs).toISOString()});`,
     `let VaultResourceId = h"${vaultResourceId}";`,
+    `let SigningObjectId = h"${signingObjectId}";`,
     `let MaxRows = ${maxRows};`,
   ];
   return `${prologue.join("\n")}\n${query}`;

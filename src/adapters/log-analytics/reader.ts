@@ -1,11 +1,17 @@
 import type { TokenCredential } from "@azure/identity";
 import type { LogsQueryResult, LogsTable } from "@azure/monitor-query-logs";
 import { type VaultLogReader, VaultLogUnavailable } from "../../domain/audit/ports.ts";
-
+import type { Refusals, WindowCount } from "../../domain/audit/vault-log.ts";
 import type { Cloud } from "../../domain/shared/cloud.ts";
 import { type Attempt, createLogsClient, vaultLogUnavailable } from "./client.ts";
-import { parameterize, vaultArrivalsQuery, vaultOperationsQuery } from "./queries.ts";
-import { readRowTimes, readVaultLogRows } from "./row.ts";
+import {
+  parameterize,
+  vaultArrivalsQuery,
+  vaultNowQuery,
+  vaultOperationsQuery,
+  vaultRefusalsQuery,
+} from "./queries.ts";
+import { readNow, readRefusals, readVaultLogRows, readWindowCounts } from "./row.ts";
 
 export interface VaultLogReaderOptions {
   cloud: Cloud;
@@ -13,8 +19,10 @@ export interface VaultLogReaderOptions {
   workspaceId: string;
   /** Only this vault's rows. Absent: those of every vault that logs to the workspace. */
   vaultResourceId?: string;
+  /** Whose operations are read besides everybody's signatures. */
+  signingObjectId: string;
   credential: TokenCredential;
-  /** For a whole read, however many queries it takes. */
+  /** For one query with its retries. */
   deadlineMs?: number;
   /** As many rows as this count as "there may be more". */
   maxRows?: number;
@@ -22,48 +30,85 @@ export interface VaultLogReaderOptions {
 
 /** Far below the service's limits of records and bytes (64 MB): a row of ours is well under 2 KB. */
 const defaultMaxRows = 30_000;
-const defaultDeadlineMs = 120_000;
+const defaultDeadlineMs = 20_000;
+/** Queries in a row that may be too slow, each for half the time of the one before, until the log counts as down. */
+const slowQueries = 4;
 const dayMs = 86_400_000;
 /** How much later than generated a row may be taken in and still be noticed. */
 const longestDelayMs = 90 * dayMs;
 
 /**
- * Reads the vault's audit log out of Azure Monitor Logs. An answer that is partial or full is thrown away and its
- * range asked for in two halves, so what is returned is whole or nothing is.
+ * Reads the vault's audit log out of Azure Monitor Logs. An answer that is partial, full or too slow is thrown away and
+ * its range asked for in two halves, so what is returned is whole or nothing is.
  */
 export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogReader {
-  const { cloud, workspaceId, vaultResourceId = "", credential } = options;
+  const { cloud, workspaceId, vaultResourceId = "", signingObjectId, credential } = options;
   const { deadlineMs = defaultDeadlineMs, maxRows = defaultMaxRows } = options;
   if (!/^[\w./()-]*$/.test(vaultResourceId)) throw new RangeError("vaultResourceId is not an Azure resource id");
+  if (!/^[\w-]*$/.test(signingObjectId)) throw new RangeError("signingObjectId is not a GUID");
 
-  async function readTables(text: string, range: Range, timespanOf: (range: Range) => Range): Promise<LogsTable[]> {
-    const attempt: Attempt = { signal: AbortSignal.timeout(deadlineMs) };
-    const client = createLogsClient(cloud, credential, attempt);
-    const query: Query = (part) => {
+  /** Hands each part of the answer to `take` as it comes, so that no more than one is held. */
+  async function readTables(
+    text: string,
+    range: Range,
+    take: (table: LogsTable) => void,
+    timespanOf = (part: Range) => part,
+  ): Promise<void> {
+    const query: Query = async (part) => {
       const { fromMs, toMs } = timespanOf(part);
       const timespan = { startTime: new Date(fromMs), endTime: new Date(toMs) };
-      return client.queryWorkspace(workspaceId, parameterize(text, { ...part, vaultResourceId, maxRows }), timespan);
+      const attempt: Attempt = { signal: AbortSignal.timeout(deadlineMs) };
+      const client = createLogsClient(cloud, credential, attempt);
+      const parameters = { ...part, vaultResourceId, signingObjectId, maxRows };
+      try {
+        return await client.queryWorkspace(workspaceId, parameterize(text, parameters), timespan);
+      } catch (error) {
+        throw vaultLogUnavailable(error, attempt);
+      }
     };
-    try {
-      return await readWhole(query, range, maxRows);
-    } catch (error) {
-      throw vaultLogUnavailable(error, attempt);
-    }
+    await readWhole(query, range, { maxRows, take, slow: 0 });
   }
 
   return {
-    async read(fromMs, toMs) {
-      const tables = await readTables(vaultOperationsQuery, { fromMs, toMs }, (range) => range);
-      return tables.flatMap(readVaultLogRows);
+    async now() {
+      const nowMs: number[] = [];
+      // It reads no table: any range will do.
+      await readTables(vaultNowQuery, { fromMs: 0, toMs: 1 }, (table) => nowMs.push(readNow(table)));
+      return nowMs[0] ?? Number.NaN;
     },
-    /** To the second. The timespan bounds TimeGenerated, the query the time of ingestion. */
-    async arrivals(fromMs, toMs) {
-      const tables = await readTables(vaultArrivalsQuery, { fromMs, toMs }, (range) => {
-        return { fromMs: range.fromMs - longestDelayMs, toMs: range.toMs + dayMs };
+    async read(fromMs, toMs) {
+      const readRows = readVaultLogRows();
+      const parts: ReturnType<typeof readRows>[] = [];
+      await readTables(vaultOperationsQuery, { fromMs, toMs }, (table) => parts.push(readRows(table)));
+      return parts.flat();
+    },
+    async refusals(fromMs, toMs) {
+      const groups = new Map<string, Refusals>();
+      await readTables(vaultRefusalsQuery, { fromMs, toMs }, (table) => {
+        for (const group of readRefusals(table)) {
+          const name = JSON.stringify([group.callerObjectId ?? null, group.operation, group.httpStatus]);
+          groups.set(name, merge(groups.get(name), group));
+        }
       });
-      return tables.flatMap(readRowTimes);
+      return [...groups.values()];
+    },
+    async arrivals(fromMs, toMs) {
+      const windows = new Map<number, WindowCount>();
+      // The timespan bounds TimeGenerated, the query the time of ingestion.
+      const generated = (part: Range) => ({ fromMs: part.fromMs - longestDelayMs, toMs: part.toMs + dayMs });
+      const take = (table: LogsTable) => {
+        for (const window of readWindowCounts(table)) windows.set(window.fromMs, window);
+      };
+      await readTables(vaultArrivalsQuery, { fromMs, toMs }, take, generated);
+      return [...windows.values()].sort((a, b) => a.fromMs - b.fromMs);
     },
   };
+}
+
+/** Halves of one time, the earlier first. */
+function merge(earlier: Refusals | undefined, later: Refusals): Refusals {
+  if (!earlier) return later;
+  return { ...earlier, count: earlier.count + later.count, lastMs: Math.max(earlier.lastMs, later.lastMs) };
 }
 
 interface Range {
@@ -73,16 +118,37 @@ interface Range {
 
 type Query = (range: Range) => Promise<LogsQueryResult>;
 
-async function readWhole(query: Query, { fromMs, toMs }: Range, maxRows: number): Promise<LogsTable[]> {
-  if (toMs <= fromMs) return [];
-  const result = await query({ fromMs, toMs });
-  if (result.status === "Success") {
-    const [table] = result.tables;
-    if (!table) throw new VaultLogUnavailable("unexpected");
-    if (table.rows.length < maxRows) return [table];
-  }
+interface Reading {
+  maxRows: number;
+  take: (table: LogsTable) => void;
+  /** Queries since the last that was answered in time. */
+  slow: number;
+}
+
+async function readWhole(query: Query, { fromMs, toMs }: Range, reading: Reading): Promise<void> {
+  if (toMs <= fromMs) return;
+  const table = await wholeAnswer(query, { fromMs, toMs }, reading);
+  if (table) return reading.take(table);
   if (toMs - fromMs <= 1) throw new VaultLogUnavailable("incomplete");
   const middleMs = Math.floor((fromMs + toMs) / 2);
-  const earlier = await readWhole(query, { fromMs, toMs: middleMs }, maxRows);
-  return [...earlier, ...(await readWhole(query, { fromMs: middleMs, toMs }, maxRows))];
+  await readWhole(query, { fromMs, toMs: middleMs }, reading);
+  await readWhole(query, { fromMs: middleMs, toMs }, reading);
+}
+
+/** Undefined for an answer that is not whole, and for one that took too long, as far as that may be the range's fault. */
+async function wholeAnswer(query: Query, range: Range, reading: Reading): Promise<LogsTable | undefined> {
+  try {
+    const result = await query(range);
+    reading.slow = 0;
+    if (result.status !== "Success") return undefined;
+    const [table] = result.tables;
+    if (!table) throw new VaultLogUnavailable("unexpected");
+    return table.rows.length < reading.maxRows ? table : undefined;
+  } catch (error) {
+    const isSlow =
+      error instanceof VaultLogUnavailable && (error.trouble === "timed_out" || error.detail.httpStatus === 504);
+    reading.slow += 1;
+    if (!isSlow || reading.slow >= slowQueries || range.toMs - range.fromMs <= 1) throw error;
+    return undefined;
+  }
 }

@@ -1,6 +1,6 @@
 import type { LogsTable } from "@azure/monitor-query-logs";
 import { VaultLogUnavailable } from "../../domain/audit/ports.ts";
-import type { VaultLogRow } from "../../domain/audit/vault-log.ts";
+import type { Refusals, VaultLogRow, WindowCount } from "../../domain/audit/vault-log.ts";
 
 const columns = [
   "TimeGenerated",
@@ -13,20 +13,51 @@ const columns = [
   "AppId",
   "CallerIpAddress",
   "ClientInfo",
-  "_ResourceId",
 ] as const;
 
-type Column = (typeof columns)[number];
+/** Texts that are held once. There are few, unless somebody makes many. */
+const maxHeld = 1_000;
+
+type Column = (typeof columns)[number] | "Requests" | "LastTime" | "Window" | "Rows" | "Now";
 type Cell = (column: Column) => unknown;
 
-/** Columns are found by name. One that is missing is an error: a silent gap in the log would hide a signature. */
-export function readVaultLogRows(table: LogsTable): VaultLogRow[] {
-  return cellsOf(table, columns).map(readRow);
+/**
+ * Reads the parts of one answer after another. Columns are found by name. One that is missing is an error: a silent gap
+ * in the log would hide a signature. Most texts are the same in all rows, and held once.
+ */
+export function readVaultLogRows(): (table: LogsTable) => VaultLogRow[] {
+  const texts = new Map<string, string>();
+  const keys = new Map<string, KeyPath>();
+  const once = (value: string) => {
+    const known = texts.get(value);
+    if (known === undefined && texts.size < maxHeld) texts.set(value, value);
+    return known ?? value;
+  };
+  return (table) => cellsOf(table, columns).map((cell) => readRow(cell, once, keys));
 }
 
-/** The times of rows, where nothing else is asked for. */
-export function readRowTimes(table: LogsTable): number[] {
-  return cellsOf(table, ["TimeGenerated"]).map(readTime);
+/** One for each identity, operation and status. */
+export function readRefusals(table: LogsTable): Refusals[] {
+  return cellsOf(table, [...columns, "Requests", "LastTime"]).map((cell) => ({
+    ...readRow(cell, (value) => value, new Map()),
+    count: readNumber(cell, "Requests"),
+    lastMs: readTime(cell, "LastTime"),
+  }));
+}
+
+/** Windows and how many rows they have. */
+export function readWindowCounts(table: LogsTable): WindowCount[] {
+  return cellsOf(table, ["Window", "Rows"]).map((cell) => ({
+    fromMs: readTime(cell, "Window"),
+    rows: readNumber(cell, "Rows"),
+  }));
+}
+
+/** Milliseconds since 1970. */
+export function readNow(table: LogsTable): number {
+  const [cell] = cellsOf(table, ["Now"]);
+  if (!cell) throw new VaultLogUnavailable("unexpected");
+  return readTime(cell, "Now");
 }
 
 function cellsOf(table: LogsTable, expected: readonly Column[]): Cell[] {
@@ -35,27 +66,37 @@ function cellsOf(table: LogsTable, expected: readonly Column[]): Cell[] {
   return table.rows.map((cells) => (column) => cells[places.get(column) ?? -1]);
 }
 
-function readTime(cell: Cell): number {
-  const time = cell("TimeGenerated");
+function readNumber(cell: Cell, column: Column): number {
+  const value = Number(cell(column));
+  if (!Number.isSafeInteger(value)) throw new VaultLogUnavailable("unexpected");
+  return value;
+}
+
+function readTime(cell: Cell, column: Column): number {
+  const time = cell(column);
   const timeMs = time instanceof Date ? time.getTime() : Number.NaN;
   if (Number.isNaN(timeMs)) throw new VaultLogUnavailable("unexpected");
   return timeMs;
 }
 
-function readRow(cell: Cell): VaultLogRow {
-  const operation = text(cell("OperationName"));
+function readRow(cell: Cell, once: (value: string) => string, keys: Map<string, KeyPath>): VaultLogRow {
+  const operation = once(text(cell("OperationName")));
   if (operation === "") throw new VaultLogUnavailable("unexpected");
-  const callerObjectId = text(cell("ObjectId")).toLowerCase();
-  const callerAppId = text(cell("AppId")).toLowerCase();
-  const callerAddress = text(cell("CallerIpAddress"));
-  const clientInfo = text(cell("ClientInfo"));
+  const [id, requestUri] = [text(cell("Id")), text(cell("RequestUri"))];
+  const path = `${operation} ${id} ${requestUri}`;
+  const key = keys.get(path) ?? readKey(operation, id, requestUri);
+  if (keys.size < maxHeld) keys.set(path, key);
+  const callerObjectId = once(text(cell("ObjectId")).toLowerCase());
+  const callerAppId = once(text(cell("AppId")).toLowerCase());
+  const callerAddress = once(text(cell("CallerIpAddress")));
+  const clientInfo = once(text(cell("ClientInfo")));
   return {
-    timeMs: readTime(cell),
+    timeMs: readTime(cell, "TimeGenerated"),
     operation,
     // Null where the vault logs an event of its own and no request.
     httpStatus: Number(cell("HttpStatusCode") ?? 0),
     requestId: text(cell("CorrelationId")),
-    ...readKey(operation, text(cell("Id")), text(cell("RequestUri"))),
+    ...key,
     ...(callerObjectId && { callerObjectId }),
     ...(callerAppId && { callerAppId }),
     ...(callerAddress && { callerAddress }),

@@ -1,18 +1,28 @@
-import { RestError } from "@azure/data-tables";
+import { odata, RestError, type TransactionAction } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import type { Finding } from "../../domain/audit/findings.ts";
 import type { AuditStore } from "../../domain/audit/ports.ts";
 import type { JudgedWindow } from "../../domain/audit/sign-rate.ts";
-import type { AuditState } from "../../domain/audit/windows.ts";
+import type { AuditState, WindowLook } from "../../domain/audit/windows.ts";
 import { openTable, patience } from "./clients.ts";
 
+const statePlace = { partitionKey: "state", rowKey: "audit" };
+const revisitPartition = "revisit";
+/** Entities of one transaction, all of one partition (Azure Tables, "Performing entity group transactions"). */
+const maxBatch = 100;
+
+/** As state was stored up to 0.1: with the windows to be looked at again in a property of 64 KB at most. */
+interface StoredState extends AuditState {
+  revisit?: readonly number[];
+}
+
 /**
- * State, findings and rates of the audit in one Azure table. Findings lie by window, so that a repeated evaluation
- * meets what the one before has found; rates by key and month. Nothing is deleted: a finding that vanished is resolved.
+ * What the audit remembers, in one Azure table: its state, the last look at each window by month, windows to be looked
+ * at again, findings by window, so that a repeated evaluation meets what the one before has found, and rates by key and
+ * month. No finding is deleted: one that vanished is resolved.
  */
 export function createTableAuditStore(url: string, credential: TokenCredential): AuditStore {
   const table = openTable(url, credential, patience.background);
-  const statePlace = { partitionKey: "state", rowKey: "audit" };
 
   async function list<T>(filter: string, read: (row: Record<string, unknown>) => T): Promise<T[]> {
     const values: T[] = [];
@@ -20,18 +30,31 @@ export function createTableAuditStore(url: string, credential: TokenCredential):
     return values;
   }
 
+  async function putAll(entities: readonly { partitionKey: string; rowKey: string }[]): Promise<void> {
+    for (let i = 0; i < entities.length; i += maxBatch) {
+      const batch = entities.slice(i, i + maxBatch);
+      await table.submitTransaction(batch.map((entity): TransactionAction => ["upsert", entity, "Replace"]));
+    }
+  }
+
+  const addRevisits: AuditStore["addRevisits"] = (startsMs) =>
+    putAll(startsMs.map((fromMs) => ({ partitionKey: revisitPartition, rowKey: rowOf(fromMs) })));
+
   return {
     async loadState() {
       try {
         const { json, etag } = await table.getEntity<{ json: string }>(statePlace.partitionKey, statePlace.rowKey);
-        return { state: JSON.parse(json) as AuditState, etag };
+        const { watermarkMs, arrivalsToMs, revisit = [] } = JSON.parse(json) as StoredState;
+        await addRevisits(revisit);
+        return { state: { watermarkMs, arrivalsToMs }, etag };
       } catch (error) {
         if (error instanceof RestError && error.statusCode === 404) return undefined;
         throw error;
       }
     },
     async saveState(state, etag) {
-      const entity = { ...statePlace, json: JSON.stringify(state) };
+      // An instance of the version before, while it is replaced or after it came back, reads `revisit`.
+      const entity = { ...statePlace, json: JSON.stringify({ ...state, revisit: [] } satisfies StoredState) };
       try {
         const saved =
           etag === undefined ? await table.createEntity(entity) : await table.updateEntity(entity, "Replace", { etag });
@@ -41,31 +64,55 @@ export function createTableAuditStore(url: string, credential: TokenCredential):
         throw error;
       }
     },
+    async looks(fromMs, toMs) {
+      const looks = new Map<number, WindowLook>();
+      for (const month of monthsBetween(fromMs, toMs)) {
+        const partition = odata`PartitionKey eq ${`look_${month}`}`;
+        const filter = `${partition} and ${odata`RowKey ge ${rowOf(fromMs)} and RowKey lt ${rowOf(toMs)}`}`;
+        const read = ({ json }: Record<string, unknown>) => JSON.parse(String(json)) as WindowLook;
+        for (const look of await list(filter, read)) looks.set(look.fromMs, look);
+      }
+      return looks;
+    },
+    async putLook(look) {
+      const place = { partitionKey: `look_${monthOf(look.fromMs)}`, rowKey: rowOf(look.fromMs) };
+      await table.upsertEntity({ ...place, json: JSON.stringify(look) }, "Replace");
+    },
+    async revisits(limit) {
+      const pages = table.listEntities({ queryOptions: { filter: odata`PartitionKey eq ${revisitPartition}` } });
+      for await (const page of pages.byPage({ maxPageSize: limit })) {
+        if (page.length > 0) return page.map(({ rowKey, etag }) => ({ fromMs: Number(rowKey), etag }));
+      }
+      return [];
+    },
+    addRevisits,
+    async removeRevisit({ fromMs, etag }) {
+      try {
+        await table.deleteEntity(revisitPartition, rowOf(fromMs), { etag });
+      } catch (error) {
+        // Asked for again meanwhile, or removed by another run.
+        if (!(error instanceof RestError && (error.statusCode === 412 || error.statusCode === 404))) throw error;
+      }
+    },
     findingsOf: (windowFromMs) =>
       list(`PartitionKey eq '${findingPartition(windowFromMs)}' and resolved eq false`, ({ json }) =>
         JSON.parse(String(json)),
       ),
-    async putFindings(windowFromMs, findings, resolved) {
-      const put = (finding: Finding, isResolved: boolean) =>
-        table.upsertEntity(
-          {
-            partitionKey: findingPartition(windowFromMs),
-            rowKey: finding.id,
-            kind: finding.kind,
-            severity: finding.severity,
-            time: new Date(finding.timeMs),
-            resolved: isResolved,
-            json: JSON.stringify(finding),
-          },
-          "Replace",
-        );
-      for (const finding of findings) await put(finding, false);
-      for (const finding of resolved) await put(finding, true);
+    putFindings(windowFromMs, findings, resolved) {
+      const entityOf = (finding: Finding, isResolved: boolean) => ({
+        partitionKey: findingPartition(windowFromMs),
+        rowKey: finding.id,
+        kind: finding.kind,
+        severity: finding.severity,
+        time: new Date(finding.timeMs),
+        resolved: isResolved,
+        json: JSON.stringify(finding),
+      });
+      return putAll([...findings.map((one) => entityOf(one, false)), ...resolved.map((one) => entityOf(one, true))]);
     },
     async windowsSince(fromMs) {
-      const months = monthsSince(fromMs, Date.now());
       const history = new Map<string, Map<number, JudgedWindow>>();
-      for (const month of months) {
+      for (const month of monthsBetween(fromMs, Date.now())) {
         const filter = `PartitionKey ge 'rate_${month}_' and PartitionKey lt 'rate_${month}_~' and RowKey ge '${rowOf(fromMs)}'`;
         await list(filter, ({ keyName, json }) => {
           const window = JSON.parse(String(json)) as JudgedWindow;
@@ -95,7 +142,7 @@ function rowOf(timeMs: number): string {
   return String(timeMs).padStart(15, "0");
 }
 
-function monthsSince(fromMs: number, toMs: number): string[] {
+function monthsBetween(fromMs: number, toMs: number): string[] {
   const months = new Set<string>();
   for (let timeMs = fromMs; timeMs < toMs; timeMs += 86_400_000) months.add(monthOf(timeMs));
   months.add(monthOf(toMs));

@@ -16,7 +16,16 @@ export function createTableLedgerReader(url: string, credential: TokenCredential
   const table = openTable(url, credential, patience.background);
   async function readPartition(partition: string, fromMs: number, toMs: number): Promise<LedgerRow[]> {
     const filter = odata`PartitionKey eq ${partition} and RowKey ge ${keyAt(fromMs)} and RowKey lt ${keyAt(toMs)}`;
-    const select = ["rowKey", "time", "keyName", "keyVersion", "identityClientId", "outcome", "vaultRequestId"];
+    const select = [
+      "rowKey",
+      "time",
+      "keyName",
+      "keyVersion",
+      "identityClientId",
+      "outcome",
+      "vaultRequestId",
+      "instance",
+    ];
     const rows: LedgerRow[] = [];
     for await (const entity of table.listEntities({ queryOptions: { filter, select } })) {
       const row = toLedgerRow(entity);
@@ -51,6 +60,7 @@ function toLedgerRow(row: Record<string, unknown>): LedgerRow | undefined {
     timeMs: row.time.getTime(),
     keyName: text("keyName") ?? "",
     keyVersion: text("keyVersion") ?? "",
+    instance: text("instance") ?? "",
     ...(outcome === undefined ? {} : { outcome }),
     ...(vaultRequestId === undefined ? {} : { vaultRequestId }),
   };

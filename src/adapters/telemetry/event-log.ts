@@ -19,6 +19,7 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
     case "credential_enabled":
     case "credentials_checked":
       return "info";
+    case "sign_audit_covered":
     case "token_renewal_failed":
     case "metadata_keys_differ":
     case "credential_expiring":

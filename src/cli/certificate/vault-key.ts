@@ -28,7 +28,7 @@ export function createKeyOwner(vaultUrl: string, credential: TokenCredential): K
   const make = (keyName: string, hsm: boolean) =>
     client.createRsaKey(keyName, { keySize, hsm, keyOps: ["sign"], exportable: false });
   return {
-    ...createKeyVaultSigner(credential),
+    ...createKeyVaultSigner(credential, "command-line"),
     async read(keyName) {
       try {
         return toVaultKey(await client.getKey(keyName));

@@ -47,9 +47,9 @@ function vaultLogCheck({ vaultLog, ledger, clock }: DoctorPorts): Check {
       if (!vaultLog) return grey(needsAppIdentity);
       const nowMs = clock();
       try {
-        const rows = await vaultLog.read(nowMs - dayMs, nowMs + minuteMs);
-        const newestMs = Math.max(...rows.map(({ timeMs }) => timeMs));
-        if (rows.length > 0) return green(`its newest row is ${duration(nowMs - newestMs)} old`);
+        const windows = await vaultLog.arrivals(nowMs - dayMs, nowMs + minuteMs);
+        const newestMs = Math.max(...windows.map(({ fromMs }) => fromMs));
+        if (windows.length > 0) return green(`its newest row is at most ${duration(nowMs - newestMs)} old`);
       } catch (error) {
         if (!(error instanceof VaultLogUnavailable)) throw error;
         return red(

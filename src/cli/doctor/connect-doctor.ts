@@ -55,6 +55,7 @@ export function connectDoctor(
     vaultLog: createVaultLogReader({
       cloud,
       workspaceId: config.logWorkspaceId,
+      signingObjectId: config.signingIdentityObjectId,
       credential: monitoring ?? operator,
       ...(config.vaultResourceId === undefined ? {} : { vaultResourceId: config.vaultResourceId }),
     }),

@@ -51,5 +51,5 @@ export function describeNoise(noise: Noise, fromMs: number, toMs: number): strin
 }
 
 function finding(count: number, kind: string, severity: number): string[] {
-  return count === 0 ? [] : [`${plural(count, kind, kind)} (severity ${severity})`];
+  return count === 0 ? [] : [`${kind} (severity ${severity}, ${plural(count, "request")})`];
 }

@@ -33,7 +33,7 @@ export interface DoctorPorts {
   auditStore: AuditStore;
   metadataStore: MetadataStore;
   credentialStore: CredentialStore;
-  vaultLog: VaultLogReader | undefined;
+  vaultLog: Pick<VaultLogReader, "arrivals"> | undefined;
   directory: ApplicationDirectory;
   ownerOf: ApplicationOwner;
 }

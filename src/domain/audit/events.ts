@@ -1,19 +1,32 @@
 import type { Finding, FindingKind } from "./findings.ts";
+import type { CoveredSignature } from "./reconcile.ts";
 import type { Band, SignRateVerdict } from "./sign-rate.ts";
 
 /** Of the comparison of the ledger with the vault's own log, and of the sign rate with its baseline. */
 export type AuditEvent =
   | ({ event: "sign_audit_finding" } & FindingFacts)
   | ({ event: "sign_audit_resolved" } & FindingFacts)
+  | ({ event: "sign_audit_covered" } & CoveredFacts)
   | ({ event: "sign_rate_judged" } & RateFacts)
   | ({ event: "sign_rate_abnormal" } & RateFacts)
-  | { event: "sign_audit_finished"; windows: number; lagSeconds: number; expiredRows: number }
+  /** `covered`: signatures of the windows that only an open intent accounts for; the first hundred have an event each. */
+  | { event: "sign_audit_finished"; windows: number; covered: number; lagSeconds: number; expiredRows: number }
   /** `frames` of an unexpected error: `function file:line:column`, the innermost first. */
   | { event: "sign_audit_failed"; because: string; frames?: readonly string[] };
 
 interface FindingFacts extends Omit<Finding, "kind" | "candidates"> {
   finding: FindingKind;
   candidates?: number;
+}
+
+/** A signature that only an open intent accounts for: `ledgerId`. It may be that intent's, or somebody else's. */
+interface CoveredFacts extends Pick<CoveredSignature, "ledgerId" | "by"> {
+  timeMs: number;
+  requestId: string;
+  keyName?: string;
+  keyVersion?: string;
+  callerAddress?: string;
+  clientInfo?: string;
 }
 
 interface RateFacts extends Pick<Band, "low" | "high" | "median" | "basis"> {

@@ -10,7 +10,7 @@ import type { VaultLogRow } from "./vault-log.ts";
  */
 
 /** A row of the ledger, as far as reconciliation needs it: the intent, and of the outcome what may be there. */
-export interface LedgerRow extends Required<Pick<SignIntent, "id" | "timeMs" | "keyName" | "keyVersion">> {
+export interface LedgerRow extends Required<Pick<SignIntent, "id" | "timeMs" | "keyName" | "keyVersion" | "instance">> {
   outcome?: SignOutcome["outcome"];
   vaultRequestId?: string;
 }
@@ -20,7 +20,7 @@ export interface LedgerRow extends Required<Pick<SignIntent, "id" | "timeMs" | "
  * - `foreign_identity`: another identity than ours signed (0), or tried to and was refused (2).
  * - `foreign_operation`: our identity did something else than sign (0), or tried to and was refused (1).
  * - `missing_record` (1): the ledger says signed, the vault's log does not: it was cut or tampered with.
- * - `unaccounted_refusal` (2): our identity was refused a signature that the ledger knows nothing of.
+ * - `unaccounted_refusal` (2): our identity was refused more signatures than the ledger knows of.
  * - `open_intents` (2): so many intents without known outcome that signatures could hide behind them.
  */
 export type FindingKind =
@@ -31,13 +31,31 @@ export type FindingKind =
   | "unaccounted_refusal"
   | "open_intents";
 
+/**
+ * Why no intent accounts for a signature: none knows its request (`no_intent`); an earlier row has the same request id
+ * (`repeated_request`); the intent with its request id says that it was not signed (`denied`), or has another key or a
+ * time that is too far away; an open intent would cover it, but is another instance's.
+ */
+export type UnaccountedReason =
+  | "no_intent"
+  | "repeated_request"
+  | "denied"
+  | "other_key"
+  | "other_time"
+  | "other_instance";
+
 export interface Finding {
   /** The same for the same cause, whenever and however often it is found. */
   id: string;
   kind: FindingKind;
   severity: 0 | 1 | 2;
-  /** Of the row that is reported; the start of the window for `open_intents`. Decides the window. */
+  /** Of the row that is reported, of several the first; the start of the window for `open_intents`. Decides the window. */
   timeMs: number;
+  /** Only of an unaccounted signature. */
+  reason?: UnaccountedReason;
+  /** How many rows the finding stands for, and the time of the last; absent for one. */
+  count?: number;
+  lastMs?: number;
   /** Of the vault's log. `requestId` is also the ledger's for `missing_record`. */
   operation?: string;
   httpStatus?: number;
@@ -88,19 +106,47 @@ export function createFinding(
   return { id, kind, severity, ...facts };
 }
 
+/** So many findings of a kind are listed in a window; the others are one finding with their number. */
+export const listedFindings = 100;
+
 /**
- * A window is evaluated more than once. `stored` are its findings so far that are not resolved. Findings in both may
- * have new details (candidates, counts) and are written again under their id.
+ * Whoever signs a hundred thousand times must not drown the audit in its own reports. Findings that are `stored`
+ * already stay listed, so that a late row does not seem to explain one. In order of time.
+ */
+export function limitFindings(
+  findings: readonly Finding[],
+  stored: readonly Finding[],
+  windowFromMs: number,
+): Finding[] {
+  const known = new Set(stored.map(({ id }) => id));
+  return [...Map.groupBy(findings, ({ kind, severity }) => `${kind} ${severity}`).entries()].flatMap(([group, all]) => {
+    if (all.length <= listedFindings) return all;
+    const ordered = [...all.filter(({ id }) => known.has(id)), ...all.filter(({ id }) => !known.has(id))];
+    const rest = ordered.slice(listedFindings).sort((a, b) => a.timeMs - b.timeMs);
+    const [first] = rest;
+    if (!first) return all;
+    const count = rest.reduce((sum, one) => sum + (one.count ?? 1), 0);
+    const facts = { timeMs: first.timeMs, lastMs: rest.at(-1)?.timeMs ?? first.timeMs, count };
+    const more = createFinding(first.kind, first.severity, `${windowFromMs} ${group} more`, facts);
+    return [...ordered.slice(0, listedFindings), more];
+  });
+}
+
+/**
+ * A window is evaluated more than once. `stored` are its findings so far that are not resolved. A finding in both is
+ * `changed` where its details (candidates, counts) are new, to be written again under its id.
  */
 export function compareFindings(
   stored: readonly Finding[],
   current: readonly Finding[],
-): { added: Finding[]; kept: Finding[]; resolved: Finding[] } {
-  const before = new Set(stored.map(({ id }) => id));
+): { added: Finding[]; changed: Finding[]; resolved: Finding[] } {
+  const before = new Map(stored.map((finding) => [finding.id, JSON.stringify(finding)]));
   const after = new Set(current.map(({ id }) => id));
   return {
     added: current.filter(({ id }) => !before.has(id)),
-    kept: current.filter(({ id }) => before.has(id)),
+    changed: current
+      .filter((finding) => (before.get(finding.id) ?? "") !== JSON.stringify(finding))
+      .filter(({ id }) => before.has(id)),
     resolved: stored.filter(({ id }) => !after.has(id)),
   };
 }

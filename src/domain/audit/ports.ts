@@ -2,8 +2,8 @@ import type { FramesOf } from "../shared/fault.ts";
 import type { AuditEvent } from "./events.ts";
 import type { Finding, LedgerRow } from "./findings.ts";
 import type { JudgedWindow } from "./sign-rate.ts";
-import type { VaultLogRow } from "./vault-log.ts";
-import type { AuditState } from "./windows.ts";
+import type { Refusals, VaultLogRow, WindowCount } from "./vault-log.ts";
+import type { AuditState, Looks, WindowLook } from "./windows.ts";
 
 /** Reads what the ledger holds. */
 export interface LedgerReader {
@@ -17,11 +17,25 @@ export interface LedgerRetention {
   expire(beforeMs: number): Promise<number>;
 }
 
+/** A window before the watermark, or looked at too early, that must be looked at again. */
+export interface Revisit {
+  fromMs: number;
+  /** Of the entry: it is removed only if nobody asked for the window again meanwhile. */
+  etag: string;
+}
+
 /** What the audit remembers. Every write is by a key of its own, so that to repeat it changes nothing. */
 export interface AuditStore {
   loadState(): Promise<{ state: AuditState; etag: string } | undefined>;
   /** `conflict`: another run is at work, which is then the one to go on. */
   saveState(state: AuditState, etag: string | undefined): Promise<{ etag: string } | "conflict">;
+  /** The last looks at the windows that start at `fromMs` <= time < `toMs`. */
+  looks(fromMs: number, toMs: number): Promise<Looks>;
+  putLook(look: WindowLook): Promise<void>;
+  /** Oldest first, at most so many. */
+  revisits(limit: number): Promise<Revisit[]>;
+  addRevisits(startsMs: readonly number[]): Promise<void>;
+  removeRevisit(revisit: Revisit): Promise<void>;
   /** Findings of a window that are not resolved. */
   findingsOf(windowFromMs: number): Promise<Finding[]>;
   putFindings(windowFromMs: number, findings: readonly Finding[], resolved: readonly Finding[]): Promise<void>;
@@ -30,16 +44,24 @@ export interface AuditStore {
   putWindow(keyName: string, window: JudgedWindow): Promise<void>;
 }
 
-/** Reads the vault's own audit log, which is not ours to write. */
+/**
+ * Reads the vault's own audit log, which is not ours to write. Rows may be missing still (they come some ten minutes
+ * late), may come twice, and are in no order: what to make of that is the domain's job. Rows that say nothing, whoever
+ * sends how many, are never read: those of requests that nobody was identified for (401), and what others do that is no
+ * signature.
+ */
 export interface VaultLogReader {
+  /** The log's own clock, milliseconds since 1970. */
+  now(): Promise<number>;
   /**
-   * All rows with `fromMs` <= TimeGenerated < `toMs` that can be queried by now, or none at all: a read that is not whole
-   * throws `VaultLogUnavailable`. Rows may be missing still (they come some ten minutes late), may come twice, and are
-   * in no order: what to make of that is the domain's job.
+   * What the vault carried out at `fromMs` <= TimeGenerated < `toMs`: signatures by anybody, and everything by our
+   * signing identity. Whole, or none at all: a read that is not whole throws `VaultLogUnavailable`.
    */
   read(fromMs: number, toMs: number): Promise<VaultLogRow[]>;
-  /** Times (`TimeGenerated`) of the rows that the log took in at `fromMs` <= time < `toMs`: late ones among them. */
-  arrivals(fromMs: number, toMs: number): Promise<number[]>;
+  /** What it refused in that time. */
+  refusals(fromMs: number, toMs: number): Promise<Refusals[]>;
+  /** The windows with rows that the log took in at `fromMs` <= time < `toMs`, and how many rows each has by now. */
+  arrivals(fromMs: number, toMs: number): Promise<WindowCount[]>;
 }
 
 export type VaultLogTrouble =
@@ -89,6 +111,8 @@ export interface SignAuditPorts {
   ledgerKeptMs: number;
   store: AuditStore;
   record: (event: AuditEvent) => void;
+  /** Milliseconds since 1970. */
+  clock: () => number;
   /** The identity that Keyhold signs with, and the keys whose rate is judged. */
   signingObjectId: string;
   keyNames: () => Promise<readonly string[]>;

@@ -53,6 +53,14 @@ export function keyOf({ keyName, keyVersion }: { keyName?: string; keyVersion?: 
   return `${keyName}/${keyVersion}`.toLowerCase();
 }
 
+/**
+ * The instance that a request says it is from, in lower case: Keyhold's User-Agent begins with `keyhold/<instance>`.
+ * Empty for any other client; undefined where the log has no User-Agent, which says nothing.
+ */
+export function instanceOf({ clientInfo }: VaultLogRow): string | undefined {
+  return clientInfo ? (/^keyhold\/(\S+)/i.exec(clientInfo)?.[1] ?? "").toLowerCase() : undefined;
+}
+
 /** By time, each row once however often it was read. */
 export function sortedVault(rows: readonly VaultLogRow[]): VaultLogRow[] {
   const unique = new Map(rows.map((row) => [identityOf(row), row]));

@@ -1,25 +1,28 @@
-import { bandOf } from "./baseline.ts";
-import { compareFindings, type Finding, type LedgerRow } from "./findings.ts";
-import { type SignAuditPorts, VaultLogUnavailable } from "./ports.ts";
-import { contextAfterMs, contextBeforeMs, type Reconciliation, reconcile } from "./reconcile.ts";
-import { isSignature, requestOf } from "./rows.ts";
-import { type JudgedWindow, weekMs } from "./sign-rate.ts";
-import { judge, opensEpisode } from "./sign-rate-verdict.ts";
+import { compareFindings, type Finding, limitFindings } from "./findings.ts";
+import type { Carry } from "./open-intents.ts";
+import { type Revisit, type SignAuditPorts, VaultLogUnavailable } from "./ports.ts";
+import { judgeRates } from "./rates.ts";
+import { type CoveredSignature, ledgerContext, type Reconciliation, reconcile, vaultContext } from "./reconcile.ts";
+import { weekMs, windowMs } from "./sign-rate.ts";
 import type { VaultLogRow } from "./vault-log.ts";
 import {
   type AuditState,
   type AuditWindow,
+  advanceWatermark,
   arrivalsToRead,
-  completeWindow,
-  noteArrivals,
   planWindows,
   startAuditing,
+  type WindowLook,
+  windowsToRevisit,
 } from "./windows.ts";
 
 /** Baselines look back eight weeks, and a little more for their neighbouring hours. */
 const historyMs = 8 * weekMs + 86_400_000;
-/** A chain of open intents is followed back, twice as far each time: so often is weeks. */
-const maxReads = 12;
+/** No window is begun later than this into a run: the platform ends an instance whose run takes five minutes. */
+const runBudgetMs = 200_000;
+/** Covered signatures that one run lists; the others are counted. */
+const listedCovered = 100;
+const revisitsPerRun = 36;
 
 /**
  * One run of the audit: vault's log and ledger side by side, window by window, and the rate against its baseline. Safe
@@ -27,9 +30,9 @@ const maxReads = 12;
  * it is done, each under a key of its own, and whoever loses the state's ETag stops. A crash repeats work; an event
  * about it may then be sent twice.
  */
-export async function signAuditRun(nowMs: number, ports: SignAuditPorts): Promise<void> {
+export async function signAuditRun(ports: SignAuditPorts): Promise<void> {
   try {
-    await runSignAudit(nowMs, ports);
+    await runSignAudit(ports);
   } catch (error) {
     // The next run does what this one could not. That none succeeds is what the silence of the heartbeat tells.
     const failed = { event: "sign_audit_failed", because: error instanceof Error ? error.name : "unknown" } as const;
@@ -39,67 +42,98 @@ export async function signAuditRun(nowMs: number, ports: SignAuditPorts): Promis
   }
 }
 
-async function runSignAudit(nowMs: number, ports: SignAuditPorts): Promise<void> {
-  const stored = await ports.store.loadState();
+async function runSignAudit(ports: SignAuditPorts): Promise<void> {
+  const { store, vaultLog, record } = ports;
+  const startedMs = ports.clock();
+  // A clock of ours that is ahead would pass windows whose rows are still to come, and delete rows of the ledger.
+  const nowMs = Math.min(startedMs, await vaultLog.now());
+  const stored = await store.loadState();
   let state = stored?.state ?? startAuditing(nowMs);
   let etag = stored?.etag;
   const save = async (next: AuditState): Promise<boolean> => {
-    const saved = await ports.store.saveState(next, etag);
+    const saved = await store.saveState(next, etag);
     if (saved === "conflict") return false;
     state = next;
     etag = saved.etag;
     return true;
   };
-  const arrivals = arrivalsToRead(state, nowMs);
-  const times = await ports.vaultLog.arrivals(arrivals.fromMs, arrivals.toMs);
-  if (!(await save(noteArrivals(state, times, arrivals.toMs)))) return;
 
-  const windows = planWindows(state, nowMs);
-  const history = await ports.store.windowsSince(nowMs - historyMs);
+  const span = arrivalsToRead(state, nowMs);
+  const arrivals = await vaultLog.arrivals(span.fromMs, span.toMs);
+  const rows = new Map(arrivals.map(({ fromMs, rows }) => [fromMs, rows]));
+  const starts = [...rows.keys(), state.watermarkMs];
+  const looks = new Map(await store.looks(Math.min(...starts) - 2 * windowMs, Math.max(nowMs, ...starts)));
+  await store.addRevisits(windowsToRevisit(state, arrivals, looks));
+  if (!(await save({ ...state, arrivalsToMs: Math.max(state.arrivalsToMs, span.toMs) }))) return;
+
+  const revisits = new Map((await store.revisits(revisitsPerRun)).map((revisit) => [revisit.fromMs, revisit]));
+  const windows = planWindows(state, [...revisits.keys()], looks, nowMs);
+  const history = await store.windowsSince(nowMs - historyMs);
   const keyNames = await ports.keyNames();
-  for (const group of contiguous(windows)) {
-    const records = new Records(group, ports);
-    for (const window of group) {
-      const result = await evaluate(window, records, nowMs, ports);
-      const resolved = await reportFindings(window, result, ports);
-      await storeRates(window, await records.vaultRows(), history, keyNames, ports);
-      const next = completeWindow(state, window, { nowMs, reachesNext: result.reachesNext });
-      if (!(await save(next))) return;
-      await resolveFindings(window, resolved, ports);
-    }
+  const covered = { listed: 0, all: 0 };
+  let done = 0;
+  for (const window of windows) {
+    if (ports.clock() - startedMs > runBudgetMs) break;
+    const look = looks.get(window.fromMs) ?? (await store.looks(window.fromMs, window.toMs)).get(window.fromMs);
+    const carry = await carryBefore(window, looks, ports);
+    const { result, vaultRows } = await evaluate(window, carry, nowMs, ports);
+    const resolved = await reportFindings(window, result, ports);
+    const news = result.covered.filter(({ ledgerId }) => !look?.covered.includes(ledgerId));
+    const listed = news.slice(0, listedCovered - covered.listed);
+    for (const one of listed) record({ event: "sign_audit_covered", ...describeCovered(one) });
+    covered.listed += listed.length;
+    covered.all += result.counts.covered;
+    await judgeRates(window, vaultRows, history, keyNames, ports);
+    const next: WindowLook = {
+      fromMs: window.fromMs,
+      lookedMs: nowMs,
+      rows: rows.get(window.fromMs) ?? look?.rows ?? 0,
+      isPending: result.isPending,
+      carry: result.carry,
+      covered: result.covered.map(({ ledgerId }) => ledgerId).slice(0, listedCovered),
+    };
+    // What it passes on is another: the next window must be looked at, if it was, by a run that knows this.
+    const isCarryNew = look !== undefined && JSON.stringify(look.carry) !== JSON.stringify(next.carry);
+    if (isCarryNew) await store.addRevisits([window.toMs]);
+    if (!(await save(advanceWatermark(state, looks, nowMs)))) return;
+    await store.putLook(next);
+    looks.set(window.fromMs, next);
+    await resolveFindings(window, resolved, ports);
+    await removeRevisit(revisits.get(window.fromMs), ports);
+    done += 1;
   }
+  if (!(await save(advanceWatermark(state, looks, nowMs)))) return;
   const expiredRows = await ports.retention.expire(nowMs - ports.ledgerKeptMs).catch((error) => {
-    ports.record({ event: "sign_audit_failed", because: "ledger_retention", frames: ports.framesOf(error) });
+    record({ event: "sign_audit_failed", because: "ledger_retention", frames: ports.framesOf(error) });
     return 0;
   });
   const lagSeconds = Math.round((nowMs - state.watermarkMs) / 1000);
-  ports.record({ event: "sign_audit_finished", windows: windows.length, lagSeconds, expiredRows });
+  record({ event: "sign_audit_finished", windows: done, covered: covered.all, lagSeconds, expiredRows });
 }
 
-type Complete = Extract<Reconciliation, { isComplete: true }>;
+/** What the window before has used up. */
+async function carryBefore(
+  { fromMs }: AuditWindow,
+  looks: ReadonlyMap<number, WindowLook>,
+  { store }: SignAuditPorts,
+): Promise<Carry> {
+  const beforeMs = fromMs - windowMs;
+  const look = looks.get(beforeMs) ?? (await store.looks(beforeMs, fromMs)).get(beforeMs);
+  return look?.carry ?? {};
+}
 
+/** The vault's log first: what is signed in between has its intent in the ledger already. */
 async function evaluate(
-  window: AuditWindow,
-  records: Records,
+  { fromMs, toMs }: AuditWindow,
+  carry: Carry,
   nowMs: number,
-  ports: SignAuditPorts,
-): Promise<Complete> {
-  for (let i = 0; i < maxReads; i++) {
-    const { readFromMs, readToMs, vaultRows, ledgerRows } = await records.read();
-    const result = reconcile({
-      windowFromMs: window.fromMs,
-      windowToMs: window.toMs,
-      readFromMs,
-      readToMs,
-      vaultRows,
-      ledgerRows,
-      ours: { signingObjectId: ports.signingObjectId },
-      nowMs,
-    });
-    if (result.isComplete) return result;
-    records.readFrom(result.readFromMs);
-  }
-  throw new RangeError("a chain of open intents has no end");
+  { vaultLog, ledger, signingObjectId }: SignAuditPorts,
+): Promise<{ result: Reconciliation; vaultRows: readonly VaultLogRow[] }> {
+  const vaultRows = await vaultLog.read(fromMs - vaultContext.beforeMs, toMs + vaultContext.afterMs);
+  const refusals = await vaultLog.refusals(fromMs, toMs);
+  const ledgerRows = await ledger.rowsBetween(fromMs - ledgerContext.beforeMs, toMs + ledgerContext.afterMs);
+  const window = { windowFromMs: fromMs, windowToMs: toMs, carry, nowMs };
+  return { result: reconcile({ ...window, vaultRows, refusals, ledgerRows, signingObjectId }), vaultRows };
 }
 
 /**
@@ -107,106 +141,42 @@ async function evaluate(
  * vanished, to be marked when the state is ours: a run that was overtaken must not take back what a newer one found.
  */
 async function reportFindings(
-  window: AuditWindow,
-  result: Complete,
-  ports: SignAuditPorts,
+  { fromMs }: AuditWindow,
+  result: Reconciliation,
+  { store, record }: SignAuditPorts,
 ): Promise<readonly Finding[]> {
-  const before = await ports.store.findingsOf(window.fromMs);
-  const { added, kept, resolved } = compareFindings(before, result.findings);
-  for (const finding of added) ports.record({ event: "sign_audit_finding", ...describe(finding) });
-  if (added.length + kept.length > 0) await ports.store.putFindings(window.fromMs, [...added, ...kept], []);
+  const before = await store.findingsOf(fromMs);
+  const { added, changed, resolved } = compareFindings(before, limitFindings(result.findings, before, fromMs));
+  for (const finding of added) record({ event: "sign_audit_finding", ...describe(finding) });
+  if (added.length + changed.length > 0) await store.putFindings(fromMs, [...added, ...changed], []);
   return resolved;
 }
 
 async function resolveFindings(
-  window: AuditWindow,
+  { fromMs }: AuditWindow,
   resolved: readonly Finding[],
-  ports: SignAuditPorts,
+  { store, record }: SignAuditPorts,
 ): Promise<void> {
   if (resolved.length === 0) return;
-  for (const finding of resolved) ports.record({ event: "sign_audit_resolved", ...describe(finding) });
-  await ports.store.putFindings(window.fromMs, [], resolved);
+  for (const finding of resolved) record({ event: "sign_audit_resolved", ...describe(finding) });
+  await store.putFindings(fromMs, [], resolved);
 }
 
-function describe({ candidates, kind, ...finding }: Complete["findings"][number]) {
+async function removeRevisit(revisit: Revisit | undefined, { store }: SignAuditPorts): Promise<void> {
+  if (revisit) await store.removeRevisit(revisit);
+}
+
+function describe({ candidates, kind, ...finding }: Finding) {
   return { finding: kind, ...finding, ...(candidates ? { candidates: candidates.length } : {}) };
 }
 
-/** Counts what the vault signed with each key, whoever asked, and judges it. */
-async function storeRates(
-  { fromMs, toMs }: AuditWindow,
-  vaultRows: readonly VaultLogRow[],
-  history: Map<string, Map<number, JudgedWindow>>,
-  keyNames: readonly string[],
-  ports: SignAuditPorts,
-): Promise<void> {
-  const signed = vaultRows.filter((row) => isSignature(row) && row.timeMs >= fromMs && row.timeMs < toMs);
-  for (const keyName of keyNames) {
-    const ofKey = signed.filter((row) => row.keyName === keyName.toLowerCase());
-    const signs = new Set(ofKey.map(requestOf)).size;
-    const known = history.get(keyName) ?? new Map<number, JudgedWindow>();
-    history.set(keyName, known);
-    const before = known.get(fromMs);
-    const judged = judge({ startMs: fromMs, signs }, bandOf(fromMs, known), known);
-    if (before?.signs === judged.signs && before.verdict === judged.verdict) continue;
-    known.set(fromMs, judged);
-    const { low, high, median, basis } = judged.band;
-    const rate = { keyName, windowFromMs: fromMs, signs, verdict: judged.verdict, low, high, median, basis };
-    ports.record({ event: "sign_rate_judged", ...rate });
-    if (opensEpisode(judged, known)) ports.record({ event: "sign_rate_abnormal", ...rate });
-    await ports.store.putWindow(keyName, judged);
-  }
-}
-
-/** Both records for a run of windows, read once, and further back where that turns out to be needed. */
-class Records {
-  readonly #ports: SignAuditPorts;
-  readonly #toMs: number;
-  #fromMs: number;
-  #read: Promise<ReadRecords> | undefined;
-
-  constructor(windows: readonly AuditWindow[], ports: SignAuditPorts) {
-    this.#ports = ports;
-    this.#fromMs = (windows[0]?.fromMs ?? 0) - contextBeforeMs;
-    this.#toMs = (windows.at(-1)?.toMs ?? 0) + contextAfterMs;
-  }
-
-  readFrom(fromMs: number): void {
-    this.#fromMs = fromMs;
-    this.#read = undefined;
-  }
-
-  read(): Promise<ReadRecords> {
-    this.#read ??= this.#readBoth(this.#fromMs, this.#toMs);
-    return this.#read;
-  }
-
-  async vaultRows(): Promise<readonly VaultLogRow[]> {
-    return (await this.read()).vaultRows;
-  }
-
-  /** The vault's log first: what is signed in between has its intent in the ledger already. */
-  async #readBoth(readFromMs: number, readToMs: number): Promise<ReadRecords> {
-    const vaultRows = await this.#ports.vaultLog.read(readFromMs, readToMs);
-    const ledgerRows = await this.#ports.ledger.rowsBetween(readFromMs, readToMs);
-    return { readFromMs, readToMs, vaultRows, ledgerRows };
-  }
-}
-
-interface ReadRecords {
-  readFromMs: number;
-  readToMs: number;
-  vaultRows: readonly VaultLogRow[];
-  ledgerRows: readonly LedgerRow[];
-}
-
-/** Windows that follow each other are read together. */
-function contiguous(windows: readonly AuditWindow[]): AuditWindow[][] {
-  const groups: AuditWindow[][] = [];
-  for (const window of windows) {
-    const last = groups.at(-1);
-    if (last && last.at(-1)?.toMs === window.fromMs) last.push(window);
-    else groups.push([window]);
-  }
-  return groups;
+function describeCovered({ row, ledgerId, by }: CoveredSignature) {
+  const { timeMs, requestId, keyName, keyVersion, callerAddress, clientInfo } = row;
+  return {
+    ...{ ledgerId, by, timeMs, requestId },
+    ...(keyName === undefined ? {} : { keyName }),
+    ...(keyVersion === undefined ? {} : { keyVersion }),
+    ...(callerAddress === undefined ? {} : { callerAddress }),
+    ...(clientInfo === undefined ? {} : { clientInfo }),
+  };
 }

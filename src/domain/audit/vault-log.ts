@@ -4,9 +4,9 @@ export interface VaultLogRow {
   timeMs: number;
   /** `OperationName`: KeySign, KeyGet, SecretGet, Authentication, ... */
   operation: string;
-  /** A refused operation is logged with `ResultType` Success too: only the status tells. */
+  /** A refused operation is logged with `ResultType` Success too: only the status tells. 0 where the log has none. */
   httpStatus: number;
-  /** `CorrelationId`: the vault's own `x-ms-request-id` of the answer. */
+  /** `CorrelationId`: the vault's own `x-ms-request-id` of the answer. Perhaps the caller's choice: it may repeat. */
   requestId: string;
   /** From `Id`, or where that is empty from `RequestUri`; lower case; undefined where the operation has no key. */
   keyName?: string;
@@ -15,5 +15,23 @@ export interface VaultLogRow {
   callerObjectId?: string;
   callerAppId?: string;
   callerAddress?: string;
+  /** The User-Agent of the request. Keyhold's own begins with `keyhold/<instance>`. */
   clientInfo?: string;
+}
+
+/**
+ * Requests of one identity that the vault refused for one reason (operation and status), with the facts of the first
+ * of them. However many are sent, they are one of these for each window.
+ */
+export interface Refusals extends VaultLogRow {
+  count: number;
+  /** When the last of them was, milliseconds since 1970. */
+  lastMs: number;
+}
+
+/** How many rows that say something a window of the log holds by now, repeated ones included. */
+export interface WindowCount {
+  /** Start of the window, milliseconds since 1970. */
+  fromMs: number;
+  rows: number;
 }

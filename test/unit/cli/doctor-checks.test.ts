@@ -79,8 +79,7 @@ function healthyPorts(): DoctorPorts {
     metadataStore: createFakeMetadataStore(),
     credentialStore,
     vaultLog: {
-      arrivals: async () => [],
-      read: async () => [{ timeMs: startMs - 9 * minuteMs, operation: "KeySign", httpStatus: 200, requestId: "1" }],
+      arrivals: async () => [{ fromMs: startMs - 9 * minuteMs, rows: 1 }],
     },
     ownerOf: async () => ids.homeTenantId,
     directory: {
@@ -190,7 +189,7 @@ const reds: [id: string, what: string, differing: Partial<DoctorPorts>, expected
   [
     "audit/vault-log",
     "a log that may not be read",
-    { vaultLog: { arrivals: async () => [], read: async () => Promise.reject(new VaultLogUnavailable("forbidden")) } },
+    { vaultLog: { arrivals: async () => Promise.reject(new VaultLogUnavailable("forbidden")) } },
     /forbidden/,
   ],
   [
@@ -224,7 +223,7 @@ for (const [id, what, differing, expected] of reds) {
 function logWithoutRows(): Partial<DoctorPorts> {
   const ledger = createFakeLedgerSearch();
   ledger.rows = [entry(tokenIntent(startMs - 60 * minuteMs), outcomes[0])];
-  return { ledger, vaultLog: { arrivals: async () => [], read: async () => [] } };
+  return { ledger, vaultLog: { arrivals: async () => [] } };
 }
 
 test("a deployment that is new is grey where nothing can be there yet, and red once its ledger is older", async () => {

@@ -16,7 +16,6 @@ const usual: Record<string, Cell | null> = {
   AppId: "BBBBBBBB-0000-4000-8000-000000000001",
   CallerIpAddress: "10.0.0.4",
   ClientInfo: "curl/8.5",
-  _ResourceId: "/subscriptions/s",
 };
 
 function readRow(changes: Record<string, Cell | null> = {}, columns = resultColumns) {
@@ -24,7 +23,7 @@ function readRow(changes: Record<string, Cell | null> = {}, columns = resultColu
   // The SDK's type has no null, but its answers do.
   const row = columns.map(({ name }) => cells[name] ?? null) as Cell[];
   const descriptors = columns.map(({ name, type }) => ({ name, type: type as "string" }));
-  return readVaultLogRows({ name: "PrimaryResult", columnDescriptors: descriptors, rows: [row] })[0];
+  return readVaultLogRows()({ name: "PrimaryResult", columnDescriptors: descriptors, rows: [row] })[0];
 }
 
 function keyOf(id: string, requestUri: string, operation = "KeySign") {

@@ -20,6 +20,8 @@ import { openCertificateAuthority } from "../../../../local/emulators/shared/cer
 export const workspaceId = "aaaaaaaa-0000-4000-8000-000000000001";
 export const vaultResourceId =
   "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/keyhold/providers/microsoft.keyvault/vaults/v";
+/** Who signs, as the vault's log has it. */
+export const signingObjectId = "aaaaaaaa-1111-4111-8111-111111111111";
 export const keyVersion = "0123456789abcdef0123456789abcdef";
 /** A time long past, so that no lag hides what is logged then. */
 export const startMs = Date.UTC(2026, 0, 31, 12);
@@ -102,7 +104,7 @@ export function signEvent(afterMs: number, changes: Partial<AuditEvent> = {}): A
     DurationMs: 12,
     CallerIpAddress: "10.0.0.4",
     CorrelationId: randomUUID(),
-    Identity: { claim: { oid: "AAAAAAAA-1111-4111-8111-111111111111", appid: "BBBBBBBB-1111-4111-8111-111111111111" } },
+    Identity: { claim: { oid: signingObjectId.toUpperCase(), appid: "BBBBBBBB-1111-4111-8111-111111111111" } },
     Id: `https://v.vault.azure.net/${key}`,
     RequestUri: `https://v.vault.azure.net:443/${key}/sign?api-version=7.5`,
     ClientInfo: "azsdk-js-keyvault-keys/4.10.2",

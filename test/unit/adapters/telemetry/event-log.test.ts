@@ -61,9 +61,14 @@ const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level]
   metadata_refresh_finished: [[{ event: "metadata_refresh_finished", sources: 1, durationMs: 1 }, "info"]],
   sign_audit_finding: [[{ event: "sign_audit_finding", ...finding }, "error"]],
   sign_audit_resolved: [[{ event: "sign_audit_resolved", ...finding }, "info"]],
+  sign_audit_covered: [
+    [{ event: "sign_audit_covered", ledgerId: contosoId, by: "instance", timeMs: 1, requestId: "r" }, "warn"],
+  ],
   sign_rate_judged: [[{ event: "sign_rate_judged", ...rate, verdict: "normal" }, "info"]],
   sign_rate_abnormal: [[{ event: "sign_rate_abnormal", ...rate, verdict: "above" }, "error"]],
-  sign_audit_finished: [[{ event: "sign_audit_finished", windows: 1, lagSeconds: 900, expiredRows: 0 }, "info"]],
+  sign_audit_finished: [
+    [{ event: "sign_audit_finished", windows: 1, covered: 0, lagSeconds: 900, expiredRows: 0 }, "info"],
+  ],
   credential_promoted: [[{ event: "credential_promoted", clientId, ...certificate }, "info"]],
   credential_retired: [[{ event: "credential_retired", clientId, ...certificate }, "info"]],
   credential_enabled: [[{ event: "credential_enabled", clientId, ...certificate }, "info"]],

@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { compareFindings, type LedgerRow } from "../../../../src/domain/audit/findings.ts";
-import { missingGraceMs, reconcile } from "../../../../src/domain/audit/reconcile.ts";
+import { missingGraceMs } from "../../../../src/domain/audit/reconcile.ts";
 import type { VaultLogRow } from "../../../../src/domain/audit/vault-log.ts";
 import {
   at,
   evaluate,
+  evaluateAll,
   intent,
-  ours,
   signature,
+  signingObjectId,
   strangerObjectId,
   thiefAddress,
+  userAgent,
 } from "../../../support/fixtures/sign-audit.ts";
 
 const issued = (vaultRequestId: string): Partial<LedgerRow> => ({ outcome: "issued", vaultRequestId });
@@ -28,6 +30,10 @@ interface Case {
 const many = (count: number, more: Partial<LedgerRow> = {}) =>
   Array.from({ length: count }, (_, index) => intent(100 + index, 200, more));
 const unaccounted = "unaccounted_signature 0";
+const withoutUserAgent = (requestId: string, seconds: number) => {
+  const { clientInfo: _, ...row } = signature(requestId, seconds);
+  return row;
+};
 
 const cases: Record<string, Case> = {
   "a signature with its outcome is nothing to report": {
@@ -106,15 +112,41 @@ const cases: Record<string, Case> = {
     ledger: [intent(1, 110), intent(2, 0)],
     finds: [],
   },
+  "an open intent covers no signature of another instance, and of another client": {
+    vault: [
+      signature("a", 11, { clientInfo: userAgent("instance-2") }),
+      signature("b", 12, { clientInfo: "curl/8 keyhold/instance-1" }),
+    ],
+    ledger: [intent(1, 10), intent(2, 10)],
+    finds: [`${unaccounted} a`, `${unaccounted} b`],
+  },
+  "where the log has no User-Agent, an open intent of any instance covers": {
+    vault: [withoutUserAgent("a", 11), withoutUserAgent("b", 12), withoutUserAgent("c", 13)],
+    ledger: [intent(1, 10), intent(2, 10, { instance: "instance-2" })],
+    finds: [`${unaccounted} c`],
+  },
+  "the name of an instance is compared without case": {
+    vault: [signature("a", 11, { clientInfo: "KEYHOLD/Instance-1 azsdk" })],
+    ledger: [intent(1, 10)],
+    finds: [],
+  },
+  "a request id of a signature that is accounted for is not covered": {
+    vault: [signature("a", 11), signature("a", 12)],
+    ledger: [intent(1, 10, issued("a")), intent(2, 10)],
+    finds: [`${unaccounted} a`],
+  },
+  "a request id far from its intent's time accounts for nothing": {
+    vault: [signature("a", 191), signature("b", 39)],
+    ledger: [intent(1, 100, issued("a")), intent(2, 100, issued("b"))],
+    finds: [`${unaccounted} a`, `${unaccounted} b`, "missing_record 1 a", "missing_record 1 b"],
+  },
   "a signature with another key than asked for is unaccounted": {
     vault: [signature("a", 11, { keyVersion: "v2" })],
     ledger: [intent(1, 10, { outcome: "signature_discarded", vaultRequestId: "a" })],
     finds: [`${unaccounted} a`],
   },
   "a row that does not tell its key is accounted by its request": {
-    vault: [
-      { timeMs: at(11), operation: "KeySign", httpStatus: 200, requestId: "a", callerObjectId: ours.signingObjectId },
-    ],
+    vault: [{ timeMs: at(11), operation: "KeySign", httpStatus: 200, requestId: "a", callerObjectId: signingObjectId }],
     ledger: [intent(1, 10, issued("a"))],
     finds: [],
   },
@@ -151,13 +183,13 @@ const cases: Record<string, Case> = {
   },
   "a refusal that nothing explains is a note": {
     vault: [signature("a", 11, { httpStatus: 400 })],
-    ledger: [intent(1, 10, issued("b")), intent(2, 200)],
-    finds: ["unaccounted_refusal 2 a", "missing_record 1 b"],
+    ledger: [],
+    finds: ["unaccounted_refusal 2 a"],
   },
   "a record that the log lacks, or shows as refused, is missing": {
     vault: [signature("b", 12, { httpStatus: 403 })],
     ledger: [intent(1, 10, issued("a")), intent(2, 11, { outcome: "rejected", vaultRequestId: "b" })],
-    finds: ["missing_record 1 a", "missing_record 1 b"],
+    finds: ["missing_record 1 a", "missing_record 1 b", "unaccounted_refusal 2 b"],
   },
   "open intents are reported above a number": { vault: [], ledger: many(6), finds: ["open_intents 2"] },
   "open intents are reported above a share": { vault: [], ledger: many(3), finds: ["open_intents 2"] },
@@ -181,10 +213,16 @@ describe("reconciliation of a window", () => {
   }
 
   test("a finding says when, which key, from where and who, and which others it may be", () => {
-    const theft = signature("b", 12, { callerAddress: thiefAddress, callerAppId: "app", clientInfo: "curl" });
+    const theft = signature("b", 12, { callerAddress: thiefAddress, callerAppId: "app" });
     const { findings, covered } = evaluate(at(0), [signature("a", 11), theft], [intent(1, 10)]);
     const [{ id = "", ...finding } = {}] = findings;
-    assert.deepEqual(finding, { kind: "unaccounted_signature", severity: 0, ...theft, candidates: ["a"] });
+    assert.deepEqual(finding, {
+      kind: "unaccounted_signature",
+      severity: 0,
+      ...theft,
+      reason: "no_intent",
+      candidates: ["a"],
+    });
     assert.match(id, /^[0-9a-f]{32}$/);
     assert.deepEqual(
       covered.map(({ row, ledgerId }) => [row.requestId, ledgerId]),
@@ -213,8 +251,8 @@ describe("reconciliation of a window", () => {
     const late = evaluate(at(0), [signature("a", 11)], ledger, at(10) + missingGraceMs);
     assert.deepEqual(names(before), []);
     assert.deepEqual(names(due), ["missing_record 1 a"]);
-    assert.deepEqual(compareFindings(due.findings, late.findings), { added: [], kept: [], resolved: due.findings });
-    assert.deepEqual(compareFindings(due.findings, due.findings), { added: [], kept: due.findings, resolved: [] });
+    assert.deepEqual(compareFindings(due.findings, late.findings), { added: [], changed: [], resolved: due.findings });
+    assert.deepEqual(compareFindings(due.findings, due.findings), { added: [], changed: [], resolved: [] });
   });
 
   test("a row belongs to the window of its own time", () => {
@@ -225,18 +263,20 @@ describe("reconciliation of a window", () => {
 
   test("an intent at a border covers a signature in one window only", () => {
     const rows = [signature("a", 290), signature("b", 310)];
-    const results = [evaluate(at(0), rows, [intent(1, 299)]), evaluate(at(300), rows, [intent(1, 299)])];
+    const results = evaluateAll([at(0), at(300)], rows, [intent(1, 299)]);
     assert.deepEqual(results.map(names), [[], [`${unaccounted} b`]]);
-    assert.deepEqual(
-      results.map(({ reachesNext }) => reachesNext),
-      [true, false],
-    );
+    assert.deepEqual(results[1]?.findings[0]?.candidates, ["a"]);
+    assert.deepEqual(results[1]?.carry, {});
   });
 
   test("a chain of open intents over many windows has one assignment", () => {
     const ledger = Array.from({ length: 30 }, (_, index) => intent(index, index * 100));
     const rows = [signature("early", -50), ...ledger.map((_, index) => signature(`s${index}`, index * 100 + 85))];
-    const found = Array.from({ length: 11 }, (_, index) => evaluate(at((index - 1) * 300), rows, ledger));
+    const found = evaluateAll(
+      Array.from({ length: 11 }, (_, index) => at((index - 1) * 300)),
+      rows,
+      ledger,
+    );
     const kinds = found.flatMap(({ findings }) => findings.filter(({ severity }) => severity === 0));
     assert.deepEqual(
       kinds.map(({ requestId }) => requestId),
@@ -244,13 +284,23 @@ describe("reconciliation of a window", () => {
     );
   });
 
-  test("too little context is refused", () => {
-    const input = { windowFromMs: at(0), windowToMs: at(300), vaultRows: [], ours, nowMs: at(0) };
-    const open = { ...input, readFromMs: at(-1200), readToMs: at(900), ledgerRows: [intent(1, -10)] };
-    const once = { ...open, readFromMs: at(-1270) - 1 };
-    assert.deepEqual(reconcile(open), { isComplete: false, readFromMs: at(-2400) });
-    assert.equal(reconcile(once).isComplete, true);
-    assert.equal(reconcile({ ...once, readFromMs: at(-1270) }).isComplete, false);
-    assert.throws(() => reconcile({ ...open, readToMs: at(899) }), RangeError);
+  test("the reason says what of the ledger speaks against a signature", () => {
+    const reasonOf = (row: VaultLogRow, ledger: LedgerRow[]) => evaluate(at(0), [row], ledger).findings[0]?.reason;
+    const row = signature("a", 100);
+    assert.equal(reasonOf(row, []), "no_intent");
+    assert.equal(reasonOf(row, [intent(1, 100, { outcome: "not_signed", vaultRequestId: "A" })]), "denied");
+    assert.equal(reasonOf(row, [intent(1, 100, { ...issued("a"), keyVersion: "v2" })]), "other_key");
+    assert.equal(reasonOf(row, [intent(1, 161, issued("a"))]), "other_time");
+    assert.equal(reasonOf(row, [intent(1, 100, { instance: "instance-2" })]), "other_instance");
+    assert.equal(reasonOf(withoutUserAgent("a", 100), [intent(1, 161)]), "no_intent");
+  });
+
+  test("what can still change without a new row is pending", () => {
+    const pending = (vault: VaultLogRow[], ledger: LedgerRow[]) => evaluate(at(0), vault, ledger, at(600)).isPending;
+    assert.equal(pending([signature("a", 11)], [intent(1, 10, issued("a"))]), false);
+    assert.equal(pending([], [intent(1, 10, { outcome: "not_signed" })]), false);
+    assert.equal(pending([], [intent(1, 10, issued("a"))]), true, "its record may come");
+    assert.equal(pending([signature("a", 11)], [intent(1, 10)]), true, "its outcome may come");
+    assert.equal(pending([signature("a", 11)], []), true, "what is found may be explained");
   });
 });

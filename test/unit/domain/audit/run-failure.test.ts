@@ -1,38 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { AuditEvent } from "../../../../src/domain/audit/events.ts";
 import { type SignAuditPorts, VaultLogUnavailable } from "../../../../src/domain/audit/ports.ts";
-import { signAuditRun } from "../../../../src/domain/audit/run.ts";
-import { windowMs } from "../../../../src/domain/audit/sign-rate.ts";
-import type { KeyholdEvent } from "../../../../src/domain/events.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
+import { createVaultLog } from "../../../support/fakes/vault-log.ts";
 import { signingObjectId } from "../../../support/fixtures/sign-audit.ts";
+import { createAuditWorld, eventsOf } from "../../../support/fixtures/sign-audit-run.ts";
 import { thrownAt } from "../../../support/fixtures/world.ts";
 
 /** A run over an empty log and an empty ledger, which fails as `ports` says. Returns the reports of failures. */
-async function failures(ports: Partial<SignAuditPorts>, rejects?: Error): Promise<KeyholdEvent[]> {
-  const events: KeyholdEvent[] = [];
-  const run = signAuditRun(startMs, {
-    vaultLog: { read: async () => [], arrivals: async () => [] },
-    ledger: { rowsBetween: async () => [] },
-    retention: { expire: async () => 0 },
-    ledgerKeptMs: windowMs,
-    store: {
-      loadState: async () => undefined,
-      saveState: async () => ({ etag: "1" }),
-      findingsOf: async () => [],
-      putFindings: async () => {},
-      windowsSince: async () => new Map(),
-      putWindow: async () => {},
-    },
-    signingObjectId,
-    keyNames: async () => [],
-    framesOf: () => [thrownAt],
-    record: (event) => events.push(event),
-    ...ports,
-  });
-  if (rejects) await assert.rejects(run, rejects);
-  else await run;
-  return events.filter(({ event }) => event === "sign_audit_failed");
+async function failures(ports: Partial<SignAuditPorts>, rejects?: Error): Promise<AuditEvent[]> {
+  const world = createAuditWorld(startMs, () => ({ framesOf: () => [thrownAt], ...ports }));
+  if (rejects) await assert.rejects(world.run(), rejects);
+  else await world.run();
+  return eventsOf(world, "sign_audit_failed");
 }
 
 const bug = new RangeError("s3cret");
@@ -47,7 +28,8 @@ test("a run that an unexpected error ends reports its class and stack frames, ne
 
 test("a run without the vault's log reports what is wrong with the log, without stack frames", async () => {
   const trouble = new VaultLogUnavailable("throttled");
-  const found = await failures({ vaultLog: { read: async () => [], arrivals: fail(trouble) } }, trouble);
+  const vaultLog = { ...createVaultLog([], signingObjectId, () => startMs), arrivals: fail(trouble) };
+  const found = await failures({ vaultLog }, trouble);
   assert.deepEqual(found, [{ event: "sign_audit_failed", because: "vault_log_throttled" }]);
 });
 
