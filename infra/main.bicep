@@ -47,13 +47,17 @@ param callerAddressRanges string[] = []
 param operatorAddressRanges string[] = []
 
 @description('E-mail addresses that alerts go to.')
-param alertEmails string[] = []
+@minLength(1)
+param alertEmails string[]
 
 @description('Where whoever is woken finds docs/operate/runbook.md: an address of your own repository or wiki.')
 param runbookUrl string = 'docs/operate/runbook.md'
 
-@description('Whether vault, data and logs are locked against deletion.')
-param lockResources bool = true
+@description('Whether vault, data and logs are protected against deletion.')
+param preventDeletion bool = true
+
+@description('Whether the app reaches the internet through a NAT gateway, and so from one address.')
+param natGateway bool = false
 
 @description('Days that logs are kept in the workspace, the audit log of the vault among them.')
 @minValue(30)
@@ -81,7 +85,7 @@ param alwaysReadyInstances int = 1
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
-@description('Requests that one instance works on at a time; host.json allows as many.')
+@description('Requests at once on one instance from which on the platform adds another; ten times as many are worked on.')
 @minValue(1)
 @maxValue(1000)
 param perInstanceConcurrency int = 100
@@ -95,11 +99,6 @@ param mintsPerMinute int = 1200
 @minValue(1)
 @maxValue(60000)
 param mintsPerMinutePerCaller int = 300
-
-@description('Requests for tokens and assertions that one instance works on at once; over it 429.')
-@minValue(10)
-@maxValue(4000)
-param maxRequestsInFlight int = 1000
 
 @description('Most tokens kept in memory.')
 @minValue(1)
@@ -119,6 +118,7 @@ var identityNames = {
   signing: '${namePrefix}-signing'
   storage: '${namePrefix}-storage'
   monitoring: '${namePrefix}-monitoring'
+  alerts: '${namePrefix}-alerts'
 }
 var monitoringNames = {
   workspace: '${namePrefix}-logs'
@@ -156,6 +156,7 @@ module network 'modules/network.bicep' = {
     namePrefix: namePrefix
     tags: tags
     addressPrefix: networkAddressPrefix
+    natGateway: natGateway
   }
 }
 
@@ -169,7 +170,15 @@ module monitoring 'modules/monitoring.bicep' = {
     alertEmails: alertEmails
     monitoringPrincipalId: identities.outputs.monitoring.principalId
     monitoringIdentityName: identityNames.monitoring
-    lock: lockResources
+    alertsPrincipalId: identities.outputs.alertsPrincipalId
+    alertsIdentityName: identityNames.alerts
+  }
+}
+
+module deletionGuard 'modules/deletion-guard.bicep' = if (preventDeletion) {
+  scope: group
+  params: {
+    namePrefix: namePrefix
   }
 }
 
@@ -183,6 +192,7 @@ module storageHost 'modules/storage-host.bicep' = {
     storageIdentityName: identityNames.storage
     subnetId: network.outputs.endpointSubnetId
     blobZoneId: network.outputs.blobZoneId
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
@@ -200,7 +210,6 @@ module storageData 'modules/storage-data.bicep' = {
     tableZoneId: network.outputs.tableZoneId
     operatorAddressRanges: operatorAddressRanges
     workspaceId: monitoring.outputs.workspaceId
-    lock: lockResources
   }
 }
 
@@ -216,7 +225,6 @@ module vault 'modules/key-vault.bicep' = {
     vaultZoneId: network.outputs.vaultZoneId
     operatorAddressRanges: operatorAddressRanges
     workspaceId: monitoring.outputs.workspaceId
-    lock: lockResources
   }
 }
 
@@ -249,6 +257,7 @@ module functionApp 'modules/function-app.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     perInstanceConcurrency: perInstanceConcurrency
     callerAddressRanges: callerAddressRanges
+    operatorAddressRanges: operatorAddressRanges
     settings: {
       KEYHOLD_CLOUD: clouds[environment().name]
       KEYHOLD_HOME_TENANT_ID: empty(homeTenantId) ? tenant().tenantId : homeTenantId
@@ -268,7 +277,7 @@ module functionApp 'modules/function-app.bicep' = {
       KEYHOLD_STORAGE_IDENTITY_CLIENT_ID: identities.outputs.storage.clientId
       KEYHOLD_MINTS_PER_MINUTE: string(mintsPerMinute)
       KEYHOLD_MINTS_PER_MINUTE_PER_CALLER: string(mintsPerMinutePerCaller)
-      KEYHOLD_MAX_REQUESTS_IN_FLIGHT: string(maxRequestsInFlight)
+      KEYHOLD_MAX_REQUESTS_IN_FLIGHT: string(min(10 * perInstanceConcurrency, 4000))
       KEYHOLD_CACHE_MAX_TOKENS: string(cacheMaxTokens)
       KEYHOLD_CACHE_MAX_BYTES: string(cacheMaxBytes)
     }
@@ -287,6 +296,7 @@ module alerts 'modules/alerts.bicep' = {
     vaultName: vaultName
     actionGroupName: monitoringNames.actionGroup
     signingIdentityPrincipalId: identities.outputs.signing.principalId
+    alertsIdentityName: identityNames.alerts
     functionAppName: appName
     runbookUrl: runbookUrl
   }

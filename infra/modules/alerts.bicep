@@ -23,6 +23,9 @@ param actionGroupName string
 @description('Object id of the identity that may sign, and nothing else.')
 param signingIdentityPrincipalId string
 
+@description('Name of the identity that the rules read the workspace with.')
+param alertsIdentityName string
+
 @description('Name of the function app.')
 param functionAppName string
 
@@ -70,7 +73,12 @@ resource app 'Microsoft.Web/sites@2025-03-01' existing = {
   name: functionAppName
 }
 
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: alertsIdentityName
+}
+
 var context = {
+  identityId: identity.id
   location: location
   workspaceId: workspace.id
   applicationInsightsId: insights.id

@@ -52,6 +52,9 @@ param perInstanceConcurrency int
 @description('IPv4 ranges that callers come from; none: from anywhere, with a valid token.')
 param callerAddressRanges string[]
 
+@description('IPv4 addresses and ranges that the app is deployed from, once callers or operators are restricted.')
+param operatorAddressRanges string[]
+
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: '${name}-plan'
   location: location
@@ -96,6 +99,19 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
           action: 'Allow'
           priority: 100 + i
           ipAddress: addressRange
+        }
+      ]
+      // Deployments come from no more addresses than callers.
+      scmIpSecurityRestrictionsUseMain: false
+      scmIpSecurityRestrictionsDefaultAction: empty(callerAddressRanges) && empty(operatorAddressRanges)
+        ? 'Allow'
+        : 'Deny'
+      scmIpSecurityRestrictions: [
+        for (addressRange, i) in operatorAddressRanges: {
+          name: 'operators-${i}'
+          action: 'Allow'
+          priority: 100 + i
+          ipAddress: contains(addressRange, '/') ? addressRange : '${addressRange}/32'
         }
       ]
     }

@@ -1,5 +1,6 @@
-// Three identities, so that no right that the app has for one purpose serves another: only `signing` can sign, and it
-// can do nothing else; only `storage` reaches blobs and tables; only `monitoring` reads the vault's log.
+// Three identities of the app, so that no right that it has for one purpose serves another: only `signing` can sign, and it
+// can do nothing else; only `storage` reaches blobs and tables; only `monitoring` reads the vault's log. A fourth, `alerts`,
+// is not the app's: with it the alert rules read the workspace, whoever edited them last.
 
 import { Identity, Tags } from 'types.bicep'
 
@@ -7,6 +8,7 @@ type IdentityNames = {
   signing: string
   storage: string
   monitoring: string
+  alerts: string
 }
 
 @description('Azure region.')
@@ -36,6 +38,12 @@ resource monitoring 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30
   tags: tags
 }
 
+resource alerts 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: names.alerts
+  location: location
+  tags: tags
+}
+
 @description('Signs with the client keys.')
 output signing Identity = {
   id: signing.id
@@ -56,3 +64,6 @@ output monitoring Identity = {
   clientId: monitoring.properties.clientId
   principalId: monitoring.properties.principalId
 }
+
+@description('Object id of the identity that the alert rules read the workspace with.')
+output alertsPrincipalId string = alerts.properties.principalId

@@ -30,13 +30,11 @@ param operatorAddressRanges string[]
 @description('Workspace that every operation is logged to.')
 param workspaceId string
 
-@description('Whether it is locked against deletion.')
-param lock bool
-
 resource vault 'Microsoft.KeyVault/vaults@2026-05-15' = {
   name: name
   location: location
-  tags: tags
+  // By this tag `keyhold doctor` knows which size the keys should have: what exists is not changed by a deployment.
+  tags: union(tags, { 'keyhold-key-size': string(keySize) })
   properties: {
     tenantId: tenant().tenantId
     sku: {
@@ -111,15 +109,6 @@ resource everyOperation 'Microsoft.Insights/diagnosticSettings@2021-05-01-previe
         enabled: true
       }
     ]
-  }
-}
-
-resource vaultLock 'Microsoft.Authorization/locks@2020-05-01' = if (lock) {
-  scope: vault
-  name: 'keep'
-  properties: {
-    level: 'CanNotDelete'
-    notes: 'Without its keys no token can be had for any customer tenant.'
   }
 }
 

@@ -29,10 +29,14 @@ param monitoringPrincipalId string
 @description('Its name, by which the assignments are named.')
 param monitoringIdentityName string
 
-@description('Whether the workspace is locked against deletion.')
-param lock bool
+@description('Object id of the identity that the alert rules read the workspace with.')
+param alertsPrincipalId string
+
+@description('Its name, by which the assignments are named.')
+param alertsIdentityName string
 
 var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
+var logAnalyticsReader = '73c42c96-874c-492b-b04d-ab87d138a893'
 var logAnalyticsDataReader = '3b03c2da-16b3-4a49-8834-0f8130efdd3b'
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
@@ -100,12 +104,13 @@ resource readsLogs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-resource workspaceLock 'Microsoft.Authorization/locks@2020-05-01' = if (lock) {
+resource alertsReadLogs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: workspace
-  name: 'keep'
+  name: guid(workspace.id, alertsIdentityName, logAnalyticsReader)
   properties: {
-    level: 'CanNotDelete'
-    notes: 'Holds the audit log of the vault.'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', logAnalyticsReader)
+    principalId: alertsPrincipalId
+    principalType: 'ServicePrincipal'
   }
 }
 

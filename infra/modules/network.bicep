@@ -14,11 +14,42 @@ param tags Tags
 @description('Addresses of the network, /25 or larger. Choose others where it is to be peered.')
 param addressPrefix string
 
+@description('Whether the app reaches the internet through a NAT gateway.')
+param natGateway bool
+
 var zoneNames = [
   'privatelink${replace(environment().suffixes.keyvaultDns, '.vault.', '.vaultcore.')}'
   'privatelink.blob.${environment().suffixes.storage}'
   'privatelink.table.${environment().suffixes.storage}'
 ]
+
+resource gatewayAddress 'Microsoft.Network/publicIPAddresses@2026-03-01' = if (natGateway) {
+  name: '${namePrefix}-outbound'
+  location: location
+  tags: tags
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    publicIPAllocationMethod: 'Static'
+  }
+}
+
+resource gateway 'Microsoft.Network/natGateways@2026-03-01' = if (natGateway) {
+  name: '${namePrefix}-nat'
+  location: location
+  tags: tags
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    publicIpAddresses: [
+      {
+        id: gatewayAddress.id
+      }
+    ]
+  }
+}
 
 resource network 'Microsoft.Network/virtualNetworks@2026-03-01' = {
   name: '${namePrefix}-network'
@@ -33,6 +64,13 @@ resource network 'Microsoft.Network/virtualNetworks@2026-03-01' = {
         name: 'app'
         properties: {
           addressPrefix: cidrSubnet(addressPrefix, 26, 0)
+          // Entra is on the internet. Said, because the API's own answer has become false.
+          defaultOutboundAccess: !natGateway
+          natGateway: natGateway
+            ? {
+                id: gateway.id
+              }
+            : null
           delegations: [
             {
               name: 'flex-consumption'

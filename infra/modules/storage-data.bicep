@@ -36,9 +36,6 @@ param operatorAddressRanges string[]
 @description('Workspace that who wrote and deleted blobs is logged to.')
 param workspaceId string
 
-@description('Whether it is locked against deletion.')
-param lock bool
-
 var storageBlobDataReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
 var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 var storageTableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
@@ -60,7 +57,8 @@ resource account 'Microsoft.Storage/storageAccounts@2026-06-01' = {
     supportsHttpsTrafficOnly: true
     publicNetworkAccess: empty(operatorAddressRanges) ? 'Disabled' : 'Enabled'
     networkAcls: {
-      bypass: 'None'
+      // Lifecycle rules are run by a service of Azure's, which the firewall would keep out.
+      bypass: 'AzureServices'
       defaultAction: 'Deny'
       ipRules: [
         for addressRange in operatorAddressRanges: {
@@ -208,7 +206,7 @@ module tableEndpoint 'private-endpoint.bicep' = {
   }
 }
 
-// Who changed the policy.
+// Who wrote or deleted what: policy, metadata.
 // No stable version has categories by group or tables by service.
 #disable-next-line use-recent-api-versions
 resource writesLogged 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
@@ -230,12 +228,25 @@ resource writesLogged 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview'
   }
 }
 
-resource accountLock 'Microsoft.Authorization/locks@2020-05-01' = if (lock) {
-  scope: account
-  name: 'keep'
+// Who wrote or deleted what: ledger, audit.
+// No stable version has categories by group or tables by service.
+#disable-next-line use-recent-api-versions
+resource rowsLogged 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: tables
+  name: 'to-workspace'
   properties: {
-    level: 'CanNotDelete'
-    notes: 'Holds the ledger of signatures and every policy that was in force.'
+    workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated'
+    logs: [
+      {
+        category: 'StorageWrite'
+        enabled: true
+      }
+      {
+        category: 'StorageDelete'
+        enabled: true
+      }
+    ]
   }
 }
 

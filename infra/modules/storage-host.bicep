@@ -24,6 +24,9 @@ param subnetId string
 @description('Private DNS zone of blobs.')
 param blobZoneId string
 
+@description('Workspace that who wrote and deleted blobs is logged to.')
+param workspaceId string
+
 var packageContainer = 'app-package'
 var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
 
@@ -80,6 +83,28 @@ module blobEndpoint 'private-endpoint.bicep' = {
     groupId: 'blob'
     subnetId: subnetId
     zoneId: blobZoneId
+  }
+}
+
+// Who wrote the package that runs.
+// No stable version has categories by group or tables by service.
+#disable-next-line use-recent-api-versions
+resource writesLogged 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: blobs
+  name: 'to-workspace'
+  properties: {
+    workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated'
+    logs: [
+      {
+        category: 'StorageWrite'
+        enabled: true
+      }
+      {
+        category: 'StorageDelete'
+        enabled: true
+      }
+    ]
   }
 }
 

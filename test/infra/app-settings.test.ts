@@ -97,12 +97,24 @@ describe("the settings of the app in Azure", () => {
     assert.equal(Values.AzureWebJobsDisableHomepage, "true");
   });
 
+  test("who gets the alerts is asked for", () => {
+    const { alertEmails } = template.parameters;
+    assert.deepEqual([alertEmails?.minLength, alertEmails?.defaultValue], [1, undefined]);
+    const { parameters } = readJson("infra/main.parameters.json");
+    assert.match(parameters.alertEmails.value, /^\$\{AZURE_ALERT_EMAILS\}$/);
+  });
+
+  test("the vault says which size its keys should have, for doctor to compare", () => {
+    assert.equal(theResource("Microsoft.KeyVault/vaults").tags?.["keyhold-key-size"], `${defaultOf("keySize")}`);
+  });
+
   test("an instance works on far more requests than those from which on the platform adds another one", () => {
     const { extensions } = readJson("host.json") as { extensions: { http: Record<string, number> } };
     const { maxConcurrentRequests = 0, maxOutstandingRequests = 0 } = extensions.http;
     assert.ok(
       Math.min(maxConcurrentRequests, maxOutstandingRequests) >= 10 * Number(defaultOf("perInstanceConcurrency")),
     );
+    assert.equal(settings.KEYHOLD_MAX_REQUESTS_IN_FLIGHT, `${10 * Number(defaultOf("perInstanceConcurrency"))}`);
   });
 
   test("it runs on the version of Node.js that it is built for", () => {

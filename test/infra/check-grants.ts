@@ -21,6 +21,7 @@ const builtInRoles: Readonly<Record<string, string>> = {
   "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
   "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
   "3b03c2da-16b3-4a49-8834-0f8130efdd3b": "Log Analytics Data Reader",
+  "73c42c96-874c-492b-b04d-ab87d138a893": "Log Analytics Reader",
 };
 
 const allowed: readonly Grant[] = [
@@ -33,6 +34,7 @@ const allowed: readonly Grant[] = [
   { identity: "storage", role: "Storage Table Data Contributor", on: "tables/audit" },
   { identity: "monitoring", role: "Monitoring Metrics Publisher", on: "components/keyhold-sample-insights" },
   { identity: "monitoring", role: "Log Analytics Data Reader", on: "workspaces/keyhold-sample-logs" },
+  { identity: "alerts", role: "Log Analytics Reader", on: "workspaces/keyhold-sample-logs" },
 ];
 
 const print = ({ identity, role, on }: Grant) => `${identity} has "${role}" on ${on}`;
@@ -62,7 +64,7 @@ function read(assignment: Resource, resources: readonly Resource[]): Grant {
   const { principalId, roleDefinitionId } = assignment.properties;
   const own = ofType("Microsoft.Authorization/roleDefinitions", resources).some(({ id }) => id === roleDefinitionId);
   const guid = String(roleDefinitionId).split("/").at(-1) ?? "";
-  const [, identity = principalId] = /^identities\.(\w+)\.principalId$/.exec(outputOf(principalId) ?? "") ?? [];
+  const [, identity = principalId] = /^identities\.(\w+?)\.?[pP]rincipalId$/.exec(outputOf(principalId) ?? "") ?? [];
   const scope = scopeOf(assignment).split("/").slice(-2).join("/");
   // The name of an account ends with a hash.
   const on = scope.replace(/^(storageAccounts\/kholdhost|storageAccounts\/kholddata|vaults\/keyhold-)\w+$/, "$1");

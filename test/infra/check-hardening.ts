@@ -52,9 +52,16 @@ export const rules: readonly Rule[] = [
   rule(`${site}/basicPublishingCredentialsPolicies`, "properties.allow", false, "nobody deploys with a password"),
 ];
 
-/** Doors that are open, one line each. */
+/** Doors that are open, and what would not work or not be noticed, one line each. */
 export function checkHardening(resources: readonly Resource[]): string[] {
   return [
+    ...ofType(account, resources).flatMap((each) => checkAccount(each, resources)),
+    ...ofType("Microsoft.Network/virtualNetworks", resources).flatMap(checkOutbound),
+    ...ofType("Microsoft.Insights/scheduledQueryRules", resources)
+      .filter(({ identity }) => identity?.type !== "UserAssigned")
+      .map(({ name }) => `${name} has no identity: it would read with the rights of whoever edited it last`),
+    // A lock on a resource also keeps role assignments on it from being withdrawn, which is the brake of an incident.
+    ...ofType("Microsoft.Authorization/locks", resources).map(({ id }) => `${id} is a lock: remove it`),
     ...rules.flatMap(({ type, path, allowed, why }) =>
       ofType(type, resources)
         .filter((each) => !allowed.includes(valueAt(each, path)))
@@ -72,6 +79,34 @@ function isAudited(id: string, resources: readonly Resource[]): boolean {
     const isOn = JSON.stringify(logs) === JSON.stringify([{ categoryGroup: "audit", enabled: true }]);
     return scopeOf(setting) === id && isOn && logAnalyticsDestinationType === "Dedicated";
   });
+}
+
+/** Lifecycle rules are run by a service that the firewall keeps out unless it is let in; nothing else needs the exception. */
+function checkAccount({ id, name, properties }: Resource, resources: readonly Resource[]): string[] {
+  const hasRules = resources.some((each) => each.type === `${account}/managementPolicies` && each.id.startsWith(id));
+  const bypass = hasRules ? "AzureServices" : "None";
+  const logged = ofType("Microsoft.Insights/diagnosticSettings", resources).filter((each) => {
+    const { logs, logAnalyticsDestinationType } = each.properties;
+    const categories = logs.map(({ category, enabled }: Resource) => enabled && category).join();
+    return categories === "StorageWrite,StorageDelete" && logAnalyticsDestinationType === "Dedicated";
+  });
+  const services = resources.filter((each) => /\/(blob|table)Services$/.test(each.type) && each.id.startsWith(id));
+  return [
+    ...(properties.networkAcls.bypass === bypass ? [] : [`${name}: networkAcls.bypass must be ${bypass}`]),
+    ...services
+      .filter((service) => !logged.some((setting) => scopeOf(setting) === service.id))
+      .map((service) => `${service.type} of ${name}: nobody records who writes and deletes`),
+  ];
+}
+
+/** The app reaches Entra on the internet: by default, or through a NAT gateway. Both are said, as APIs change their minds. */
+function checkOutbound({ properties }: Resource): string[] {
+  return properties.subnets
+    .filter(({ properties: { delegations, defaultOutboundAccess, natGateway } }: Resource) => {
+      const needsInternet = delegations !== undefined && !natGateway;
+      return defaultOutboundAccess !== needsInternet;
+    })
+    .map(({ name }: Resource) => `subnet ${name}: defaultOutboundAccess must be said, and fit its use`);
 }
 
 /** Functions of ARM that read a secret, in the compiled template. */

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build, compile, findBicep, format, howToGetBicep, predict, withCopy } from "../../infra/compile.ts";
-import { snapshot } from "./templates.ts";
+import { checkHardening } from "./check-hardening.ts";
+import { ofType, snapshot, theResource } from "./templates.ts";
 
 const infra = fileURLToPath(new URL("../../infra/", import.meta.url));
 const bicep = await findBicep();
@@ -44,9 +45,13 @@ describe("the templates, by Bicep's own compiler", { skip, concurrency: 2 }, () 
     });
   });
 
-  test("open vault and data to the addresses of operators, and to no others", async () => {
+  const chosen = `param operatorAddressRanges = ['203.0.113.7']
+param callerAddressRanges = ['198.51.100.0/24']
+param natGateway = true
+`;
+  test("open vault, data and deployment to the addresses of operators, and to no others", async () => {
     await withCopy(async (root) => {
-      await edit(root, "main.bicepparam", (text) => `${text}param operatorAddressRanges = ['203.0.113.7']\n`);
+      await edit(root, "main.bicepparam", (text) => text + chosen);
       await predict(bicep ?? "", root);
       const { predictedResources } = JSON.parse(
         await readFile(join(root, "main.snapshot.json"), "utf8"),
@@ -60,6 +65,19 @@ describe("the templates, by Bicep's own compiler", { skip, concurrency: 2 }, () 
           ["203.0.113.7"],
         );
       }
+      const { siteConfig } = theResource("Microsoft.Web/sites", "", predictedResources).properties;
+      assert.equal(siteConfig.ipSecurityRestrictionsDefaultAction, "Deny");
+      assert.equal(siteConfig.scmIpSecurityRestrictionsUseMain, false);
+      assert.equal(siteConfig.scmIpSecurityRestrictionsDefaultAction, "Deny");
+      assert.deepEqual(
+        siteConfig.scmIpSecurityRestrictions.map(({ ipAddress }: { ipAddress: string }) => ipAddress),
+        ["203.0.113.7/32"],
+      );
+      assert.deepEqual(
+        checkHardening(predictedResources).filter((found) => !/publicNetworkAccess/.test(found)),
+        [],
+      );
+      assert.equal(ofType("Microsoft.Network/natGateways", predictedResources).length, 1);
     });
   });
 

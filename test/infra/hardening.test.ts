@@ -60,6 +60,34 @@ describe("the check of open doors finds", () => {
       /allow must be false/,
     ],
     [
+      "lifecycle rules that cannot run",
+      account,
+      data(),
+      (it) => change(it, "networkAcls", { defaultAction: "Deny", bypass: "None" }),
+      /bypass must be AzureServices/,
+    ],
+    [
+      "an exception of the firewall that nothing needs",
+      account,
+      host(),
+      (it) => change(it, "networkAcls", { defaultAction: "Deny", bypass: "AzureServices" }),
+      /bypass must be None/,
+    ],
+    [
+      "an app that may not reach Entra",
+      "Microsoft.Network/virtualNetworks",
+      "",
+      (it) => change(it.properties.subnets[0], "defaultOutboundAccess", undefined),
+      /subnet app: defaultOutboundAccess/,
+    ],
+    [
+      "a rule that reads with the rights of a person",
+      "Microsoft.Insights/scheduledQueryRules",
+      "foreign-signer",
+      (it) => Object.assign(it, { identity: undefined }),
+      /foreign-signer has no identity/,
+    ],
+    [
       "telemetry that needs no identity",
       "Microsoft.Insights/components",
       "",
@@ -92,6 +120,20 @@ describe("the check of open doors finds", () => {
     });
   }
 
+  for (const service of ["blobServices", "tableServices"]) {
+    test(`a storage account whose ${service} do not record who writes`, () => {
+      const ofService = (each: Resource) => each.type === setting && each.id.includes(`${data()}/${service}/`);
+      assert.deepEqual(checkHardening(resources.filter((each) => !ofService(each))), [
+        `${account}/${service} of ${data()}: nobody records who writes and deletes`,
+      ]);
+    });
+  }
+
+  test("a lock, which would also keep the right to sign from being withdrawn", () => {
+    const lock = { ...theResource(vault), id: "/locks/keep", type: "Microsoft.Authorization/locks" };
+    assert.deepEqual(checkHardening([...resources, lock]), ["/locks/keep is a lock: remove it"]);
+  });
+
   test("a key of a storage account", () => {
     const seeded = templateText.replace("[reference('account')", "[listKeys('account')");
     assert.notEqual(seeded, templateText);
@@ -104,5 +146,9 @@ function change(it: Resource, property: string, value: unknown): void {
 }
 
 function host(): string {
-  return ofType(account).find(({ name }) => name.startsWith("kholdhost"))?.name ?? theResource(account).name;
+  return ofType(account).find(({ name }) => name.startsWith("kholdhost"))?.name ?? assert.fail();
+}
+
+function data(): string {
+  return ofType(account).find(({ name }) => name.startsWith("kholddata"))?.name ?? assert.fail();
 }

@@ -82,10 +82,10 @@ describe("the check of rights finds", () => {
       'storage has "Storage Blob Data Reader" on containers/policy',
     ],
     [
-      "the right to read logs for the identity that signs",
-      withAssignment("workspaces/keyhold-sample-logs", to("signing")),
-      'signing has "Log Analytics Data Reader" on workspaces/keyhold-sample-logs',
-      'monitoring has "Log Analytics Data Reader" on workspaces/keyhold-sample-logs',
+      "the right to send telemetry for the identity that signs",
+      withAssignment("components/keyhold-sample-insights", to("signing")),
+      'signing has "Monitoring Metrics Publisher" on components/keyhold-sample-insights',
+      'monitoring has "Monitoring Metrics Publisher" on components/keyhold-sample-insights',
     ],
   ];
   for (const [fault, seeded, given, missing] of moved) {

@@ -16,7 +16,10 @@ export interface Resource {
 }
 
 interface Template {
-  parameters: Record<string, { type: string; defaultValue?: unknown; metadata?: { description?: string } }>;
+  parameters: Record<
+    string,
+    { type: string; defaultValue?: unknown; minLength?: number; metadata?: { description?: string } }
+  >;
   outputs: Record<string, { type: string; value?: string }>;
   resources: Record<string, unknown>;
 }

@@ -21,6 +21,8 @@ type LogAlert = {
 @export()
 type LogAlertContext = {
   location: string
+  @description('Identity that the rules read the workspace with. Without one they have the rights of who edited them last.')
+  identityId: string
   workspaceId: string
   applicationInsightsId: string
   keyVaultId: string
@@ -53,6 +55,12 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
     name: '${namePrefix}-${alert.id}'
     location: context.location
     kind: 'LogAlert'
+    identity: {
+      type: 'UserAssigned'
+      userAssignedIdentities: {
+        '${context.identityId}': {}
+      }
+    }
     tags: context.tags
     properties: {
       displayName: '${namePrefix} ${alert.id}'

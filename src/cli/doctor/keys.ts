@@ -1,11 +1,13 @@
 import { printable } from "../printable.ts";
-import { type Check, green, grey, red } from "./check.ts";
+import { type Check, green, grey, red, type Verdict } from "./check.ts";
 import type { DoctorPorts } from "./ports.ts";
 import { keysOf, namesOf } from "./vault-rights.ts";
 
 interface KeyFacts {
   keyOps: readonly string[];
   isExportable: boolean;
+  /** Length of the modulus in bits; undefined where the answer has none. */
+  bits: number | undefined;
 }
 
 /** What the keys themselves allow, whoever asks. Read as the operator: the app's identities must not be able to. */
@@ -28,10 +30,41 @@ export function keyChecks(ports: DoctorPorts): Check[] {
         eachKey(ports, signal, ({ keyOps }) => describeOperations(keyOps), {
           good: "operations: sign, and verify at most",
           why: "a key that also decrypts or wraps is worth more to an attacker",
-          remedy: "set the key's operations to sign",
+          remedy: "set the key's operations to sign: a deployment does not change a key that exists",
         }),
     },
+    {
+      id: "keys/size",
+      title: "keys have the size that was deployed last",
+      async run(signal) {
+        const wanted = await deployedBits(ports, signal);
+        if (typeof wanted !== "number") return wanted;
+        return eachKey(ports, signal, ({ bits }) => (bits === wanted ? undefined : describeSize(bits, wanted)), {
+          good: `${wanted} bits`,
+          why: "a deployment does not change a key that exists, so what was chosen does not hold for it",
+          remedy:
+            "make a version of that size (client add-certificate --new-version), or deploy with the size of the keys",
+        });
+      },
+    },
   ];
+}
+
+/** A deployment notes the size in a tag of the vault. @returns the size in bits, or why it is not known. */
+async function deployedBits({ config, resources }: DoctorPorts, signal: AbortSignal): Promise<number | Verdict> {
+  const { vaultResourceId, cloud } = config;
+  if (vaultResourceId === undefined)
+    return grey("KEYHOLD_VAULT_RESOURCE_ID is not set, so it is not known where to look");
+  const url = `https://${cloud.managementHost}${vaultResourceId}?api-version=2023-07-01`;
+  const { status, body } = await resources({ method: "GET", url }, signal);
+  const { tags } = (body ?? {}) as { tags?: Record<string, string> };
+  const bits = Number(tags?.["keyhold-key-size"]);
+  if (status !== 200) return grey(`Azure Resource Manager answered ${status}: the role Reader lets you look`);
+  return bits > 0 ? bits : grey("the vault has no tag keyhold-key-size: deploy infra/ again");
+}
+
+function describeSize(bits: number | undefined, wanted: number): string {
+  return bits === undefined ? "no RSA key" : `of ${bits} bits, not ${wanted}`;
 }
 
 async function eachKey(
@@ -65,11 +98,17 @@ function describeOperations(keyOps: readonly string[]): string | undefined {
 /** A fact that the answer does not state counts as the worse one. */
 function factsOf(body: unknown): KeyFacts {
   const { key, attributes } = (body ?? {}) as {
-    key?: { key_ops?: unknown };
+    key?: { key_ops?: unknown; n?: unknown };
     attributes?: { exportable?: unknown };
   };
   return {
     keyOps: Array.isArray(key?.key_ops) ? key.key_ops.map(String) : ["unknown"],
+    bits: typeof key?.n === "string" ? bitsOf(Buffer.from(key.n, "base64url")) : undefined,
     isExportable: attributes?.exportable !== undefined && attributes.exportable !== false,
   };
+}
+
+function bitsOf(modulus: Uint8Array): number {
+  const first = modulus.findIndex((byte) => byte !== 0);
+  return first < 0 ? 0 : (modulus.length - first) * 8 - (Math.clz32(modulus[first] ?? 0) - 24);
 }

@@ -35,6 +35,7 @@ const asStranger: Probe = async () => answer(403, inner("ForbiddenByRbac"));
 const vaultId = "/subscriptions/1/resourceGroups/keyhold/providers/Microsoft.KeyVault/vaults/keyhold";
 const azure: Record<string, unknown> = {
   vaults: {
+    tags: { "keyhold-key-size": "2048" },
     properties: { enablePurgeProtection: true, enableRbacAuthorization: true, publicNetworkAccess: "Disabled" },
   },
   diagnosticSettings: {
@@ -47,6 +48,13 @@ const resources: Probe = async ({ url }) => {
   const [, kind = ""] = /\/(diagnosticSettings|scheduledQueryRules|metricAlerts)\?/.exec(url) ?? [];
   return answer(200, azure[kind || "vaults"]);
 };
+
+/** A number of so many bits, as a JWK has it. */
+function modulusOf(bits: number): string {
+  const bytes = Buffer.alloc(Math.ceil(bits / 8), 0xff);
+  bytes[0] = 0xff >> (bytes.length * 8 - bits);
+  return bytes.toString("base64url");
+}
 
 function healthyPorts(): DoctorPorts {
   const ledger = createFakeLedgerSearch();
@@ -71,7 +79,8 @@ function healthyPorts(): DoctorPorts {
     requestTokenOf: { signing: async () => {}, storage: async () => {}, monitoring: async () => {} },
     vaultAs: { signing: asSigner, storage: asStranger },
     withTries: true,
-    vaultAsOperator: async () => answer(200, { key: { key_ops: ["sign"] }, attributes: { exportable: false } }),
+    vaultAsOperator: async () =>
+      answer(200, { key: { key_ops: ["sign"], n: modulusOf(2048) }, attributes: { exportable: false } }),
     policyAsStorage: async () => answer(403, undefined, { server: "Windows-Azure-Blob/1.0" }),
     resources,
     ledger,
@@ -184,6 +193,24 @@ const reds: [id: string, what: string, differing: Partial<DoctorPorts>, expected
     { vaultAsOperator: async () => answer(200, { key: { key_ops: ["sign", "decrypt"] } }) },
     /also for decrypt/,
   ],
+  [
+    "keys/size",
+    "a key of another size than was deployed",
+    { resources: async () => answer(200, { tags: { "keyhold-key-size": "3072" } }) },
+    /is of 2048 bits, not 3072/,
+  ],
+  [
+    "keys/size",
+    "a key that is a bit too short",
+    { vaultAsOperator: async () => answer(200, { key: { n: modulusOf(2047) } }) },
+    /is of 2047 bits, not 2048/,
+  ],
+  [
+    "keys/size",
+    "a key that is no RSA key",
+    { vaultAsOperator: async () => answer(200, { key: { kty: "EC-HSM" } }) },
+    /is no RSA key/,
+  ],
   ["audit/run", "an audit that stopped", { clock: () => startMs + 40 * minuteMs }, /ran 43 min ago/],
   ["audit/vault-log", "a log without rows beside a ledger with signatures", logWithoutRows(), /though the ledger has/],
   [
@@ -219,6 +246,13 @@ for (const [id, what, differing, expected] of reds) {
     assert.ok(result.why.length > 10 && result.remedy.length > 10);
   });
 }
+
+test("without what was deployed, the size of keys is grey", async () => {
+  for (const body of [undefined, {}, { tags: {} }, { tags: { "keyhold-key-size": "many" } }]) {
+    const result = await line("keys/size", { resources: async () => answer(body ? 200 : 403, body) });
+    assert.equal(result.state, "grey", JSON.stringify(body));
+  }
+});
 
 function logWithoutRows(): Partial<DoctorPorts> {
   const ledger = createFakeLedgerSearch();
