@@ -110,6 +110,12 @@ param cacheMaxTokens int = 20000
 @maxValue(1073741824)
 param cacheMaxBytes int = 134217728
 
+@description('Whether instances share their tokens, encrypted, in a table: its key, identity and table are made.')
+param sharedCache bool = false
+
+@description('The key of the shared tokens, wrapped, as keyhold shared-cache create-key prints it; empty: not used yet.')
+param sharedCacheWrappedKey string = ''
+
 var suffix = uniqueString(subscription().id, environmentName, location)
 var namePrefix = 'keyhold-${environmentName}'
 var tags = { 'azd-env-name': environmentName }
@@ -119,6 +125,7 @@ var identityNames = {
   storage: '${namePrefix}-storage'
   monitoring: '${namePrefix}-monitoring'
   alerts: '${namePrefix}-alerts'
+  sharedCache: '${namePrefix}-shared-cache'
 }
 var monitoringNames = {
   workspace: '${namePrefix}-logs'
@@ -128,6 +135,9 @@ var monitoringNames = {
 var keyNames = union(clientKeyNames, [publisherKeyName])
 var vaultName = 'keyhold-${suffix}'
 var appName = 'keyhold-${suffix}'
+var dataAccountName = 'kholddata${suffix}'
+var sharedCacheKeyName = 'shared-cache'
+var usesSharedCache = sharedCache && !empty(sharedCacheWrappedKey)
 var clouds = {
   AzureCloud: 'public'
   AzureUSGovernment: 'usgovernment'
@@ -200,7 +210,7 @@ module storageData 'modules/storage-data.bicep' = {
   scope: group
   params: {
     location: location
-    name: 'kholddata${suffix}'
+    name: dataAccountName
     tags: tags
     skuName: dataStorageSku
     storagePrincipalId: identities.outputs.storage.principalId
@@ -240,6 +250,19 @@ module signingRole 'modules/signing-role.bicep' = {
   }
 }
 
+module sharedTokens 'modules/shared-cache.bicep' = if (sharedCache) {
+  scope: group
+  dependsOn: [vault, storageData]
+  params: {
+    principalId: identities.outputs.sharedCache.principalId
+    identityName: identityNames.sharedCache
+    vaultName: vaultName
+    keyName: sharedCacheKeyName
+    keySize: keySize
+    accountName: dataAccountName
+  }
+}
+
 module functionApp 'modules/function-app.bicep' = {
   scope: group
   params: {
@@ -249,6 +272,7 @@ module functionApp 'modules/function-app.bicep' = {
     signingIdentity: identities.outputs.signing
     storageIdentity: identities.outputs.storage
     monitoringIdentity: identities.outputs.monitoring
+    moreIdentityIds: sharedCache ? [identities.outputs.sharedCache.id] : []
     subnetId: network.outputs.appSubnetId
     hostBlobServiceUri: storageHost.outputs.blobServiceUri
     packageContainerUrl: storageHost.outputs.packageContainerUrl
@@ -280,6 +304,11 @@ module functionApp 'modules/function-app.bicep' = {
       KEYHOLD_MAX_REQUESTS_IN_FLIGHT: string(min(10 * perInstanceConcurrency, 4000))
       KEYHOLD_CACHE_MAX_TOKENS: string(cacheMaxTokens)
       KEYHOLD_CACHE_MAX_BYTES: string(cacheMaxBytes)
+      // All four or none: without the wrapped key the shared cache is off.
+      KEYHOLD_SHARED_CACHE_TABLE_URL: usesSharedCache ? sharedTokens!.outputs.tableUrl : ''
+      KEYHOLD_SHARED_CACHE_KEY_ID: usesSharedCache ? sharedTokens!.outputs.keyId : ''
+      KEYHOLD_SHARED_CACHE_WRAPPED_KEY: usesSharedCache ? sharedCacheWrappedKey : ''
+      KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID: usesSharedCache ? identities.outputs.sharedCache.clientId : ''
     }
   }
 }

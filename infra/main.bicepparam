@@ -7,3 +7,5 @@ param location = 'westeurope'
 param audience = '00000000-0000-4000-8000-00000000a0d1'
 param clientKeyNames = ['billing']
 param alertEmails = ['oncall@contoso.com']
+param sharedCache = true
+param sharedCacheWrappedKey = 'sample'

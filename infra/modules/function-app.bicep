@@ -25,6 +25,9 @@ param storageIdentity Identity
 @description('Identity that sends telemetry: id, clientId.')
 param monitoringIdentity Identity
 
+@description('ARM ids of identities that the app has besides.')
+param moreIdentityIds string[] = []
+
 @description('Subnet through which the app reaches the rest.')
 param subnetId string
 
@@ -77,11 +80,11 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: {
-      '${signingIdentity.id}': {}
-      '${storageIdentity.id}': {}
-      '${monitoringIdentity.id}': {}
-    }
+    userAssignedIdentities: toObject(
+      concat([signingIdentity.id, storageIdentity.id, monitoringIdentity.id], moreIdentityIds),
+      id => id,
+      _ => {}
+    )
   }
   properties: {
     serverFarmId: plan.id

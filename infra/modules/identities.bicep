@@ -1,6 +1,7 @@
-// Three identities of the app, so that no right that it has for one purpose serves another: only `signing` can sign, and it
-// can do nothing else; only `storage` reaches blobs and tables; only `monitoring` reads the vault's log. A fourth, `alerts`,
-// is not the app's: with it the alert rules read the workspace, whoever edited them last.
+// Four identities of the app, so that no right that it has for one purpose serves another: only `signing` can sign, and it
+// can do nothing else; only `storage` reaches blobs and tables; only `monitoring` reads the vault's log.
+// `sharedCache` has no right at all until instances share their tokens. A fifth, `alerts`, is not
+// the app's: with it the alert rules read the workspace, whoever edited them last.
 
 import { Identity, Tags } from 'types.bicep'
 
@@ -9,6 +10,7 @@ type IdentityNames = {
   storage: string
   monitoring: string
   alerts: string
+  sharedCache: string
 }
 
 @description('Azure region.')
@@ -44,6 +46,12 @@ resource alerts 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = 
   tags: tags
 }
 
+resource sharedCache 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: names.sharedCache
+  location: location
+  tags: tags
+}
+
 @description('Signs with the client keys.')
 output signing Identity = {
   id: signing.id
@@ -67,3 +75,9 @@ output monitoring Identity = {
 
 @description('Object id of the identity that the alert rules read the workspace with.')
 output alertsPrincipalId string = alerts.properties.principalId
+@description('Unwraps the key of the tokens that instances share, and uses their table.')
+output sharedCache Identity = {
+  id: sharedCache.id
+  clientId: sharedCache.properties.clientId
+  principalId: sharedCache.properties.principalId
+}

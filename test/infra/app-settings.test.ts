@@ -8,10 +8,6 @@ import { outputOf, template, theResource } from "./templates.ts";
 const withoutAPlaceInAzure: Readonly<Record<string, string>> = {
   KEYHOLD_POLICY_FILE: "the policy is a blob",
   KEYHOLD_METADATA_ROOTS_FILE: "the package brings the roots along",
-  KEYHOLD_SHARED_CACHE_TABLE_URL: "no parameter yet",
-  KEYHOLD_SHARED_CACHE_KEY_ID: "no parameter yet",
-  KEYHOLD_SHARED_CACHE_WRAPPED_KEY: "no parameter yet",
-  KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID: "no parameter yet",
 };
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
@@ -68,15 +64,14 @@ describe("the settings of the app in Azure", () => {
     assert.deepEqual(unknown, []);
   });
 
-  test("every identity is a different one of the three", () => {
+  test("every identity is a different one of the four", () => {
     const ids = own.filter(([name]) => name.endsWith("_IDENTITY_CLIENT_ID"));
-    assert.deepEqual(
-      ids.map(([name, value]) => [name, outputOf(value)]).sort(),
-      ["MONITORING", "SIGNING", "STORAGE"].map((name) => [
-        `KEYHOLD_${name}_IDENTITY_CLIENT_ID`,
-        `identities.${name.toLowerCase()}.clientId`,
-      ]),
-    );
+    assert.deepEqual(ids.map(([name, value]) => [name, outputOf(value)]).sort(), [
+      ["KEYHOLD_MONITORING_IDENTITY_CLIENT_ID", "identities.monitoring.clientId"],
+      ["KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID", "identities.sharedCache.clientId"],
+      ["KEYHOLD_SIGNING_IDENTITY_CLIENT_ID", "identities.signing.clientId"],
+      ["KEYHOLD_STORAGE_IDENTITY_CLIENT_ID", "identities.storage.clientId"],
+    ]);
   });
 
   test("the platform's own settings name identities and no secret", () => {

@@ -12,6 +12,7 @@ interface Grant {
 }
 
 export const signOnly = "Microsoft.KeyVault/vaults/keys/sign/action";
+const unwrapOnly = "Microsoft.KeyVault/vaults/keys/unwrap/action";
 
 /** Built-in roles that are known here. Those of Key Vault are missing on purpose: even the narrowest can do more. */
 const builtInRoles: Readonly<Record<string, string>> = {
@@ -32,6 +33,8 @@ const allowed: readonly Grant[] = [
   { identity: "storage", role: "Storage Blob Data Contributor", on: "containers/metadata" },
   { identity: "storage", role: "Storage Table Data Contributor", on: "tables/ledger" },
   { identity: "storage", role: "Storage Table Data Contributor", on: "tables/audit" },
+  { identity: "sharedCache", role: unwrapOnly, on: "keys/shared-cache" },
+  { identity: "sharedCache", role: "Storage Table Data Contributor", on: "tables/tokens" },
   { identity: "monitoring", role: "Monitoring Metrics Publisher", on: "components/keyhold-sample-insights" },
   { identity: "monitoring", role: "Log Analytics Data Reader", on: "workspaces/keyhold-sample-logs" },
   { identity: "alerts", role: "Log Analytics Reader", on: "workspaces/keyhold-sample-logs" },
@@ -53,20 +56,21 @@ export function checkGrants(resources: readonly Resource[]): string[] {
   ];
 }
 
-/** Our own role can have a key sign, and nothing else. */
+/** Our own roles can have a key sign, or unwrap, and nothing else. */
 function checkRole({ properties }: Resource): string[] {
-  const expected = JSON.stringify([{ actions: [], notActions: [], dataActions: [signOnly], notDataActions: [] }]);
+  const action = String(properties.roleName).startsWith("Keyhold unwrapper") ? unwrapOnly : signOnly;
+  const expected = JSON.stringify([{ actions: [], notActions: [], dataActions: [action], notDataActions: [] }]);
   if (JSON.stringify(properties.permissions) === expected) return [];
   return [`role "${properties.roleName}" must have the permissions ${expected}: remove all others`];
 }
 
 function read(assignment: Resource, resources: readonly Resource[]): Grant {
   const { principalId, roleDefinitionId } = assignment.properties;
-  const own = ofType("Microsoft.Authorization/roleDefinitions", resources).some(({ id }) => id === roleDefinitionId);
+  const own = ofType("Microsoft.Authorization/roleDefinitions", resources).find(({ id }) => id === roleDefinitionId);
   const guid = String(roleDefinitionId).split("/").at(-1) ?? "";
   const [, identity = principalId] = /^identities\.(\w+?)\.?[pP]rincipalId$/.exec(outputOf(principalId) ?? "") ?? [];
   const scope = scopeOf(assignment).split("/").slice(-2).join("/");
   // The name of an account ends with a hash.
   const on = scope.replace(/^(storageAccounts\/kholdhost|storageAccounts\/kholddata|vaults\/keyhold-)\w+$/, "$1");
-  return { identity, role: own ? signOnly : (builtInRoles[guid] ?? guid), on };
+  return { identity, role: own?.properties.permissions[0]?.dataActions[0] ?? builtInRoles[guid] ?? guid, on };
 }

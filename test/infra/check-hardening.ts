@@ -7,6 +7,8 @@ interface Rule {
   /** One of these; undefined: it must not be there. */
   allowed: readonly unknown[];
   why: string;
+  /** Of resources with such a name only. */
+  name?: RegExp;
 }
 
 function rule(type: string, path: string, allowed: unknown, why: string): Rule {
@@ -29,7 +31,8 @@ export const rules: readonly Rule[] = [
   rule(vault, "properties.networkAcls.bypass", "None", "other services of Azure are elsewhere too"),
   rule(vault, "properties.sku.name", "premium", "the keys are in hardware"),
   rule(key, "properties.kty", "RSA-HSM", "the keys are in hardware"),
-  rule(key, "properties.keyOps.0", "sign", "the key is for one thing"),
+  { ...rule(key, "properties.keyOps.0", "sign", "the key is for one thing"), name: /(?<!\/shared-cache)$/ },
+  { ...rule(key, "properties.keyOps.0", "unwrapKey", "the key is for one thing"), name: /\/shared-cache$/ },
   rule(key, "properties.keyOps.length", 1, "the key is for one thing"),
   rule(key, "properties.attributes.exportable", false, "the key never leaves the vault"),
   rule(key, "properties.rotationPolicy", undefined, "Entra would not know the new key"),
@@ -62,8 +65,9 @@ export function checkHardening(resources: readonly Resource[]): string[] {
       .map(({ name }) => `${name} has no identity: it would read with the rights of whoever edited it last`),
     // A lock on a resource also keeps role assignments on it from being withdrawn, which is the brake of an incident.
     ...ofType("Microsoft.Authorization/locks", resources).map(({ id }) => `${id} is a lock: remove it`),
-    ...rules.flatMap(({ type, path, allowed, why }) =>
+    ...rules.flatMap(({ type, path, allowed, why, name: ofName }) =>
       ofType(type, resources)
+        .filter(({ name }) => ofName?.test(name) ?? true)
         .filter((each) => !allowed.includes(valueAt(each, path)))
         .map(({ name }) => `${name}: ${path} must be ${allowed.map(String).join(" or ")}, since ${why}`),
     ),

@@ -30,6 +30,13 @@ describe("the check of open doors finds", () => {
       (it) => change(it, "attributes", { exportable: true }),
       /exportable must be false/,
     ],
+    [
+      "a key of the shared cache that signs",
+      key,
+      "shared-cache",
+      (it) => it.properties.keyOps.fill("sign"),
+      /must be unwrapKey/,
+    ],
     ["a key in software", key, "billing", (it) => change(it, "kty", "RSA"), /kty must be RSA-HSM/],
     ["a key that rotates by itself", key, "billing", (it) => change(it, "rotationPolicy", {}), /must be undefined/],
     ["a vault without hardware", vault, "", (it) => change(it, "sku", { name: "standard" }), /must be premium/],

@@ -23,18 +23,21 @@ describe("the rights that the templates give", () => {
 });
 
 describe("the check of rights finds", () => {
-  const ours = (change: (permissions: Record<string, string[]>) => void) =>
-    withChanged(roleType, "", ({ properties }) => change(properties.permissions[0]));
+  const nameOf = (role: string) =>
+    ofType(roleType).find(({ properties }) => properties.roleName.startsWith(role))?.name ?? "";
+  const ours = (change: (permissions: Record<string, string[]>) => void, role = "Keyhold signer") =>
+    withChanged(roleType, nameOf(role), ({ properties }) => change(properties.permissions[0]));
   const roles: [fault: string, seeded: Resource[]][] = [
     ["a second data action", ours(({ dataActions }) => dataActions?.push("Microsoft.KeyVault/vaults/keys/read"))],
     ["a wildcard", ours((it) => Object.assign(it, { dataActions: ["Microsoft.KeyVault/vaults/keys/*/action"] }))],
+    ["the right to sign", ours((it) => Object.assign(it, { dataActions: [signOnly] }), "Keyhold unwrapper")],
     ["an action of the control plane", ours(({ actions }) => actions?.push("Microsoft.KeyVault/vaults/write"))],
   ];
   for (const [fault, seeded] of roles) {
     test(`${fault} in our own role`, () => {
       assert.match(
         checkGrants(seeded).join("\n"),
-        /^role "Keyhold signer \w+" must have the permissions .*: remove all/,
+        /^role "Keyhold (signer|unwrapper) \w+" must have the permissions .*: remove all/m,
       );
     });
   }
