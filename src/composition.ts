@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ManagedIdentityCredential } from "@azure/identity";
 import { errorClass } from "./adapters/azure/error.ts";
+import { createIdentity } from "./adapters/azure/identity.ts";
 import { createCallerVerifier } from "./adapters/entra/caller-verifier.ts";
 import { createFederatedIdentity } from "./adapters/entra/federated-identity.ts";
 import { createEntraTokenEndpoint } from "./adapters/entra/token-endpoint.ts";
@@ -40,6 +40,7 @@ import { createMetadataKeeper } from "./domain/metadata/metadata-keeper.ts";
 import { createIdpPublisher } from "./domain/metadata/publish-idp.ts";
 import { type AccessPolicy, keyNamesOf } from "./domain/policy/access-policy.ts";
 import { createCurrentPolicy } from "./domain/policy/current-policy.ts";
+import type { Guid } from "./domain/shared/guid.ts";
 import type { StartDeadline } from "./domain/shared/retry.ts";
 
 /** The process's own: a source map is read once. */
@@ -60,11 +61,13 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
   const { cloud, homeTenantId, instance } = config;
   const clock = Date.now;
   const random = Math.random;
+  const sleepUntil = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, undefined, { signal });
   const startDeadline: StartDeadline = (withinMs) => ({
     atMs: clock() + withinMs,
     signal: AbortSignal.timeout(withinMs),
   });
-  const monitoringIdentity = new ManagedIdentityCredential({ clientId: config.monitoringIdentityClientId });
+  const identityOf = (clientId: Guid) => createIdentity(clientId, config.identityEndpoint);
+  const monitoringIdentity = identityOf(config.monitoringIdentityClientId);
   configureExporter();
   const telemetry = createTelemetry({
     connectionString: config.applicationInsightsConnectionString,
@@ -89,8 +92,8 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
   });
   const { tracer } = telemetry;
 
-  const signingIdentity = new ManagedIdentityCredential({ clientId: config.signingIdentityClientId });
-  const storageIdentity = new ManagedIdentityCredential({ clientId: config.storageIdentityClientId });
+  const signingIdentity = identityOf(config.signingIdentityClientId);
+  const storageIdentity = identityOf(config.storageIdentityClientId);
   const { sign } = createKeyVaultSigner(signingIdentity, instance);
   const signer = { sign: tracer.call("Key Vault sign", sign) };
   const tableLedger = createTableLedger(config.ledgerTableUrl, storageIdentity, record);
@@ -103,7 +106,10 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     transport: createMetadataTransport(cloud, config.metadataRootsFile, clock()),
     store: createMetadataStore(config.metadataContainerUrl, storageIdentity),
     verifyFederationMetadata,
-    derive: createIdpPublisher({ verifyFederationMetadata, signXml, signer, ledger, clock, startDeadline, instance }),
+    derive: createIdpPublisher({
+      ...{ verifyFederationMetadata, signXml, signer, ledger, clock, random, startDeadline, instance },
+      sleep: sleepUntil,
+    }),
     clock,
     random,
     sleep: (ms) => sleep(ms),
@@ -113,7 +119,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
 
   const sharedTokens = config.sharedCache && openSharedTokens(config.sharedCache);
   function openSharedTokens({ tableUrl, keyId, wrappedKey, identityClientId }: SharedCacheConfig) {
-    const identity = new ManagedIdentityCredential({ clientId: identityClientId });
+    const identity = identityOf(identityClientId);
     return createSharedTokens({
       table: openTable(tableUrl, identity, patience.sharedCache),
       sweptTable: openTable(tableUrl, identity, patience.background),
@@ -168,11 +174,11 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     flights: new Map(),
     signer,
     tokenEndpoint,
-    federatedIdentity: createFederatedIdentity(cloud),
+    federatedIdentity: createFederatedIdentity(cloud, identityOf),
     credentials,
     ledger,
     clock,
-    sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+    sleep: sleepUntil,
     random,
     startDeadline,
     framesOf,

@@ -47,6 +47,8 @@ export interface Config {
   applicationInsightsConnectionString: string | undefined;
   /** Tokens that instances share; undefined: each instance mints for itself. */
   sharedCache: SharedCacheConfig | undefined;
+  /** Where the platform gives tokens of managed identities; undefined elsewhere. */
+  identityEndpoint: { url: string; header: string } | undefined;
   /** Names this process in the ledger. */
   instance: string;
 }
@@ -152,6 +154,7 @@ export function readConfig(env: Environment = process.env): Config {
     },
     applicationInsightsConnectionString: env.APPLICATIONINSIGHTS_CONNECTION_STRING?.trim() || undefined,
     sharedCache: readSharedCache(env, settings, cloud, problems),
+    identityEndpoint: readIdentityEndpoint(env),
     instance: env.WEBSITE_INSTANCE_ID?.slice(0, 16) ?? `process-${process.pid}`,
   };
   for (const [name, id] of [
@@ -169,6 +172,12 @@ export function readConfig(env: Environment = process.env): Config {
 /** Whether the platform offers managed identities to this process (App Service and Functions do). */
 export function isOnPlatform(env: Environment = process.env): boolean {
   return env.IDENTITY_ENDPOINT !== undefined;
+}
+
+/** Where it offers them: the platform answers only who sends the header. */
+export function readIdentityEndpoint(env: Environment = process.env): Config["identityEndpoint"] {
+  const { IDENTITY_ENDPOINT: url, IDENTITY_HEADER: header } = env;
+  return url && URL.canParse(url) && header ? { url, header } : undefined;
 }
 
 /**

@@ -122,7 +122,7 @@ export function createInMemory(policy: AccessPolicy, lifetimeSeconds: () => numb
         return { signature: signed.signature, keyId, requestId: "" };
       },
     },
-    federatedIdentity: { getAssertion: async () => "" },
+    federatedIdentity: { getAssertion: async () => "", replace: async () => false },
     tokenEndpoint: {
       async requestToken() {
         const accessToken = randomBytes((3 * tokenBytes) / 4).toString("base64url");

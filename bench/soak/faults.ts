@@ -1,7 +1,7 @@
 import { faultAnswers } from "../../local/emulators/key-vault/emulator.ts";
 import type { Behaviour, Fault } from "../../local/emulators/shared/emulator-server.ts";
 import type { Stack } from "../../local/stack/stack.ts";
-import { tableFaultAnswers } from "../../local/stack/storage-faults.ts";
+import { tableFaultAnswers } from "../../local/stack/storage-front.ts";
 import type { Clocks } from "./clocks.ts";
 import type { FaultKind } from "./plan.ts";
 

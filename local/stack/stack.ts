@@ -2,10 +2,11 @@
  * The whole stack on one machine: local CA, Azurite, emulators of Key Vault and Entra, the control interface, and
  * instances of the functions host. Used by `npm start`, by tests and by benchmarks alike.
  */
-import { publicEncrypt, randomBytes } from "node:crypto";
+import { createHash, publicEncrypt, randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { decodeProtectedHeader } from "jose";
 import { type AzureMonitorEmulator, type LogSettings, startAzureMonitor } from "../emulators/azure-monitor/emulator.ts";
 import { type EntraEmulator, startEntra } from "../emulators/entra/emulator.ts";
 import { type KeyVaultEmulator, startKeyVault } from "../emulators/key-vault/emulator.ts";
@@ -87,11 +88,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     setDefaultCACertificates([...getCACertificates("default"), authority.certificate]);
     const tls = await issueServerCertificate(authority, folder);
 
-    progress("storage (Azurite)");
-    const storage = await startStorage({ folder: join(folder, "storage"), ports, tls: tls.files });
-    stopping.push(() => storage.stop());
-
-    progress("Entra, Key Vault and Azure Monitor (emulators)");
+    progress("Entra (emulator)");
     const entra = await startEntra({
       port: ports.entra,
       managedIdentityPort: ports.managedIdentity,
@@ -102,12 +99,18 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       () => entra.stop(),
       () => entra.managedIdentity.stop(),
     );
+
+    progress("storage (Azurite)");
+    const tokens = { tenantId: world.homeTenantId, jwks: () => entra.jwks(world.homeTenantId) };
+    const storage = await startStorage({ folder: join(folder, "storage"), ports, tls: tls.files, tokens });
+    stopping.push(() => storage.stop());
+
+    progress("Key Vault and Azure Monitor (emulators)");
     const keyVault = await startKeyVault({
       port: ports.keyVault,
       tls: tls.identity,
       vaultHost: world.vaultHost,
-      tenantId: world.homeTenantId,
-      jwks: () => entra.jwks(world.homeTenantId),
+      ...tokens,
       assignments: [
         ...[world.client.keyName, world.publisher.keyName].map((keyName) => {
           return { objectId: world.identities.signing.objectId, keyName, actions: ["sign" as const] };
@@ -121,8 +124,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       port: ports.monitor,
       tls: tls.identity,
       workspaceId: world.workspaceId,
-      tenantId: world.homeTenantId,
-      jwks: () => entra.jwks(world.homeTenantId),
+      ...tokens,
       readers: [world.identities.monitoring.objectId],
       audit: keyVault.audit,
       ...(options.log ? { log: options.log } : {}),
@@ -230,12 +232,21 @@ async function issueServerCertificate(authority: CertificateAuthority, folder: s
   return { identity, files };
 }
 
+/** The platform gives a token out again, whatever became of its key: a caller who is refused asks for another one. */
 async function issueCallerToken(entra: EntraEmulator, caller: { clientId: string }): Promise<string> {
+  const token = await requestIdentityToken(entra, { client_id: caller.clientId });
+  const published = entra.jwks(world.homeTenantId).keys as { kid: string }[];
+  if (published.some(({ kid }) => kid === decodeProtectedHeader(token).kid)) return token;
+  const hash = createHash("sha256").update(token).digest("hex");
+  return requestIdentityToken(entra, { client_id: caller.clientId, token_sha256_to_refresh: hash });
+}
+
+async function requestIdentityToken(entra: EntraEmulator, parameters: Record<string, string>): Promise<string> {
   const url = new URL(entra.identityEndpoint);
   url.search = `${new URLSearchParams({
-    "api-version": "2019-08-01",
+    "api-version": "2025-03-30",
     resource: world.keyholdAudience,
-    client_id: caller.clientId,
+    ...parameters,
   })}`;
   const response = await fetch(url, { headers: { "X-IDENTITY-HEADER": entra.identityHeader } });
   const { access_token: token } = (await response.json()) as { access_token?: string };

@@ -5,7 +5,8 @@ import { BlobServiceClient, StorageSharedKeyCredential } from "@azure/storage-bl
 import { type AzuriteOptions, createAzurite } from "./azurite.ts";
 import { freePorts, type Ports } from "./ports.ts";
 import type { Service } from "./stack-control.ts";
-import { startTableFaults, type TableFaults } from "./storage-faults.ts";
+import { startBlobFront, startTableFront, type TableFront } from "./storage-front.ts";
+import type { StorageTokenOptions } from "./storage-tokens.ts";
 import {
   auditTable,
   ledgerTable,
@@ -27,29 +28,30 @@ export interface Storage extends Service {
   /** The rows of the ledger, as they lie in the table. */
   ledgerRows(): Promise<Record<string, unknown>[]>;
   /** Latency and faults of requests to tables. */
-  behaviour: TableFaults["behaviour"];
-  control: TableFaults["control"];
+  behaviour: TableFront["behaviour"];
+  control: TableFront["control"];
   /** Tables without the faults in front: for measurements. */
   azuriteTablePort: number;
 }
 
 interface StorageOptions extends Omit<AzuriteOptions, "accountName"> {
   ports: Ports;
+  tokens?: StorageTokenOptions;
 }
 
-export async function startStorage({ folder, ports, tls }: StorageOptions): Promise<Storage> {
+export async function startStorage({ folder, ports, tls, tokens }: StorageOptions): Promise<Storage> {
   // The vault begins with new keys and an empty log, so the ledger begins empty too.
   await rm(folder, { recursive: true, force: true });
-  const azuriteTablePort = await portBeside(ports);
+  const azurite = await portsBeside(ports);
   const { accountKey, start, stop } = createAzurite({
     folder,
     accountName: storageAccount,
-    ports: { ...ports, table: azuriteTablePort },
+    ports: { ...ports, ...azurite },
     tls,
   });
   await start();
-  const tableUrl = `https://127.0.0.1:${azuriteTablePort}/${storageAccount}`;
-  const blobUrl = `https://127.0.0.1:${ports.blob}/${storageAccount}`;
+  const tableUrl = `https://127.0.0.1:${azurite.table}/${storageAccount}`;
+  const blobUrl = `https://127.0.0.1:${azurite.blob}/${storageAccount}`;
   const openTable = (name: string) =>
     new TableClient(tableUrl, name, new AzureNamedKeyCredential(storageAccount, accountKey));
   const ledger = openTable(ledgerTable);
@@ -64,18 +66,16 @@ export async function startStorage({ folder, ports, tls }: StorageOptions): Prom
   }
   const certificate = await readFile(tls.certificateFile, "utf8");
   const privateKey = await readFile(tls.privateKeyFile, "utf8");
-  const faults = await startTableFaults({
-    port: ports.table,
-    tls: { certificate, privateKey },
-    azuritePort: azuriteTablePort,
-  });
+  const front = { tls: { certificate, privateKey }, tokens };
+  const tableFront = await startTableFront({ ...front, port: ports.table, azuritePort: azurite.table });
+  const blobFront = await startBlobFront({ ...front, port: ports.blob, azuritePort: azurite.blob });
   return {
     async start() {
       await start();
-      await faults.start();
+      await Promise.all([tableFront.start(), blobFront.start()]);
     },
     async stop() {
-      await faults.stop();
+      await Promise.all([tableFront.stop(), blobFront.stop()]);
       await stop();
     },
     blobs,
@@ -87,17 +87,17 @@ export async function startStorage({ folder, ports, tls }: StorageOptions): Prom
       for await (const row of ledger.listEntities()) rows.push(row);
       return rows;
     },
-    behaviour: faults.behaviour,
-    control: faults.control,
-    azuriteTablePort,
+    behaviour: tableFront.behaviour,
+    control: tableFront.control,
+    azuriteTablePort: azurite.table,
   };
 }
 
-/** A free port that is none of the stack's, which may not all be bound yet. */
-async function portBeside(ports: Ports): Promise<number> {
+/** Free ports that are none of the stack's, which may not all be bound yet. */
+async function portsBeside(ports: Ports): Promise<{ blob: number; table: number }> {
   const taken = new Set(Object.values(ports));
   for (;;) {
-    const { table } = await freePorts();
-    if (!taken.has(table)) return table;
+    const { blob, table } = await freePorts();
+    if (!taken.has(blob) && !taken.has(table)) return { blob, table };
   }
 }

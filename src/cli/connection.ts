@@ -2,14 +2,14 @@ import {
   AzureCliCredential,
   AzureDeveloperCliCredential,
   ChainedTokenCredential,
-  ManagedIdentityCredential,
   type TokenCredential,
 } from "@azure/identity";
+import { createIdentity } from "../adapters/azure/identity.ts";
 import { besidePolicy } from "../adapters/policy/place.ts";
 import { createTableCredentialStore } from "../adapters/storage/credential-store.ts";
 import { createTableLedgerSearch } from "../adapters/storage/ledger-search.ts";
 import { createMetadataStore } from "../adapters/storage/metadata-store.ts";
-import { type Config, ConfigurationError, isOnPlatform, readConfig } from "../config.ts";
+import { type Config, ConfigurationError, isOnPlatform, readConfig, readIdentityEndpoint } from "../config.ts";
 import type { LedgerSearch } from "../domain/audit/ledger-search.ts";
 import type { CredentialStore } from "../domain/credentials/ports.ts";
 import type { MetadataStore } from "../domain/metadata/ports.ts";
@@ -49,7 +49,8 @@ export interface ConnectOptions {
 /** From the app's own settings to what the commands need. */
 export function connect(options: ConnectOptions): Connection {
   const config = readSettings();
-  const managed = (clientId: string) => (isOnPlatform() ? new ManagedIdentityCredential({ clientId }) : undefined);
+  const managed = (clientId: string) =>
+    isOnPlatform() ? createIdentity(clientId, config.identityEndpoint) : undefined;
   const operator = operatorOf(options);
   const identities: Identities = {
     signing: managed(config.signingIdentityClientId),
@@ -78,7 +79,7 @@ export function connect(options: ConnectOptions): Connection {
 
 /** The credential of the operator. Nothing is requested until it is used, so it does not throw. */
 export function operatorOf({ operatorIdentity }: ConnectOptions): TokenCredential {
-  if (operatorIdentity !== undefined) return new ManagedIdentityCredential({ clientId: operatorIdentity });
+  if (operatorIdentity !== undefined) return createIdentity(operatorIdentity, readIdentityEndpoint());
   return new ChainedTokenCredential(new AzureCliCredential(), new AzureDeveloperCliCredential());
 }
 

@@ -1,4 +1,5 @@
 import type { TokenCredential } from "@azure/identity";
+import { fetchWithToken } from "../adapters/azure/refused-token.ts";
 
 export interface RestRequest {
   method: string;
@@ -15,7 +16,10 @@ export interface RestAnswer {
 }
 
 export interface Rest {
-  /** One request, no retry; redirects are not followed, for the token is for this host alone. */
+  /**
+   * One request, and once more with another token of the identity after a 401; redirects are not followed, for the token
+   * is for this host alone.
+   */
   send(request: RestRequest, signal: AbortSignal): Promise<RestAnswer>;
   /** The same, but of a success nothing is read: what should have been refused must not get into our memory. */
   probe(request: RestRequest, signal: AbortSignal): Promise<RestAnswer>;
@@ -26,17 +30,19 @@ export function createRest(credential: TokenCredential, scope: string): Rest {
   async function send(request: RestRequest, signal: AbortSignal, readsSuccess: boolean): Promise<RestAnswer> {
     const token = await credential.getToken(scope, { abortSignal: signal });
     if (!token) throw new TypeError("no token");
-    const response = await fetch(request.url, {
-      method: request.method,
-      redirect: "error",
-      signal,
-      headers: {
-        authorization: `Bearer ${token.token}`,
-        ...(request.body === undefined ? {} : { "content-type": "application/json" }),
-        ...request.headers,
-      },
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-    });
+    const response = await fetchWithToken(credential, token.token, (bearer) =>
+      fetch(request.url, {
+        method: request.method,
+        redirect: "error",
+        signal,
+        headers: {
+          authorization: `Bearer ${bearer}`,
+          ...(request.body === undefined ? {} : { "content-type": "application/json" }),
+          ...request.headers,
+        },
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      }),
+    );
     const { status, headers } = response;
     if (response.ok && !readsSuccess) {
       await response.body?.cancel().catch(() => {});

@@ -170,6 +170,7 @@ function faultError(fault: unknown): OAuthError {
         ...error(503, "temporarily_unavailable", "a service that is needed does not answer"),
         retryAfterSeconds,
       };
+    case "signer_unauthorized":
     case "signer_forbidden":
       // A role assignment takes minutes to arrive. Of 502 some SDKs do not read Retry-After, and wait for longer.
       return { ...ourCredential(), status: 503, error: "temporarily_unavailable", retryAfterSeconds };

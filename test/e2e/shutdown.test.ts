@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type LoggedEvent, runAuditAsOf } from "../../local/drills/audit-as-of.ts";
 import type { FunctionsInstance } from "../../local/stack/functions-instance.ts";
 import { freePorts } from "../../local/stack/ports.ts";
-import { tableFaultAnswers } from "../../local/stack/storage-faults.ts";
+import { tableFaultAnswers } from "../../local/stack/storage-front.ts";
 import * as world from "../../local/stack/world.ts";
 import { settledLedgerRows, testStack } from "../support/test-stack.ts";
 

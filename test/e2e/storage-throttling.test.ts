@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { tableFaultAnswers } from "../../local/stack/storage-faults.ts";
+import { tableFaultAnswers } from "../../local/stack/storage-front.ts";
 import * as world from "../../local/stack/world.ts";
 import { createTableLedger } from "../../src/adapters/storage/ledger-writer.ts";
 import type { KeyholdEvent } from "../../src/domain/events.ts";

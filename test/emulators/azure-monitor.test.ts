@@ -26,10 +26,12 @@ const query = parameterize(vaultOperationsQuery, parameters);
 
 let world: VaultLogWorld;
 let token: string;
+let telemetryToken: string;
 
 before(async () => {
   world = await startVaultLogWorld();
   token = await tokenOf(reader);
+  telemetryToken = await tokenOf(reader, "https://monitor.azure.com");
 });
 after(() => world.stop());
 beforeEach(() => world.reset());
@@ -49,6 +51,10 @@ async function send(path: string, body: string | Buffer, headers: Record<string,
 
 function ask(body: object, bearer = token) {
   return send(queryPath, JSON.stringify(body), { authorization: `Bearer ${bearer}` });
+}
+
+function track(body: string | Buffer, headers: Record<string, string> = {}, path = "/v2.1/track") {
+  return send(path, body, { authorization: `Bearer ${telemetryToken}`, ...headers });
 }
 
 function control(method: string, path: string, body?: unknown, parameters = {}) {
@@ -201,7 +207,7 @@ describe("tampering and trouble by control", () => {
 
   test("faults strike the operation they name", async () => {
     control("PUT", "/behaviour", { faults: [{ operation: "query", status: 429, headers: { "retry-after": "7" } }] });
-    assert.equal((await send("/v2.1/track", "[]")).status, 200);
+    assert.equal((await track("[]")).status, 200);
     const failed = await send(queryPath, "{}").catch((error) => error);
     assert.ok(failed instanceof SyntaxError, "an answer without a body");
     control("PUT", "/behaviour", {});
@@ -224,14 +230,14 @@ describe("telemetry", () => {
   });
   const event = envelope("EventData", { name: "unaccounted-signature" });
 
-  test("is taken as an array or as lines, compressed or not, without a token", async () => {
+  test("is taken as an array or as lines, compressed or not", async () => {
     const lines = [event, envelope("MetricData")].map((item) => JSON.stringify(item)).join("\n");
     for (const path of ["/v2.1/track", "/v2/track"]) {
-      assert.deepEqual(await send(path, JSON.stringify([event])), {
+      assert.deepEqual(await track(JSON.stringify([event]), {}, path), {
         status: 200,
         json: { itemsReceived: 1, itemsAccepted: 1, errors: [] },
       });
-      const { json } = await send(path, gzipSync(lines), { "content-encoding": "gzip" });
+      const { json } = await track(gzipSync(lines), { "content-encoding": "gzip" }, path);
       assert.equal(json.itemsAccepted, 2);
     }
     assert.equal(world.monitor.telemetry.length, 6);
@@ -239,7 +245,7 @@ describe("telemetry", () => {
 
   test("lies in the table of its kind, and can be listed and emptied", async () => {
     const kinds = ["MetricData", "EventData", "MessageData", "RequestData", "RemoteDependencyData", "ExceptionData"];
-    await send("/v2.1/track", JSON.stringify(kinds.map((kind) => envelope(kind))));
+    await track(JSON.stringify(kinds.map((kind) => envelope(kind))));
     assert.deepEqual(
       world.monitor.telemetry.map(({ table }) => table),
       ["AppMetrics", "AppEvents", "AppTraces", "AppRequests", "AppDependencies", "AppExceptions"],
@@ -252,13 +258,23 @@ describe("telemetry", () => {
   });
 
   test("of no known kind is counted and named", async () => {
-    const mixed = await send("/v2.1/track", JSON.stringify([event, envelope("toString"), null]));
+    const mixed = await track(JSON.stringify([event, envelope("toString"), null]));
     assert.equal(mixed.status, 206);
     assert.deepEqual([mixed.json.itemsReceived, mixed.json.itemsAccepted], [3, 1]);
     assert.deepEqual(
       mixed.json.errors.map(({ index }: { index: number }) => index),
       [1, 2],
     );
-    assert.equal((await send("/v2.1/track", "no json")).status, 400);
+    assert.equal((await track("no json")).status, 400);
+  });
+
+  test("is refused without a token, with one for something else, and with one whose key was withdrawn", async () => {
+    const body = JSON.stringify([event]);
+    assert.equal((await send("/v2.1/track", body)).status, 401);
+    assert.equal((await track(body, { authorization: `Bearer ${token}` })).status, 401);
+    await world.entra.replaceAllKeys();
+    assert.equal((await track(body)).status, 401);
+    assert.equal((await ask({ query })).status, 401);
+    assert.deepEqual(world.monitor.telemetry, []);
   });
 });

@@ -547,6 +547,22 @@ describe("the managed identity endpoint", () => {
   });
 
   const good = `api-version=2019-08-01&resource=${api}&client_id=${identityClientId}`;
+  test("gives the same token out again, withdrawn key or not, until it is asked for another one by its hash", async () => {
+    const token = async (query: string) => String((await json(ask(query))).access_token);
+    const hashOf = (text: string) => createHash("sha256").update(text).digest("hex");
+    const first = await token(good);
+    const withHash = `${good}&token_sha256_to_refresh=${hashOf(first)}`;
+    const newer = (query: string) => query.replace("2019-08-01", "2025-03-30");
+    await entra.replaceAllKeys();
+    assert.equal(await token(good), first);
+    assert.equal(await token(withHash), first, "the older version does not know the hash");
+    assert.equal(await token(newer(`${good}&token_sha256_to_refresh=${hashOf("another")}`)), first);
+    const second = await token(newer(withHash));
+    assert.notEqual(second, first);
+    assert.equal(await token(newer(withHash)), second, "the hash is no longer that of the token");
+    assert.equal(await token(good), second);
+  });
+
   const refusals: [broken: string, query: string, header: string | undefined, status: number][] = [
     ["with a wrong header", good, "guess", 401],
     ["of another version", good.replace("2019-08-01", "2017-09-01"), undefined, 400],

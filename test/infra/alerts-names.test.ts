@@ -93,7 +93,13 @@ describe("trouble", () => {
 
   test("every fault is alerted on by its code", () => {
     const codes: Record<FaultReport["code"], true> = {
-      ...{ signer_forbidden: true, signer_key_disabled: true, signer_key_not_found: true, signer_rejected: true },
+      ...{
+        signer_unauthorized: true,
+        signer_forbidden: true,
+        signer_key_disabled: true,
+        signer_key_not_found: true,
+        signer_rejected: true,
+      },
       ...{ signer_throttled: true, signer_unavailable: true, signature_not_ours: true, certificate_not_valid: true },
       ...{ credential_rejected: true, clock_skewed: true, token_endpoint_rejected: true, unexpected: true },
       ...{ token_endpoint_throttled: true, token_endpoint_unavailable: true, token_not_as_asked: true },

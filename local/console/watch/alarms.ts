@@ -38,6 +38,7 @@ const ofEvent: Record<string, string> = {
 
 /** As infra/queries/alert-credential-refused.kql, and so on. */
 const credentialFaults = new Set([
+  "signer_unauthorized",
   "signer_forbidden",
   "signer_key_disabled",
   "signer_key_not_found",

@@ -16,12 +16,12 @@ import {
   type EmulatorRequest,
   type EmulatorResponse,
 } from "../shared/emulator-server.ts";
-import type { AccessOptions } from "./access.ts";
+import { type AccessOptions, maySendTelemetry } from "./access.ts";
 import { controlRoutes } from "./control.ts";
 import { errorAnswer } from "./error-answers.ts";
 import { type LogSettings, usualLogSettings } from "./log-table.ts";
 import { answerQuery, type QueryEndpoint, type QueryRecord } from "./query-endpoint.ts";
-import { answerTrack, type StoredEnvelope } from "./telemetry.ts";
+import { answerTrack, refuseTrack, type StoredEnvelope } from "./telemetry.ts";
 
 export { faultAnswers } from "./error-answers.ts";
 export type { LogSettings, RowMatch } from "./log-table.ts";
@@ -66,7 +66,9 @@ export async function startAzureMonitor(options: AzureMonitorOptions): Promise<A
     if (operation === undefined) return errorAnswer(404, "PathNotFoundError", "The requested path does not exist");
     const fault = await applyBehaviour(behaviour, operation);
     if (fault !== undefined) return fault;
-    return operation === "track" ? answerTrack(telemetry, request) : answerQuery(endpoint, request);
+    if (operation === "query") return answerQuery(endpoint, request);
+    if (await maySendTelemetry(endpoint, request.headers.authorization)) return answerTrack(telemetry, request);
+    return refuseTrack("Authentication is required, and the token must be valid");
   };
   const emulator = await createEmulator({ port, tls, handler });
   const { readers, queries } = endpoint;

@@ -48,6 +48,12 @@ export function answerTrack(stored: StoredEnvelope[], request: EmulatorRequest):
   return { status, body: summary(items.length, refused, "not a known kind of telemetry") };
 }
 
+/** Nothing of the request is looked at. */
+export function refuseTrack(message: string): EmulatorResponse {
+  const errors = [{ index: 0, statusCode: 401, message }];
+  return { status: 401, body: { itemsReceived: 0, itemsAccepted: 0, errors } };
+}
+
 function summary(itemsReceived: number, refused: number[], message: string) {
   return {
     itemsReceived,

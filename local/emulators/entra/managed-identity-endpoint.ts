@@ -1,8 +1,11 @@
 /**
- * The managed identity endpoint as App Service offers it to a running app (protocol 2019-08-01), and the tokens behind
- * it. The virtual machine, Service Fabric and older App Service variants are not offered.
+ * The managed identity endpoint as App Service offers it to a running app, and the tokens behind it. It keeps each token
+ * for most of a day (App Service documentation, "the back-end services maintain a cache per resource URI"), whatever
+ * becomes of the key that signed it. Version 2025-03-30 takes the hash of a token that is not to be given out again
+ * (MSAL.NET pull request 5493); 2019-08-01 ignores it. The virtual machine, Service Fabric and older App Service variants
+ * are not offered.
  */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { applyBehaviour, type EmulatorRequest, type EmulatorResponse } from "../shared/emulator-server.ts";
 import { tokenTimes, v1Claims, v2Claims } from "./access-token.ts";
 import type { ManagedIdentity } from "./managed-identities.ts";
@@ -11,7 +14,7 @@ import { isGuid } from "./tenants.ts";
 import { exchangeAudience, exchangeResource } from "./token-exchange.ts";
 
 export const identityPath = "/msi/token";
-const apiVersion = "2019-08-01";
+const apiVersions = ["2019-08-01", "2025-03-30"];
 // Tokens of managed identities live long: the platform hands the same one out for most of a day.
 const lifetimeSeconds = 24 * 60 * 60;
 
@@ -25,7 +28,9 @@ export async function managedIdentityEndpoint(state: EntraState, request: Emulat
   if (request.headers["x-identity-header"] !== state.identityHeader) {
     return refuse(401, "The X-IDENTITY-HEADER is missing or wrong.");
   }
-  if (query.get("api-version") !== apiVersion) return refuse(400, `The api-version must be ${apiVersion}.`);
+  const apiVersion = query.get("api-version") ?? "";
+  if (!apiVersions.includes(apiVersion))
+    return refuse(400, `The api-version must be one of ${apiVersions.join(", ")}.`);
   const resource = query.get("resource");
   if (!resource) return refuse(400, "The resource parameter is missing.");
   const identity = state.identities.select(query);
@@ -35,7 +40,8 @@ export async function managedIdentityEndpoint(state: EntraState, request: Emulat
       "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
     );
   }
-  const { token, expiresAt } = await managedIdentityToken(state, identity, resource);
+  const refused = apiVersion === "2025-03-30" ? query.get("token_sha256_to_refresh") : null;
+  const { token, expiresAt } = await keptToken(state, identity, resource, refused ?? "");
   return {
     status: 200,
     headers: { "cache-control": "no-store" },
@@ -47,6 +53,18 @@ export async function managedIdentityEndpoint(state: EntraState, request: Emulat
       client_id: identity.clientId,
     },
   };
+}
+
+/** The token that is kept, until half of its life is over or it is refused (SHA-256 in hexadecimal). */
+async function keptToken(state: EntraState, identity: ManagedIdentity, resource: string, refusedSha256: string) {
+  const place = [identity.clientId, resource, state.tokenLifetimeSeconds].join(" ");
+  const kept = state.identityTokens.get(place);
+  const isRefused = kept && createHash("sha256").update(kept.token).digest("hex") === refusedSha256.toLowerCase();
+  if (kept && !isRefused && state.now() < kept.renewAtMs) return kept;
+  const issuedMs = state.now();
+  const issued = await managedIdentityToken(state, identity, resource);
+  state.identityTokens.set(place, { ...issued, renewAtMs: (issuedMs + 1000 * issued.expiresAt) / 2 });
+  return issued;
 }
 
 /** The v2 shape for an API named by its GUID (plain or as `api://`) and for the exchange, the v1 shape for all others. */

@@ -22,6 +22,8 @@ export class EntraState {
   readonly audit: EntraAuditEvent[] = [];
   readonly graphAudit: GraphAuditEvent[] = [];
   readonly identityHeader = randomBytes(24).toString("base64url");
+  /** Tokens that the managed identity endpoint gives out again. */
+  readonly identityTokens = new Map<string, { token: string; expiresAt: number; renewAtMs: number }>();
   behaviour: Behaviour = { latencyMs: 0, faults: [] };
   clockOffsetSeconds = 0;
   tokenLifetimeSeconds: number | undefined;

@@ -1,22 +1,24 @@
-import { ManagedIdentityCredential } from "@azure/identity";
 import type { FederatedIdentity } from "../../domain/issuing/ports.ts";
 import type { Cloud } from "../../domain/shared/cloud.ts";
 import { Fault } from "../../domain/shared/fault.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import { within } from "../azure/deadline.ts";
 import { errorClass } from "../azure/error.ts";
+import type { Identity } from "../azure/identity.ts";
 
 /** Milliseconds for one token; those that are kept take none. */
 const requestTimeoutMs = 5_000;
 
 /** Tokens of user-assigned managed identities for the exchange; the SDK keeps each until shortly before it expires. */
-export function createFederatedIdentity({ tokenExchangeAudience }: Cloud): FederatedIdentity {
-  const credentials = new Map<Guid, ManagedIdentityCredential>();
+export function createFederatedIdentity(
+  { tokenExchangeAudience }: Cloud,
+  identityOf: (clientId: Guid) => Identity,
+): FederatedIdentity {
+  const identities = new Map<Guid, Identity>();
   return {
     async getAssertion(identityClientId, abortSignal) {
-      const credential =
-        credentials.get(identityClientId) ?? new ManagedIdentityCredential({ clientId: identityClientId });
-      credentials.set(identityClientId, credential);
+      const credential = identities.get(identityClientId) ?? identityOf(identityClientId);
+      identities.set(identityClientId, credential);
       try {
         const token = await within(requestTimeoutMs, (timeout) =>
           credential.getToken(`${tokenExchangeAudience}/.default`, {
@@ -27,6 +29,9 @@ export function createFederatedIdentity({ tokenExchangeAudience }: Cloud): Feder
       } catch (error) {
         throw new Fault("identity_unavailable", { because: errorClass(error) });
       }
+    },
+    async replace(identityClientId, assertion) {
+      return (await identities.get(identityClientId)?.replace(assertion)) !== undefined;
     },
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TokenCredential } from "@azure/identity";
 import { ApplicationDirectoryError } from "../../domain/credentials/ports.ts";
 import { errorClass, parseRetryAfter } from "../azure/error.ts";
+import { fetchWithToken } from "../azure/refused-token.ts";
 
 /** What a directory says of one application is a few kilobytes. */
 const maxBytes = 1_048_576;
@@ -35,10 +36,14 @@ export function createGraphGet(
   const prefix = `https://${host}/v1.0/`;
 
   async function send(url: string): Promise<Response> {
-    const authorization = `Bearer ${await requestToken(host, credential, signal)}`;
-    const headers = { authorization, accept: "application/json" };
+    const token = await requestToken(host, credential, signal);
+    const get = (bearer: string) =>
+      fetch(url, {
+        headers: { authorization: `Bearer ${bearer}`, accept: "application/json" },
+        ...{ redirect: "manual", signal },
+      });
     try {
-      return await fetch(url, { headers, redirect: "manual", signal });
+      return await fetchWithToken(credential, token, get);
     } catch (error) {
       throw unavailable(error, signal);
     }

@@ -1,5 +1,6 @@
 import { Fault, type FaultCode, type FaultDetail } from "../../domain/shared/fault.ts";
 import { errorClass, parseRetryAfter } from "../azure/error.ts";
+import { TokenRefused } from "../azure/refused-token.ts";
 
 /** Errors of a socket that was never connected: nothing was sent, so nothing was signed. */
 const neverSent: ReadonlySet<unknown> = new Set([
@@ -23,6 +24,11 @@ export interface VaultAnswer {
  * of it but numbers and known codes gets through, and a new kind of error cannot start to leak.
  */
 export function keyVaultFault(error: unknown, answer: VaultAnswer | undefined, nowMs: number): Fault {
+  if (error instanceof TokenRefused) {
+    const { isReplaced, requestId } = error;
+    const detail = { codes: [401], ...(requestId && { vaultRequestId: requestId }) };
+    return new Fault("signer_unauthorized", isReplaced ? { ...detail, isTokenReplaced: true } : detail);
+  }
   if (!answer)
     return new Fault("signer_unavailable", { maybeSigned: mayHaveBeenSent(error), because: errorClass(error) });
   const { status, requestId, retryAfter, body } = answer;
@@ -36,7 +42,7 @@ export function keyVaultFault(error: unknown, answer: VaultAnswer | undefined, n
 
 /** Source: Key Vault REST API, "Authentication, requests and responses"; inner codes as seen in public reports. */
 function codeOf(status: number, body: string): FaultCode {
-  if (status === 401) return "signer_forbidden";
+  if (status === 401) return "signer_unauthorized";
   if (status === 403) return body.includes('"KeyDisabled"') ? "signer_key_disabled" : "signer_forbidden";
   if (status === 404) return "signer_key_not_found";
   if (status === 408) return "signer_unavailable";

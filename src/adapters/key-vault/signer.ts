@@ -1,6 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import { CryptographyClient, type KeyVaultKey } from "@azure/keyvault-keys";
 import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../domain/signing/ports.ts";
+import { refusedTokenPolicy } from "../azure/refused-token.ts";
 import { keyVaultFault, type VaultAnswer } from "./fault.ts";
 
 /** Milliseconds for one request to the vault. A warm signature takes some tens. */
@@ -9,8 +10,8 @@ const requestTimeoutMs = 5_000;
 /**
  * Signs in Key Vault. One client per key version for the life of the process: each client begins with a challenge
  * (401) before its first signature. It is built from a key object, so the SDK never reads the key (no `KeyGet`), and
- * its own retries are off: a second signature needs a second intent in the ledger. Requests name `instance`, since an
- * intent without an outcome covers only a signature of its own instance.
+ * its own retries are off, after a refused token too: a second signature needs a second intent in the ledger. Requests
+ * name `instance`, since an intent without an outcome covers only a signature of its own instance.
  */
 export function createKeyVaultSigner(credential: TokenCredential, instance: string): VaultSigner {
   const keys = new Map<string, VaultKey>();
@@ -68,6 +69,7 @@ function createClient(keyId: string, credential: TokenCredential, instance: stri
   };
   return new CryptographyClient(key, credential, {
     retryOptions: { maxRetries: 0 },
+    additionalPolicies: [refusedTokenPolicy(credential, "fail")],
     // The vault's log has it as ClientInfo, and the audit looks for it at the beginning.
     userAgentOptions: { userAgentPrefix: `keyhold/${instance}` },
   });

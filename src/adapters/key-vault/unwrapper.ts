@@ -1,5 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
 import { CryptographyClient, type KeyVaultKey } from "@azure/keyvault-keys";
+import { refusedTokenPolicy } from "../azure/refused-token.ts";
 
 /**
  * Has the vault unwrap a key that was wrapped by RSA-OAEP-256 (RFC 7518 §4.3). Built from a key object, so the SDK never
@@ -15,7 +16,10 @@ export function createKeyUnwrapper(keyId: string, credential: TokenCredential) {
     key: { kid: keyId, kty: "RSA-HSM", keyOps: ["unwrapKey"] },
     properties: { id: keyId, name, version, vaultUrl: new URL(keyId).origin },
   };
-  const client = new CryptographyClient(key, credential, { retryOptions: { maxRetries: 1 } });
+  const client = new CryptographyClient(key, credential, {
+    retryOptions: { maxRetries: 1 },
+    additionalPolicies: [refusedTokenPolicy(credential)],
+  });
   return async (wrapped: Uint8Array, abortSignal: AbortSignal): Promise<Uint8Array> => {
     const { result } = await client.unwrapKey("RSA-OAEP-256", wrapped, { abortSignal });
     return result;

@@ -3,6 +3,7 @@ import { LogsQueryClient } from "@azure/monitor-query-logs";
 import { VaultLogUnavailable } from "../../domain/audit/ports.ts";
 import type { Cloud } from "../../domain/shared/cloud.ts";
 import { errorClass, parseRetryAfter } from "../azure/error.ts";
+import { refusedTokenPolicy } from "../azure/refused-token.ts";
 
 const retryOptions = { maxRetries: 2, retryDelayInMs: 500, maxRetryDelayInMs: 4_000 };
 
@@ -23,6 +24,7 @@ export function createLogsClient(cloud: Cloud, credential: TokenCredential, atte
     endpoint: `${origin}/v1`,
     credentials: { scopes: [`${origin}/.default`] },
     retryOptions,
+    additionalPolicies: [refusedTokenPolicy(credential)],
   });
   client.pipeline.addPolicy({
     name: "keyholdDeadline",

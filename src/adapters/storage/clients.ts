@@ -3,6 +3,7 @@ import { TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import { BlobClient, ContainerClient, RestError } from "@azure/storage-blob";
 import { within } from "../azure/deadline.ts";
+import { hasOtherToken, refusedTokenPolicy } from "../azure/refused-token.ts";
 
 /** How long one operation may take, with its attempts and its access token, and how many attempts these are. */
 export interface Patience {
@@ -33,7 +34,9 @@ export function openTable(
 ): TableClient {
   const { origin, pathname } = new URL(url);
   const retryOptions = { maxRetries: attempts - 1 };
-  const table = new TableClient(origin, pathname.slice(1), credential, { retryOptions, ...(agent && { agent }) });
+  const additionalPolicies = [refusedTokenPolicy(credential)];
+  const options = { retryOptions, additionalPolicies, ...(agent && { agent }) };
+  const table = new TableClient(origin, pathname.slice(1), credential, options);
   // Without a phase it stands around the SDK's retries.
   table.pipeline.addPolicy({
     name: "keyholdDeadline",
@@ -58,13 +61,37 @@ export interface TextBlob {
 
 /** Of `https://<account>.blob.<suffix>/<container>/<blob>`. */
 export function openBlob(url: string, credential: TokenCredential, patient: Patience): TextBlob {
-  return textBlob(new BlobClient(url, credential, blobOptions(patient)), patient);
+  return textBlob(
+    reopening(credential, () => new BlobClient(url, credential, blobOptions(patient))),
+    patient,
+  );
 }
 
 /** Blobs by name, of `https://<account>.blob.<suffix>/<container>`. */
 export function openContainer(url: string, credential: TokenCredential, patient: Patience): (name: string) => TextBlob {
-  const container = new ContainerClient(url, credential, blobOptions(patient));
-  return (name) => textBlob(container.getBlobClient(name), patient);
+  const use = reopening(credential, () => new ContainerClient(url, credential, blobOptions(patient)));
+  return (name) => textBlob((call) => use((container) => call(container.getBlobClient(name))), patient);
+}
+
+/** Calls with a client. */
+type Use<C> = <R>(call: (client: C) => Promise<R>) => Promise<R>;
+
+/**
+ * Clients of blobs keep their token and take no policy: after a 401 one is made anew, with the identity's other token,
+ * and the call is repeated once.
+ */
+function reopening<C>(credential: TokenCredential, open: () => C): Use<C> {
+  let client = open();
+  return async (call) => {
+    const used = client;
+    try {
+      return await call(used);
+    } catch (error) {
+      if (!(await hasOtherToken(credential, error))) throw error;
+      if (client === used) client = open();
+      return call(client);
+    }
+  };
 }
 
 const maxBlobBytes = 16_777_216;
@@ -73,31 +100,32 @@ function blobOptions({ withinMs, attempts }: Patience) {
   return { retryOptions: { maxTries: attempts, tryTimeoutInMs: withinMs / attempts } };
 }
 
-function textBlob(blob: BlobClient, { withinMs }: Patience): TextBlob {
+function textBlob(use: Use<BlobClient>, { withinMs }: Patience): TextBlob {
   return {
     async read(unlessEtag) {
+      const conditions = unlessEtag === undefined ? {} : { ifNoneMatch: unlessEtag };
+      const download = async (blob: BlobClient, abortSignal: AbortSignal) => {
+        const response = await blob.download(0, maxBlobBytes, { abortSignal, conditions });
+        const chunks: Buffer[] = [];
+        for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
+        return { text: Buffer.concat(chunks).toString("utf8"), etag: response.etag ?? "" };
+      };
       try {
-        return await within(withinMs, async (abortSignal) => {
-          const conditions = unlessEtag === undefined ? {} : { ifNoneMatch: unlessEtag };
-          const response = await blob.download(0, maxBlobBytes, { abortSignal, conditions });
-          const chunks: Buffer[] = [];
-          for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
-          return { text: Buffer.concat(chunks).toString("utf8"), etag: response.etag ?? "" };
-        });
+        return await within(withinMs, (abortSignal) => use((blob) => download(blob, abortSignal)));
       } catch (error) {
         if (error instanceof RestError && error.statusCode === 304) return undefined;
         throw error;
       }
     },
     async write(text, ifEtag) {
+      const upload = (blob: BlobClient, abortSignal: AbortSignal) =>
+        blob.getBlockBlobClient().upload(text, Buffer.byteLength(text), {
+          abortSignal,
+          conditions: ifEtag === undefined ? { ifNoneMatch: "*" } : { ifMatch: ifEtag },
+          blobHTTPHeaders: { blobContentType: "application/json" },
+        });
       try {
-        await within(withinMs, (abortSignal) =>
-          blob.getBlockBlobClient().upload(text, Buffer.byteLength(text), {
-            abortSignal,
-            conditions: ifEtag === undefined ? { ifNoneMatch: "*" } : { ifMatch: ifEtag },
-            blobHTTPHeaders: { blobContentType: "application/json" },
-          }),
-        );
+        await within(withinMs, (abortSignal) => use((blob) => upload(blob, abortSignal)));
         return "written";
       } catch (error) {
         const status = error instanceof RestError ? error.statusCode : undefined;

@@ -3,6 +3,7 @@ import { type AzureMonitorExporterOptions, AzureMonitorMetricExporter } from "@a
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { LoggerProvider } from "@opentelemetry/sdk-logs";
 import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
+import { refusedTokenPolicy } from "../azure/refused-token.ts";
 import { attributesOf } from "./attributes.ts";
 import { createLane, type LaneOptions } from "./lane.ts";
 import { type Measurement, measure, metricsOf } from "./metrics.ts";
@@ -45,7 +46,10 @@ const eventNameAttribute = "microsoft.custom_event.name";
 export function createPipeline(options: PipelineOptions): Pipeline {
   const exporterOptions: AzureMonitorExporterOptions = {
     connectionString: options.connectionString,
-    ...(options.credential && { credential: options.credential }),
+    ...(options.credential && {
+      credential: options.credential,
+      additionalPolicies: [refusedTokenPolicy(options.credential)],
+    }),
     ...(options.httpClient && { httpClient: options.httpClient }),
     disableOfflineStorage: true,
     retryOptions: { maxRetries: 0 },

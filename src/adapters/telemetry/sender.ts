@@ -23,7 +23,10 @@ export function createSender(options: AzureMonitorExporterOptions): Sender {
       return answer;
     },
   };
-  const additionalPolicies = [{ policy: readAnswer, position: "perCall" as const }];
+  const additionalPolicies = [
+    ...(options.additionalPolicies ?? []),
+    { policy: readAnswer, position: "perCall" as const },
+  ];
   const exporter = new AzureMonitorLogExporter({ ...options, additionalPolicies });
   return async (records) => {
     const attempt: { answer?: Answer } = {};

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import type { TokenCredential } from "@azure/identity";
 import { KeyClient, type KeyVaultKey } from "@azure/keyvault-keys";
+import { refusedTokenPolicy } from "../../adapters/azure/refused-token.ts";
 import { createKeyVaultSigner } from "../../adapters/key-vault/signer.ts";
 import type { VaultSigner } from "../../domain/signing/ports.ts";
 
@@ -24,7 +25,10 @@ const keySize = 2048;
 
 /** The keys of one vault, with the rights of `credential`. Errors are those of the SDK and, from `sign`, a `Fault`. */
 export function createKeyOwner(vaultUrl: string, credential: TokenCredential): KeyOwner {
-  const client = new KeyClient(vaultUrl, credential, { retryOptions: { maxRetries: 1 } });
+  const client = new KeyClient(vaultUrl, credential, {
+    retryOptions: { maxRetries: 1 },
+    additionalPolicies: [refusedTokenPolicy(credential)],
+  });
   const make = (keyName: string, hsm: boolean) =>
     client.createRsaKey(keyName, { keySize, hsm, keyOps: ["sign"], exportable: false });
   return {

@@ -53,17 +53,34 @@ export async function mintWith(
   return second;
 }
 
-/** The times in an identity's token are Entra's own, so a skewed clock cannot be mended here. */
+/** Entra's numbers for an assertion whose signature it does not accept: for an identity, that its key was withdrawn. */
+const invalidSignature: ReadonlySet<number> = new Set([50012, 50013, 700027]);
+
+/**
+ * The times in an identity's token are Entra's own, so a skewed clock cannot be corrected here. A token whose signature
+ * Entra refuses is replaced, where the identity has another one, and that is presented once.
+ */
 async function mintWithIdentity(
   identityClientId: Guid,
   order: TokenOrder,
   ports: IssuingPorts,
   deadline: Deadline,
 ): Promise<Result<MintedToken, TenantRefusal>> {
-  const presented = await presentIdentity(order, identityClientId, ports, partDeadline(deadline, ports));
-  const minted = await exchange(order, presented, ports, deadline);
-  if ("clockOffsetMs" in minted) throw new Fault("clock_skewed", { codes: minted.codes });
-  return minted;
+  const present = () => presentIdentity(order, identityClientId, ports, partDeadline(deadline, ports));
+  const exchangeFor = async (presented: Awaited<ReturnType<typeof present>>) => {
+    const minted = await exchange(order, presented, ports, deadline);
+    if ("clockOffsetMs" in minted) throw new Fault("clock_skewed", { codes: minted.codes });
+    return minted;
+  };
+  const presented = await present();
+  try {
+    return await exchangeFor(presented);
+  } catch (error) {
+    const codes = error instanceof Fault && error.code === "credential_rejected" ? (error.detail.codes ?? []) : [];
+    if (!codes.some((code) => invalidSignature.has(code))) throw error;
+    if (!(await ports.federatedIdentity.replace(identityClientId, presented.clientAssertion))) throw error;
+    return exchangeFor(await present());
+  }
 }
 
 /**

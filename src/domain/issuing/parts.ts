@@ -27,6 +27,7 @@ export function partOf({ code, detail }: Fault, names: readonly string[]): strin
       return named("ledger");
     case "signer_throttled":
     case "signer_unavailable":
+    case "signer_unauthorized":
       return named("vault ");
     case "signer_forbidden":
     case "signer_key_disabled":

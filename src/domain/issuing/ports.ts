@@ -41,6 +41,8 @@ export interface TokenEndpoint {
 export interface FederatedIdentity {
   /** Throws a `Fault` identity_unavailable. */
   getAssertion(identityClientId: Guid, signal: AbortSignal): Promise<string>;
+  /** Whether the identity has another token than this one, which Entra has refused. Never rejects. */
+  replace(identityClientId: Guid, assertion: string): Promise<boolean>;
 }
 
 /** A client that signs with certificates: its id, and those of the policy in their order. */

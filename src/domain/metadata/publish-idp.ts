@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { multiTenants } from "../shared/metadata-source.ts";
-import type { StartDeadline } from "../shared/retry.ts";
+import { type RetryPorts, type StartDeadline, withRetry } from "../shared/retry.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
 import type { AccountablePorts } from "../signing/ports.ts";
 import { signAccountably } from "../signing/sign.ts";
@@ -8,7 +8,7 @@ import { buildIdpDocument } from "./idp-document.ts";
 import { type FederationRecord, type IdpRecord, keyLifetimeMs, type LastKnownGood } from "./last-known-good.ts";
 import type { SignXml, VerifyFederationMetadata } from "./ports.ts";
 
-export interface PublisherPorts extends AccountablePorts {
+export interface PublisherPorts extends AccountablePorts, RetryPorts {
   verifyFederationMetadata: VerifyFederationMetadata;
   signXml: SignXml;
   startDeadline: StartDeadline;
@@ -22,7 +22,8 @@ const signDeadlineMs = 10_000;
 
 /**
  * Makes the re-signed document anew where the metadata or the publisher's certificate changed, or a day is over: not
- * per request. A source without a tenant of its own has none. Metadata that was not confirmed for a day is not vouched for again.
+ * per request, and tried again once where that may help. A source without a tenant of its own has none. Metadata that
+ * was not confirmed for a day is not vouched for again.
  */
 export function createIdpPublisher(ports: PublisherPorts) {
   return async (
@@ -69,8 +70,9 @@ async function publish(
   };
   const signedXml = await ports.signXml(unsigned, publisher.der, async (bytes) => {
     const build = () => ({ algorithm: "RS256" as const, bytes });
-    const { signal } = ports.startDeadline(signDeadlineMs);
-    const { signature, ledgerId, vaultRequestId } = await signAccountably(reason, publisher, build, ports, signal);
+    const deadline = ports.startDeadline(signDeadlineMs);
+    const attempt = () => signAccountably(reason, publisher, build, ports, deadline.signal);
+    const { signature, ledgerId, vaultRequestId } = await withRetry(attempt, ports, deadline);
     ports.ledger.recordOutcome(ledgerId, { outcome: "published", vaultRequestId });
     return signature;
   });

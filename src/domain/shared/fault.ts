@@ -3,6 +3,7 @@
  * vault, of Entra or of an SDK may hold key URLs, and stay behind (T5).
  */
 export type FaultCode =
+  | "signer_unauthorized"
   | "signer_forbidden"
   | "signer_key_disabled"
   | "signer_key_not_found"
@@ -33,6 +34,8 @@ export interface FaultDetail {
   entraRequestId?: string;
   /** Class and code of the error underneath, for operators; never its text. */
   because?: string;
+  /** Whether the identity has another token since: with it the same call may succeed at once. */
+  isTokenReplaced?: boolean;
   /** Whether the vault may have signed all the same (a time-out, a cut connection, a 5xx). */
   maybeSigned?: boolean;
 }
@@ -55,9 +58,9 @@ export class Fault extends Error {
     this.detail = detail;
   }
 
-  /** Whether the same call may succeed a moment later: only throttling, 5xx and the network. */
+  /** Whether the same call may succeed a moment later: only throttling, 5xx, the network, and a token that was replaced. */
   get isRetryable(): boolean {
-    return retryableCodes.has(this.code);
+    return retryableCodes.has(this.code) || this.detail.isTokenReplaced === true;
   }
 }
 

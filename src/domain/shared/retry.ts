@@ -15,7 +15,8 @@ const delaySeconds = 1;
 const jitter = 0.2;
 
 /**
- * Tries once more after a retryable fault: only throttling, 5xx and the network. `Retry-After` is honoured; where it
+ * Tries once more after a retryable fault: only throttling, 5xx, the network, and at once after a token that was
+ * replaced. `Retry-After` is honoured; where it
  * reaches past the deadline the fault goes to the caller, who then knows how long to wait.
  */
 export async function withRetry<T>(attempt: () => Promise<T>, ports: RetryPorts, deadline: Deadline): Promise<T> {
@@ -23,7 +24,8 @@ export async function withRetry<T>(attempt: () => Promise<T>, ports: RetryPorts,
     return await attempt();
   } catch (error) {
     if (!(error instanceof Fault) || !error.isRetryable) throw error;
-    const waitMs = 1000 * (error.detail.retryAfterSeconds ?? delaySeconds) * (1 + jitter * ports.random());
+    const usual = error.detail.isTokenReplaced ? 0 : delaySeconds;
+    const waitMs = 1000 * (error.detail.retryAfterSeconds ?? usual) * (1 + jitter * ports.random());
     if (ports.clock() + waitMs >= deadline.atMs) throw error;
     try {
       await ports.sleep(waitMs, deadline.signal);

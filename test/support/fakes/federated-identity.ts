@@ -4,14 +4,25 @@ import type { Guid } from "../../../src/domain/shared/guid.ts";
 /** The identity endpoint: gives a token to every identity, and is down while `failure` is set. */
 export interface FakeFederatedIdentity extends FederatedIdentity {
   readonly calls: Guid[];
+  /** Tokens that were to be replaced. */
+  readonly replaced: string[];
   failure: unknown;
+  /** Whether there is another token in place of a refused one. */
+  hasAnother: boolean;
 }
 
 export function createFakeFederatedIdentity(journal: string[] = []): FakeFederatedIdentity {
   const calls: Guid[] = [];
+  const replaced: string[] = [];
   return {
     calls,
+    replaced,
     failure: undefined,
+    hasAnother: true,
+    async replace(_identityClientId, assertion) {
+      replaced.push(assertion);
+      return this.hasAnother;
+    },
     async getAssertion(identityClientId) {
       calls.push(identityClientId);
       journal.push("identity");

@@ -184,6 +184,7 @@ const faults: Record<FaultCode, Row> = {
   policy_unavailable: waiting,
   caller_keys_unavailable: waiting,
   identity_unavailable: waiting,
+  signer_unauthorized: { ...ours, status: 503, error: "temporarily_unavailable" },
   signer_forbidden: { ...ours, status: 503, error: "temporarily_unavailable" },
   signer_key_disabled: ours,
   signer_key_not_found: ours,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { TokenRefused } from "../../../../src/adapters/azure/refused-token.ts";
 import { keyVaultFault } from "../../../../src/adapters/key-vault/fault.ts";
 import type { FaultCode } from "../../../../src/domain/shared/fault.ts";
 import { keyId, vaultHost } from "../../../support/fixtures/policy.ts";
@@ -18,7 +19,7 @@ const inner = (code: string) => JSON.stringify({ error: { code: "Forbidden", mes
 
 const table: [status: number, body: string, code: FaultCode, maybeSigned: boolean | undefined][] = [
   [400, "", "signer_rejected", undefined],
-  [401, "", "signer_forbidden", undefined],
+  [401, "", "signer_unauthorized", undefined],
   [403, inner("ForbiddenByRbac"), "signer_forbidden", undefined],
   [403, inner("ForbiddenByFirewall"), "signer_forbidden", undefined],
   [403, inner("KeyDisabled"), "signer_key_disabled", undefined],
@@ -43,6 +44,16 @@ describe("an answer of the vault", () => {
       assert.equal(fault.detail.vaultRequestId, "request-1");
     });
   }
+
+  test("that refuses the token says whether there is another one, and was not a signature", () => {
+    for (const isReplaced of [true, false]) {
+      const { code, detail, isRetryable } = keyVaultFault(new TokenRefused(isReplaced, "request-2"), undefined, nowMs);
+      assert.deepEqual(
+        [code, detail.codes, detail.vaultRequestId, detail.maybeSigned, isRetryable],
+        ["signer_unauthorized", [401], "request-2", undefined, isReplaced],
+      );
+    }
+  });
 
   const waits: [header: string | undefined, seconds: number | undefined][] = [
     [undefined, undefined],

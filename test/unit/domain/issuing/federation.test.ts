@@ -66,6 +66,35 @@ describe("a client with managedIdentityFederation", () => {
     await assert.rejects(issueToken(validRequest(), world.context), faultOf("credential_rejected"));
   });
 
+  test("whose identity's token has a signature that Entra refuses presents another one, once, with an intent of its own", async () => {
+    const world = federated();
+    world.tokenEndpoint.next.push(rejection([50013], { error: "invalid_client" }));
+    await accessToken(world);
+    assert.equal(world.federatedIdentity.replaced.length, 1);
+    assert.deepEqual(
+      world.tokenEndpoint.calls.map(({ clientAssertion }) => clientAssertion.split(".")[1]),
+      ["identity-1", "identity-2"],
+    );
+    assert.equal(new Set(world.tokenEndpoint.calls.map(({ ledgerId }) => ledgerId)).size, 2);
+    assert.deepEqual(
+      world.ledger.outcomes.map(({ outcome }) => outcome.outcome),
+      ["rejected", "issued"],
+    );
+  });
+
+  test("whose identity has no other token, or whose credential is not known, is not presented twice", async () => {
+    for (const [hasAnother, code] of [
+      [false, 50013],
+      [true, 700213],
+    ] as const) {
+      const world = federated();
+      world.federatedIdentity.hasAnother = hasAnother;
+      world.tokenEndpoint.always = rejection([code], { error: "invalid_client" });
+      await assert.rejects(issueToken(validRequest(), world.context), faultOf("credential_rejected"));
+      assert.equal(world.tokenEndpoint.calls.length, 1);
+    }
+  });
+
   test("is not asked again while the failure is remembered", async () => {
     const world = federated();
     world.tokenEndpoint.always = rejection([700213], { error: "invalid_client" });

@@ -100,6 +100,7 @@ describe("withRetry", () => {
     signer_unavailable: true,
     token_endpoint_throttled: true,
     token_endpoint_unavailable: true,
+    signer_unauthorized: false,
     signer_forbidden: false,
     signer_key_disabled: false,
     signer_key_not_found: false,
@@ -123,6 +124,14 @@ describe("withRetry", () => {
       assert.equal(tries(), isRetryable ? 2 : 1);
     });
   }
+
+  test("tries again at once, and once, after a token that was replaced", async () => {
+    const { ports, deadline, sleeps } = setUp();
+    const fault = new Fault("signer_unauthorized", { codes: [401], isTokenReplaced: true });
+    const { attempt, tries } = failing(fault);
+    await withRetry(attempt, ports, deadline).catch(() => undefined);
+    assert.deepEqual([tries(), sleeps], [2, [0]]);
+  });
 
   test("does not try again after what is no fault", async () => {
     const { ports, deadline } = setUp();

@@ -1,6 +1,7 @@
 /**
- * In front of Azurite's tables, since Azurite is never busy: injected latency and faults, as the emulators have them.
- * What no fault strikes goes through as it came. Blobs and queues do not pass here.
+ * In front of Azurite's tables and blobs, since Azurite checks no signature of a token and is never busy: what Entra no
+ * longer vouches for is refused, and tables have injected latency and faults, as the emulators have them. Everything else
+ * goes through as it came. Queues do not pass here.
  */
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import { z } from "zod";
@@ -15,8 +16,9 @@ import {
   type EmulatorRequest,
   type EmulatorResponse,
 } from "../emulators/shared/emulator-server.ts";
+import { createStorageTokenCheck, type StorageTokenOptions } from "./storage-tokens.ts";
 
-export interface TableFaults extends Emulator {
+export interface TableFront extends Emulator {
   /** Operation names as Azure's own storage logs have them. */
   behaviour: Behaviour;
   control: ControlRoute[];
@@ -53,21 +55,26 @@ function errorAnswer(status: number, code: string) {
 const behaviourBody = behaviourSchema(z.enum(operations));
 
 /** Azurite's certificate must be by an authority that this process trusts, for 127.0.0.1. */
-export async function startTableFaults(options: {
+interface FrontOptions {
   port: number;
   tls: TlsIdentity;
   azuritePort: number;
-}): Promise<TableFaults> {
+  /** Undefined: every token is left to Azurite. */
+  tokens: StorageTokenOptions | undefined;
+}
+
+export async function startTableFront({ port, tls, azuritePort, tokens }: FrontOptions): Promise<TableFront> {
   const behaviour: Behaviour = { latencyMs: 0, faults: [] };
-  const upstream = { host: "127.0.0.1", port: options.azuritePort, agent: new Agent({ keepAlive: true }) };
+  const forward = forwardTo(azuritePort);
+  const refuse = tokens && createStorageTokenCheck(tokens, "table");
   const emulator = await createEmulator({
-    port: options.port,
-    tls: options.tls,
+    port,
+    tls,
     async handler(request) {
       const isBatch = request.url.pathname.endsWith("/$batch");
       const operation = isBatch ? "EntityGroupTransaction" : (operationOf[request.method] ?? "Other");
       const fault = await applyBehaviour(behaviour, operation);
-      return fault ?? forward(request, upstream);
+      return fault ?? (await refuse?.(request)) ?? forward(request);
     },
   });
   const control: ControlRoute[] = [
@@ -85,14 +92,28 @@ export async function startTableFaults(options: {
   return Object.assign(emulator, { behaviour, control });
 }
 
+export function startBlobFront({ port, tls, azuritePort, tokens }: FrontOptions): Promise<Emulator> {
+  const forward = forwardTo(azuritePort);
+  const refuse = tokens && createStorageTokenCheck(tokens, "blob");
+  return createEmulator({ port, tls, handler: async (request) => (await refuse?.(request)) ?? forward(request) });
+}
+
+function forwardTo(azuritePort: number) {
+  const upstream = { host: "127.0.0.1", port: azuritePort, agent: new Agent({ keepAlive: true }) };
+  return (request: EmulatorRequest) => forward(request, upstream);
+}
+
 function forward(request: EmulatorRequest, upstream: RequestOptions): Promise<EmulatorResponse> {
   const { method, url, headers } = request;
   const body = url.pathname.endsWith("/$batch") ? inPathStyle(request.body) : request.body;
   const { promise, resolve, reject } = Promise.withResolvers<EmulatorResponse>();
   const path = `${url.pathname}${url.search}`;
   httpsRequest({ ...upstream, method, path, headers: endToEnd(headers) }, (response) => {
-    const answer = { status: response.statusCode ?? 502, headers: endToEnd(response.headers) };
-    response.toArray().then((chunks) => resolve({ ...answer, body: Buffer.concat(chunks) }), reject);
+    const status = response.statusCode ?? 502;
+    // Clients of blobs do not take a body without its length.
+    const length = response.headers["content-length"];
+    const headers = { ...endToEnd(response.headers), ...(length !== undefined && { "content-length": length }) };
+    response.toArray().then((chunks) => resolve({ status, headers, body: Buffer.concat(chunks) }), reject);
   })
     .on("error", reject)
     .end(body);

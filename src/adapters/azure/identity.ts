@@ -1,0 +1,138 @@
+import { createHash } from "node:crypto";
+import { type AccessToken, ManagedIdentityCredential, type TokenCredential } from "@azure/identity";
+
+/** Where App Service, Functions included, gives tokens of managed identities; it answers only who sends the header. */
+export interface IdentityEndpoint {
+  url: string;
+  header: string;
+}
+
+/** A managed identity whose tokens can be replaced, for a service that refuses one (401) though it has not expired. */
+export interface Identity extends TokenCredential {
+  getToken: ManagedIdentityCredential["getToken"];
+  /** The newest token in place of this one, or this one: caches of the SDK give out what was replaced. */
+  newest(token: string): string;
+  /**
+   * Asks for a token in place of this one, which was refused. Undefined where the identity has no other, or was asked
+   * for one less than 5 s ago. Never rejects.
+   */
+  replace(token: string): Promise<string | undefined>;
+}
+
+/** A token that was given out. */
+interface Issued {
+  scope: string;
+  accessToken: AccessToken;
+  /** Since when it is known to be refused. */
+  refusedMs?: number;
+  replacing?: Promise<string | undefined>;
+  successor?: string;
+}
+
+const requestTimeoutMs = 5_000;
+const askAgainAfterMs = 5_000;
+/** Far more than one process gets in a day: four identities with a few scopes each. */
+const maxIssued = 100;
+
+/**
+ * The version that takes the hash of a refused token, as MSAL for .NET and Go sends it to App Service (in msal-node 7.2
+ * only to Service Fabric); and the one before, which the platform may know alone.
+ */
+const apiVersions = ["2025-03-30", "2019-08-01"];
+
+/** Whether its tokens can be replaced: an operator's cannot, who signs in elsewhere. */
+export function isIdentity(credential: TokenCredential): credential is Identity {
+  return "replace" in credential;
+}
+
+/**
+ * A user-assigned identity. Tokens are the SDK's, which keeps each for half of its life: neither its cache nor those of
+ * its pipelines has a way to drop one, so what replaces a token is asked of the platform directly (App Service, "REST
+ * endpoint reference").
+ */
+export function createIdentity(
+  clientId: string,
+  endpoint: IdentityEndpoint | undefined,
+  sdk: Pick<ManagedIdentityCredential, "getToken"> = new ManagedIdentityCredential({ clientId }),
+  clock = Date.now,
+): Identity {
+  const issued = new Map<string, Issued>();
+
+  function remember(scope: string, accessToken: AccessToken): void {
+    if (issued.has(accessToken.token)) return;
+    issued.set(accessToken.token, { scope, accessToken });
+    const [oldest] = issued.keys();
+    if (issued.size > maxIssued && oldest !== undefined) issued.delete(oldest);
+  }
+
+  function newestOf(token: string): Issued | undefined {
+    let found = issued.get(token);
+    while (found?.successor !== undefined) found = issued.get(found.successor);
+    return found;
+  }
+
+  async function ask(refused: Issued): Promise<string | undefined> {
+    const { scope, accessToken } = refused;
+    const successor = endpoint && (await requestToken(endpoint, clientId, scope, accessToken.token));
+    // What was refused before is no successor either.
+    if (!successor || issued.get(successor.token)?.refusedMs !== undefined) return undefined;
+    remember(scope, successor);
+    refused.successor = successor.token;
+    return successor.token;
+  }
+
+  return {
+    async getToken(scopes, options) {
+      const accessToken = await sdk.getToken(scopes, options);
+      const { token } = accessToken;
+      remember([scopes].flat().join(" "), accessToken);
+      return newestOf(token)?.accessToken ?? accessToken;
+    },
+    newest: (token) => newestOf(token)?.accessToken.token ?? token,
+    async replace(token) {
+      const refused = issued.get(token);
+      if (refused === undefined) return undefined;
+      const newest = newestOf(token)?.accessToken.token;
+      if (newest !== undefined && newest !== token) return newest;
+      const nowMs = clock();
+      const wasAsked = refused.refusedMs !== undefined && Math.abs(nowMs - refused.refusedMs) < askAgainAfterMs;
+      if (wasAsked && refused.replacing === undefined) return undefined;
+      if (!wasAsked) refused.refusedMs = nowMs;
+      refused.replacing ??= ask(refused).finally(() => delete refused.replacing);
+      return refused.replacing;
+    },
+  };
+}
+
+/** Undefined for every answer that is no token. */
+async function requestToken(
+  endpoint: IdentityEndpoint,
+  clientId: string,
+  scope: string,
+  refused: string,
+): Promise<AccessToken | undefined> {
+  for (const version of apiVersions) {
+    const url = new URL(endpoint.url);
+    url.searchParams.set("api-version", version);
+    url.searchParams.set("resource", scope.replace(/\/\.default$/, ""));
+    url.searchParams.set("client_id", clientId);
+    url.searchParams.set("token_sha256_to_refresh", createHash("sha256").update(refused).digest("hex"));
+    try {
+      const headers = { "x-identity-header": endpoint.header };
+      const response = await fetch(url, { headers, redirect: "error", signal: AbortSignal.timeout(requestTimeoutMs) });
+      const answer: unknown = await response.json();
+      if (response.ok) return parseToken(answer);
+      if (response.status !== 400) return undefined;
+    } catch {
+      return undefined;
+    }
+  }
+  return undefined;
+}
+
+function parseToken(answer: unknown): AccessToken | undefined {
+  const { access_token: token, expires_on: expiresOn } = answer as { access_token?: unknown; expires_on?: unknown };
+  const expiresOnTimestamp = 1000 * Number(expiresOn);
+  if (typeof token !== "string" || token === "" || !(expiresOnTimestamp > 0)) return undefined;
+  return { token, expiresOnTimestamp };
+}

@@ -1,0 +1,130 @@
+/** A token that a service refused is replaced past the caches of the SDK and of the platform. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { beforeEach, describe, test } from "node:test";
+import { createIdentity } from "../../../../src/adapters/azure/identity.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
+import { answerWith, startIdentityEndpoint } from "../../../support/fixtures/identity-endpoint.ts";
+import { signingId } from "../../../support/fixtures/settings.ts";
+
+const endpoint = await startIdentityEndpoint();
+const place = { url: `${endpoint.origin}/msi/token`, header: "secret" };
+const scope = "https://vault.azure.net/.default";
+let nowMs = startMs;
+
+beforeEach(() => {
+  endpoint.requests.length = 0;
+  nowMs = startMs;
+});
+
+/** The SDK, which goes on giving out what it has cached. */
+const sdk = { getToken: async () => ({ token: "first", expiresOnTimestamp: startMs + 86_400_000 }) };
+
+async function holding(from: typeof place | undefined = place) {
+  const identity = createIdentity(signingId, from, sdk, () => nowMs);
+  assert.equal((await identity.getToken(scope)).token, "first");
+  return identity;
+}
+
+describe("a refused token of a managed identity", () => {
+  test("is replaced by asking the platform with its hash, and given out no more", async () => {
+    const identity = await holding();
+    endpoint.answer = answerWith("second", { expires_on: "1799999999" });
+    assert.equal(await identity.replace("first"), "second");
+    const [{ url, identityHeader } = assert.fail()] = endpoint.requests;
+    assert.deepEqual(Object.fromEntries(url.searchParams), {
+      "api-version": "2025-03-30",
+      resource: "https://vault.azure.net",
+      client_id: signingId,
+      token_sha256_to_refresh: createHash("sha256").update("first").digest("hex"),
+    });
+    assert.equal(identityHeader, "secret");
+    assert.deepEqual(await identity.getToken(scope), { token: "second", expiresOnTimestamp: 1_799_999_999_000 });
+    assert.equal(identity.newest("first"), "second");
+  });
+
+  test("is replaced once for all who were refused", async () => {
+    const identity = await holding();
+    endpoint.answer = answerWith("second");
+    const replaced = await Promise.all(Array.from({ length: 100 }, () => identity.replace("first")));
+    assert.deepEqual(new Set([...replaced, await identity.replace("first")]), new Set(["second"]));
+    assert.equal(endpoint.requests.length, 1);
+  });
+
+  test("is replaced again when its successor is refused too", async () => {
+    const identity = await holding();
+    for (const [refused, next] of [
+      ["first", "second"],
+      ["second", "third"],
+    ] as const) {
+      endpoint.answer = answerWith(next);
+      assert.equal(await identity.replace(refused), next);
+    }
+    assert.equal((await identity.getToken(scope)).token, "third");
+    assert.equal(identity.newest("first"), "third");
+  });
+
+  test("is asked for in the older version where the platform does not know the newer one", async () => {
+    const identity = await holding();
+    endpoint.answer = (response, request) => {
+      if (request.url?.includes("2025-03-30")) response.writeHead(400).end("{}");
+      else answerWith("second")(response, request);
+    };
+    assert.equal(await identity.replace("first"), "second");
+    const versions = endpoint.requests.map(({ url }) => url.searchParams.get("api-version"));
+    assert.deepEqual(versions, ["2025-03-30", "2019-08-01"]);
+  });
+
+  test("stays where the platform gives out the same one, and is asked for again after 5 s at the earliest", async () => {
+    const identity = await holding();
+    endpoint.answer = answerWith("first");
+    for (const [atMs, asked] of [
+      [0, 1],
+      [4_999, 1],
+      [5_000, 2],
+      [9_999, 2],
+    ] as const) {
+      nowMs = startMs + atMs;
+      assert.equal(await identity.replace("first"), undefined);
+      assert.equal(endpoint.requests.length, asked);
+    }
+    assert.equal((await identity.getToken(scope)).token, "first");
+    nowMs = startMs + 10_000;
+    endpoint.answer = answerWith("second");
+    assert.equal(await identity.replace("first"), "second");
+  });
+
+  test("is no replacement of its successor", async () => {
+    const identity = await holding();
+    endpoint.answer = answerWith("second");
+    await identity.replace("first");
+    endpoint.answer = answerWith("first");
+    assert.equal(await identity.replace("second"), undefined);
+    assert.equal((await identity.getToken(scope)).token, "second");
+  });
+
+  const answers: Record<string, typeof endpoint.answer> = {
+    "an error": (response) => void response.writeHead(500).end("{}"),
+    "a redirect": (response) => void response.writeHead(302, { location: "https://attacker.example/" }).end(),
+    "a cut connection": (response) => void response.destroy(),
+    "no JSON": (response) => void response.writeHead(200).end("second"),
+    "no token": answerWith("", {}),
+    "no expiry": answerWith("second", { expires_on: "soon" }),
+  };
+  for (const [what, answer] of Object.entries(answers)) {
+    test(`stays where the platform answers with ${what}`, async () => {
+      const identity = await holding();
+      endpoint.answer = answer;
+      assert.equal(await identity.replace("first"), undefined);
+      assert.equal((await identity.getToken(scope)).token, "first");
+    });
+  }
+
+  test("stays where there is no platform, and where it is not ours", async () => {
+    const elsewhere = createIdentity(signingId, undefined, sdk, () => nowMs);
+    await elsewhere.getToken(scope);
+    assert.equal(await elsewhere.replace("first"), undefined);
+    assert.equal(await (await holding()).replace("of somebody else"), undefined);
+    assert.equal(endpoint.requests.length, 0);
+  });
+});

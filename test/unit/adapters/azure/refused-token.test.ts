@@ -1,0 +1,104 @@
+/** What becomes of a request whose token is refused. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Identity } from "../../../../src/adapters/azure/identity.ts";
+import { fetchWithToken, refusedTokenPolicy, TokenRefused } from "../../../../src/adapters/azure/refused-token.ts";
+
+/** Its token `old` is replaced by `new` once that was asked for; `new` by nothing. */
+function identityWith(successor: string | undefined): Identity {
+  let isReplaced = false;
+  return {
+    getToken: async () => ({ token: "old", expiresOnTimestamp: Date.now() + 3_600_000 }),
+    newest: (token) => (token === "old" && isReplaced && successor ? successor : token),
+    async replace(token) {
+      if (token !== "old") return undefined;
+      isReplaced = true;
+      return successor;
+    },
+  };
+}
+
+/** The way of a request with this token through the policy; the service answers each time with the next status. */
+async function sendThrough(policy: ReturnType<typeof refusedTokenPolicy>["policy"], token: string, statuses: number[]) {
+  const sent: (string | undefined)[] = [];
+  const headers = new Headers(token === "" ? {} : { authorization: `Bearer ${token}` });
+  const request = {
+    headers: {
+      get: (name: string) => headers.get(name) ?? undefined,
+      set: (name: string, value: string) => headers.set(name, value),
+    },
+  };
+  const next = async ({ headers: { get } }: typeof request) => {
+    sent.push(get("authorization"));
+    return { status: statuses.shift() ?? 500, headers: { get: () => "request-1" } };
+  };
+  const outcome = await policy.sendRequest(request, next).then(
+    ({ status }) => status,
+    (error: unknown) => error,
+  );
+  return { sent, outcome };
+}
+
+describe("a request of an SDK client", () => {
+  const cases: [what: string, statuses: number[], sent: string[], outcome: number][] = [
+    ["that is refused goes out again with the other token", [401, 200], ["Bearer old", "Bearer new"], 200],
+    ["that is refused twice goes out no third time", [401, 401, 200], ["Bearer old", "Bearer new"], 401],
+    ["that is forbidden goes out once: a new token has no more rights", [403, 200], ["Bearer old"], 403],
+    ["that is answered goes out once", [200], ["Bearer old"], 200],
+  ];
+  for (const [what, statuses, sent, outcome] of cases) {
+    test(what, async () => {
+      const { policy } = refusedTokenPolicy(identityWith("new"));
+      assert.deepEqual(await sendThrough(policy, "old", statuses), { sent, outcome });
+    });
+  }
+
+  test("goes out with the other token once that is known, whatever the SDK has cached", async () => {
+    const { policy } = refusedTokenPolicy(identityWith("new"));
+    await sendThrough(policy, "old", [401, 200]);
+    assert.deepEqual(await sendThrough(policy, "old", [200]), { sent: ["Bearer new"], outcome: 200 });
+  });
+
+  test("goes out once where the identity has no other token", async () => {
+    const { policy } = refusedTokenPolicy(identityWith(undefined));
+    assert.deepEqual(await sendThrough(policy, "old", [401, 200]), { sent: ["Bearer old"], outcome: 401 });
+  });
+
+  test("goes out once and as it is without a token, and with a credential that is no managed identity", async () => {
+    const { policy } = refusedTokenPolicy(identityWith("new"));
+    assert.deepEqual(await sendThrough(policy, "", [401, 200]), { sent: [undefined], outcome: 401 });
+    const operator = { getToken: async () => null };
+    assert.deepEqual(await sendThrough(refusedTokenPolicy(operator).policy, "old", [401, 200]), {
+      ...{ sent: ["Bearer old"], outcome: 401 },
+    });
+  });
+
+  test("that only its caller may repeat goes out once, and the error says whether to repeat it", async () => {
+    for (const successor of ["new", undefined]) {
+      const { policy } = refusedTokenPolicy(identityWith(successor), "fail");
+      const { sent, outcome } = await sendThrough(policy, "old", [401, 200]);
+      assert.deepEqual(sent, ["Bearer old"]);
+      assert.ok(outcome instanceof TokenRefused);
+      assert.deepEqual([outcome.isReplaced, outcome.requestId], [successor !== undefined, "request-1"]);
+      assert.equal((await sendThrough(policy, "old", [200])).sent[0], `Bearer ${successor ?? "old"}`);
+    }
+  });
+});
+
+test("a request by fetch is repeated once after a 401, not after a 403, and not without another token", async () => {
+  const cases: [successor: string | undefined, statuses: number[], sent: string[], status: number][] = [
+    ["new", [401, 200], ["old", "new"], 200],
+    ["new", [401, 401], ["old", "new"], 401],
+    ["new", [403, 200], ["old"], 403],
+    [undefined, [401, 200], ["old"], 401],
+  ];
+  for (const [successor, statuses, sent, status] of cases) {
+    const tokens: string[] = [];
+    const send = async (token: string) => {
+      tokens.push(token);
+      return new Response("body", { status: statuses.shift() ?? 500 });
+    };
+    assert.equal((await fetchWithToken(identityWith(successor), "old", send)).status, status);
+    assert.deepEqual(tokens, sent);
+  }
+});
