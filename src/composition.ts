@@ -36,6 +36,7 @@ import { isWanted } from "./domain/issuing/freshness.ts";
 import { createMintBudget } from "./domain/issuing/mint-budget.ts";
 import { createPartHealth } from "./domain/issuing/part-health.ts";
 import { createTokenCache } from "./domain/issuing/token-cache.ts";
+import { watchWithdrawals } from "./domain/issuing/withdrawn-keys.ts";
 import { createMetadataKeeper } from "./domain/metadata/metadata-keeper.ts";
 import { createIdpPublisher } from "./domain/metadata/publish-idp.ts";
 import { type AccessPolicy, keyNamesOf } from "./domain/policy/access-policy.ts";
@@ -168,6 +169,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     currentPolicy,
     tokenCache,
     ...(sharedTokens && { sharedTokens }),
+    withdrawnKeys: watchWithdrawals(metadata.withdrawnKeys, tokenCache, record),
     failureCache,
     parts: createPartHealth(),
     budget: createMintBudget(config.mints),

@@ -110,6 +110,7 @@ export function createInMemory(policy: AccessPolicy, lifetimeSeconds: () => numb
     ),
     tokenCache: createTokenCache({ maxTokens: 1_000_000, maxBytes: 2 ** 30 }),
     failureCache: createFailureCache(20_000),
+    withdrawnKeys: () => new Map(),
     parts: createPartHealth(),
     budget: createMintBudget({ perMinute: 1e9, perMinutePerCaller: 1e9 }),
     flights: new Map(),

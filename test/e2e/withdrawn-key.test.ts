@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ManagedIdentityCredential, type TokenCredential } from "@azure/identity";
+import { decodeProtectedHeader } from "jose";
 import * as world from "../../local/stack/world.ts";
 import { createIdentity } from "../../src/adapters/azure/identity.ts";
 import { createApplicationDirectory } from "../../src/adapters/graph/application-directory.ts";
@@ -23,7 +24,7 @@ import { parseGuid } from "../../src/domain/shared/guid.ts";
 import { withRetry } from "../../src/domain/shared/retry.ts";
 import { tokenIntent } from "../support/fixtures/ledger.ts";
 import { ledgerAccess } from "../support/ledger-access.ts";
-import { askToken, runTimer, testStack } from "../support/test-stack.ts";
+import { askToken, runTimer, testStack, untilWritten } from "../support/test-stack.ts";
 
 const stack = await testStack({ sharedCache: true });
 await ledgerAccess(stack);
@@ -217,6 +218,30 @@ describe("a running instance whose identities hold tokens of the key that Entra 
     const [{ x5c = [] } = {}] = stack.entra.jwks(tenantId).keys as { x5c?: string[] }[];
     const idp = await (await fetch(metadataUrl("federationmetadata/2007-06/idp.xml"))).text();
     assert.ok(x5c[0] && idp.replace(/\s/g, "").includes(x5c[0]), "the new certificate is in it");
+  });
+
+  test("mints a token anew that was cached and signed by a withdrawn key, once, and says so in one event", async () => {
+    const published = (stack.entra.jwks(tenantId).keys as { kid: string }[]).map(({ kid }) => kid);
+    const callerToken = await stack.callerToken("billing");
+    const kids: (string | undefined)[] = [];
+    const ask = async () => {
+      const { body } = await askToken(stack, tenantId, { callerToken });
+      kids.push(decodeProtectedHeader(String(body.access_token)).kid);
+    };
+    const signatures = () =>
+      stack.keyVault.audit.filter(
+        ({ OperationName, Id }) => OperationName === "KeySign" && Id.includes(stack.key.keyId),
+      );
+    // The refresh of the test before has found the key gone; requests look once a second.
+    const before = signatures().length;
+    for (let i = 0; i < 100 && !published.includes(kids.at(-1) ?? ""); i++) {
+      await ask();
+      await sleep(50);
+    }
+    await ask();
+    assert.deepEqual(kids.slice(-2), [published[0], published[0]]);
+    assert.equal(signatures().length, before + 1);
+    await untilWritten(stack.functions, /"event":"signing_key_withdrawn","kids":\["[^"]+"\],"cachedTokens":1/);
   });
 
   test("takes callers with tokens of the new key", async () => {

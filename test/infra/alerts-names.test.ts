@@ -20,6 +20,7 @@ const silent: Readonly<Record<string, string>> = {
   credential_promoted: "an operator staged it, and it works",
   credential_retired: "an operator's doing, or the end of a rotation",
   telemetry_load_failed: "arrives only once a later attempt has succeeded; the JSON line has it at once",
+  signing_key_withdrawn: "explains a burst of signatures; metadata_keys_replaced or a promotion says why",
   shared_cache_failed: "no alert yet; the instance mints for itself meanwhile",
   credential_enabled: "the KeyUpdate behind it is reported from the vault's own log (sensitive-operation)",
 };

@@ -31,6 +31,7 @@ const known = {
     },
   },
   token_renewal_failed: { tenantId: [], clientId: [], scope: [], reason: [], codes: [], frames: [] },
+  signing_key_withdrawn: { kids: [], cachedTokens: [] },
   shared_cache_failed: { operation: [], reason: [], because: [] },
   policy_applied: { etag: [], grants: [], withheld: [] },
   suspensions_applied: { etag: [], tenants: [], callers: [], clients: [] },

@@ -17,6 +17,7 @@ const times = {
   firstSeenMs: milliseconds,
   lastSeenMs: milliseconds,
   firstUsedMs: milliseconds.exactOptional(),
+  withdrawnMs: milliseconds.exactOptional(),
   removedMs: milliseconds.exactOptional(),
 };
 const idp = z.object({

@@ -21,6 +21,7 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
       return "info";
     case "sign_audit_covered":
     case "token_renewal_failed":
+    case "signing_key_withdrawn":
     case "metadata_keys_differ":
     case "credential_expiring":
       return "warn";

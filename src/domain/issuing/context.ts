@@ -8,6 +8,7 @@ import type { PartHealth } from "./part-health.ts";
 import type { CallerVerifier, IssuingPorts, SharedTokens } from "./ports.ts";
 import type { Refusal } from "./refusal.ts";
 import type { CachedToken, TokenCache } from "./token-cache.ts";
+import type { WithdrawnKeys } from "./withdrawn-keys.ts";
 
 /** All that issuing needs: ports to the outside, and the state that one process keeps. */
 export interface IssuingContext extends IssuingPorts {
@@ -18,6 +19,7 @@ export interface IssuingContext extends IssuingPorts {
   tokenCache: TokenCache;
   /** Undefined: every instance mints for itself. */
   sharedTokens?: SharedTokens;
+  withdrawnKeys: (nowMs: number) => WithdrawnKeys;
   failureCache: FailureCache;
   parts: PartHealth;
   budget: MintBudget;

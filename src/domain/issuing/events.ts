@@ -31,6 +31,13 @@ export type IssuingEvent =
       frames?: readonly string[];
     }
   | {
+      /** Entra has withdrawn keys at once: so many tokens that are cached here are minted anew as they are asked for. */
+      event: "signing_key_withdrawn";
+      /** Names of the keys. */
+      kids: readonly string[];
+      cachedTokens: number;
+    }
+  | {
       /** This instance mints for itself meanwhile. Reported once a minute for each operation and reason. */
       event: "shared_cache_failed";
       operation: "find" | "claim" | "store" | "release" | "sweep" | "unwrap";

@@ -38,7 +38,7 @@ export function mintKeyOf(cacheKey: string, demand: Demand | undefined): string 
 const clockToleranceMs = 60_000;
 
 /** Minted by a clock that was ahead and is corrected now: neither its age nor its expiry is known. */
-export function isFromTheFuture(token: CachedToken, nowMs: number): boolean {
+export function isFromTheFuture(token: Minted, nowMs: number): boolean {
   return token.mintedAtMs > nowMs + clockToleranceMs;
 }
 

@@ -11,6 +11,7 @@ import { type MintCall, mintOnce } from "./mint-once.ts";
 import type { SharedToken } from "./ports.ts";
 import type { Refusal } from "./refusal.ts";
 import { type CachedToken, tokenCacheKey } from "./token-cache.ts";
+import { isOfWithdrawnKey } from "./withdrawn-keys.ts";
 
 export interface TokenRequest {
   tenantId: Guid;
@@ -56,8 +57,11 @@ export async function issueToken(
     return token && isNewEnough(token, tenant) && !isFromTheFuture(token, context.clock()) ? token : undefined;
   };
   const cached = fromCache();
-  const isLongEnough = cached && cached.expiresAt - nowSeconds >= minRemainingSeconds;
-  if (isLongEnough && satisfies(cached, request.demand, context.clock())) {
+  const isGood = (token: SharedToken | CachedToken) =>
+    token.expiresAt - secondsOf(context) >= minRemainingSeconds &&
+    satisfies(token, request.demand, context.clock()) &&
+    !isOfWithdrawnKey(token, context.withdrawnKeys(context.clock()));
+  if (cached && isGood(cached)) {
     if (nowSeconds >= cached.refreshAt) {
       const isAnswer = (token: SharedToken) => token.mintedAtMs > cached.mintedAtMs && isNewEnough(token, tenant);
       renewInBackground({ key, order: orderOf(request, admitted.value, context), isAnswer }, cached, context);
@@ -67,10 +71,7 @@ export async function issueToken(
   const call: MintCall = {
     key: mintKeyOf(key, request.demand),
     order: orderOf(request, admitted.value, context),
-    isAnswer: (token) =>
-      token.expiresAt - secondsOf(context) >= minRemainingSeconds &&
-      isNewEnough(token, tenant) &&
-      satisfies(token, request.demand, context.clock()),
+    isAnswer: (token) => isGood(token) && isNewEnough(token, tenant) && !isFromTheFuture(token, context.clock()),
   };
   const fallback = () => (acceptsOlder(request.demand) ? fromCache() : undefined);
   try {

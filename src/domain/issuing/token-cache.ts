@@ -35,6 +35,8 @@ export interface TokenCache {
   set(key: string, token: CachedToken): void;
   /** Forgets every token that is no longer wanted: a suspension purges. */
   retain(isWanted: (token: CachedToken, clientId: Guid, tenantId: Guid) => boolean): void;
+  /** How many fit. */
+  count(fits: (token: CachedToken) => boolean): number;
   readonly size: number;
 }
 
@@ -62,6 +64,7 @@ export function createTokenCache(limits: { maxTokens: number; maxBytes: number }
         if (!isWanted(token, clientId, tenantId)) entries.delete(key);
       }
     },
+    count: (fits) => entries.values().reduce((count, token) => (fits(token) ? count + 1 : count), 0),
     get size() {
       return entries.size;
     },

@@ -56,6 +56,8 @@ export interface KeyRecord extends FormerKey {
   lastSeenMs: number;
   /** When a token or a document was first seen to be signed with it. */
   firstUsedMs?: number;
+  /** When it was first missing, where that was no planned rollover: its successor had been known for less than a day. */
+  withdrawnMs?: number;
 }
 
 export interface IdpRecord {
@@ -83,12 +85,21 @@ export const keyLifetimeMs = 86_400_000;
 /** How long the history remembers a key that is gone. */
 const historyMs = 400 * 86_400_000;
 
-/** The history after a look at the published keys of our issuer. Never drops what is still trusted. */
+/** Known for less than a day: nobody rolls a key over in less time, unless it has to go. */
+const plannedAfterMs = 86_400_000;
+/** The longest life of an access token, 24 h and some: so long a withdrawn key may stand in the header of one. */
+const tokenLifetimeMs = 28 * 3_600_000;
+
+/**
+ * The history after a look at the published keys of our issuer. Never drops what is still trusted. `follows`: the key
+ * set follows from what was known before; of one that does not, a missing key says nothing.
+ */
 export function observeKeys(
   history: readonly KeyRecord[],
   published: readonly SetKey[],
   firstUses: ReadonlyMap<string, number>,
   nowMs: number,
+  follows: boolean,
 ): KeyRecord[] {
   const ours = published.filter(({ otherIssuer }) => !otherIssuer);
   const publishedKids = new Set(ours.map(({ kid }) => kid));
@@ -96,10 +107,16 @@ export function observeKeys(
   const added = ours
     .filter(({ kid }) => !known.has(kid))
     .map((key): KeyRecord => ({ ...key, firstSeenMs: nowMs, lastSeenMs: nowMs }));
-  const records = [...history, ...added].map(({ removedMs, ...before }): KeyRecord => {
+  const all = [...history, ...added];
+  const newestMs = Math.max(...all.filter(({ kid }) => publishedKids.has(kid)).map(({ firstSeenMs }) => firstSeenMs));
+  const isUnplanned = follows && nowMs - newestMs < plannedAfterMs;
+  const records = all.map(({ removedMs, withdrawnMs, ...before }): KeyRecord => {
     const firstUsedMs = before.firstUsedMs ?? firstUses.get(before.kid);
     const key = { ...before, ...(firstUsedMs === undefined ? {} : { firstUsedMs }) };
-    return publishedKids.has(key.kid) ? { ...key, lastSeenMs: nowMs } : { ...key, removedMs: removedMs ?? nowMs };
+    if (publishedKids.has(key.kid)) return { ...key, lastSeenMs: nowMs };
+    const isWithdrawn = removedMs === undefined && isUnplanned && newestMs > key.firstSeenMs;
+    const sinceMs = withdrawnMs ?? (isWithdrawn ? nowMs : undefined);
+    return { ...key, removedMs: removedMs ?? nowMs, ...(sinceMs !== undefined && { withdrawnMs: sinceMs }) };
   });
   return records.filter(({ lastSeenMs }) => nowMs - lastSeenMs < historyMs);
 }
@@ -116,6 +133,15 @@ export function formerKeys(
   return [...former.filter(({ removedMs = nowMs }) => nowMs - removedMs < historyMs), ...left].filter(
     ({ kid }) => !listed.has(kid),
   );
+}
+
+/** Keys that were withdrawn while tokens of theirs may still be valid, by `kid`: when, milliseconds since 1970. */
+export function withdrawnKeys(keys: readonly KeyRecord[], nowMs: number): Map<string, number> {
+  const withdrawn = new Map<string, number>();
+  for (const { kid, withdrawnMs = Number.NEGATIVE_INFINITY } of keys) {
+    if (nowMs - withdrawnMs < tokenLifetimeMs) withdrawn.set(kid, withdrawnMs);
+  }
+  return withdrawn;
 }
 
 /** Keys that may verify a token now: seen among the published ones within the last day. */

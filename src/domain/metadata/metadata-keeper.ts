@@ -3,7 +3,7 @@ import { type MetadataSource, type OnDiscontinuity, sourceName } from "../shared
 import type { Deadline, StartDeadline } from "../shared/retry.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
 import { type KeptMetadata, type KeptMetadataPorts, keepMetadata } from "./kept-metadata.ts";
-import { keyLifetimeMs, type LastKnownGood } from "./last-known-good.ts";
+import { keyLifetimeMs, type LastKnownGood, withdrawnKeys } from "./last-known-good.ts";
 
 /** What is to be kept, as the policy in force says. */
 export interface WantedMetadata {
@@ -23,6 +23,8 @@ export interface MetadataKeeper {
    * at its deadline at the latest: a refresh that is still under way then continues, and its source may be reported.
    */
   refreshAll(): Promise<void>;
+  /** Entra's keys that were withdrawn at once, by `kid`: when that was noticed, as far as this process knows. */
+  withdrawnKeys(nowMs: number): ReadonlyMap<string, number>;
   apply(wanted: WantedMetadata): void;
 }
 
@@ -89,6 +91,13 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
   return {
     home,
     find: (name) => kept.get(name),
+    withdrawnKeys(nowMs) {
+      const known = [...kept.values()].flatMap((source) => source.known()?.keys ?? []);
+      const withdrawn = withdrawnKeys(known, nowMs);
+      // Tenants have keys of their own at times: what another one still publishes is not withdrawn.
+      for (const { kid, removedMs } of known) if (removedMs === undefined) withdrawn.delete(kid);
+      return withdrawn;
+    },
     apply(applied) {
       wanted = applied;
       for (const source of applied.sources.values()) keep(source);

@@ -83,7 +83,7 @@ export async function refreshSource(
     ...(discovery.record ? { discovery: discovery.record } : {}),
     ...(jwks.record ? { jwks: jwks.record } : {}),
     keys: jwks.isConfirmed
-      ? observeKeys(previous?.keys ?? [], jwks.record?.keys ?? [], firstUses, nowMs)
+      ? observeKeys(previous?.keys ?? [], jwks.record?.keys ?? [], firstUses, nowMs, jwks.follows)
       : (previous?.keys ?? []),
     ...(previous?.idp ? { idp: previous.idp } : {}),
   };
@@ -140,6 +140,8 @@ interface Judgement<F> {
   /** Entra has just said that `record` is what it publishes. */
   isConfirmed: boolean;
   isPromoted: boolean;
+  /** Whether `record` follows from what was known before. */
+  follows: boolean;
 }
 
 /** The verdict on one document. Whatever is wrong with it, the one of before stays. */
@@ -152,7 +154,7 @@ async function judge<F extends { keys?: readonly PublishedKey[] }>(
 ): Promise<Judgement<F>> {
   const { nowMs, ports } = round;
   const source = sourceName(round.source);
-  const keep: Judgement<F> = { record: previous, isConfirmed: false, isPromoted: false };
+  const keep: Judgement<F> = { record: previous, isConfirmed: false, isPromoted: false, follows: true };
   if (!fetched.ok) {
     ports.record({ event: "metadata_refused", source, document, refusal: fetched.refusal });
     return keep;
@@ -191,7 +193,7 @@ async function judge<F extends { keys?: readonly PublishedKey[] }>(
     verifiedAtMs: nowMs,
     chain,
   };
-  return { record, isConfirmed: true, isPromoted: isNew };
+  return { record, isConfirmed: true, isPromoted: isNew, follows: continuity !== "discontinuous" };
 }
 
 /** Federation metadata and key set speak of the same keys. Only a warning: it is not documented for every tenant. */

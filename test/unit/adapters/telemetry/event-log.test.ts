@@ -27,6 +27,7 @@ const samples: Record<KeyholdEvent["event"], [event: KeyholdEvent, level: Level]
     [answered("fault"), "error"],
   ],
   token_renewal_failed: [[{ event: "token_renewal_failed", ...ids, reason: "x", codes: [1] }, "warn"]],
+  signing_key_withdrawn: [[{ event: "signing_key_withdrawn", kids: ["k"], cachedTokens: 1 }, "warn"]],
   shared_cache_failed: [
     [{ event: "shared_cache_failed", operation: "find", reason: "failed", because: "x" }, "warn"],
     [{ event: "shared_cache_failed", operation: "find", reason: "not_ours", because: "x" }, "error"],

@@ -52,6 +52,7 @@ export const samples: { [Name in KeyholdEvent["event"]]: Extract<KeyholdEvent, {
     },
   },
   token_renewal_failed: { event: "token_renewal_failed", ...ids, reason: "tenant_blocked", codes: [1], frames },
+  signing_key_withdrawn: { event: "signing_key_withdrawn", kids: ["k"], cachedTokens: 3 },
   shared_cache_failed: { event: "shared_cache_failed", operation: "find", reason: "failed", because: "x" },
   policy_applied: { event: "policy_applied", etag: "e", grants: 1, withheld: 0 },
   suspensions_applied: { event: "suspensions_applied", etag: "e", tenants: 1, callers: 0, clients: 0 },

@@ -1,0 +1,56 @@
+import type { IssuingEvent } from "./events.ts";
+import type { CachedToken, TokenCache } from "./token-cache.ts";
+
+/** Entra's signing keys that were withdrawn at once, by `kid`: when that was noticed, milliseconds since 1970. */
+export type WithdrawnKeys = ReadonlyMap<string, number>;
+
+/**
+ * Whether resources refuse the token although it has not expired: Entra has withdrawn the key that signed it. One that
+ * was minted since is not, whatever it says: a key set that is wrong costs one mint for each token. Only where the token
+ * is a readable JWT (RFC 7515 §4.1.4); to its client it is opaque.
+ */
+export function isOfWithdrawnKey(
+  { accessToken, mintedAtMs }: Pick<CachedToken, "accessToken" | "mintedAtMs">,
+  withdrawn: WithdrawnKeys,
+): boolean {
+  if (withdrawn.size === 0) return false;
+  const withdrawnMs = withdrawn.get(kidOf(accessToken));
+  return withdrawnMs !== undefined && mintedAtMs < withdrawnMs;
+}
+
+/** Empty where there is none. */
+function kidOf(token: string): string {
+  try {
+    const header: unknown = JSON.parse(Buffer.from(token.slice(0, token.indexOf(".")), "base64url").toString());
+    const { kid } = Object(header) as { kid?: unknown };
+    return typeof kid === "string" ? kid : "";
+  } catch {
+    return "";
+  }
+}
+
+/** Milliseconds from one look at the metadata to the next: requests come by the thousand. */
+const lookIntervalMs = 1_000;
+
+/**
+ * The withdrawn keys for each request. Where a key is new among them and signed what is cached here, one event says how
+ * many mints more than usual may follow: a token is minted anew when it is next asked for, so the most used come first.
+ */
+export function watchWithdrawals(
+  look: (nowMs: number) => WithdrawnKeys,
+  cache: Pick<TokenCache, "count">,
+  record: (event: IssuingEvent) => void,
+): (nowMs: number) => WithdrawnKeys {
+  let known: WithdrawnKeys = new Map();
+  let lookedMs = Number.NEGATIVE_INFINITY;
+  return (nowMs) => {
+    if (Math.abs(nowMs - lookedMs) < lookIntervalMs) return known;
+    lookedMs = nowMs;
+    const found = look(nowMs);
+    const added = new Map([...found].filter(([kid]) => !known.has(kid)));
+    known = found;
+    const cachedTokens = added.size > 0 ? cache.count((token) => isOfWithdrawnKey(token, added)) : 0;
+    if (cachedTokens > 0) record({ event: "signing_key_withdrawn", kids: [...added.keys()], cachedTokens });
+    return known;
+  };
+}

@@ -1,0 +1,118 @@
+/** Cached tokens of a key that Entra has withdrawn are of no use to their callers. */
+import assert from "node:assert/strict";
+import { beforeEach, describe, test } from "node:test";
+import { isOfWithdrawnKey } from "../../../../src/domain/issuing/withdrawn-keys.ts";
+import { Fault } from "../../../../src/domain/shared/fault.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
+import { createFakeSharedCache } from "../../../support/fakes/shared-tokens.ts";
+import { accessToken, counts } from "../../../support/fixtures/issuing.ts";
+import { createWorld, type World, type WorldOptions } from "../../../support/fixtures/world.ts";
+
+const headerOf = (kid: unknown) => Buffer.from(JSON.stringify({ typ: "JWT", alg: "RS256", kid })).toString("base64url");
+
+/** An Entra whose tokens name the key that signs them; `kid` may change. */
+function worldWithKey(options?: WorldOptions): World & { kid: string } {
+  const world = Object.assign(createWorld(options), { kid: "old" });
+  const { requestToken } = world.tokenEndpoint;
+  world.tokenEndpoint.requestToken = async (input) => {
+    const answer = await requestToken.call(world.tokenEndpoint, input);
+    if (!answer.issued) return answer;
+    return { ...answer, accessToken: answer.accessToken.replace(/^[^.]*/, headerOf(world.kid)) };
+  };
+  return world;
+}
+
+/** Entra signs with a new key and withdraws the old one. */
+function withdraw(world: World & { kid: string }): void {
+  world.clock.advanceSeconds(60);
+  world.kid = "new";
+  world.withdrawn.set("old", world.clock.now());
+}
+
+const explanations = ({ events }: World) => events.filter(({ event }) => event === "signing_key_withdrawn");
+
+describe("a cached token whose key was withdrawn", () => {
+  let world: World & { kid: string };
+  beforeEach(() => {
+    world = worldWithKey();
+  });
+
+  test("is minted anew when it is asked for, by one signature for all who ask", async () => {
+    const before = await accessToken(world);
+    withdraw(world);
+    const tokens = await Promise.all(Array.from({ length: 100 }, () => accessToken(world)));
+    const [after] = tokens;
+    assert.notEqual(after, before);
+    assert.deepEqual(new Set(tokens), new Set([after]));
+    assert.equal(await accessToken(world), after);
+    assert.equal(counts(world).signatures, 2);
+  });
+
+  test("is explained by one event that says how many there are", async () => {
+    await accessToken(world);
+    withdraw(world);
+    for (let i = 0; i < 5; i++) {
+      await accessToken(world);
+      world.clock.advanceSeconds(5);
+    }
+    assert.deepEqual(explanations(world), [{ event: "signing_key_withdrawn", kids: ["old"], cachedTokens: 1 }]);
+  });
+
+  test("is minted anew once: a key set that names the new key too costs no signature at each request", async () => {
+    await accessToken(world);
+    withdraw(world);
+    world.kid = "old";
+    for (let i = 0; i < 10; i++) await accessToken(world);
+    assert.equal(counts(world).signatures, 2);
+  });
+
+  test("is served to its end where nothing can be minted (I3)", async () => {
+    const before = await accessToken(world);
+    withdraw(world);
+    world.signer.failure = new Fault("signer_unavailable");
+    assert.equal(await accessToken(world), before);
+    world.signer.failure = undefined;
+    world.clock.advanceSeconds(60);
+    assert.notEqual(await accessToken(world), before);
+  });
+
+  test("is paid from the budget, and served where that is used up (I9)", async () => {
+    world = worldWithKey({ limits: { perMinute: 1, perMinutePerCaller: 1 } });
+    const before = await accessToken(world);
+    world.kid = "new";
+    world.withdrawn.set("old", startMs + 1);
+    world.clock.advanceSeconds(2);
+    assert.equal(await accessToken(world), before);
+    assert.equal(counts(world).signatures, 1);
+    world.clock.advanceSeconds(60);
+    assert.notEqual(await accessToken(world), before);
+  });
+
+  test("is not taken from another instance either", async () => {
+    world.context.sharedTokens = createFakeSharedCache().of("test-instance");
+    const before = await accessToken(world);
+    withdraw(world);
+    assert.notEqual(await accessToken(world), before);
+  });
+});
+
+describe("a cached token is left alone", () => {
+  test("where another key was withdrawn, and no event says otherwise", async () => {
+    const world = worldWithKey();
+    const token = await accessToken(world);
+    world.withdrawn.set("another", startMs + 1);
+    world.clock.advanceSeconds(60);
+    assert.equal(await accessToken(world), token);
+    assert.deepEqual(explanations(world), []);
+  });
+
+  test("where it is no readable JWT", () => {
+    const withdrawn = new Map([["old", startMs + 1]]);
+    const readable = `${headerOf("old")}.payload.signature`;
+    assert.equal(isOfWithdrawnKey({ accessToken: readable, mintedAtMs: startMs }, withdrawn), true);
+    const others = ["", "opaque", "a.b.c", `${headerOf(7)}.p.s`, `${headerOf(undefined)}.p.s`];
+    for (const other of [...others, `${Buffer.from("null").toString("base64url")}.p.s`]) {
+      assert.equal(isOfWithdrawnKey({ accessToken: other, mintedAtMs: startMs }, withdrawn), false, other);
+    }
+  });
+});
