@@ -29,6 +29,7 @@ interface Issued {
   successor?: string;
 }
 
+/** Milliseconds for both versions together. */
 const requestTimeoutMs = 5_000;
 const askAgainAfterMs = 5_000;
 /** Far more than one process gets in a day: four identities with a few scopes each. */
@@ -111,6 +112,7 @@ async function requestToken(
   scope: string,
   refused: string,
 ): Promise<AccessToken | undefined> {
+  const signal = AbortSignal.timeout(requestTimeoutMs);
   for (const version of apiVersions) {
     const url = new URL(endpoint.url);
     url.searchParams.set("api-version", version);
@@ -119,7 +121,7 @@ async function requestToken(
     url.searchParams.set("token_sha256_to_refresh", createHash("sha256").update(refused).digest("hex"));
     try {
       const headers = { "x-identity-header": endpoint.header };
-      const response = await fetch(url, { headers, redirect: "error", signal: AbortSignal.timeout(requestTimeoutMs) });
+      const response = await fetch(url, { headers, redirect: "error", signal });
       const answer: unknown = await response.json();
       if (response.ok) return parseToken(answer);
       if (response.status !== 400) return undefined;
