@@ -9,6 +9,7 @@ import { createKeyVaultSigner } from "./adapters/key-vault/signer.ts";
 import { createKeyUnwrapper } from "./adapters/key-vault/unwrapper.ts";
 import { createVaultLogReader } from "./adapters/log-analytics/reader.ts";
 import { besidePolicy, type DocumentPlace, readerOf } from "./adapters/policy/place.ts";
+import { createRefreshRequests } from "./adapters/policy/refresh-requests.ts";
 import { createPolicySource, createSuspensionsSource } from "./adapters/policy/source.ts";
 import { createSharedTokens } from "./adapters/shared-cache/shared-tokens.ts";
 import { createTableAuditStore } from "./adapters/storage/audit-store.ts";
@@ -162,6 +163,8 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     },
   );
 
+  const readRefreshRequests = createRefreshRequests(readText(besidePolicy(config.policy, "metadata-refresh")));
+
   const issuing: IssuingContext = {
     cloud,
     instance,
@@ -221,13 +224,18 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     discovery: { publicUrl: config.publicUrl, cloud, clock },
     metadata: { find: metadata.find, currentPolicy, clock },
     refreshMetadata: metadata.refreshAll,
+    checkMetadata: async () => {
+      await currentPolicy.load(clock());
+      // Requests that cannot be read now are read again in half a minute.
+      await metadata.refreshDue(await readRefreshRequests().catch(() => []));
+    },
     recordSignRate: () => signAuditRun(signAudit),
     checkCredentials: async () => {
       const policy = await currentPolicy.at(clock());
       await sweepSharedTokens(policy);
       await checkCredentials(policy, check);
     },
-    readiness: { callerKeys: metadata.home, currentPolicy, clock },
+    readiness: { callerKeys: metadata.home, currentPolicy, unpublished: metadata.unpublished, clock },
     traceInvocation: tracer.invocation,
     /**
      * Before the process ends: every outcome is written or reported as lost, and every event sent, in 3.5 s in all. The

@@ -25,6 +25,7 @@ export interface Keyhold {
   metadata: MetadataHandlerOptions;
   readiness: ReadinessOptions;
   refreshMetadata(): Promise<void>;
+  checkMetadata(): Promise<void>;
   recordSignRate(): Promise<void>;
   checkCredentials(): Promise<void>;
   traceInvocation<R>(of: { name: string; correlationId: string; traceParent?: string }, work: () => R): R;
@@ -133,6 +134,8 @@ function addRoute(
 function registerTimers(host: typeof app, keyhold: Keyhold): void {
   // Asks the identity providers for their metadata, hourly (Entra's advice), some seconds after the minute by chance.
   host.timer("refreshMetadata", { schedule: "0 17 * * * *", handler: () => keyhold.refreshMetadata() });
+  // Publishes new sources, and refreshes those that an operator asked for. Twice a minute, so that both take less than one.
+  host.timer("checkMetadata", { schedule: "*/30 * * * * *", handler: () => keyhold.checkMetadata() });
   // Compares the ledger with the vault's own log and the sign rate with its baseline, every five minutes.
   host.timer("recordSignRate", { schedule: "30 */5 * * * *", handler: () => keyhold.recordSignRate() });
   // Canaries, promotion, expiry and drift of the credentials that clients have, every hour.

@@ -18,7 +18,10 @@ export async function withStack<T>(
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "keyhold-bench-"));
   const ports = await freePorts();
-  const stack = await startStack({ folder: join(folder, "stack"), ports, startFunctions: false, ...options });
+  // It comes twice a minute, and signs.
+  const disabledTimers = ["checkMetadata"];
+  const fixed = { folder: join(folder, "stack"), ports, startFunctions: false, disabledTimers };
+  const stack = await startStack({ ...fixed, ...options });
   try {
     return await use(stack, folder);
   } finally {

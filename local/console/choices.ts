@@ -44,7 +44,7 @@ function commandsOf({ controlUrl, functions, authority, policyFile }: Stack): Re
     "set-tenant-state": "npx keyhold tenant {verb} {tenant}",
     "set-service": `curl -X PUT ${controlUrl}/stack/services -d '{"name": "{service}", "running": {running}}'`,
     "roll-key": drill("rollover"),
-    "refresh-metadata": timer("refreshMetadata"),
+    "refresh-metadata": "npx keyhold metadata refresh",
     "check-credentials": timer("checkCredentials"),
     "stage-certificate": `curl -X POST ${controlUrl}/key-vault/keys -d '{"name": "${client.keyName}"}'
 curl -X POST ${controlUrl}/entra/certificates -d '{"clientId": "${client.clientId}", "certificatePem": "..."}'

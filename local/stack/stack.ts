@@ -32,6 +32,8 @@ export interface StackOptions {
   log?: Partial<LogSettings>;
   /** Whether instances share their tokens. */
   sharedCache?: boolean;
+  /** Timers without their schedule, on every instance: they run by the admin interface only. */
+  disabledTimers?: readonly string[];
   /** False: no instance is started yet. */
   startFunctions?: boolean;
   onProgress?: (what: string) => void;
@@ -156,7 +158,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     });
     stopping.push(() => control.stop());
 
+    const disabled = (options.disabledTimers ?? []).map((name) => [`AzureWebJobs.${name}.Disabled`, "true"]);
     const settings = (httpsPort: number) => ({
+      ...Object.fromEntries(disabled),
       ...settingsOf(entra, policyFile, authority.certificateFile, httpsPort),
       ...sharedCache,
     });

@@ -34,6 +34,7 @@ export interface Connection {
   policyPlace: PolicyPlace;
   /** Beside the policy. */
   suspensionsPlace: PolicyPlace;
+  refreshPlace: PolicyPlace;
   /** Who acts, for what is written down. Never rejects. */
   operatorName: () => Promise<string>;
   ledger: LedgerSearch;
@@ -70,6 +71,7 @@ export function connect(options: ConnectOptions): Connection {
     },
     policyPlace: policyPlaceOf(config.policy, actors),
     suspensionsPlace: policyPlaceOf(besidePolicy(config.policy, "suspensions"), actors),
+    refreshPlace: policyPlaceOf(besidePolicy(config.policy, "metadata-refresh"), actors),
     operatorName: () => operatorNameOf("file" in config.policy, operator),
     ledger: createTableLedgerSearch(config.ledgerTableUrl, storage),
     metadataStore: createMetadataStore(config.metadataContainerUrl, storage),

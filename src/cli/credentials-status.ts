@@ -8,7 +8,7 @@ import type { Guid } from "../domain/shared/guid.ts";
 import type { SigningCertificate } from "../domain/signing/certificate.ts";
 import { CommandProblem, exitCodes, type Report } from "./command-problem.ts";
 import type { CommandContext } from "./connection.ts";
-import { withIsoTimes } from "./metadata-status.ts";
+import { withIsoTimes } from "./metadata/status.ts";
 import { loadPolicy } from "./policy/load-policy.ts";
 import { duration, isoTime, printable, table } from "./printable.ts";
 

@@ -15,7 +15,7 @@ import type { CommandContext, CommandEnvironment } from "./connection.ts";
 import { addCredentialsCommand } from "./credentials-status.ts";
 import { addDoctorCommand } from "./doctor/command.ts";
 import { addLedgerCommand } from "./ledger/commands.ts";
-import { addMetadataCommand } from "./metadata-status.ts";
+import { addMetadataCommands } from "./metadata/commands.ts";
 import { addPolicyCommands } from "./policy/commands.ts";
 import { addSharedCacheCommand } from "./shared-cache.ts";
 import { addSuspensionCommands } from "./suspensions/commands.ts";
@@ -57,7 +57,7 @@ export async function runCommandLine(args: readonly string[], environment: Comma
   addSuspensionCommands(program, kinds, context);
   addCertificateCommand(kinds.client, context);
   addLedgerCommand(program, context);
-  addMetadataCommand(program, context);
+  addMetadataCommands(program, context);
   addCredentialsCommand(program, context);
   addSharedCacheCommand(program, context);
   addDoctorCommand(program, context);

@@ -5,6 +5,8 @@ import { noStore } from "./oauth-response.ts";
 export interface ReadinessOptions {
   callerKeys: { isReady(nowMs: number): Promise<boolean> };
   currentPolicy: CurrentPolicy;
+  /** Sources of metadata that should have an `idp.xml` and have none. */
+  unpublished(nowMs: number): number;
   clock: () => number;
 }
 
@@ -17,7 +19,7 @@ export function liveHandler(): HttpHandler {
  * `GET /health/ready`: a caller's token can be verified and a policy is in force. Asks neither the vault nor Entra's
  * token endpoint nor the ledger: cached tokens are served without them, and a probe must never sign (I1).
  */
-export function readyHandler({ callerKeys, currentPolicy, clock }: ReadinessOptions): HttpHandler {
+export function readyHandler({ callerKeys, currentPolicy, unpublished, clock }: ReadinessOptions): HttpHandler {
   return async () => {
     const nowMs = clock();
     const [hasKeys, hasPolicy] = await Promise.all([
@@ -30,7 +32,11 @@ export function readyHandler({ callerKeys, currentPolicy, clock }: ReadinessOpti
     const isReady = hasKeys && hasPolicy;
     const checks = { caller_keys: hasKeys ? "ok" : "missing", policy: hasPolicy ? "ok" : "missing" };
     const problems = currentPolicy.rejectedProblems();
-    const jsonBody = { status: isReady ? "ready" : "not ready", checks, ...(problems > 0 && { problems }) };
+    // Tokens do not depend on it, so it is a warning. Numbers only: who the customers are is nobody's business here.
+    const missing = unpublished(nowMs);
+    const warnings = missing > 0 && { warnings: { metadata_not_published: missing } };
+    const status = isReady ? "ready" : "not ready";
+    const jsonBody = { status, checks, ...(problems > 0 && { problems }), ...warnings };
     return isReady
       ? { status: 200, jsonBody, headers: noStore }
       : { status: 503, jsonBody, headers: { ...noStore, "Retry-After": "1" } };

@@ -94,6 +94,7 @@ test("from a folder without node_modules the worker's rules load it, and it list
   assert.deepEqual(listed.sort(), [
     "assertion httpTrigger POST /{tenantId}/assertion",
     "checkCredentials timerTrigger 0 47 * * * *",
+    "checkMetadata timerTrigger */30 * * * * *",
     "federation-metadata httpTrigger GET HEAD /{tenantId}/federationmetadata/2007-06/federationmetadata.xml",
     "health-live httpTrigger GET HEAD /health/live",
     "health-ready httpTrigger GET HEAD /health/ready",

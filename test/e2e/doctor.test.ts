@@ -168,6 +168,20 @@ test("metadata that was not verified for three hours makes just its line red", a
   assert.match(checks.find(({ state }) => state === "red")?.reason ?? "", /stale: verified 3 h ago/);
 });
 
+test("an idp.xml that is not valid any more makes just its line red", async (t) => {
+  const container = stack.storage.blobs.getContainerClient(world.metadataContainer);
+  const blob = container.getBlockBlobClient(`${world.tenants.contoso.tenantId}.json`);
+  const text = (await blob.downloadToBuffer()).toString("utf8");
+  const upload = (content: string) => blob.upload(content, Buffer.byteLength(content));
+  t.after(() => upload(text));
+  const known = JSON.parse(text) as LastKnownGood;
+  if (known.idp) known.idp.validUntilMs -= 8 * 86_400_000;
+  await upload(JSON.stringify(known));
+  const { of, checks } = await examine();
+  assert.deepEqual(of("red"), [`idp/${world.tenants.contoso.tenantId}`]);
+  assert.match(checks.find(({ state }) => state === "red")?.reason ?? "", /it was valid until/);
+});
+
 test("a vault that hangs makes its lines grey after the deadline, and keeps no other line", async (t) => {
   stack.keyVault.behaviour.latencyMs = 4_000;
   t.after(() => {

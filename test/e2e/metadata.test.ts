@@ -12,6 +12,7 @@ import { requirementsOf, updaterPackages } from "../../local/relying-parties/deb
 import { freePorts } from "../../local/stack/ports.ts";
 import * as world from "../../local/stack/world.ts";
 import { skipWithout } from "../support/requirements.ts";
+import { runKeyhold } from "../support/run-keyhold.ts";
 import { askToken, settledLedgerRows, testStack, untilWritten } from "../support/test-stack.ts";
 
 const stack = await testStack();
@@ -22,8 +23,8 @@ const idpPath = "federationmetadata/2007-06/idp.xml";
 const publications = () =>
   stack.keyVault.audit.filter((row) => row.OperationName === "KeySign" && row.Id.includes(world.publisher.keyName));
 
-async function runTimer(): Promise<void> {
-  const url = `${stack.functions.httpUrl}/admin/functions/refreshMetadata?wait=true`;
+async function runTimer(name = "refreshMetadata"): Promise<void> {
+  const url = `${stack.functions.httpUrl}/admin/functions/${name}?wait=true`;
   const response = await fetch(url, { method: "POST", body: "{}" });
   assert.equal(response.status, 200);
 }
@@ -99,6 +100,43 @@ test("idp.xml passes the relying party's updater, with the publisher's certifica
   const other = join(stack.folder, "other.pem");
   await writeFile(other, stack.key.certificatePem);
   await assert.rejects(check(other), { code: 4 });
+});
+
+test("a new source is published by the next run of the timer that comes twice a minute, and ready warns until then", async () => {
+  const policy = world.policyOf(stack.key, stack.publisher);
+  policy.metadata.push({ tenant: world.tenants.fabrikam.tenantId });
+  await stack.writePolicy(policy);
+  const fresh = await stack.addInstance(await freePorts());
+  const ready = async () => {
+    const answer = await fetch(`${fresh.httpsUrl}/health/ready`);
+    return { code: answer.status, ...((await answer.json()) as { warnings?: Record<string, number> }) };
+  };
+  // Storage is read beside the answers.
+  while ((await ready()).warnings === undefined) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(await ready(), {
+    ...{ code: 200, status: "ready", checks: { caller_keys: "ok", policy: "ok" } },
+    warnings: { metadata_not_published: 1 },
+  });
+  const before = publications().length;
+  for (let i = 0; i < 2; i++) await runTimer("checkMetadata");
+  assert.equal(publications().length, before + 1, "what is published costs nothing");
+  const document = await fetch(`${stack.functions.httpsUrl}/${world.tenants.fabrikam.tenantId}/${idpPath}`);
+  assert.equal(document.status, 200);
+});
+
+test("keyhold metadata refresh has the app fetch now, and says what changed", async () => {
+  const announced = await stack.entra.announceKey();
+  const command = runKeyhold(stack, ["metadata", "refresh", "contoso"]);
+  let isRunning = true;
+  const done = command.finally(() => {
+    isRunning = false;
+  });
+  while (isRunning) await runTimer("checkMetadata");
+  const { exit, stdout, stderr } = await done;
+  assert.equal(exit, 0, stderr);
+  assert.match(stdout, new RegExp(`key ${announced} added\n  idp.xml signed anew`));
+  const keys = await fetch(`${base()}/discovery/v2.0/keys`);
+  assert.ok((await keys.text()).includes(announced));
 });
 
 test("a rolled key is picked up by the first token that it signed, and no caller is refused", async () => {

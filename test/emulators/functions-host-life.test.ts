@@ -232,3 +232,15 @@ app.hook.appTerminate(async () => {
     assert.doesNotMatch(end, /tick/);
   });
 });
+
+test("a timer that is switched off has no schedule, and runs when an administrator asks for it", async () => {
+  const source = `${use}
+app.timer("off", { schedule: "* * * * * *", runOnStartup: true, handler: () => console.log("off ran") });
+app.timer("on", { schedule: "* * * * * *", handler: () => console.log("on ran") });`;
+  const host = await start("switched-off", source, undefined, { "AzureWebJobs.off.Disabled": "true" });
+  await until("two seconds", () => host.stdout().split("on ran").length > 2);
+  assert.doesNotMatch(host.stdout(), /off ran/);
+  await fetch(`${baseOf(host)}/admin/functions/off?wait=true`, { method: "POST", body: "{}" });
+  await until("its run", () => host.stdout().includes("off ran"));
+  await stopHost(host);
+});

@@ -7,10 +7,13 @@ import { freePorts } from "../../local/stack/ports.ts";
 import { type Stack, type StackOptions, startStack } from "../../local/stack/stack.ts";
 import * as world from "../../local/stack/world.ts";
 
-/** A stack of a test file's own: free ports, a temporary folder, stopped at the end. */
+/**
+ * A stack of a test file's own: free ports, a temporary folder, stopped at the end. The timer that comes twice a minute
+ * runs only when a test runs it: it signs.
+ */
 export async function testStack(options: Partial<StackOptions> = {}): Promise<Stack> {
   const folder = await mkdtemp(join(tmpdir(), "keyhold-"));
-  const stack = await startStack({ folder, ports: await freePorts(), ...options });
+  const stack = await startStack({ folder, ports: await freePorts(), disabledTimers: ["checkMetadata"], ...options });
   after(async () => {
     await stack.stop();
     await rm(folder, { recursive: true, force: true });

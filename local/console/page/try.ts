@@ -36,7 +36,7 @@ export function Try({ choices, services: running, runs }: TryProps) {
       <${Group} name="Things change">
       <${Act} ...${shared} name="roll-key" label="Roll Entra’s key" about="Announced, then used. Nobody is refused." />
       <${Act} ...${shared} name="stage-certificate" label="Stage a certificate" about="A new key version; its canary promotes it." />
-      <${Act} ...${shared} name="refresh-metadata" label="Refresh metadata" about="What the timer does every hour." />
+      <${Act} ...${shared} name="refresh-metadata" label="Refresh metadata" about="The app is asked to, and answers within a minute." />
       <${Act} ...${shared} name="check-credentials" label="Check certificates" about="Canaries, also every hour." />
       <${Tenant} choices=${choices} runs=${runs} />
       <//>

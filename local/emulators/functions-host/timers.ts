@@ -68,6 +68,7 @@ export function createTimers(app: App, invoker: Invoker): Timers {
   return {
     start: ({ again } = { again: false }) => {
       for (const timer of timers.values()) {
+        if (isDisabled(timer.fn.metadata.name)) continue;
         scheduleNext(timer, new Date());
         if (timer.runOnStartup && !again) void runOnSchedule(timer, undefined);
       }
@@ -99,6 +100,11 @@ function createTimer(fn: RegisteredFunction): Timer | undefined {
     latestRun: Promise.resolve(true),
     handle: undefined,
   };
+}
+
+/** A function that is switched off has no schedule. An administrator can run it all the same, as in Azure. */
+function isDisabled(name: string): boolean {
+  return /^(true|1)$/i.test(process.env[`AzureWebJobs.${name}.Disabled`] ?? "");
 }
 
 /** Replaces %NAME% by the app setting of that name. */

@@ -27,6 +27,11 @@ const idp = z.object({
   publisherX5tS256: z.string(),
   validUntilMs: milliseconds,
 });
+const outcome = z.string().max(100);
+const refreshed = z.object({
+  ...{ atMs: milliseconds, federation: outcome, discovery: outcome, jwks: outcome },
+  requestId: z.string().exactOptional(),
+});
 const common = { discovery: documentRecord.exactOptional(), idp: idp.exactOptional() };
 
 const storedRecord = z.discriminatedUnion("version", [
@@ -50,6 +55,7 @@ const storedRecord = z.discriminatedUnion("version", [
       .extend({ keys: z.array(publishedKey.extend({ otherIssuer: z.literal(true).exactOptional() })) })
       .exactOptional(),
     keys: z.array(publishedKey.extend(times)),
+    refreshed: refreshed.exactOptional(),
     ...common,
   }),
 ]);

@@ -129,7 +129,7 @@ function suspensionsCheck({ suspensionsPlace }: Connection): Check {
         const reason = [loaded.message, ...loaded.details].join("; ");
         return red(reason, "new suspensions have no effect, and after an hour nothing is issued", loaded.remedy);
       }
-      const { length } = loaded.document.suspensions;
+      const { length } = loaded.suspensions;
       return green(length === 0 ? "nothing is suspended there" : `${plural(length, "suspension")} in force`);
     },
   };

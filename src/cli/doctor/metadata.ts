@@ -1,30 +1,61 @@
 import { verifyFederationMetadata } from "../../adapters/xml/on-first-use.ts";
 import type { KeyholdEvent } from "../../domain/events.ts";
 import type { LastKnownGood } from "../../domain/metadata/last-known-good.ts";
+import { isPublishable } from "../../domain/metadata/publish-idp.ts";
 import { refreshSource } from "../../domain/metadata/refresh-source.ts";
 import { type MetadataSource, sourceName } from "../../domain/shared/metadata-source.ts";
-import { readKnown, staleAfterMs, stateOfSource } from "../metadata-state.ts";
-import { duration } from "../printable.ts";
+import { readStored, staleAfterMs, stateOfSource } from "../metadata/state.ts";
+import { duration, isoTime } from "../printable.ts";
 import { hasSignedBefore } from "./audit.ts";
 import { type Check, green, grey, red } from "./check.ts";
 import type { DoctorPorts } from "./ports.ts";
 
-/** One line per source: how old what is kept is, and what the app would make of what Entra publishes now. */
+/**
+ * One line per source: how old what is kept is, and what the app would make of what Entra publishes now. Where the policy
+ * has a publisher, one more: whether the source is published.
+ */
 export function metadataChecks(ports: DoctorPorts): Check[] {
   const home = { tenant: ports.config.homeTenantId };
   const sources = new Map<string, MetadataSource>([[sourceName(home), home], ...(ports.policy?.metadata ?? [])]);
-  return [...sources].map(([name, source]) => ({
-    id: `metadata/${name}`,
-    title: `metadata of ${name} is fresh, and what Entra publishes follows from it`,
-    run: () => checkSource(name, source, ports),
-  }));
+  const published = ports.policy?.publisher ? [...sources].filter(([name]) => isPublishable(name)) : [];
+  return [
+    ...[...sources].map(([name, source]) => ({
+      id: `metadata/${name}`,
+      title: `metadata of ${name} is fresh, and what Entra publishes follows from it`,
+      run: () => checkSource(name, source, ports),
+    })),
+    ...published.map(([name, source]) => ({
+      id: `idp/${name}`,
+      title: `idp.xml of ${name} is published, and lists the keys that are verified`,
+      run: () => checkPublication(source, ports),
+    })),
+  ];
+}
+
+async function checkPublication(source: MetadataSource, ports: DoctorPorts) {
+  const nowMs = ports.clock();
+  const { known } = await readStored(ports.metadataStore, source, ports.config.cloud);
+  const { idp, federation } = known ?? {};
+  const remedy =
+    "see the event metadata_not_republished and whether the timer checkMetadata runs; keyhold metadata refresh";
+  const without = "relying parties get 503 in place of idp.xml";
+  if (!idp) {
+    const isNew = !(await hasSignedBefore(ports.ledger, nowMs - staleAfterMs));
+    if (isNew) return grey("not published yet, which takes a minute in a new deployment");
+    return red("it was never published", without, remedy);
+  }
+  if (idp.validUntilMs <= nowMs) return red(`it was valid until ${isoTime(idp.validUntilMs)}`, without, remedy);
+  if (idp.madeFromSha256 !== federation?.sha256) {
+    return red("it was made from older metadata", "relying parties do not get the keys that are verified now", remedy);
+  }
+  return green(`valid until ${isoTime(idp.validUntilMs)}`);
 }
 
 const why = "after Entra's next change of keys callers, and relying parties, are refused";
 
 async function checkSource(name: string, source: MetadataSource, ports: DoctorPorts) {
   const nowMs = ports.clock();
-  const { known, refused } = await readKnown(ports.metadataStore, source, ports.config.cloud);
+  const { known, refused } = await readStored(ports.metadataStore, source, ports.config.cloud);
   if (refused !== undefined)
     return red(`what is stored is refused: ${refused}`, why, "docs/operate/runbook.md#metadata-record-refused");
   const { verifiedAtMs, isStale } = stateOfSource(name, known, nowMs);

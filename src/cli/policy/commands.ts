@@ -89,7 +89,7 @@ Needs: to read the policy. It asks neither the vault nor Entra, and evaluates wi
         const ask = askOf(options);
         const { policyPlace, suspensionsPlace, policyContext } = connection();
         const { document } = await loadPolicy(policyPlace, policyContext);
-        const suspensions = compileSuspensions((await loadSuspensions(suspensionsPlace)).document);
+        const suspensions = compileSuspensions(await loadSuspensions(suspensionsPlace));
         const question = { ask, homeTenantId: policyContext.homeTenantId };
         return explain({ document, suspensions }, question, subjectsOf(document, options), policyContext);
       }),

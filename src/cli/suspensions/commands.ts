@@ -93,8 +93,7 @@ Needs: to read the policy's container (Storage Blob Data Reader). What the polic
 }
 
 async function listSuspensions({ suspensionsPlace }: Connection): Promise<Report> {
-  const { document } = await loadSuspensions(suspensionsPlace);
-  const { suspensions } = document;
+  const { suspensions } = await loadSuspensions(suspensionsPlace);
   const rows = suspensions.map(({ kind, id, at, by, reason = "-" }) => [
     kind,
     id,

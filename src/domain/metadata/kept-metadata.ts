@@ -19,8 +19,15 @@ export interface KeptMetadata {
   view(nowMs: number): Promise<LastKnownGood | undefined>;
   /** What is known at this moment, without reading or asking. */
   known(): LastKnownGood | undefined;
-  /** Asks the provider now. Never throws; what went wrong is an event, and what was known stays. */
-  refresh(nowMs: number): Promise<LastKnownGood | undefined>;
+  /** What storage holds now, without asking the provider; read again only where that is so long ago. Never throws. */
+  stored(nowMs: number, olderThanMs?: number): Promise<LastKnownGood | undefined>;
+  /** Whether storage has ever answered. */
+  hasRead(): boolean;
+  /**
+   * Asks the provider now, and publishes what is not yet. Never throws; what went wrong is an event, and what was known
+   * stays. `requestId`: of the operator's request that this answers.
+   */
+  refresh(nowMs: number, requestId?: string): Promise<LastKnownGood | undefined>;
   /**
    * The key to verify a token with; looks one up that is not known, within limits (key-look-up.ts).
    * @throws Fault `caller_keys_unavailable` where no key at all is trusted
@@ -59,6 +66,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   let storedEtag: string | undefined;
   /** What is known was stored by an earlier version, and is to be fetched again. */
   let isMigrated = false;
+  let hasRead = false;
   let readAtMs = Number.NEGATIVE_INFINITY;
   let askedAtMs = Number.NEGATIVE_INFINITY;
   const reading = singleFlight(read);
@@ -84,6 +92,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
       ports.record({ event: "metadata_store_unavailable", source: name, operation: "read" });
       return;
     }
+    hasRead = true;
     if (!stored) storedEtag = undefined;
     if (!stored || (known && stored.etag === storedEtag)) return;
     const verified = await verifyRecord(stored.record, source, ports);
@@ -156,13 +165,23 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     name,
     view,
     known: () => known,
-    async refresh(nowMs) {
+    async stored(nowMs, olderThanMs = 0) {
+      if (nowMs - readAtMs >= olderThanMs) await reading(nowMs);
+      return known;
+    },
+    hasRead: () => hasRead,
+    async refresh(nowMs, requestId) {
+      // One that began before the request may have missed what the operator means.
+      if (requestId !== undefined && asking.isRunning()) await asking(nowMs);
       await asking(nowMs);
       await storing;
-      if (known && !known.idp) {
-        await publish(nowMs);
-        if (known.idp) await store(nowMs);
+      if (!known) return known;
+      const isUnpublished = !known.idp;
+      if (isUnpublished) await publish(nowMs);
+      if (requestId !== undefined && known.refreshed) {
+        known = { ...known, refreshed: { ...known.refreshed, requestId } };
       }
+      if (requestId !== undefined || (isUnpublished && known.idp)) await store(nowMs);
       return known;
     },
     async isReady(nowMs) {

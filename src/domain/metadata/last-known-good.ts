@@ -13,7 +13,22 @@ export interface LastKnownGood {
   keys: KeyRecord[];
   /** The minimal document for SAML relying parties, signed by our publisher key. */
   idp?: IdpRecord;
+  /** What came of the last refresh. */
+  refreshed?: RefreshRecord;
 }
+
+export interface RefreshRecord {
+  /** Milliseconds since 1970. */
+  atMs: number;
+  federation: RefreshOutcome;
+  discovery: RefreshOutcome;
+  jwks: RefreshOutcome;
+  /** The last request of an operator that was carried out (refresh-requests.ts). */
+  requestId?: string;
+}
+
+/** `held`: nothing known vouches for the document. Otherwise the reason of its refusal. */
+export type RefreshOutcome = "unchanged" | "changed" | "held" | (string & {});
 
 export interface DocumentRecord {
   /** The bytes as received, base64. */

@@ -4,6 +4,8 @@ import type { Deadline, StartDeadline } from "../shared/retry.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
 import { type KeptMetadata, type KeptMetadataPorts, keepMetadata } from "./kept-metadata.ts";
 import { keyLifetimeMs, type LastKnownGood, withdrawnKeys } from "./last-known-good.ts";
+import { isPublishable } from "./publish-idp.ts";
+import type { RefreshRequest } from "./refresh-requests.ts";
 
 /** What is to be kept, as the policy in force says. */
 export interface WantedMetadata {
@@ -25,6 +27,13 @@ export interface MetadataKeeper {
   refreshAll(): Promise<void>;
   /** Entra's keys that were withdrawn at once, by `kid`: when that was noticed, as far as this process knows. */
   withdrawnKeys(nowMs: number): ReadonlyMap<string, number>;
+  /**
+   * Refreshes and publishes only what is due: sources without a valid `idp.xml`, and those that an operator asked for.
+   * For a timer that comes every few seconds: what is settled costs nothing. Never rejects.
+   */
+  refreshDue(requests: readonly RefreshRequest[]): Promise<void>;
+  /** How many sources should have an `idp.xml` and have none in storage. Storage is read beside the answer. */
+  unpublished(nowMs: number): number;
   apply(wanted: WantedMetadata): void;
 }
 
@@ -51,6 +60,11 @@ const turnMs = 30_000;
 /** Milliseconds for all sources: below `functionTimeout` of host.json, 5 min, with the jitter. */
 const runMs = 240_000;
 const staleAfterMs = keyLifetimeMs / 4;
+/** Milliseconds after a refresh that left its source as it was, doubled with each further one up to the most. */
+const firstPauseMs = 30_000;
+const longestPauseMs = 3_600_000;
+/** Milliseconds: how old a reading of storage may be for the readiness probe. */
+const probeAgeMs = 60_000;
 
 /** The metadata of all sources that the policy names, and of the home tenant, whose keys verify callers' tokens. */
 export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPorts): MetadataKeeper {
@@ -73,13 +87,58 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
   };
   const home = keep({ tenant: homeTenantId });
 
+  /** Sources whose last refresh by `refreshDue` changed nothing, and when they have their next turn. */
+  const pauses = new Map<string, { why: string; forMs: number; untilMs: number }>();
+
+  const isPublished = (known: LastKnownGood | undefined, nowMs: number) =>
+    known?.idp !== undefined && known.idp.validUntilMs > nowMs;
+  const wantsPublication = ({ name }: KeptMetadata) => wanted?.publisher !== undefined && isPublishable(name);
+
+  /** The id of the request that is still to be carried out, or `publication`; undefined where nothing is due. */
+  function dueOf(
+    metadata: KeptMetadata,
+    known: LastKnownGood | undefined,
+    request: RefreshRequest | undefined,
+    nowMs: number,
+  ): string | undefined {
+    if (request && known?.refreshed?.requestId !== request.id) return request.id;
+    return wantsPublication(metadata) && !isPublished(known, nowMs) ? "publication" : undefined;
+  }
+
+  async function refreshIfDue(metadata: KeptMetadata, request: RefreshRequest | undefined, run: Deadline) {
+    const nowMs = ports.clock();
+    const due = (known: LastKnownGood | undefined) => dueOf(metadata, known, request, nowMs);
+    const why = due(metadata.known());
+    const pause = pauses.get(metadata.name);
+    if (why === undefined || (pause?.why === why && nowMs < pause.untilMs)) return;
+    // Another instance may have done it.
+    if (due(await metadata.stored(nowMs)) === undefined) return;
+    await inTurn(metadata.refresh(nowMs, request?.id), run);
+    if (due(metadata.known()) === undefined) return void pauses.delete(metadata.name);
+    const forMs = pause?.why === why ? Math.min(2 * pause.forMs, longestPauseMs) : firstPauseMs;
+    pauses.set(metadata.name, { why, forMs, untilMs: nowMs + forMs });
+  }
+
+  /** Waits for a source, no longer than its turn and the run last. It is refreshed to its end all the same. */
+  function inTurn(refresh: Promise<unknown>, run: Deadline): Promise<unknown> {
+    const turn = ports.startDeadline(turnMs);
+    return Promise.race([refresh, ended(AbortSignal.any([turn.signal, run.signal]))]);
+  }
+
+  /** All sources, some at a time. */
+  async function inLanes(work: (metadata: KeptMetadata, run: Deadline) => Promise<void>): Promise<void> {
+    const run = ports.startDeadline(runMs);
+    const waiting = [...kept.values()];
+    const lane = async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) await work(next, run);
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+  }
+
   /** Reports on the source also where its turn was cut off: that is when it is most likely to be stale. */
   async function refreshOne(metadata: KeptMetadata, run: Deadline): Promise<void> {
     const nowMs = ports.clock();
-    if (!run.signal.aborted) {
-      const turn = ports.startDeadline(turnMs);
-      await Promise.race([metadata.refresh(nowMs), ended(AbortSignal.any([turn.signal, run.signal]))]);
-    }
+    if (!run.signal.aborted) await inTurn(metadata.refresh(nowMs), run);
     const known = metadata.known();
     const confirmed = [known?.federation?.verifiedAtMs, known?.jwks?.verifiedAtMs].map((ms) => ms ?? 0);
     const ageMs = nowMs - Math.min(...confirmed);
@@ -106,14 +165,20 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     async refreshAll() {
       const startedMs = ports.clock();
       await ports.sleep(jitterMs * ports.random());
-      const run = ports.startDeadline(runMs);
-      const waiting = [...kept.values()];
-      const lane = async () => {
-        for (let next = waiting.shift(); next; next = waiting.shift()) await refreshOne(next, run);
-      };
-      await Promise.all(Array.from({ length: lanes }, lane));
+      await inLanes(refreshOne);
       const durationMs = ports.clock() - startedMs;
       ports.record({ event: "metadata_refresh_finished", sources: kept.size, durationMs });
+    },
+    refreshDue(requests) {
+      const bySource = new Map(requests.map((request) => [request.source, request]));
+      return inLanes((metadata, run) => refreshIfDue(metadata, bySource.get(metadata.name), run));
+    },
+    unpublished(nowMs) {
+      const missing = [...kept.values()].filter(
+        (metadata) => wantsPublication(metadata) && !isPublished(metadata.known(), nowMs),
+      );
+      for (const metadata of missing) void metadata.stored(nowMs, probeAgeMs);
+      return missing.filter((metadata) => metadata.hasRead()).length;
     },
   };
 }

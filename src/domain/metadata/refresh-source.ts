@@ -15,6 +15,7 @@ import {
   type KeysRecord,
   type LastKnownGood,
   observeKeys,
+  type RefreshOutcome,
 } from "./last-known-good.ts";
 import type { FetchedDocument, MetadataTransport, VerifyFederationMetadata } from "./ports.ts";
 import { type PublishedKey, readPublishedKey } from "./published-key.ts";
@@ -86,6 +87,10 @@ export async function refreshSource(
       ? observeKeys(previous?.keys ?? [], jwks.record?.keys ?? [], firstUses, nowMs, jwks.follows)
       : (previous?.keys ?? []),
     ...(previous?.idp ? { idp: previous.idp } : {}),
+    refreshed: {
+      ...{ atMs: nowMs, federation: federation.outcome, discovery: discovery.outcome, jwks: jwks.outcome },
+      ...(previous?.refreshed?.requestId ? { requestId: previous.refreshed.requestId } : {}),
+    },
   };
 }
 
@@ -142,6 +147,7 @@ interface Judgement<F> {
   isPromoted: boolean;
   /** Whether `record` follows from what was known before. */
   follows: boolean;
+  outcome: RefreshOutcome;
 }
 
 /** The verdict on one document. Whatever is wrong with it, the one of before stays. */
@@ -154,14 +160,18 @@ async function judge<F extends { keys?: readonly PublishedKey[] }>(
 ): Promise<Judgement<F>> {
   const { nowMs, ports } = round;
   const source = sourceName(round.source);
-  const keep: Judgement<F> = { record: previous, isConfirmed: false, isPromoted: false, follows: true };
+  const keep = (outcome: RefreshOutcome): Judgement<F> => {
+    return { record: previous, isConfirmed: false, isPromoted: false, follows: true, outcome };
+  };
   if (!fetched.ok) {
     ports.record({ event: "metadata_refused", source, document, refusal: fetched.refusal });
-    return keep;
+    return keep(fetched.refusal.reason);
   }
   const { chain } = fetched.value;
   if (fetched.value.status === 304) {
-    return previous ? { ...keep, record: { ...previous, verifiedAtMs: nowMs, chain }, isConfirmed: true } : keep;
+    const unchanged = keep("unchanged");
+    if (!previous) return unchanged;
+    return { ...unchanged, record: { ...previous, verifiedAtMs: nowMs, chain }, isConfirmed: true };
   }
   const { etag } = fetched.value;
   const accepted = await accept(fetched.value.body);
@@ -171,14 +181,14 @@ async function judge<F extends { keys?: readonly PublishedKey[] }>(
       ports.record({ event: "metadata_known_key_changed", source, kid: refusal.kid });
     }
     ports.record({ event: "metadata_refused", source, document, refusal });
-    return keep;
+    return keep(refusal.reason);
   }
   const { facts, continuity, body = fetched.value.body } = accepted.value;
   const { isReplacement, ...change } = changeOfKeys(previous?.keys, facts.keys);
   if (continuity === "discontinuous") {
     const action = round.onDiscontinuity === "hold" ? ("held" as const) : ("accepted" as const);
     ports.record({ event: "metadata_discontinuous", source, document, action, ...change });
-    if (action === "held") return keep;
+    if (action === "held") return keep("held");
   }
   const sha256 = createHash("sha256").update(body).digest("hex");
   const isNew = sha256 !== previous?.sha256;
@@ -193,7 +203,8 @@ async function judge<F extends { keys?: readonly PublishedKey[] }>(
     verifiedAtMs: nowMs,
     chain,
   };
-  return { record, isConfirmed: true, isPromoted: isNew, follows: continuity !== "discontinuous" };
+  const follows = continuity !== "discontinuous";
+  return { record, isConfirmed: true, isPromoted: isNew, follows, outcome: isNew ? "changed" : "unchanged" };
 }
 
 /** Federation metadata and key set speak of the same keys. Only a warning: it is not documented for every tenant. */

@@ -92,13 +92,14 @@ export interface CliAnswer {
 export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), undefined, 2)}\n`) {
   const place = createFakePlace(policyText, "policy.json");
   const suspensions = createFakePlace<string | undefined>(undefined, "policy.suspensions.json");
+  const refreshes = createFakePlace<string | undefined>(undefined, "policy.metadata-refresh.json");
   const ledger = createFakeLedgerSearch();
   const metadataStore = createFakeMetadataStore();
   const credentialStore = createFakeCredentialStore();
   const connections: ConnectOptions[] = [];
   const pauses: number[] = [];
   const world = {
-    ...{ place, suspensions, ledger, metadataStore, credentialStore, connections, pauses },
+    ...{ place, suspensions, refreshes, ledger, metadataStore, credentialStore, connections, pauses },
     /** How often `--follow` looks. */
     rounds: 1,
     onPause: () => {},
@@ -106,7 +107,7 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
     connect(options: ConnectOptions): Connection {
       connections.push(options);
       const policyContext = { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: world.nowMs };
-      const places = { policyPlace: place, suspensionsPlace: suspensions };
+      const places = { policyPlace: place, suspensionsPlace: suspensions, refreshPlace: refreshes };
       const operatorName = async () => "anna@example.com";
       const ports = { ...places, operatorName, policyContext, ledger, metadataStore, credentialStore };
       return ports as unknown as Connection;

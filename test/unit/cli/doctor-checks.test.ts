@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CredentialUnavailableError } from "@azure/identity";
+import { generateSigningKey } from "../../../local/emulators/entra/signing-key.ts";
 import { type Check, type CheckResult, green, grey, red, runChecks } from "../../../src/cli/doctor/check.ts";
 import { doctorChecks, doctorReport } from "../../../src/cli/doctor/command.ts";
 import { kindOfAddress } from "../../../src/cli/doctor/network.ts";
 import type { DoctorPorts, Probe } from "../../../src/cli/doctor/ports.ts";
 import { type AuditStore, VaultLogUnavailable } from "../../../src/domain/audit/ports.ts";
-
 import { ApplicationDirectoryError } from "../../../src/domain/credentials/ports.ts";
+import type { IdpRecord, LastKnownGood } from "../../../src/domain/metadata/last-known-good.ts";
 import { clouds } from "../../../src/domain/shared/cloud.ts";
 import { refuse } from "../../../src/domain/shared/result.ts";
 import { startMs } from "../../support/fakes/clock.ts";
@@ -17,6 +18,7 @@ import { createFakeMetadataStore } from "../../support/fakes/metadata-store.ts";
 import * as ids from "../../support/fixtures/ids.ts";
 import { outcomes, tokenIntent } from "../../support/fixtures/ledger.ts";
 import { compiled } from "../../support/fixtures/policy.ts";
+import { documentRecord, publishedKey } from "../../support/fixtures/stored-metadata.ts";
 import { createFakeLedgerSearch, entry } from "./cli-world.ts";
 
 const minuteMs = 60_000;
@@ -268,6 +270,39 @@ test("a deployment that is new is grey where nothing can be there yet, and red o
     assert.equal((await line(id, { auditStore })).state, "grey", id);
     assert.equal((await line(id, { auditStore, ledger: old })).state, "red", id);
   }
+});
+
+test("idp.xml is green while it is valid and made from what is verified, and has no line where nobody signs it", async () => {
+  const { publisher: _, ...policy } = compiled();
+  const [publisher] = policy.clients.get(ids.clientId)?.certificates ?? [];
+  assert.ok(publisher);
+  const federation = { ...documentRecord("<EntityDescriptor/>", startMs), signedBy: "k", keys: [], former: [] };
+  const key = publishedKey(await generateSigningKey());
+  const checkOf = async (differing: Partial<IdpRecord> | undefined) => {
+    const metadataStore = createFakeMetadataStore();
+    const record: LastKnownGood = {
+      ...{ version: 2, federation: { ...federation, keys: [key], signedBy: key.kid }, keys: [] },
+      ...(differing && {
+        idp: {
+          ...{ body: "", sha256: "", madeFromSha256: federation.sha256, publisherX5tS256: "" },
+          ...{ validUntilMs: startMs + minuteMs, ...differing },
+        },
+      }),
+    };
+    metadataStore.blobs.set(ids.homeTenantId, { text: JSON.stringify(record), etag: "1" });
+    const ledger = createFakeLedgerSearch();
+    ledger.rows = [entry(tokenIntent(startMs - 180 * minuteMs), outcomes[0])];
+    const { state, reason } = await line(`idp/${ids.homeTenantId}`, {
+      ...{ metadataStore, ledger, policy: { ...policy, publisher } },
+    });
+    return `${state}: ${reason}`;
+  };
+  assert.match(await checkOf({}), /^green: valid until/);
+  assert.match(await checkOf(undefined), /^red: it was never published/);
+  assert.match(await checkOf({ validUntilMs: startMs }), /^red: it was valid until/);
+  assert.match(await checkOf({ madeFromSha256: "older" }), /^red: it was made from older metadata/);
+  const lines = doctorChecks({ ...healthyPorts(), policy });
+  assert.ok(lines.every(({ id }) => !id.startsWith("idp/")));
 });
 
 test("storage that is not Azure's and Graph that refuses make their lines grey, with the reason", async () => {

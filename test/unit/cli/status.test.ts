@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { generateSigningKey } from "../../../local/emulators/entra/signing-key.ts";
 import type { LastKnownGood } from "../../../src/domain/metadata/last-known-good.ts";
@@ -7,6 +6,7 @@ import { startMs } from "../../support/fakes/clock.ts";
 import { certificateNotAfterMs } from "../../support/fixtures/certificates.ts";
 import * as ids from "../../support/fixtures/ids.ts";
 import { compiled } from "../../support/fixtures/policy.ts";
+import { documentRecord, jwksRecord, publishedKey } from "../../support/fixtures/stored-metadata.ts";
 import { createCliWorld } from "./cli-world.ts";
 
 const hourMs = 3_600_000;
@@ -16,21 +16,9 @@ const names = ["signs", "used", "new", "going", "gone"] as const;
 type Name = (typeof names)[number];
 const generated = await Promise.all(names.map(async (name) => [name, await generateSigningKey()] as const));
 const signingKeys = Object.fromEntries(generated) as Record<Name, (typeof generated)[0][1]>;
-const published = (name: Name) => {
-  const { kid, n, e, certificate } = signingKeys[name];
-  return { kid, n, e, certificate };
-};
-const jwk = (name: Name) => {
-  const { certificate, ...key } = published(name);
-  return { kty: "RSA", use: "sig", ...key, x5t: key.kid, x5c: [certificate] };
-};
+const published = (name: Name) => publishedKey(signingKeys[name]);
 
 function known(verifiedAtMs: number): LastKnownGood {
-  const chain = [{ subject: "CN=login", fingerprint256: "AB:CD" }];
-  const record = (text: string) => ({
-    ...{ body: Buffer.from(text).toString("base64"), sha256: createHash("sha256").update(text).digest("hex") },
-    ...{ fetchedAtMs: verifiedAtMs, verifiedAtMs, chain },
-  });
   const key = (name: Name, times: object) => ({
     ...published(name),
     firstSeenMs: startMs - 9 * hourMs,
@@ -38,11 +26,14 @@ function known(verifiedAtMs: number): LastKnownGood {
     ...times,
   });
   const listed = ["signs", "used", "new"] as const;
-  const keys = listed.map(published);
+  const federation = documentRecord("<EntityDescriptor/>", verifiedAtMs);
   return {
     version: 2,
-    federation: { ...record("<EntityDescriptor/>"), signedBy: published("signs").kid, keys, former: [] },
-    jwks: { ...record(JSON.stringify({ keys: listed.map(jwk) })), keys },
+    federation: { ...federation, signedBy: published("signs").kid, keys: listed.map(published), former: [] },
+    jwks: jwksRecord(
+      listed.map((name) => signingKeys[name]),
+      verifiedAtMs,
+    ),
     keys: [
       key("signs", {}),
       key("used", { firstUsedMs: startMs - hourMs }),

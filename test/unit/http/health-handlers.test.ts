@@ -4,12 +4,15 @@ import { liveHandler, readyHandler } from "../../../src/http/health-handlers.ts"
 import { answerOf, formRequest } from "../../support/fixtures/http.ts";
 import { createWorld } from "../../support/fixtures/world.ts";
 
-function readiness(hasKeys: boolean, hasPolicy: boolean) {
+function readiness(hasKeys: boolean, hasPolicy: boolean, unpublished = 0) {
   const world = createWorld();
   if (!hasPolicy) world.policySource.failure = new Error("storage is down");
   const callerKeys = { isReady: async () => hasKeys };
   const { currentPolicy } = world.context;
-  return { world, handler: readyHandler({ callerKeys, currentPolicy, clock: world.clock.now }) };
+  return {
+    world,
+    handler: readyHandler({ callerKeys, currentPolicy, unpublished: () => unpublished, clock: world.clock.now }),
+  };
 }
 
 test("live answers as long as the process does", async () => {
@@ -32,6 +35,11 @@ describe("ready", () => {
       });
     }
   }
+
+  test("stays 200 with a source of metadata that is not published, and warns of it without naming it", async () => {
+    const { status, body } = await answerOf(readiness(true, true, 2).handler, formRequest());
+    assert.deepEqual([status, body.status, body.warnings], [200, "ready", { metadata_not_published: 2 }]);
+  });
 
   test("while vault, Entra's token endpoint and the ledger are down: cached tokens need none of them", async () => {
     const { handler, world } = readiness(true, true);

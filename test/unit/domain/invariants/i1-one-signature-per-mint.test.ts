@@ -54,7 +54,7 @@ describe("I1 one signature is one mint", () => {
     const world = createWorld();
     const { currentPolicy } = world.context;
     const callerKeys = { isReady: async () => true };
-    const ready = readyHandler({ callerKeys, currentPolicy, clock: world.clock.now });
+    const ready = readyHandler({ callerKeys, currentPolicy, unpublished: () => 1, clock: world.clock.now });
     assert.equal((await answerOf(ready, formRequest())).status, 200);
     assert.equal((await answerOf(liveHandler(), formRequest())).status, 200);
     assert.deepEqual(counts(world), none);

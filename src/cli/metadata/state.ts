@@ -1,9 +1,12 @@
-import { verifyFederationMetadata } from "../adapters/xml/on-first-use.ts";
-import { type KeyRecord, keyLifetimeMs, type LastKnownGood } from "../domain/metadata/last-known-good.ts";
-import type { MetadataStore } from "../domain/metadata/ports.ts";
-import { type RecordRule, verifyRecord } from "../domain/metadata/stored-record.ts";
-import type { Cloud } from "../domain/shared/cloud.ts";
-import { type MetadataSource, sourceName } from "../domain/shared/metadata-source.ts";
+import { errorClass } from "../../adapters/azure/error.ts";
+import { verifyFederationMetadata } from "../../adapters/xml/on-first-use.ts";
+import { type KeyRecord, keyLifetimeMs, type LastKnownGood } from "../../domain/metadata/last-known-good.ts";
+import type { MetadataStore } from "../../domain/metadata/ports.ts";
+import { type RecordRule, verifyRecord } from "../../domain/metadata/stored-record.ts";
+import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
+import type { Cloud } from "../../domain/shared/cloud.ts";
+import { type MetadataSource, sourceName } from "../../domain/shared/metadata-source.ts";
+import { CommandProblem } from "../command-problem.ts";
 
 /** The timer comes every hour: after two, somebody should look. */
 export const staleAfterMs = 2 * 3_600_000;
@@ -31,16 +34,39 @@ export interface SourceState {
   idpValidUntilMs?: number;
 }
 
-/** What storage holds of a source, verified as the app verifies it; or the rule that it breaks. Throws like the store. */
-export async function readKnown(
-  store: MetadataStore,
-  source: MetadataSource,
-  cloud: Cloud,
-): Promise<{ known?: LastKnownGood; refused?: RecordRule }> {
+/** The home tenant's is always kept. */
+export function sourcesOf(policy: AccessPolicy): MetadataSource[] {
+  const home: MetadataSource = { tenant: policy.homeTenantId };
+  return [...new Map([[sourceName(home), home], ...policy.metadata]).values()];
+}
+
+export interface StoredSource {
+  known?: LastKnownGood;
+  /** The rule that the stored record breaks. */
+  refused?: RecordRule;
+}
+
+/** What storage holds of a source, verified as the app verifies it. Throws like the store. */
+export async function readStored(store: MetadataStore, source: MetadataSource, cloud: Cloud): Promise<StoredSource> {
   const stored = await store.read(sourceName(source));
   if (!stored) return {};
   const verified = await verifyRecord(stored.record, source, { cloud, verifyFederationMetadata });
   return verified.ok ? { known: verified.value } : { refused: verified.refusal };
+}
+
+/**
+ * As `readStored`.
+ * @throws CommandProblem `unavailable` where it cannot be read.
+ */
+export async function loadStored(store: MetadataStore, source: MetadataSource, cloud: Cloud): Promise<StoredSource> {
+  try {
+    return await readStored(store, source, cloud);
+  } catch (error) {
+    throw new CommandProblem("unavailable", `The metadata container cannot be read (${errorClass(error)})`, {
+      where: "KEYHOLD_METADATA_CONTAINER_URL",
+      remedy: "check the network path, and that you may read it: az login, Storage Blob Data Reader",
+    });
+  }
 }
 
 /** What storage holds of a source, as an operator wants to know it. Pure. */

@@ -1,0 +1,208 @@
+/** What the timer does that comes twice a minute: nothing, unless a source is to be published or was asked for. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { IdpRecord, LastKnownGood } from "../../../../src/domain/metadata/last-known-good.ts";
+import type { RefreshRequest } from "../../../../src/domain/metadata/refresh-requests.ts";
+import { ok } from "../../../../src/domain/shared/result.ts";
+import {
+  createMetadataWorld,
+  type DocumentName,
+  dayMs,
+  eventsNamed,
+  homeTenantId,
+  type MetadataWorld,
+  unreachable,
+} from "../../../support/fixtures/metadata-world.ts";
+
+const halfMinuteMs = 30_000;
+
+/** A publisher that stamps instead of signing; `fails` makes it throw. */
+async function publishingWorld() {
+  const world = await createMetadataWorld();
+  const signed = { count: 0, fails: false };
+  const idp = (federation: NonNullable<LastKnownGood["federation"]>, nowMs: number): IdpRecord => ({
+    ...{
+      body: "",
+      sha256: "",
+      madeFromSha256: federation.sha256,
+      publisherX5tS256: "",
+      validUntilMs: nowMs + 7 * dayMs,
+    },
+  });
+  world.derive = async (known, _source, _publisher, nowMs) => {
+    if (!known.federation || known.idp?.madeFromSha256 === known.federation.sha256) return known;
+    signed.count += 1;
+    if (signed.fails) throw new Error("the vault refuses");
+    return { ...known, idp: idp(known.federation, nowMs) };
+  };
+  return Object.assign(world, { signed });
+}
+
+const request = (id: string, source: string = homeTenantId): RefreshRequest => ({
+  ...{ source, id, by: "anna@example.com", at: "2026-06-01T00:00:00Z" },
+});
+const record = (world: MetadataWorld): LastKnownGood | undefined => {
+  const text = world.store.blobs.get(homeTenantId)?.text;
+  return text === undefined ? undefined : (JSON.parse(text) as LastKnownGood);
+};
+
+describe("a source that has no idp.xml", () => {
+  test("is fetched and published by the first run, and costs nothing from then on", async () => {
+    const world = await publishingWorld();
+    const instance = world.publishingInstance();
+    await instance.refreshDue([]);
+    assert.ok(record(world)?.idp);
+    const before = { fetches: world.fetches.length, writes: world.store.writes };
+    for (let i = 0; i < 20; i++) {
+      world.wait(halfMinuteMs);
+      await instance.refreshDue([]);
+    }
+    assert.deepEqual({ fetches: world.fetches.length, writes: world.store.writes }, before);
+    assert.equal(world.signed.count, 1);
+  });
+
+  test("is left alone where another instance has published it", async () => {
+    const world = await publishingWorld();
+    await world.publishingInstance().refreshDue([]);
+    const before = world.fetches.length;
+    await world.publishingInstance().refreshDue([]);
+    assert.deepEqual([world.fetches.length, world.signed.count], [before, 1]);
+  });
+
+  test("is not fetched where the policy has no publisher", async () => {
+    const world = await publishingWorld();
+    await world.instance().refreshDue([]);
+    assert.deepEqual(world.fetches, []);
+  });
+
+  test("is tried again ever more rarely while it cannot be had, once an hour at last", async () => {
+    const world = await publishingWorld();
+    world.intercept = unreachable;
+    const instance = world.publishingInstance();
+    const runs = [];
+    for (let i = 0; i < (4 * 3_600_000) / halfMinuteMs; i++) {
+      const before = world.fetches.length;
+      await instance.refreshDue([]);
+      if (world.fetches.length > before) runs.push(i);
+      world.wait(halfMinuteMs);
+    }
+    // In half minutes: 1, 2, 4, ... 64 apart, then the hour of 120.
+    assert.deepEqual(runs, [0, 1, 3, 7, 15, 31, 63, 127, 247, 367]);
+    world.intercept = () => undefined;
+    world.wait(3_600_000);
+    await instance.refreshDue([]);
+    assert.ok(record(world)?.idp);
+  });
+
+  test("whose signature fails leaves no more intents than that", async () => {
+    const world = await publishingWorld();
+    world.signed.fails = true;
+    const instance = world.publishingInstance();
+    for (let i = 0; i < 120; i++) {
+      await instance.refreshDue([]);
+      world.wait(halfMinuteMs);
+    }
+    assert.equal(world.signed.count, 7, "within an hour");
+    assert.equal(eventsNamed(world, "metadata_not_republished").length, 7);
+  });
+
+  test("is counted for the readiness probe once storage was read, and no longer when another instance has published it", async () => {
+    const world = await publishingWorld();
+    const probed = world.publishingInstance();
+    assert.equal(probed.unpublished(world.nowMs), 0, "nobody knows yet");
+    await probed.home.stored(world.nowMs);
+    assert.equal(probed.unpublished(world.nowMs), 1);
+    await world.publishingInstance().refreshDue([]);
+    world.wait(61_000);
+    probed.unpublished(world.nowMs);
+    await probed.home.stored(world.nowMs);
+    assert.equal(probed.unpublished(world.nowMs), 0);
+    world.wait(8 * dayMs);
+    assert.equal(probed.unpublished(world.nowMs), 1, "what is not valid any more is not published");
+  });
+});
+
+describe("a request of an operator", () => {
+  const outcomes = (world: MetadataWorld) => record(world)?.refreshed;
+
+  test("is carried out by the next run, once, and the record says what came of it", async () => {
+    const world = await publishingWorld();
+    const instance = world.publishingInstance();
+    await instance.refreshDue([]);
+    await world.entra.announceKey();
+    world.wait(halfMinuteMs);
+    for (let i = 0; i < 3; i++) await instance.refreshDue([request("one")]);
+    assert.equal(world.fetches.length, 6);
+    const documents = { federation: "changed", discovery: "unchanged", jwks: "changed" };
+    assert.deepEqual(outcomes(world), { atMs: world.nowMs, ...documents, requestId: "one" });
+    assert.equal(world.signed.count, 2, "the new keys are published");
+    await instance.refreshDue([request("two")]);
+    assert.deepEqual([outcomes(world)?.requestId, outcomes(world)?.jwks], ["two", "unchanged"]);
+  });
+
+  test("stays carried out over the hourly refresh, and on an instance that starts later", async () => {
+    const world = await publishingWorld();
+    await world.publishingInstance().refreshDue([request("one")]);
+    const later = world.publishingInstance();
+    await later.refreshAll();
+    const before = world.fetches.length;
+    await later.refreshDue([request("one")]);
+    assert.equal(world.fetches.length, before);
+    assert.equal(outcomes(world)?.requestId, "one");
+  });
+
+  test("is carried out where Entra cannot be reached too: the record says that", async () => {
+    const world = await publishingWorld();
+    const instance = world.publishingInstance();
+    await instance.refreshDue([]);
+    world.intercept = unreachable;
+    await instance.refreshDue([request("one")]);
+    assert.deepEqual([outcomes(world)?.requestId, outcomes(world)?.jwks], ["one", "not_reachable"]);
+  });
+
+  test("is carried out where the new keys are held, and where a document is refused", async () => {
+    const world = await publishingWorld();
+    const instance = world.publishingInstance("hold");
+    await instance.refreshDue([]);
+    await world.entra.replaceAllKeys();
+    await instance.refreshDue([request("one")]);
+    assert.deepEqual([outcomes(world)?.federation, outcomes(world)?.jwks], ["held", "held"]);
+    world.intercept = (document: DocumentName, genuine) =>
+      document === "jwks" ? ok({ ...genuine, body: new Uint8Array() }) : undefined;
+    await instance.refreshDue([request("two")]);
+    assert.equal(outcomes(world)?.jwks, "jwks_not_readable");
+  });
+
+  test("for a source that is not kept asks for nothing", async () => {
+    const world = await publishingWorld();
+    const instance = world.publishingInstance();
+    await instance.refreshDue([]);
+    const before = world.fetches.length;
+    await instance.refreshDue([request("one", "40000000-0000-4000-8000-0000000000ff")]);
+    assert.equal(world.fetches.length, before);
+  });
+
+  test("is not answered by a refresh that had begun before it", async () => {
+    const world = await publishingWorld();
+    const instance = world.publishingInstance();
+    await instance.refreshDue([]);
+    const gate = Promise.withResolvers<void>();
+    const { get } = world.transport;
+    let isHeld = true;
+    world.transport = {
+      async get(url, etag) {
+        const answer = await get(url, etag);
+        if (isHeld) await gate.promise;
+        return answer;
+      },
+    };
+    const early = instance.refreshAll();
+    while (world.fetches.length < 6) await new Promise((resolve) => setImmediate(resolve));
+    await world.entra.announceKey();
+    const late = instance.refreshDue([request("one")]);
+    isHeld = false;
+    gate.resolve();
+    await Promise.all([early, late]);
+    assert.equal(record(world)?.jwks?.keys.length, 2);
+  });
+});
