@@ -1,8 +1,5 @@
 import * as z from "zod";
-import type { PolicyDocument } from "../../domain/policy/document.ts";
-import type { PolicyProblem } from "../../domain/policy/problem.ts";
 import { clouds } from "../../domain/shared/cloud.ts";
-import { parseDocument } from "./parse-document.ts";
 
 /**
  * The shape of the policy file. Strict: an unknown key is an error, for a misspelt one would silently grant or deny.
@@ -12,9 +9,12 @@ const guid = z
   .string()
   .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, "must be a GUID")
   .describe("A GUID.");
+/** Letters of any script that can be seen, so that two names that look different are two names. */
+const namePattern = /^(?!.*\p{Default_Ignorable_Code_Point})[\p{L}\p{N}][\p{L}\p{M}\p{N} ._-]{0,63}$/u;
 const name = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/, "must be 1 to 64 letters, digits, spaces, dots, hyphens or underscores")
+  .regex(namePattern, "must be 1 to 64 letters of any language, digits, spaces, dots, hyphens or underscores")
+  .refine((text) => text === text.normalize("NFC"), "must be composed (Unicode NFC): type the accented letters anew")
   .describe("How the other parts of the policy, the ledger and the logs call it.");
 const state = z
   .enum(["active", "suspended"])
@@ -129,8 +129,3 @@ export const policySchema = z
       .describe("The key that signs idp.xml for SAML relying parties."),
   })
   .describe("Keyhold policy: who may get what. Deny by default, exact match only.");
-
-/** Checks the shape; reports all problems at once, by path, and never the value. */
-export function parsePolicyDocument(text: string): PolicyDocument | PolicyProblem[] {
-  return parseDocument(text, policySchema);
-}

@@ -1,9 +1,8 @@
-import { compilePolicy } from "../../domain/policy/compile.ts";
 import type { PolicySource, SuspensionsSource } from "../../domain/policy/ports.ts";
 import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { compileSuspensions, suspendsNothing } from "../../domain/policy/suspensions.ts";
+import { compilePolicyText } from "./compile-text.ts";
 import { isAbsent, type ReadText } from "./place.ts";
-import { parsePolicyDocument } from "./schema.ts";
 import { parseSuspensions } from "./suspensions-schema.ts";
 
 /** From text to compiled policy, wherever the text lies. */
@@ -16,10 +15,9 @@ export function createPolicySource(
     async read(etag) {
       const file = await readText(etag);
       if (!file) return { changed: false };
-      const document = parsePolicyDocument(file.text);
-      const policy = Array.isArray(document) ? document : compilePolicy(document, { ...context, nowMs: clock() });
+      const compiled = compilePolicyText(file.text, { ...context, nowMs: clock() });
       const changed = { changed: true as const, etag: file.etag };
-      return Array.isArray(policy) ? { ...changed, problems: policy } : { ...changed, value: policy };
+      return "problems" in compiled ? { ...changed, ...compiled } : { ...changed, value: compiled.policy };
     },
   };
 }

@@ -2,7 +2,8 @@ import * as z from "zod";
 import type { PolicyProblem } from "../../domain/policy/problem.ts";
 import { type Suspension, type SuspensionsDocument, suspendedKinds } from "../../domain/policy/suspensions.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
-import { parseDocument } from "./parse-document.ts";
+import { parseDocument } from "./shape.ts";
+import { withoutMark } from "./text.ts";
 
 /** The shape of the suspensions beside the policy. `keyhold tenant|caller|client suspend|resume` alone writes it. */
 const suspension = z.strictObject({
@@ -29,7 +30,7 @@ export function salvageSuspensions(text: string): Suspension[] {
 
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(withoutMark(text));
   } catch {
     return undefined;
   }

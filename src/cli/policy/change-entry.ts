@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import { errorClass } from "../../adapters/azure/error.ts";
+import { compilePolicyText } from "../../adapters/policy/compile-text.ts";
+import { withoutMark } from "../../adapters/policy/text.ts";
 import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { CommandProblem } from "../command-problem.ts";
 import { printable } from "../printable.ts";
 import type { Entry } from "./find-entry.ts";
 import { setMember } from "./json-text.ts";
-import { compileText, describeProblems, type LoadedPolicy } from "./load-policy.ts";
+import { describeProblems, type LoadedPolicy } from "./load-policy.ts";
 import type { PolicyPlace } from "./policy-place.ts";
 
 /**
@@ -21,7 +23,7 @@ export async function changeEntry(
 ): Promise<void> {
   const text = setMember(before.text, [entry.list, entry.index], change.key, change.value);
   assertOnlyThatChanged(before.text, text, entry, change);
-  const after = compileText(text, context);
+  const after = compilePolicyText(text, context);
   if ("problems" in after) {
     throw new CommandProblem("wrong", "The changed policy would not be valid: nothing was changed", {
       where: printable(place.name),
@@ -62,8 +64,8 @@ function assertOnlyThatChanged(
   { list, index }: Entry,
   { key, value }: { key: string; value: string },
 ): void {
-  const expected = JSON.parse(before) as Record<string, Record<string, unknown>[]>;
+  const expected = JSON.parse(withoutMark(before)) as Record<string, Record<string, unknown>[]>;
   const entry = expected[list]?.[index];
   if (entry) entry[key] = value;
-  if (!isDeepStrictEqual(JSON.parse(after), expected)) throw new TypeError(`more than ${key} was changed`);
+  if (!isDeepStrictEqual(JSON.parse(withoutMark(after)), expected)) throw new TypeError(`more than ${key} was changed`);
 }

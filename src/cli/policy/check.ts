@@ -1,15 +1,16 @@
+import { compilePolicyText } from "../../adapters/policy/compile-text.ts";
 import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
 import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { exitCodes, type Report } from "../command-problem.ts";
 import { plural, printable } from "../printable.ts";
-import { compileText, describeProblems, readPolicyText } from "./load-policy.ts";
+import { describeProblems, readPolicyText } from "./load-policy.ts";
 import type { PolicyPlace } from "./policy-place.ts";
 
 /** `policy check`: everything that is wrong with a policy at once, or what it holds. Changes nothing. */
 export async function checkPolicy(place: PolicyPlace, context: PolicyContext): Promise<Report> {
   const { text, etag } = await readPolicyText(place);
-  const compiled = compileText(text, context);
+  const compiled = compilePolicyText(text, context);
   const where = printable(place.name);
   if ("problems" in compiled) {
     const { problems } = compiled;

@@ -51,7 +51,8 @@ function spaceBefore(text: string, position: number): string {
 }
 
 function nodeAt(text: string, path: JsonPath): Node {
-  let node = parseTree(text);
+  // A byte order mark is no JSON; a space in its place keeps every offset.
+  let node = parseTree(text.replace(/^\ufeff/, " "));
   for (const step of path) {
     node = node && (typeof step === "number" ? node.children?.[step] : memberOf(node, step));
   }

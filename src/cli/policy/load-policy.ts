@@ -1,7 +1,6 @@
 import { errorClass } from "../../adapters/azure/error.ts";
-import { parsePolicyDocument } from "../../adapters/policy/schema.ts";
+import { compilePolicyText } from "../../adapters/policy/compile-text.ts";
 import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
-import { compilePolicy } from "../../domain/policy/compile.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
 import type { PolicyContext, PolicyProblem } from "../../domain/policy/problem.ts";
 import { CommandProblem, isNotSignedIn, notSignedInProblem } from "../command-problem.ts";
@@ -13,16 +12,6 @@ export interface LoadedPolicy {
   etag: string;
   document: PolicyDocument;
   policy: AccessPolicy;
-}
-
-type CompiledText = Pick<LoadedPolicy, "document" | "policy"> | { problems: readonly PolicyProblem[] };
-
-/** From text to compiled policy, by the app's own rules. */
-export function compileText(text: string, context: PolicyContext): CompiledText {
-  const document = parsePolicyDocument(text);
-  if (Array.isArray(document)) return { problems: document };
-  const policy = compilePolicy(document, context);
-  return Array.isArray(policy) ? { problems: policy } : { document, policy };
 }
 
 /**
@@ -45,7 +34,7 @@ export async function readPolicyText(place: PolicyPlace): Promise<{ text: string
 /** For commands that need a policy in force. Throws a `CommandProblem` with everything that is wrong with it. */
 export async function loadPolicy(place: PolicyPlace, context: PolicyContext): Promise<LoadedPolicy> {
   const { text, etag } = await readPolicyText(place);
-  const compiled = compileText(text, context);
+  const compiled = compilePolicyText(text, context);
   if (!("problems" in compiled)) return { text, etag, ...compiled };
   throw new CommandProblem("wrong", "The policy is not valid, so Keyhold does not use it", {
     where: printable(place.name),
@@ -54,7 +43,10 @@ export async function loadPolicy(place: PolicyPlace, context: PolicyContext): Pr
   });
 }
 
-/** A path may hold a key that somebody else chose. */
+/** `line 3, column 15: tenants[0].tenantId: must be a GUID`. A path may hold a key that somebody else chose. */
 export function describeProblems(problems: readonly PolicyProblem[]): string[] {
-  return problems.map(({ path, rule }) => `${printable(path)}: ${printable(rule, 400)}`);
+  return problems.map(({ line, column, path, rule }) => {
+    const place = line === undefined ? "" : `line ${line}, column ${column}: `;
+    return `${place}${printable(path)}: ${printable(rule, 400)}`;
+  });
 }

@@ -1,4 +1,5 @@
 import { errorClass } from "../../adapters/azure/error.ts";
+import { withoutMark } from "../../adapters/policy/text.ts";
 import type { SuspendedKind } from "../../domain/policy/suspensions.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { CommandProblem, isNotSignedIn, notSignedIn, notSignedInProblem } from "../command-problem.ts";
@@ -71,7 +72,7 @@ async function readEntries(
 ): Promise<{ entries: LooseEntry[] } | { unreadable: string }> {
   let document: unknown;
   try {
-    document = JSON.parse((await place.read()).text);
+    document = JSON.parse(withoutMark((await place.read()).text));
   } catch (error) {
     if (isNotSignedIn(error)) return { unreadable: notSignedIn };
     const isText = error instanceof SyntaxError;

@@ -3,6 +3,9 @@ import type { Guid } from "../shared/guid.ts";
 
 /** One thing that is wrong with a policy: where, and the rule with its remedy. Never the value. */
 export interface PolicyProblem {
+  /** In the text, both from 1 on; undefined where there is no text, or it is not known. */
+  line?: number;
+  column?: number;
   path: string;
   rule: string;
 }

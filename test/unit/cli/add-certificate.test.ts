@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { constants, createHash, createPublicKey, privateEncrypt, webcrypto, X509Certificate } from "node:crypto";
 import { test } from "node:test";
+import { compilePolicyText } from "../../../src/adapters/policy/compile-text.ts";
 import { addCertificate } from "../../../src/cli/certificate/add-certificate.ts";
 import type { AddCertificateInput } from "../../../src/cli/certificate/certificate-report.ts";
 import { createRegistration, type Registration } from "../../../src/cli/certificate/registration.ts";
 import { buildTbsCertificate } from "../../../src/cli/certificate/self-signed-certificate.ts";
 import type { KeyOwner, VaultKey } from "../../../src/cli/certificate/vault-key.ts";
 import { CommandProblem } from "../../../src/cli/command-problem.ts";
-import { compileText } from "../../../src/cli/policy/load-policy.ts";
 import type { RestRequest } from "../../../src/cli/rest.ts";
 import { clouds } from "../../../src/domain/shared/cloud.ts";
 import { Fault } from "../../../src/domain/shared/fault.ts";
@@ -63,7 +63,7 @@ function createWorld() {
   const text = `${JSON.stringify(validPolicy(), undefined, 4)}\n`;
   const place = createFakePlace(text, "policy.json");
   const context = { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: startMs };
-  const compiled = compileText(text, context);
+  const compiled = compilePolicyText(text, context);
   assert.ok(!("problems" in compiled));
   const { vault, owner } = createFakeVault();
   const steps: string[] = [];
@@ -157,7 +157,7 @@ test("with --register and --policy it is registered first, then appended in the 
   const { input, ports, place, steps, pems, policy, saved, context, text } = createWorld();
   const report = await addCertificate({ ...input, newVersion: true, register: true, policy }, ports);
   assert.deepEqual(steps, ["prepare", "add"]);
-  const compiled = compileText(place.text, context);
+  const compiled = compilePolicyText(place.text, context);
   assert.ok(!("problems" in compiled), JSON.stringify(compiled));
   const certificates = compiled.policy.clients.get(ids.clientId)?.certificates ?? [];
   assert.deepEqual(
@@ -183,7 +183,7 @@ test("for a client that the policy does not have yet, what is to be added is pri
   const { json } = await addCertificate({ ...input, client, isNewClient: true }, ports);
   const policy = JSON.parse(text);
   policy.clients.push((json as { addToPolicy: object }).addToPolicy);
-  const compiled = compileText(JSON.stringify(policy), context);
+  const compiled = compilePolicyText(JSON.stringify(policy), context);
   assert.ok(!("problems" in compiled), JSON.stringify(compiled));
   assert.equal(compiled.policy.clients.get(ids.unknownClientId)?.certificates.length, 1);
 });

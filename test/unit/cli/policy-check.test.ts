@@ -48,6 +48,16 @@ test("every problem is told at once, with its path and without its value", async
   assert.doesNotMatch(out, /s3cret/);
 });
 
+test("a problem has its line and column, and a name may have any letters", async () => {
+  const policy = validPolicy();
+  const text = JSON.stringify(policy, undefined, 2)
+    .replaceAll('"contoso"', '"München"')
+    .replace('"billing",\n', '"x",\n');
+  const { out } = await createCliWorld(text).run("policy", "check");
+  assert.match(out, /^ {2}- line \d+, column 17: grants\[0\]\.caller: must be the name of an entry/m);
+  assert.doesNotMatch(out, /München/);
+});
+
 test("for machines the same is one JSON document", async () => {
   const { out } = await createCliWorld("{}").run("policy", "check", "--json");
   const { valid, problems } = JSON.parse(out) as { valid: boolean; problems: { path: string }[] };

@@ -21,6 +21,16 @@ test("tenant refresh adds tokensNotBefore as the entry's last member, and every 
   assert.doesNotMatch(out, /suspended/);
 });
 
+test("a policy with a byte order mark and names in other letters is changed in its one place, and keeps the mark", async () => {
+  const world = createCliWorld();
+  world.place.text = `\ufeff${world.place.text.replaceAll('"contoso"', '"München"')}`;
+  const before = world.place.text;
+  assert.equal((await world.run("tenant", "refresh", "München")).exit, 0);
+  const added = new RegExp(`,\\s+"tokensNotBefore": "${now}"`);
+  assert.match(world.place.text, added);
+  assert.equal(world.place.text.replace(added, ""), before);
+});
+
 test("a second refresh, by id, replaces the time of the first", async () => {
   const world = createCliWorld();
   await world.run("tenant", "refresh", "contoso");

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { parsePolicyDocument } from "../../../../src/adapters/policy/schema.ts";
+import { policySchema } from "../../../../src/adapters/policy/schema.ts";
+import { parseDocument } from "../../../../src/adapters/policy/shape.ts";
 import { createPolicySource } from "../../../../src/adapters/policy/source.ts";
 import type { PolicyDocument } from "../../../../src/domain/policy/document.ts";
 import type { PolicyProblem } from "../../../../src/domain/policy/problem.ts";
@@ -21,6 +22,8 @@ function withChange(path: Path, value: unknown): string {
   place[path.at(-1) ?? ""] = value;
   return JSON.stringify(document);
 }
+
+const parsePolicyDocument = (text: string) => parseDocument(text, policySchema);
 
 function problemsOf(text: string): PolicyProblem[] {
   const result = parsePolicyDocument(text);
@@ -73,6 +76,12 @@ const cases: [name: string, change: Path, value: unknown, path: string, rule: Re
   ["a name with a slash", ["callers", 0, "name"], "a/b", "callers[0].name", /letters/],
   ["a name with a line break", ["callers", 0, "name"], "a\n", "callers[0].name", /letters/],
   ["an empty name", ["callers", 0, "name"], "", "callers[0].name", /letters/],
+  ["a name that begins with a space", ["callers", 0, "name"], " a", "callers[0].name", /letters/],
+  ["a name that turns its direction", ["callers", 0, "name"], "a\u202eb", "callers[0].name", /letters/],
+  ["a name with a letter that cannot be seen", ["callers", 0, "name"], "a\u3164", "callers[0].name", /letters/],
+  ["a name with a joiner of no width", ["callers", 0, "name"], "a\u200db", "callers[0].name", /letters/],
+  ["a name with a control character", ["callers", 0, "name"], "a\u0085", "callers[0].name", /letters/],
+  ["a name that is not composed", ["callers", 0, "name"], "Mu\u0308nchen", "callers[0].name", /NFC/],
   ["a name that is too long", ["callers", 0, "name"], "x".repeat(65), "callers[0].name", /letters/],
   ["tenants of a grant that are empty", ["grants", 0, "tenants"], [], "grants[0].tenants", /empty|list of names/],
   ["tenants of a grant that are a word", ["grants", 0, "tenants"], "all", "grants[0].tenants", /all-active/],
@@ -100,13 +109,17 @@ describe("the policy file is refused for", () => {
 
   for (const text of ["", "{", "clients: []", "{} {}"]) {
     test(`the text ${JSON.stringify(text)}, which is no JSON`, () => {
-      assert.deepEqual(parsePolicyDocument(text), [{ path: "(file)", rule: "must be JSON" }]);
+      const [{ path, rule } = { path: "", rule: "" }, ...more] = problemsOf(text);
+      assert.deepEqual([path, more], ["(file)", []]);
+      assert.match(rule, /^must be JSON: /);
     });
   }
 
   for (const text of ["null", "[]", "1", '"x"']) {
     test(`the JSON ${text}, which is no object`, () => {
-      assert.deepEqual(parsePolicyDocument(text), [{ path: "(file)", rule: "must be of type object, and present" }]);
+      assert.deepEqual(parsePolicyDocument(text), [
+        { line: 1, column: 1, path: "(file)", rule: "must be of type object, and present" },
+      ]);
     });
   }
 
@@ -126,6 +139,12 @@ test("all problems are reported at once", () => {
 test("a valid policy passes unchanged, and may name its schema", () => {
   assert.deepEqual(documentOf(JSON.stringify(validPolicy())), validPolicy());
   assert.ok(documentOf(withChange(["$schema"], "./policy.schema.json")));
+});
+
+test("a name may have letters of any language", () => {
+  for (const name of ["München", "Århus-2", "東京.api", "Αθήνα", "हिन्दी", "São Paulo_1", "x".repeat(64)]) {
+    assert.equal(documentOf(withChange(["callers", 0, "name"], name)).callers[0]?.name, name);
+  }
 });
 
 test("the only defaults are active clients and callers, no scopes, and tokens", () => {

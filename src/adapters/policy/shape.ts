@@ -1,17 +1,22 @@
 import type * as z from "zod";
 import type { PolicyProblem } from "../../domain/policy/problem.ts";
+import { type LocatableProblem, locate, parseJson } from "./text.ts";
 
 /** The document in a JSON text, or everything that is wrong with its shape at once, by path, and never the value. */
 export function parseDocument<T>(text: string, schema: z.ZodType<T>): T | PolicyProblem[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return [{ path: "(file)", rule: "must be JSON" }];
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  return parsed.error.issues.map((issue) => ({ path: pathOf(issue.path), rule: ruleOf(issue) }));
+  const json = parseJson(text);
+  if ("problem" in json) return [json.problem];
+  const parsed = schema.safeParse(json.value);
+  return parsed.success ? parsed.data : locate(text, shapeProblems(parsed.error.issues));
+}
+
+/** One for each issue; an unknown key is reported at the object that has it, and located at the key. */
+export function shapeProblems(issues: readonly z.core.$ZodIssue[]): LocatableProblem[] {
+  return issues.map((issue) => {
+    const path = pathOf(issue.path);
+    const [key] = issue.code === "unrecognized_keys" ? issue.keys : [];
+    return { path, rule: ruleOf(issue), ...(key !== undefined && { at: pathOf([...issue.path, key]) }) };
+  });
 }
 
 function pathOf(path: readonly PropertyKey[]): string {
@@ -19,7 +24,7 @@ function pathOf(path: readonly PropertyKey[]): string {
   return text === "" ? "(file)" : text.replace(/^\./, "");
 }
 
-/** Own words for what zod would tell with the value in it. */
+/** Own words for what zod would say with the value in it. */
 function ruleOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":

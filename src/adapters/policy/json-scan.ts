@@ -1,0 +1,103 @@
+/** Where the values of a JSON text stand, and where a text stops being JSON. `JSON.parse` says neither. */
+export type JsonScan =
+  | {
+      isJson: true /** Offset of each value by its path, `grants[0].caller`; of the whole by the empty one. */;
+      offsets: ReadonlyMap<string, number>;
+    }
+  | { isJson: false; offset: number; rule: string };
+
+/** RFC 8259 §7 and §6: a text, or a number or word. */
+const stringToken = /"(?:[^"\\\p{Cc}]|[\u007f-\u009f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/uy;
+const scalarToken = /(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)(?![\w.+-])/y;
+const space = /[ \t\r\n]*/y;
+/** No document of ours is as deep; whatever is stops here. */
+const maxDepth = 64;
+
+class Stop extends Error {
+  readonly offset: number;
+  constructor(offset: number, rule: string) {
+    super(rule);
+    this.offset = offset;
+  }
+}
+
+/** Reads a text without its byte order mark. Of keys that are there twice the last one counts, as for `JSON.parse`. */
+export function scanJson(text: string): JsonScan {
+  const offsets = new Map<string, number>();
+  let at = 0;
+
+  const match = (token: RegExp): string | undefined => {
+    token.lastIndex = at;
+    const found = token.exec(text)?.[0];
+    if (found !== undefined) at += found.length;
+    return found;
+  };
+  /** The next character that is no space; empty at the end. */
+  const peek = (): string => {
+    match(space);
+    return text.charAt(at);
+  };
+  const take = (character: string): boolean => {
+    if (peek() !== character) return false;
+    at += 1;
+    return true;
+  };
+  const stop = (rule: string): never => {
+    throw new Stop(
+      at,
+      peek() === "/" ? "comments are not JSON: remove it" : at === text.length ? `ends too early: ${rule}` : rule,
+    );
+  };
+
+  function readValue(path: string, depth: number): void {
+    const next = peek();
+    offsets.set(path, at);
+    if (depth > maxDepth) stop("is nested too deeply");
+    if (next === "{") readMembers("}", () => readMember(path, depth));
+    else if (next === "[") {
+      let index = 0;
+      readMembers("]", () => readValue(`${path}[${index++}]`, depth + 1));
+    } else if (next === '"') readText();
+    else if (match(scalarToken) === undefined) stop("a value is expected here; texts stand in double quotes");
+  }
+
+  function readMembers(end: "}" | "]", readOne: () => void): void {
+    at += 1;
+    if (take(end)) return;
+    for (;;) {
+      readOne();
+      if (take(end)) return;
+      if (!take(",")) stop(`a comma or ${end} is expected here`);
+      if (peek() === end) stop(`there must be no comma before ${end}`);
+    }
+  }
+
+  function readMember(path: string, depth: number): void {
+    if (peek() !== '"') stop("a key in double quotes is expected here");
+    const key = readText();
+    if (!take(":")) stop("a colon is expected here, after the key");
+    // The empty path is the whole, so an empty key needs another.
+    readValue(path === "" ? key || "." : `${path}.${key}`, depth + 1);
+  }
+
+  function readText(): string {
+    const found =
+      match(stringToken) ?? stop("the text that begins here does not end, or has a line break or a wrong escape");
+    return JSON.parse(found) as string;
+  }
+
+  try {
+    readValue("", 0);
+    if (peek() !== "") stop("nothing may follow the document");
+    return { isJson: true, offsets };
+  } catch (error) {
+    if (error instanceof Stop) return { isJson: false, offset: error.offset, rule: error.message };
+    throw error;
+  }
+}
+
+/** Line and column of an offset, both from 1 on; columns count UTF-16 units, as editors do. */
+export function positionOf(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset).split(/\r\n|\r|\n/);
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}

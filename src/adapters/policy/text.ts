@@ -1,0 +1,55 @@
+import type { PolicyProblem } from "../../domain/policy/problem.ts";
+import { positionOf, scanJson } from "./json-scan.ts";
+
+const byteOrderMark = "\ufeff";
+/** What stands in a text for bytes that are not UTF-8. */
+const undecodable = "\ufffd";
+
+/** The text after a byte order mark, which editors on Windows write; the mark itself says nothing. */
+export function withoutMark(text: string): string {
+  return text.startsWith(byteOrderMark) ? text.slice(1) : text;
+}
+
+/** The value in a text that was read as UTF-8, or why it is not JSON, with line and column. */
+export function parseJson(text: string): { value: unknown } | { problem: PolicyProblem } {
+  const wrongEncoding = encodingProblem(text);
+  if (wrongEncoding) return { problem: wrongEncoding };
+  const json = withoutMark(text);
+  try {
+    return { value: JSON.parse(json) };
+  } catch {
+    const scan = scanJson(json);
+    if (scan.isJson) return { problem: { path: "(file)", rule: "must be JSON" } };
+    return { problem: { ...positionOf(json, scan.offset), path: "(file)", rule: `must be JSON: ${scan.rule}` } };
+  }
+}
+
+function encodingProblem(text: string): PolicyProblem | undefined {
+  // UTF-16, of which every second byte of plain JSON is zero; its own mark is not UTF-8.
+  if (/^\ufffd\ufffd|^.?\0/s.test(text) && text.includes("\0")) {
+    return { path: "(file)", rule: "must be UTF-8, and is UTF-16: save it as UTF-8" };
+  }
+  const offset = text.indexOf(undecodable);
+  if (offset < 0) return undefined;
+  const rule = "must be UTF-8, and has a byte here that is not: save it as UTF-8";
+  return { ...positionOf(withoutMark(text), offset - (text.length - withoutMark(text).length)), path: "(file)", rule };
+}
+
+/** The same problems with line and column of what each is about, or of the nearest value around it. */
+export function locate(text: string, problems: readonly LocatableProblem[]): PolicyProblem[] {
+  const json = withoutMark(text);
+  const scan = scanJson(json);
+  if (!scan.isJson) return problems.map(({ path, rule }) => ({ path, rule }));
+  return problems.map(({ path, rule, at = path }) => {
+    let place = at === "(file)" ? "" : at;
+    while (!scan.offsets.has(place)) place = parentOf(place);
+    return { ...positionOf(json, scan.offsets.get(place) ?? 0), path, rule };
+  });
+}
+
+function parentOf(path: string): string {
+  return /\[\d+\]$/.test(path) ? path.replace(/\[\d+\]$/, "") : path.replace(/(^|\.)[^.]*$/, "");
+}
+
+/** `at`: the path of what to look at, where that is not `path` itself. */
+export type LocatableProblem = PolicyProblem & { at?: string };
