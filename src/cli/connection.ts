@@ -16,6 +16,7 @@ import type { MetadataStore } from "../domain/metadata/ports.ts";
 import type { PolicyContext } from "../domain/policy/problem.ts";
 import { CommandProblem, type Output, type Report } from "./command-problem.ts";
 import { type PolicyPlace, policyPlaceOf } from "./policy/policy-place.ts";
+import { createRequestToken, type RequestToken } from "./policy/request-token.ts";
 import { operatorNameOf } from "./suspensions/operator-name.ts";
 
 /** Who the command line acts as. The app's own identities exist only where the platform offers them. */
@@ -35,6 +36,8 @@ export interface Connection {
   /** Beside the policy. */
   suspensionsPlace: PolicyPlace;
   refreshPlace: PolicyPlace;
+  /** Asks Keyhold itself for a token, as a caller does. */
+  requestToken: RequestToken;
   /** Who acts, for what is written down. Never rejects. */
   operatorName: () => Promise<string>;
   ledger: LedgerSearch;
@@ -72,6 +75,7 @@ export function connect(options: ConnectOptions): Connection {
     policyPlace: policyPlaceOf(config.policy, actors),
     suspensionsPlace: policyPlaceOf(besidePolicy(config.policy, "suspensions"), actors),
     refreshPlace: policyPlaceOf(besidePolicy(config.policy, "metadata-refresh"), actors),
+    requestToken: createRequestToken(config, (clientId) => new ManagedIdentityCredential({ clientId })),
     operatorName: () => operatorNameOf("file" in config.policy, operator),
     ledger: createTableLedgerSearch(config.ledgerTableUrl, storage),
     metadataStore: createMetadataStore(config.metadataContainerUrl, storage),

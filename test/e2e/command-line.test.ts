@@ -75,6 +75,44 @@ test("of several who suspend at once everybody succeeds, and every suspension is
   for (const tenant of ["contoso", "fabrikam"]) await keyhold("tenant", "resume", tenant);
 });
 
+test("a customer gets from the entry to a first token, as a named caller, and the token is shown nowhere", async () => {
+  const { contoso, fabrikam } = world.tenants;
+  const check = ["--client", world.client.name, "--caller", world.callers.billing.name, "--scope", world.scopes.graph];
+  const identity = ["--first-token", "--caller-identity", world.callers.billing.clientId];
+  const { exit, stdout, stderr } = await keyhold(
+    ...["tenant", "add", contoso.tenantId, "--name", "contoso", ...check, ...identity],
+  );
+  assert.equal(exit, 0, stderr);
+  assert.match(stdout, /First token: issued, valid for \d+ min\. It was not kept\.$/m);
+  assert.doesNotMatch(stdout + stderr, /eyJ/);
+  const waiting = await keyhold("tenant", "add", fabrikam.tenantId, "--name", "fabrikam", ...check, ...identity);
+  assert.equal(waiting.exit, 1, "it has not consented");
+  assert.match(
+    waiting.stdout,
+    new RegExp(`${fabrikam.tenantId}/adminconsent[\\s\\S]*First token: none, 4\\d\\d .*consent`),
+  );
+});
+
+test("a policy is edited and published in the blob, over the version that was read only", async () => {
+  const id = "60000000-0000-4000-8000-000000000077";
+  assert.equal((await keyhold("caller", "add", id, "--name", "Prüfdienst")).exit, 0);
+  const grant = ["grant", "add", "--caller", "Prüfdienst", "--client", world.client.name, "--tenant", "contoso"];
+  assert.match(
+    (await keyhold(...grant, "--scope", world.scopes.graph)).stdout,
+    /\+ Prüfdienst as orders-app: .* in contoso/,
+  );
+  const [file, before] = [join(stack.folder, "next.json"), join(stack.folder, "before.json")];
+  await writeFile(file, text);
+  await writeFile(before, text);
+  const refused = await keyhold("policy", "publish", file, "--expect", before);
+  assert.match(refused.stderr, /not the expected one/);
+  await writeFile(before, await policyText());
+  const { exit, stdout } = await keyhold("policy", "publish", file, "--expect", before);
+  assert.equal(exit, 0);
+  assert.match(stdout, /- caller Prüfdienst\n- Prüfdienst as orders-app: .*\n0 rights gained, 1 lost/);
+  assert.equal(await policyText(), text);
+});
+
 test("a certificate is made around a new version of the key, registered, appended, and promoted by its canary", async () => {
   const file = join(stack.folder, "new.pem");
   const args = ["--client", world.client.name, "--new-version", "--register", "--policy", "--out", file];

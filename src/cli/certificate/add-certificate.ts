@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Fault } from "../../domain/shared/fault.ts";
 import { CommandProblem, isNotSignedIn, notSignedInProblem, type Report } from "../command-problem.ts";
-import { appendCertificate } from "./append-certificate.ts";
+import { editPolicy } from "../policy/edit-policy.ts";
 import { type AddCertificateInput, madeReport, planReport, thumbprintOf } from "./certificate-report.ts";
 import type { Registration } from "./registration.ts";
 import { assembleCertificate, buildTbsCertificate } from "./self-signed-certificate.ts";
@@ -47,7 +47,9 @@ export async function addCertificate(input: AddCertificateInput, ports: AddCerti
       done.push(`registered at the application, beside ${prepared.existing} that stay`);
     }
     if (input.policy) {
-      await appendCertificate(input.policy, { keyId: key.keyId, certificate: pem });
+      const { loaded, index, ...target } = input.policy;
+      const value = { keyId: key.keyId, certificate: pem };
+      await editPolicy(loaded, [{ append: ["clients", index, "certificates"], value }], target);
       done.push("appended to the policy: it signs as soon as a canary token was issued for it, within the hour");
     }
   } catch (error) {

@@ -1,8 +1,9 @@
 import { createHash, type X509Certificate } from "node:crypto";
 import type { Guid } from "../../domain/shared/guid.ts";
 import { exitCodes, type Report } from "../command-problem.ts";
+import type { EditTarget } from "../policy/edit-policy.ts";
+import type { LoadedPolicy } from "../policy/load-policy.ts";
 import { isoTime, plural } from "../printable.ts";
-import type { PolicyTarget } from "./append-certificate.ts";
 import type { VaultKey } from "./vault-key.ts";
 
 export interface AddCertificateInput {
@@ -14,7 +15,8 @@ export interface AddCertificateInput {
   /** The policy does not have the client yet. */
   isNewClient?: boolean;
   /** Append it to this policy. */
-  policy?: PolicyTarget;
+  /** Where to append it: a client of a policy that was read. */
+  policy?: { loaded: LoadedPolicy; index: number } & EditTarget;
   dryRun: boolean;
 }
 

@@ -7,17 +7,18 @@ import { parseGuid } from "../../domain/shared/guid.ts";
 import { parseScope } from "../../domain/shared/scope.ts";
 import { CommandProblem } from "../command-problem.ts";
 import type { CommandContext } from "../connection.ts";
-import { requireGuid } from "../options.ts";
 import { loadSuspensions } from "../suspensions/place.ts";
 import { checkPolicy } from "./check.ts";
+import { addEditCommands } from "./edit-commands.ts";
 import { explain } from "./explain.ts";
 import { type EntryKind, findEntry, requireEntry } from "./find-entry.ts";
 import { loadPolicy } from "./load-policy.ts";
 import type { Subjects } from "./obstacle.ts";
 import { filePlace } from "./policy-place.ts";
+import { addPublishCommands, offlineContext } from "./publish-commands.ts";
 import { refreshTenant } from "./refresh-tenant.ts";
 
-/** policy check, explain, and tenant refresh. Returns the commands that others add to. */
+/** policy check, diff and publish, explain, tenant refresh, and what edits entries and grants. Returns the commands that others add to. */
 export function addPolicyCommands(program: Command, context: CommandContext): Record<EntryKind, Command> {
   addPolicyCheck(program, context);
   addExplain(program, context);
@@ -25,13 +26,15 @@ export function addPolicyCommands(program: Command, context: CommandContext): Re
     program.command(kind).description(`${kind}s of the policy`),
   ) as [Command, Command, Command];
   addRefreshTenant(tenant, context);
+  addEditCommands(program, { tenant, caller, client }, context);
   return { tenant, caller, client };
 }
 
-function addPolicyCheck(program: Command, { run, clock }: CommandContext): void {
-  program
-    .command("policy")
-    .description("the policy: who may get what")
+function addPolicyCheck(program: Command, context: CommandContext): void {
+  const { run, clock } = context;
+  const policy = program.command("policy").description("the policy: who may get what");
+  addPublishCommands(policy, context);
+  policy
     .command("check")
     .description("Says everything that is wrong with a policy at once, by path, or what it holds. Changes nothing.")
     .argument("[file]", "a policy that is not in force yet; without it, the one that the settings name")
@@ -48,10 +51,8 @@ Needs: to read the policy (Storage Blob Data Reader on its container); with a fi
     )
     .action((file: string | undefined, options: { homeTenant?: string; cloud: keyof typeof clouds }) =>
       run(async (connection) => {
-        if (file !== undefined && options.homeTenant !== undefined) {
-          const homeTenantId = requireGuid("--home-tenant", options.homeTenant);
-          return checkPolicy(filePlace(file), { cloud: clouds[options.cloud], homeTenantId, nowMs: clock() });
-        }
+        const offline = file === undefined ? undefined : offlineContext(options, clock());
+        if (offline && file !== undefined) return checkPolicy(filePlace(file), offline);
         const { policyPlace, policyContext } = connection();
         return checkPolicy(file === undefined ? policyPlace : filePlace(file), policyContext);
       }),

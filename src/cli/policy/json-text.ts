@@ -5,7 +5,7 @@ import { type Node, parseTree } from "jsonc-parser";
  * reformats the whole line, and of keys that are there twice it changes the first. Here the last one counts, as for
  * `JSON.parse`, which must have accepted the text.
  */
-type JsonPath = readonly (string | number)[];
+export type JsonPath = readonly (string | number)[];
 
 /**
  * Sets the member `key` of the object at `path`; a new one is added as the last, spaced like the one before it.
@@ -22,21 +22,54 @@ export function setMember(text: string, path: JsonPath, key: string, value: stri
 }
 
 /**
- * Adds an element to the end of the array at `path`, indented like the one before it.
- * @throws RangeError where the path leads to no array, or to an empty one.
+ * Adds an element to the end of the array at `path`, in the manner of the one before it.
+ * @throws RangeError where the path leads to no array.
  */
 export function appendItem(text: string, path: JsonPath, value: unknown): string {
-  const last = nodeAt(text, path).children?.at(-1);
-  if (!last) throw new RangeError("the array is empty");
+  const array = nodeAt(text, path);
+  const last = array.children?.at(-1);
+  if (!last) return splice(text, array.offset, endOf(array), firstItem(text, array, value));
   const space = spaceBefore(text, last.offset);
-  const line = space.lastIndexOf("\n");
-  if (line < 0) return splice(text, endOf(last), endOf(last), `,${space}${JSON.stringify(value)}`);
-  const indent = space.slice(line + 1);
-  const unit = /\n([ \t]+)/.exec(text)?.[1] ?? "  ";
-  const newline = space.includes("\r\n") ? "\r\n" : "\n";
-  const written = JSON.stringify(value, undefined, unit).replaceAll("\n", `${newline}${indent}`);
-  return splice(text, endOf(last), endOf(last), `,${space}${written}`);
+  if (!space.includes("\n")) {
+    const isCompact = space === "" && (array.children?.length !== 1 || !text.includes("\n"));
+    return splice(text, endOf(last), endOf(last), `,${isCompact ? "" : " "}${JSON.stringify(value)}`);
+  }
+  return splice(text, endOf(last), endOf(last), `,${space}${written(text, value, indentOf(space))}`);
 }
+
+/**
+ * Removes the element at `path`, with the comma and the space that belong to it.
+ * @throws RangeError where the path leads to none.
+ */
+export function removeItem(text: string, path: JsonPath): string {
+  const array = nodeAt(text, path.slice(0, -1));
+  const items = array.children ?? [];
+  const index = Number(path.at(-1));
+  const [item, before, after] = [items[index], items[index - 1], items[index + 1]];
+  if (!item) throw new RangeError("the path leads nowhere");
+  if (before) return splice(text, endOf(before), endOf(item), "");
+  if (after) return splice(text, item.offset, after.offset, "");
+  return splice(text, array.offset, endOf(array), "[]");
+}
+
+/** The array with its first element: on a line of its own where the text has lines. */
+function firstItem(text: string, array: Node, value: unknown): string {
+  if (!text.includes("\n") || typeof value !== "object") return `[${JSON.stringify(value)}]`;
+  const lineStart = text.lastIndexOf("\n", array.offset) + 1;
+  const outer = /^[ \t]*/.exec(text.slice(lineStart, array.offset))?.[0] ?? "";
+  const inner = outer + unitOf(text);
+  const newline = newlineOf(text);
+  return `[${newline}${inner}${written(text, value, inner)}${newline}${outer}]`;
+}
+
+/** In the text's own indentation and line ends, after `indent`. */
+function written(text: string, value: unknown, indent: string): string {
+  return JSON.stringify(value, undefined, unitOf(text)).replaceAll("\n", `${newlineOf(text)}${indent}`);
+}
+
+const unitOf = (text: string) => /\n([ \t]+)/.exec(text)?.[1] ?? "  ";
+const newlineOf = (text: string) => (text.includes("\r\n") ? "\r\n" : "\n");
+const indentOf = (space: string) => space.slice(space.lastIndexOf("\n") + 1);
 
 function splice(text: string, start: number, end: number, replacement: string): string {
   return text.slice(0, start) + replacement + text.slice(end);

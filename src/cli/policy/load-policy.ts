@@ -1,5 +1,6 @@
 import { errorClass } from "../../adapters/azure/error.ts";
 import { compilePolicyText } from "../../adapters/policy/compile-text.ts";
+import { isAbsent } from "../../adapters/policy/place.ts";
 import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
 import type { PolicyContext, PolicyProblem } from "../../domain/policy/problem.ts";
@@ -19,14 +20,27 @@ export interface LoadedPolicy {
  * @throws CommandProblem `unavailable` where it cannot be read.
  */
 export async function readPolicyText(place: PolicyPlace): Promise<{ text: string; etag: string }> {
+  const file = await readPolicyIfThere(place);
+  if (file) return file;
+  throw new CommandProblem("unavailable", "There is no policy", {
+    where: printable(place.name),
+    remedy: "keyhold policy publish <file> writes the first one; check the path or the setting otherwise",
+  });
+}
+
+/**
+ * As `readPolicyText`, but undefined where there is none.
+ * @throws CommandProblem `unavailable` where it cannot be read.
+ */
+export async function readPolicyIfThere(place: PolicyPlace): Promise<{ text: string; etag: string } | undefined> {
   try {
     return await place.read();
   } catch (error) {
+    if (isAbsent(error)) return undefined;
     if (isNotSignedIn(error)) throw notSignedInProblem();
     throw new CommandProblem("unavailable", `The policy cannot be read (${errorClass(error)})`, {
       where: printable(place.name),
-      remedy:
-        "check that it is there, and that you may read it: the file's rights, or Storage Blob Data Reader on its container",
+      remedy: "check that you may read it: the file's rights, or Storage Blob Data Reader on its container",
     });
   }
 }

@@ -1,7 +1,7 @@
 import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { exitCodes, type Report } from "../command-problem.ts";
 import { printable } from "../printable.ts";
-import { changeEntry } from "./change-entry.ts";
+import { editPolicy } from "./edit-policy.ts";
 import { requireEntry } from "./find-entry.ts";
 import { loadPolicy } from "./load-policy.ts";
 import type { PolicyPlace } from "./policy-place.ts";
@@ -17,7 +17,8 @@ export async function refreshTenant(
   const before = await loadPolicy(place, context);
   const entry = requireEntry(before.document, "tenant", nameOrId);
   const tokensNotBefore = new Date(nowMs).toISOString();
-  await changeEntry(before, entry, { key: "tokensNotBefore", value: tokensNotBefore }, { place, context });
+  const edit = { set: [entry.list, entry.index], key: "tokensNotBefore", value: tokensNotBefore };
+  await editPolicy(before, [edit], { place, context });
   const lines = [
     `${entry.name} (tenant ${entry.id}) has tokensNotBefore ${tokensNotBefore} in ${printable(place.name)}.`,
     "Tokens minted earlier are discarded on every instance within 60 s; the next request mints a new one.",

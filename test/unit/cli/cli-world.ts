@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { ExitCode } from "../../../src/cli/command-problem.ts";
 import type { CommandEnvironment, Connection, ConnectOptions } from "../../../src/cli/connection.ts";
 import type { PolicyPlace } from "../../../src/cli/policy/policy-place.ts";
+import type { TokenAnswer, TokenQuestion } from "../../../src/cli/policy/request-token.ts";
 import { runCommandLine } from "../../../src/cli/program.ts";
 import {
   type LedgerQuery,
@@ -100,6 +101,9 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
   const pauses: number[] = [];
   const world = {
     ...{ place, suspensions, refreshes, ledger, metadataStore, credentialStore, connections, pauses },
+    /** What Keyhold answers to a first token, one after the other; the last one again. */
+    tokenAnswers: [{ issued: true, expiresInSeconds: 3_600 }] as TokenAnswer[],
+    tokenQuestions: [] as TokenQuestion[],
     /** How often `--follow` looks. */
     rounds: 1,
     onPause: () => {},
@@ -109,7 +113,12 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
       const policyContext = { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: world.nowMs };
       const places = { policyPlace: place, suspensionsPlace: suspensions, refreshPlace: refreshes };
       const operatorName = async () => "anna@example.com";
-      const ports = { ...places, operatorName, policyContext, ledger, metadataStore, credentialStore };
+      const requestToken = async (question: TokenQuestion): Promise<TokenAnswer> => {
+        world.tokenQuestions.push(question);
+        const next = world.tokenAnswers.length > 1 ? world.tokenAnswers.shift() : world.tokenAnswers[0];
+        return next ?? { issued: false, status: 500, error: "none", description: "" };
+      };
+      const ports = { ...places, requestToken, operatorName, policyContext, ledger, metadataStore, credentialStore };
       return ports as unknown as Connection;
     },
     async run(...args: string[]): Promise<CliAnswer> {

@@ -91,7 +91,7 @@ test("a policy that cannot be read is said to be so, with where and what helps, 
   const { exit, out, err } = await createCliWorld().run("policy", "check", join(folder, "missing.json"));
   assert.equal(exit, 3);
   assert.equal(out, "");
-  assert.match(err, /^error: The policy cannot be read \(Error ENOENT\)\nwhere: .*missing\.json\nremedy: /);
+  assert.match(err, /^error: There is no policy\nwhere: .*missing\.json\nremedy: keyhold policy publish/);
 });
 
 test("keys with control characters do not reach the terminal as such", async () => {

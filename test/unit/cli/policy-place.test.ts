@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { setMember } from "../../../src/cli/policy/json-text.ts";
+import { appendItem, removeItem, setMember } from "../../../src/cli/policy/json-text.ts";
 import { filePlace } from "../../../src/cli/policy/policy-place.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "keyhold-cli-"));
@@ -30,6 +30,43 @@ for (const [what, text, expected] of manners) {
   test(`text with ${what} is changed in its one place`, () => {
     assert.equal(setMember(text, ["tenants", 0], "state", "suspended"), expected);
   });
+}
+
+const removals: [what: string, text: string, index: number, expected: string][] = [
+  ["the only one", '{"a": [ 1 ]}', 0, '{"a": []}'],
+  ["the first, of a line", '{"a": [1, 2]}', 0, '{"a": [2]}'],
+  ["the last, of a line", '{"a": [1, 2]}', 1, '{"a": [1]}'],
+  ["the first, of lines", '{"a": [\n  1,\n  2\n]}', 0, '{"a": [\n  2\n]}'],
+  ["one in the middle, of lines", '{"a": [\n  1,\n  2,\n  3\n]}', 1, '{"a": [\n  1,\n  3\n]}'],
+  ["the last, of lines", '{"a": [\n  1,\n  2\n]}', 1, '{"a": [\n  1\n]}'],
+  ["one with brackets and commas in texts", '{"a": ["],[", {"b": "},{"}, 3]}', 1, '{"a": ["],[", 3]}'],
+];
+for (const [what, text, index, expected] of removals) {
+  test(`of a list ${what} is removed with its comma`, () => {
+    assert.equal(removeItem(text, ["a", index]), expected);
+    assert.throws(() => removeItem(text, ["a", 9]), RangeError);
+  });
+}
+
+const appends: [what: string, text: string, value: unknown, expected: string][] = [
+  [
+    "an empty list of a text with lines",
+    '{\n  "a": []\n}',
+    { b: 1 },
+    '{\n  "a": [\n    {\n      "b": 1\n    }\n  ]\n}',
+  ],
+  ["an empty list of one line", '{"a":[]}', { b: 1 }, '{"a":[{"b":1}]}'],
+  [
+    "an empty list with Windows' line ends",
+    '{\r\n\t"a": [ ]\r\n}',
+    { b: 1 },
+    '{\r\n\t"a": [\r\n\t\t{\r\n\t\t\t"b": 1\r\n\t\t}\r\n\t]\r\n}',
+  ],
+  ["a list of one in a line", '{\n  "a": ["x"]\n}', "y", '{\n  "a": ["x", "y"]\n}'],
+  ["a compact list", '{"a":["x","y"]}', "z", '{"a":["x","y","z"]}'],
+];
+for (const [what, text, value, expected] of appends) {
+  test(`to ${what} an element is added in its manner`, () => assert.equal(appendItem(text, ["a"], value), expected));
 }
 
 test("a file is replaced in one step with its mode, through a link, and leaves no draft behind", async () => {

@@ -6,6 +6,8 @@ import { createCliWorld } from "./cli-world.ts";
 const commands = [
   ...["policy check", "explain", "ledger", "metadata status", "credentials status", "doctor"],
   ...["tenant suspend", "tenant resume", "caller suspend", "caller resume", "client suspend", "client resume"],
+  ...["tenant add", "tenant remove", "caller add", "caller remove", "client add", "client remove"],
+  ...["grant add", "grant remove", "policy diff", "policy publish", "suspensions"],
   "client add-certificate",
 ];
 

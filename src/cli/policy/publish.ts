@@ -1,0 +1,93 @@
+import { isDeepStrictEqual } from "node:util";
+import { compilePolicyText } from "../../adapters/policy/compile-text.ts";
+import { withoutMark } from "../../adapters/policy/text.ts";
+import type { PolicyContext } from "../../domain/policy/problem.ts";
+import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
+import { printable } from "../printable.ts";
+import { describeDifference, differenceOf, type ValidPolicy } from "./difference.ts";
+import { describeProblems, loadPolicy, readPolicyIfThere, readPolicyText } from "./load-policy.ts";
+import type { PolicyPlace } from "./policy-place.ts";
+import { writePolicy } from "./write-policy.ts";
+
+/**
+ * `policy diff`: who gains and loses what from one policy to another. Changes nothing.
+ * @throws CommandProblem where one of them cannot be read or is not valid.
+ */
+export async function diffPolicies(before: PolicyPlace, after: PolicyPlace, context: PolicyContext): Promise<Report> {
+  const difference = differenceOf(await loadPolicy(before, context), await loadPolicy(after, context));
+  return { exit: exitCodes.fine, text: describeDifference(difference).join("\n"), json: difference };
+}
+
+interface PublishOptions {
+  dryRun?: true;
+  /** What the policy in force must be. */
+  expect?: PolicyPlace;
+}
+
+/**
+ * `policy publish`: puts a policy in the place of the one in force, only over the version that was read, or where there
+ * is none yet. A policy in force that is not valid is replaced too: that repairs it.
+ * @throws CommandProblem where the new one is not valid, the one in force is not the expected one, or it cannot be
+ * written.
+ */
+export async function publishPolicy(
+  file: PolicyPlace,
+  place: PolicyPlace,
+  context: PolicyContext,
+  { dryRun, expect }: PublishOptions,
+): Promise<Report> {
+  const after = await loadPolicy(file, context);
+  const inForce = await readInForce(place, context);
+  if (expect) await requireExpected(inForce, expect, place);
+  const difference = differenceOf(inForce.valid, after);
+  const isSame = inForce.text === after.text;
+  if (!dryRun && !isSame) await writePolicy(place, after.text, inForce.etag);
+  const where = printable(place.name);
+  const done = isSame
+    ? `${where} has this policy already, to the letter.`
+    : dryRun
+      ? `Dry run. It would replace ${where}:`
+      : `Published to ${where}. It takes effect within 60 s:`;
+  const broken =
+    inForce.text !== undefined && !inForce.valid ? ["The policy there is not valid: all rights show as new."] : [];
+  const withheld = describeProblems(after.policy.withheld).map((line) => `refused: ${line}`);
+  const json = { where: place.name, written: !dryRun && !isSame, difference, withheld: after.policy.withheld };
+  return {
+    exit: exitCodes.fine,
+    text: [done, ...broken, ...describeDifference(difference), ...withheld].join("\n"),
+    json,
+  };
+}
+
+interface InForce {
+  /** Undefined: there is none. */
+  text: string | undefined;
+  etag: string | undefined;
+  /** Undefined where there is none, or it is not valid. */
+  valid: ValidPolicy | undefined;
+}
+
+async function readInForce(place: PolicyPlace, context: PolicyContext): Promise<InForce> {
+  const read = await readPolicyIfThere(place);
+  if (!read) return { text: undefined, etag: undefined, valid: undefined };
+  const compiled = compilePolicyText(read.text, context);
+  return { ...read, valid: "problems" in compiled ? undefined : compiled };
+}
+
+/** A pipeline knows which policy its review was about: what somebody changed since then is not overwritten. */
+async function requireExpected({ text }: InForce, expect: PolicyPlace, place: PolicyPlace): Promise<void> {
+  const expected = (await readPolicyText(expect)).text;
+  if (text !== undefined && isSameJson(text, expected)) return;
+  throw new CommandProblem("wrong", "The policy in force is not the expected one: nothing was changed", {
+    where: printable(place.name),
+    remedy: `keyhold policy diff ${printable(expect.name)} shows what was changed there; take it over first`,
+  });
+}
+
+function isSameJson(one: string, other: string): boolean {
+  try {
+    return isDeepStrictEqual(JSON.parse(withoutMark(one)), JSON.parse(withoutMark(other)));
+  } catch {
+    return one === other;
+  }
+}

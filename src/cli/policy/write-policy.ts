@@ -1,0 +1,28 @@
+import { errorClass } from "../../adapters/azure/error.ts";
+import { CommandProblem, isNotSignedIn, notSignedInProblem } from "../command-problem.ts";
+import { printable } from "../printable.ts";
+import type { PolicyPlace } from "./policy-place.ts";
+
+/**
+ * Writes the policy over the one that has this ETag, or where there is none if undefined.
+ * @throws CommandProblem where it cannot be written, or was changed since it was read.
+ */
+export async function writePolicy(place: PolicyPlace, text: string, etag: string | undefined): Promise<void> {
+  const where = printable(place.name);
+  let result: Awaited<ReturnType<PolicyPlace["write"]>>;
+  try {
+    result = await place.write(text, etag);
+  } catch (error) {
+    if (isNotSignedIn(error)) throw notSignedInProblem();
+    throw new CommandProblem("unavailable", `The policy cannot be written (${errorClass(error)})`, {
+      where,
+      remedy:
+        "you need to be allowed to write it: Storage Blob Data Contributor on its container, or the file's rights",
+    });
+  }
+  if (result === "written") return;
+  throw new CommandProblem("wrong", "Somebody else changed the policy in between: nothing was changed", {
+    where,
+    remedy: "look at what they changed, and run the command again",
+  });
+}
