@@ -4,7 +4,8 @@ import type { TimedEvent } from "./queue.ts";
 /**
  * Counts answers from the cache that differ in nothing but their moment, and tells them as one event with their number:
  * a busy caller is given the same token a thousand times, and a thousand events would cost more and say no more
- * (docs/adr/0012-equal-cached-answers.md). What was minted, refused or failed is never counted together.
+ * (docs/adr/0012-equal-cached-answers.md). The same for requests that were turned away before anybody looked at them,
+ * which whoever has no token can send at any rate. What was minted, refused otherwise or failed is never counted together.
  */
 interface AnswerTally {
   /** False: it is none of these, and has to be told by itself. */
@@ -23,6 +24,18 @@ interface Tally {
   answered: Answered;
   count: number;
   totalMs: number;
+}
+
+/** Nothing but load, and nothing that is known of such a request is proven. */
+const turnedAway: ReadonlySet<string | undefined> = new Set(["caller_key_not_looked_up", "overloaded"]);
+
+/** Undefined: each of them matters. */
+function keyOf(event: KeyholdEvent): string | undefined {
+  if (event.event !== "request_answered") return undefined;
+  const { operation, outcome, cached, refusal, tenantId, clientId, scope, callerObjectId, callerName } = event;
+  if (turnedAway.has(refusal?.reason)) return [operation, refusal?.reason].join(" ");
+  if (outcome !== "issued" || !cached) return undefined;
+  return [operation, tenantId, clientId, scope, callerObjectId, callerName].join(" ");
 }
 
 /** So many different ones are told at once: memory is bounded by what they are, not by how long they wait. */
@@ -45,16 +58,15 @@ export function createAnswerTally(everyMs: number, tell: (counted: CountedEvent)
     flush,
     count(timed) {
       const { event } = timed;
-      if (event.event !== "request_answered" || event.outcome !== "issued" || !event.cached) return false;
-      const { operation, tenantId, clientId, scope, callerObjectId, callerName, durationMs } = event;
-      const key = [operation, tenantId, clientId, scope, callerObjectId, callerName].join(" ");
+      const key = keyOf(event);
+      if (key === undefined || event.event !== "request_answered") return false;
       const known = tallies.get(key);
       if (known) {
         known.count += 1;
-        known.totalMs += durationMs;
+        known.totalMs += event.durationMs;
         return true;
       }
-      tallies.set(key, { first: timed, answered: event, count: 1, totalMs: durationMs });
+      tallies.set(key, { first: timed, answered: event, count: 1, totalMs: event.durationMs });
       if (tallies.size >= maxDifferent) flush();
       else timer ??= setTimeout(flush, everyMs).unref();
       return true;

@@ -57,6 +57,19 @@ describe("what is counted together", () => {
     });
   }
 
+  test("requests that were turned away unseen are one event for each reason, whatever they asked for", () => {
+    const { told, count, flush } = openTally();
+    const refused = { ...cached, outcome: "refused", cached: undefined } as unknown as Answered;
+    for (const reason of ["caller_key_not_looked_up", "overloaded"] as const) {
+      for (let i = 0; i < 500; i++) count({ ...refused, scope: `https://made-up-${i}/.default`, refusal: { reason } });
+    }
+    flush();
+    assert.deepEqual(
+      told.map((each) => each.count),
+      [500, 500],
+    );
+  });
+
   test("so many different ones are told at once, without waiting", () => {
     const { told, count } = openTally();
     for (let i = 0; i < 1_000; i++) count({ ...cached, callerName: `caller-${i}` });
