@@ -1,6 +1,7 @@
 import { RestError } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import type { CredentialState } from "../../domain/credentials/credential-state.ts";
+import * as z from "zod";
+import type { CertificateRecord, CredentialState } from "../../domain/credentials/credential-state.ts";
 import type { CredentialStore } from "../../domain/credentials/ports.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { openTable, patience } from "./clients.ts";
@@ -16,7 +17,7 @@ export function createTableCredentialStore(url: string, credential: TokenCredent
   async function read(rowKey: string): Promise<{ state: CredentialState; etag?: string }> {
     try {
       const { etag, json } = await table.getEntity<{ json?: unknown }>(partitionKey, rowKey);
-      return { state: parseState(json), etag };
+      return { state: parseCredentialState(json), etag };
     } catch (error) {
       if (error instanceof RestError && error.statusCode === 404) return { state: [] };
       throw error;
@@ -29,7 +30,7 @@ export function createTableCredentialStore(url: string, credential: TokenCredent
       const filter = `PartitionKey eq '${partitionKey}'`;
       for await (const { rowKey, json } of table.listEntities({ queryOptions: { filter } })) {
         const clientId = parseGuid(rowKey);
-        if (clientId !== undefined) states.set(clientId, parseState(json));
+        if (clientId !== undefined) states.set(clientId, parseCredentialState(json));
       }
       return states;
     },
@@ -51,21 +52,43 @@ export function createTableCredentialStore(url: string, credential: TokenCredent
   };
 }
 
-/** What cannot be read is as if nothing were known: the policy alone decides, and the next canaries tell. */
-function parseState(json: unknown): CredentialState {
+/** Milliseconds since 1970 that a `Date` can hold. */
+const time = z.int().min(0).max(8.64e15);
+const recordSchema = z.object({
+  x5tS256: z.string().regex(/^[\w-]{43}$/),
+  state: z.enum(["staged", "active", "retiring"]),
+  sinceMs: time,
+  canary: z
+    .object({
+      atMs: time,
+      ok: z.boolean(),
+      reason: z
+        .string()
+        .regex(/^\w{1,64}$/)
+        .exactOptional(),
+      codes: z.array(z.int()).max(50).exactOptional(),
+    })
+    .exactOptional(),
+  refusedAtMs: time.exactOptional(),
+  disabledAtMs: time.exactOptional(),
+  warnedDays: z.int().exactOptional(),
+  isRetiredTold: z.boolean().exactOptional(),
+}) satisfies z.ZodType<CertificateRecord>;
+
+/**
+ * What a row says, without the records that Keyhold would not have written so: of those it is as if nothing were known,
+ * the policy alone decides, and the next canaries tell.
+ */
+export function parseCredentialState(json: unknown): CredentialState {
+  let state: unknown;
   try {
-    const state: unknown = JSON.parse(String(json));
-    return Array.isArray(state) ? state.filter(isRecord) : [];
+    state = JSON.parse(String(json));
   } catch {
     return [];
   }
-}
-
-function isRecord(value: unknown): value is CredentialState[number] {
-  const { x5tS256, state, sinceMs } = (value ?? {}) as Record<string, unknown>;
-  return (
-    typeof x5tS256 === "string" &&
-    typeof sinceMs === "number" &&
-    (state === "staged" || state === "active" || state === "retiring")
-  );
+  if (!Array.isArray(state)) return [];
+  return state.flatMap((record) => {
+    const parsed = recordSchema.safeParse(record);
+    return parsed.success ? [parsed.data] : [];
+  });
 }

@@ -1,9 +1,19 @@
 import type { CertificateClient, CurrentCredentials } from "../issuing/ports.ts";
 import type { Guid } from "../shared/guid.ts";
+import type { SigningCertificate } from "../signing/certificate.ts";
 import type { CredentialState } from "./credential-state.ts";
 import { describeCertificate } from "./describe-certificate.ts";
 import type { CredentialEvent } from "./events.ts";
-import { align, alternativeTo, chooseCertificate, fallBack, isStopped, markDisabled, recordOf } from "./life-cycle.ts";
+import {
+  align,
+  alternativesTo,
+  chooseCertificate,
+  fallBack,
+  isStopped,
+  markDisabled,
+  recordOf,
+  type Sighting,
+} from "./life-cycle.ts";
 import type { CredentialStore } from "./ports.ts";
 
 /** The states that certificates are in, as issuing asks for them, kept up to date with storage. */
@@ -18,6 +28,7 @@ export function createCurrentCredentials(
   record: (event: CredentialEvent) => void,
 ): CredentialStates {
   let states = new Map<Guid, CredentialState>();
+  const seen = new Map<Guid, Map<string, Sighting>>();
   const stateOf = ({ clientId }: CertificateClient) => states.get(clientId) ?? [];
 
   /** In memory at once, in storage as soon as that answers. What is lost there is noticed again by the next mint. */
@@ -25,6 +36,11 @@ export function createCurrentCredentials(
     const changed = (state: CredentialState) => next(align(client.certificates, state, nowMs));
     states.set(client.clientId, changed(stateOf(client)));
     store.update(client.clientId, changed).catch(() => {});
+  }
+
+  function note({ clientId }: CertificateClient, { x5tS256 }: SigningCertificate, sighting: Sighting): void {
+    const ofClient = seen.get(clientId) ?? new Map<string, Sighting>();
+    seen.set(clientId, ofClient.set(x5tS256, { ...ofClient.get(x5tS256), ...sighting }));
   }
 
   return {
@@ -36,9 +52,12 @@ export function createCurrentCredentials(
         () => {},
       );
     },
-    certificateOf: (client, nowMs) => chooseCertificate(client.certificates, stateOf(client), nowMs),
-    alternativeTo: (refused, client, nowMs) => alternativeTo(refused, client.certificates, stateOf(client), nowMs),
-    isStopped: (client, nowMs) => isStopped(client.certificates, stateOf(client), nowMs),
+    certificateOf: (client, nowMs) =>
+      chooseCertificate(client.certificates, stateOf(client), nowMs, seen.get(client.clientId)),
+    alternativesTo: (refused, client, nowMs) =>
+      alternativesTo(refused, client.certificates, stateOf(client), nowMs, seen.get(client.clientId)),
+    isStopped: (client, nowMs) => isStopped(client.certificates, stateOf(client), nowMs, seen.get(client.clientId)),
+    noteRefused: (client, certificate, nowMs) => note(client, certificate, { refusedAtMs: nowMs }),
     noteFallback(client, { refused, accepted, codes }, nowMs) {
       change(client, (state) => fallBack(state, refused, accepted, nowMs), nowMs);
       const { clientId } = client;
@@ -46,11 +65,13 @@ export function createCurrentCredentials(
       record({ event: "credential_fallback", clientId, ...describeCertificate(refused), to, codes });
     },
     noteDisabled(client, certificate, nowMs) {
+      note(client, certificate, { disabledAtMs: nowMs });
       if (recordOf(stateOf(client), certificate)?.disabledAtMs !== undefined) return;
       change(client, (state) => markDisabled(state, certificate, nowMs), nowMs);
       record({ event: "credential_disabled", clientId: client.clientId, ...describeCertificate(certificate) });
     },
     noteSigned(client, certificate, nowMs) {
+      note(client, certificate, { disabledAtMs: undefined });
       if (recordOf(stateOf(client), certificate)?.disabledAtMs === undefined) return;
       change(client, (state) => markDisabled(state, certificate, undefined), nowMs);
       record({ event: "credential_enabled", clientId: client.clientId, ...describeCertificate(certificate) });

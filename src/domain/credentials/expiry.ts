@@ -19,7 +19,10 @@ export interface ExpiryWarning {
 
 const dayMs = 86_400_000;
 
-/** The warning that is due and was not given yet: one per threshold, however often it is asked. */
+/**
+ * The warning that is due and was not given yet: one per threshold, however often it is asked. A threshold that is not
+ * reached cannot have been told: whoever wrote that does not silence the warning.
+ */
 export function expiryWarning(
   { notAfterMs }: SigningCertificate,
   { warnedDays = Number.POSITIVE_INFINITY }: Pick<CertificateRecord, "warnedDays">,
@@ -27,6 +30,6 @@ export function expiryWarning(
 ): ExpiryWarning | undefined {
   const leftMs = notAfterMs - nowMs;
   const reached = thresholds.findLast(({ days }) => leftMs <= days * dayMs);
-  if (reached === undefined || reached.days >= warnedDays) return undefined;
+  if (reached === undefined || reached.days === warnedDays) return undefined;
   return { daysLeft: Math.floor(leftMs / dayMs), threshold: reached.days, severity: reached.severity };
 }

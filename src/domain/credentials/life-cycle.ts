@@ -6,8 +6,24 @@ import type { CanaryRecord, CertificateRecord, CredentialState } from "./credent
  * happened, and what follows. `registered` are the certificates of the policy in their order.
  */
 
+/**
+ * What this process has seen itself, by `x5tS256`: the vault's and Entra's own answers. The state comes from a table,
+ * and whoever can write there must not be able to stop a client: what is said there only changes the order.
+ */
+export type Sightings = ReadonlyMap<string, Sighting>;
+
+export interface Sighting {
+  /** Milliseconds since 1970. */
+  refusedAtMs?: number;
+  disabledAtMs?: number | undefined;
+}
+
 /** A certificate that Entra refused in production is not promoted again for so long, however its canaries fare. */
 const refusedForMs = 6 * 3_600_000;
+/** One that Entra refused this process is not tried as a way out for so long. */
+const avoidedForMs = 600_000;
+/** Milliseconds that another instance's clock may be ahead. */
+const maxAheadMs = 300_000;
 /** After so long nobody falls back to a replaced certificate any more: it may be removed. */
 const retiringForMs = 24 * 3_600_000;
 
@@ -22,12 +38,29 @@ export function align(
 ): CertificateRecord[] {
   const records = registered.map(
     ({ x5tS256 }): CertificateRecord =>
-      state.find((record) => record.x5tS256 === x5tS256) ?? { x5tS256, state: "staged", sinceMs: nowMs },
+      believable(
+        state.find((record) => record.x5tS256 === x5tS256) ?? { x5tS256, state: "staged", sinceMs: nowMs },
+        nowMs,
+      ),
   );
   if (records.some((record) => record.state === "active")) return records;
   const retiring = records.filter((record) => record.state === "retiring").sort((a, b) => b.sinceMs - a.sinceMs);
   const next = retiring[0] ?? records[0];
   return next ? setActive(records, next.x5tS256, nowMs) : records;
+}
+
+/** Without marks from the future, which would never end; clocks of instances differ a little. */
+function believable(record: CertificateRecord, nowMs: number): CertificateRecord {
+  const latestMs = nowMs + maxAheadMs;
+  const { refusedAtMs = nowMs, disabledAtMs = nowMs, sinceMs } = record;
+  if (Math.max(refusedAtMs, disabledAtMs, sinceMs) <= latestMs) return record;
+  const { refusedAtMs: _, disabledAtMs: __, ...rest } = record;
+  return {
+    ...rest,
+    sinceMs: Math.min(sinceMs, nowMs),
+    ...(record.refusedAtMs !== undefined && refusedAtMs <= latestMs ? { refusedAtMs } : {}),
+    ...(record.disabledAtMs !== undefined && disabledAtMs <= latestMs ? { disabledAtMs } : {}),
+  };
 }
 
 /**
@@ -38,36 +71,57 @@ export function chooseCertificate(
   registered: readonly SigningCertificate[],
   state: CredentialState,
   nowMs: number,
+  seen: Sightings = new Map(),
 ): SigningCertificate | undefined {
   const records = align(registered, state, nowMs);
   const active = byState(registered, records, "active")[0];
-  const isDisabled = active !== undefined && recordOf(records, active)?.disabledAtMs !== undefined;
+  const isDisabled = active !== undefined && seen.get(active.x5tS256)?.disabledAtMs !== undefined;
   if (active && (isDisabled || isValid(active, nowMs))) return active;
-  return alternativeTo(active, registered, state, nowMs) ?? active;
+  return alternativesTo(active, registered, state, nowMs, seen)[0] ?? active;
 }
 
-/** The certificate to fall back to: one that signed before comes first, for Entra has accepted it. */
-export function alternativeTo(
+/**
+ * The certificates to fall back to, best first: those that signed before, for Entra has accepted them, then those that
+ * wait, and last those that the table calls disabled or refused, since vault and Entra may know better.
+ */
+export function alternativesTo(
   refused: SigningCertificate | undefined,
   registered: readonly SigningCertificate[],
   state: CredentialState,
   nowMs: number,
-): SigningCertificate | undefined {
+  seen: Sightings = new Map(),
+): SigningCertificate[] {
   const records = align(registered, state, nowMs);
   const order = (["active", "retiring", "staged"] as const).flatMap((each) => byState(registered, records, each));
-  return order.find((certificate) => {
-    const { disabledAtMs, refusedAtMs } = recordOf(records, certificate) ?? {};
-    const wasRefused = refusedAtMs !== undefined && nowMs - refusedAtMs < refusedForMs;
+  const possible = order.filter((certificate) => {
+    const { disabledAtMs, refusedAtMs } = seen.get(certificate.x5tS256) ?? {};
+    const wasRefused = refusedAtMs !== undefined && nowMs - refusedAtMs < avoidedForMs;
     return certificate !== refused && isValid(certificate, nowMs) && disabledAtMs === undefined && !wasRefused;
   });
+  const isMarked = (certificate: SigningCertificate) => {
+    const { disabledAtMs, refusedAtMs } = recordOf(records, certificate) ?? {};
+    return disabledAtMs !== undefined || (refusedAtMs !== undefined && nowMs - refusedAtMs < refusedForMs);
+  };
+  return [...possible.filter((certificate) => !isMarked(certificate)), ...possible.filter(isMarked)];
 }
 
-/** Whether the active certificate's key version is disabled: somebody pulled the switch, so nothing is handed out. */
-export function isStopped(registered: readonly SigningCertificate[], state: CredentialState, nowMs: number): boolean {
+/**
+ * Whether the active certificate's key version is disabled, or is said to be: somebody pulled the switch, so nothing is
+ * handed out that the vault has not signed for since. What was only said ends with the next signature.
+ */
+export function isStopped(
+  registered: readonly SigningCertificate[],
+  state: CredentialState,
+  nowMs: number,
+  seen: Sightings = new Map(),
+): boolean {
   // Asked for every token, and almost always no.
-  if (!state.some(({ disabledAtMs }) => disabledAtMs !== undefined)) return false;
-  const chosen = chooseCertificate(registered, state, nowMs);
-  return chosen !== undefined && recordOf(state, chosen)?.disabledAtMs !== undefined;
+  const isSeen = [...seen.values()].some((mark) => mark.disabledAtMs !== undefined);
+  if (!isSeen && !state.some(({ disabledAtMs }) => disabledAtMs !== undefined)) return false;
+  const chosen = chooseCertificate(registered, state, nowMs, seen);
+  if (chosen === undefined) return false;
+  const marks = [recordOf(align(registered, state, nowMs), chosen), seen.get(chosen.x5tS256)];
+  return marks.some((mark) => mark?.disabledAtMs !== undefined);
 }
 
 /** `other` was accepted where `refused` was not: they change places. */

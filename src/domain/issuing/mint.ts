@@ -13,8 +13,8 @@ import type { TenantRefusal } from "./refusal.ts";
 /** Vault, Entra, ledger and all retries together. Far below what the host gives a function (host.json). */
 export const mintDeadlineMs = 20_000;
 /**
- * One signature, one exchange, with the certificate that signs now. If Entra does not take it, another registered one
- * is tried once. A disabled key version is no such case: somebody pulled a switch, and we do not reach around it.
+ * One signature, one exchange, with the certificate that signs now. If Entra does not take it, the other registered ones
+ * are tried. A disabled key version is no such case: somebody pulled a switch, and we do not reach around it.
  */
 export async function mint(order: TokenOrder, ports: IssuingPorts): Promise<Result<MintedToken, TenantRefusal>> {
   const { client } = order;
@@ -25,14 +25,37 @@ export async function mint(order: TokenOrder, ports: IssuingPorts): Promise<Resu
   try {
     return await mintWith(certificate, order, ports, deadline);
   } catch (error) {
-    const other = ports.credentials.alternativeTo(certificate, client, ports.clock());
-    if (!(error instanceof Fault) || error.code !== "credential_rejected" || !other) throw error;
-    const minted = await mintWith(other, order, ports, deadline);
-    const { codes = [] } = error.detail;
-    ports.credentials.noteFallback(client, { refused: certificate, accepted: other, codes }, ports.clock());
-    return minted;
+    if (!(error instanceof Fault) || error.code !== "credential_rejected") throw error;
+    return mintWithAnother(certificate, error, order, ports, deadline);
   }
 }
+
+/** @throws `rejection`, that of the certificate that should sign, where Entra takes no other either */
+async function mintWithAnother(
+  refused: SigningCertificate,
+  rejection: Fault,
+  order: TokenOrder,
+  ports: IssuingPorts,
+  deadline: Deadline,
+): Promise<Result<MintedToken, TenantRefusal>> {
+  const { credentials, clock } = ports;
+  credentials.noteRefused(order.client, refused, clock());
+  for (const other of credentials.alternativesTo(refused, order.client, clock())) {
+    try {
+      const minted = await mintWith(other, order, ports, deadline);
+      const { codes = [] } = rejection.detail;
+      credentials.noteFallback(order.client, { refused, accepted: other, codes }, clock());
+      return minted;
+    } catch (error) {
+      if (!(error instanceof Fault) || !ofOneCertificate.has(error.code)) throw error;
+      if (error.code === "credential_rejected") credentials.noteRefused(order.client, other, clock());
+    }
+  }
+  throw rejection;
+}
+
+/** What another certificate may not meet. */
+const ofOneCertificate: ReadonlySet<Fault["code"]> = new Set(["credential_rejected", "signer_key_disabled"]);
 
 /**
  * Signs an assertion with this certificate and trades it at Entra. A retried exchange uses the same assertion, so

@@ -54,9 +54,12 @@ export interface CertificateClient {
 /** Which certificate signs now. Answers come from memory; what is noticed is stored behind the answer. */
 export interface CurrentCredentials {
   certificateOf(client: CertificateClient, nowMs: number): SigningCertificate | undefined;
-  alternativeTo(refused: SigningCertificate, client: CertificateClient, nowMs: number): SigningCertificate | undefined;
+  /** Where Entra does not take `refused`: what else to try, best first. */
+  alternativesTo(refused: SigningCertificate, client: CertificateClient, nowMs: number): SigningCertificate[];
   /** Whether the key version that would sign is disabled. Then also what is cached is not handed out. */
   isStopped(client: CertificateClient, nowMs: number): boolean;
+  /** Entra refused it to this process. */
+  noteRefused(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
   noteFallback(
     client: CertificateClient,
     change: { refused: SigningCertificate; accepted: SigningCertificate; codes: readonly number[] },

@@ -28,6 +28,10 @@ describe("a certificate's end is told", () => {
     });
   }
 
+  test("though somebody has written that a threshold was told which is not reached", () => {
+    assert.equal(expiryWarning(older, { warnedDays: 0 }, daysBefore(6))?.threshold, 7);
+  });
+
   test("at the nearest threshold if nobody looked for a while", () => {
     assert.equal(expiryWarning(older, { warnedDays: 30 }, daysBefore(0.5))?.threshold, 1);
   });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { CanaryRecord, CredentialState } from "../../../../src/domain/credentials/credential-state.ts";
 import {
   align,
-  alternativeTo,
+  alternativesTo,
   applyCanaries,
   chooseCertificate,
   fallBack,
@@ -98,8 +98,7 @@ describe("a canary that succeeds promotes", () => {
 describe("when Entra refuses the active certificate", () => {
   test("the one that signed before is tried first, then one that waits", () => {
     const state = stateOf([older, "staged"], [newer, "active"], [newest, "retiring"]);
-    assert.equal(alternativeTo(newer, all, state, startMs), newest);
-    assert.equal(alternativeTo(newer, [older, newer], state.slice(0, 2), startMs), older);
+    assert.deepEqual(alternativesTo(newer, all, state, startMs), [newest, older]);
   });
 
   test("they change places, and the refused one waits again", () => {
@@ -108,20 +107,27 @@ describe("when Entra refuses the active certificate", () => {
     assert.equal(state[1]?.refusedAtMs, startMs);
   });
 
-  for (const [name, more] of [
-    ["disabled in the vault", { disabledAtMs: startMs }],
-    ["refused in the last six hours", { refusedAtMs: startMs - 6 * hourMs + 1 }],
+  for (const [name, mark] of [
+    ["the vault has called disabled", { disabledAtMs: startMs - 24 * hourMs }],
+    ["Entra has refused in the last ten minutes", { refusedAtMs: startMs - hourMs / 6 + 1 }],
   ] as const) {
-    test(`one that is ${name} is no way out`, () => {
-      const state = stateOf([older, "retiring", more], [newer, "active"]);
-      assert.equal(alternativeTo(newer, [older, newer], state, startMs), undefined);
+    test(`one that ${name} to this process is no way out`, () => {
+      const state = stateOf([older, "retiring"], [newer, "active"]);
+      const seen = new Map([[older.x5tS256, mark]]);
+      assert.deepEqual(alternativesTo(newer, [older, newer], state, startMs, seen), []);
     });
   }
+
+  test("one that Entra refused this process ten minutes ago is tried again", () => {
+    const state = stateOf([older, "retiring"], [newer, "active"]);
+    const seen = new Map([[older.x5tS256, { refusedAtMs: startMs - hourMs / 6 }]]);
+    assert.deepEqual(alternativesTo(newer, [older, newer], state, startMs, seen), [older]);
+  });
 
   test("one that is not valid by its dates is no way out", () => {
     const expired = { ...older, notAfterMs: startMs };
     const state = stateOf([older, "retiring"], [newer, "active"]);
-    assert.equal(alternativeTo(newer, [expired, newer], state, startMs), undefined);
+    assert.deepEqual(alternativesTo(newer, [expired, newer], state, startMs), []);
   });
 });
 
@@ -161,7 +167,53 @@ describe("a disabled key version", () => {
   test("is no way around the switch when it also expires", () => {
     const expired = { ...newer, notAfterMs: startMs + hourMs };
     const disabled = markDisabled(state, newer, startMs);
-    assert.equal(isStopped([older, expired], disabled, startMs + hourMs), true);
+    const seen = new Map([[newer.x5tS256, { disabledAtMs: startMs }]]);
+    assert.equal(isStopped([older, expired], disabled, startMs + hourMs, seen), true);
+    assert.equal(chooseCertificate([older, expired], disabled, startMs + hourMs, seen), expired);
+  });
+
+  test("that this process has seen stops its client though the table says nothing of it", () => {
+    const seen = new Map([[newer.x5tS256, { disabledAtMs: startMs }]]);
+    assert.equal(isStopped([older, newer], state, startMs, seen), true);
+    assert.equal(
+      isStopped([older, newer], state, startMs, new Map([[older.x5tS256, { disabledAtMs: startMs }]])),
+      false,
+    );
+  });
+});
+
+describe("what somebody else writes into the table", () => {
+  for (const [name, mark] of [
+    ["disabled in the vault", { disabledAtMs: startMs }],
+    ["refused in the last six hours", { refusedAtMs: startMs - 6 * hourMs + 1 }],
+  ] as const) {
+    test(`takes no certificate away that it calls ${name}: it is tried last`, () => {
+      const state = stateOf([older, "retiring", mark], [newer, "active"], [newest, "staged"]);
+      assert.deepEqual(alternativesTo(newer, all, state, startMs), [newest, older]);
+    });
+
+    test(`cannot make an expired certificate sign by calling it ${name}`, () => {
+      const expired = { ...newer, notAfterMs: startMs };
+      const state = stateOf([older, "retiring", mark], [newer, "active", mark]);
+      assert.equal(chooseCertificate([older, expired], state, startMs), older);
+    });
+  }
+
+  test("does not last longer than it could have, by times in the future", () => {
+    const farMs = startMs + 1_000 * hourMs;
+    const state = stateOf(
+      [older, "active", { disabledAtMs: farMs }],
+      [newer, "staged", { refusedAtMs: farMs, sinceMs: farMs }],
+    );
+    const { state: after, promoted } = applyCanaries([older, newer], state, canaries([newer, ok]), startMs);
+    assert.equal(promoted, newer);
+    assert.deepEqual(namesOf(after), ["older retiring", "newer active"]);
+    assert.equal(isStopped([older, newer], state, startMs), false);
+  });
+
+  test("is believed up to the difference of two clocks", () => {
+    const state = stateOf([older, "active", { disabledAtMs: startMs + hourMs / 12 }]);
+    assert.equal(isStopped([older], state, startMs), true);
   });
 });
 
