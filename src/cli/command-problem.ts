@@ -1,4 +1,5 @@
 import { errorClass } from "../adapters/azure/error.ts";
+import { printable } from "./printable.ts";
 
 /** How a command ends. 0: fine. 1: it found something wrong, or refused. 2: usage error. 3: not known. */
 export const exitCodes = { fine: 0, wrong: 1, usage: 2, unavailable: 3 } as const;
@@ -67,9 +68,8 @@ export function writeReport({ text, json, notes = [] }: Report, isJson: boolean,
 
 /** Error, place, details and remedy to stderr, one line each. */
 export function writeProblem({ message, where, remedy, details }: CommandProblem, { err }: Output): void {
-  err(
-    [`error: ${message}`, `where: ${where}`, ...details.map((line) => `  - ${line}`), `remedy: ${remedy}`].join("\n"),
-  );
+  const lines = [`error: ${message}`, `where: ${where}`, ...details.map((line) => `  - ${line}`), `remedy: ${remedy}`];
+  err(lines.map((line) => printable(line, 2_000)).join("\n"));
 }
 
 /** A bug of ours, or an SDK's error that no command expected. Its text may hold anything, so only its kind is printed. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { exitCodes } from "./command-problem.ts";
 import { connect, operatorOf } from "./connection.ts";
 import { runCommandLine } from "./program.ts";
 
@@ -12,12 +13,23 @@ process.on("SIGINT", () => {
   // Whatever does not wait for it ends now; 130 is what a shell expects after Ctrl-C.
   setTimeout(() => process.exit(130), 500).unref();
 });
-// A reader that has seen enough, such as `head`.
-process.stdout.on("error", () => process.exit(0));
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // A reader that has seen enough, such as `head`. Anything else, such as a full disk, is an answer that is not whole.
+  if (error.code === "EPIPE") process.exit(0);
+  const what = `error: the answer could not be written (${error.code ?? error.name})`;
+  process.stderr.write(`${what}\nwhere: standard output\nremedy: look at where it goes, such as a full disk\n`);
+  process.exit(exitCodes.wrong);
+});
+// Nobody reads what else there is to say; what was asked for may still arrive.
+process.stderr.on("error", () => {});
 
 const exit = await runCommandLine(process.argv.slice(2), {
   version: KEYHOLD_VERSION,
-  output: { out: (text) => console.log(text), err: (text) => console.error(text) },
+  // Not the console: it ignores that a write fails.
+  output: {
+    out: (text) => void process.stdout.write(`${text}\n`),
+    err: (text) => void process.stderr.write(`${text}\n`),
+  },
   clock: Date.now,
   pause: (ms) =>
     sleep(ms, undefined, { signal: interrupted.signal }).then(
@@ -28,5 +40,5 @@ const exit = await runCommandLine(process.argv.slice(2), {
   operatorOf,
 });
 
-// Whatever is still under way is of no use to anybody; what was written must be out first.
-process.stdout.write("", () => process.stderr.write("", () => process.exit(exit)));
+// Whatever is still under way is of no use to anybody; what was written must be out first, or its failure be known.
+process.stdout.write("", () => process.stderr.write("", () => setImmediate(() => process.exit(exit))));

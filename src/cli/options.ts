@@ -37,6 +37,12 @@ export function parseTime(option: string, text: string, nowMs: number): number {
 
 function parseIso(text: string): number {
   const match = iso.exec(text);
-  if (!match) return Number.NaN;
+  if (!match || !isCalendarDay(text.slice(0, 10))) return Number.NaN;
   return Date.parse(match[1] !== undefined && match[4] === undefined ? `${text}Z` : text);
+}
+
+/** `Date` takes 30 February for 2 March. */
+function isCalendarDay(day: string): boolean {
+  const timeMs = Date.parse(day);
+  return !Number.isNaN(timeMs) && new Date(timeMs).toISOString().startsWith(day);
 }

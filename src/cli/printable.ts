@@ -1,14 +1,31 @@
 /** Text of others on a terminal: nothing in it may steer the terminal, turn its direction or flood it. */
 const maxLength = 200;
 
-/** Control, format (direction marks, zero width) and separator characters become `?`; what is too long is cut. */
+/** Control (C0, C1), format (direction marks, zero width) and separator characters, and halves of surrogate pairs. */
+const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** Unsafe characters, line breaks too, become `?`; what is too long is cut. For one cell or one line. */
 export function printable(text: string, length = maxLength): string {
-  const plain = text.slice(0, length + 1).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, "?");
+  const plain = text.slice(0, length + 1).replace(unsafe, "?");
   return plain.length > length ? `${plain.slice(0, length)}...` : plain;
 }
 
+/**
+ * Whole output, text or JSON: whatever is unsafe in it, but for line breaks, is written as JSON escapes it (RFC 8259 §7).
+ * JSON stays the same JSON, since it has such characters within strings only.
+ */
+export function escapeUnsafe(text: string): string {
+  return text.replace(unsafe, (found) => (found === "\n" ? found : found.replace(/[\s\S]/g, escaped)));
+}
+
+/** Of one UTF-16 code unit. */
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
 /** Columns with two spaces between; the last one is not padded. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map((cell) => printable(cell, 1_000)));
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map((row) =>
@@ -20,8 +37,9 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-/** ISO 8601 in UTC, to the second. `timeMs`: milliseconds since 1970. */
+/** ISO 8601 in UTC, to the second. `timeMs`: milliseconds since 1970; what no date can hold is named as that. */
 export function isoTime(timeMs: number): string {
+  if (Number.isNaN(new Date(timeMs).getTime())) return "no time";
   return new Date(timeMs).toISOString().replace(/\.\d{3}Z$/, "Z");
 }
 

@@ -7,6 +7,7 @@ import {
   exitCodes,
   isNotSignedIn,
   notSignedInProblem,
+  type Output,
   writeProblem,
   writeReport,
   writeUnexpected,
@@ -17,6 +18,7 @@ import { addDoctorCommand } from "./doctor/command.ts";
 import { addLedgerCommand } from "./ledger/commands.ts";
 import { addMetadataCommands } from "./metadata/commands.ts";
 import { addPolicyCommands } from "./policy/commands.ts";
+import { escapeUnsafe } from "./printable.ts";
 import { addSharedCacheCommand } from "./shared-cache.ts";
 import { addSuspensionCommands } from "./suspensions/commands.ts";
 
@@ -31,7 +33,11 @@ Settings:   those of the deployed app, in the environment: docs/operate/cli.md s
 /** Runs one command line; never throws. */
 export async function runCommandLine(args: readonly string[], environment: CommandEnvironment): Promise<ExitCode> {
   let exit: ExitCode = exitCodes.fine;
-  const { output } = environment;
+  // Whoever wrote the table, the policy or an argument: nothing of it steers the terminal or the reader of JSON.
+  const output: Output = {
+    out: (text) => environment.output.out(escapeUnsafe(text)),
+    err: (text) => environment.output.err(escapeUnsafe(text)),
+  };
   const program = new Command("keyhold")
     .description(summary)
     .version(environment.version)
@@ -52,7 +58,7 @@ export async function runCommandLine(args: readonly string[], environment: Comma
     writeReport(report, json, output);
     exit = report.exit;
   };
-  const context = { ...environment, run };
+  const context = { ...environment, output, run };
   const kinds = addPolicyCommands(program, context);
   addSuspensionCommands(program, kinds, context);
   addCertificateCommand(kinds.client, context);

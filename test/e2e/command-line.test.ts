@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describeStack } from "../../local/stack/describe-stack.ts";
 import * as world from "../../local/stack/world.ts";
 import { runEntry, runKeyhold } from "../support/run-keyhold.ts";
@@ -184,4 +187,16 @@ test("without a stack and without settings the entry says what settings it needs
 test("a deployment's settings in the environment win over a stack that is running", async () => {
   const env = { LOCAL_FOLDER: stack.folder, KEYHOLD_CLOUD: "public" };
   assert.equal((await runEntry(["policy", "check"], env)).exit, 2);
+});
+
+test("an answer that cannot be written is exit code 1 with a message, and one that nobody reads to its end is success", async () => {
+  const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
+  const run = promisify(execFile);
+  const shell = (redirect: string) =>
+    run("bash", ["-c", `"$NODE" "$CLI" --help ${redirect}; echo "exit \${PIPESTATUS[0]}" >&2`], {
+      env: { ...process.env, NODE: process.execPath, CLI: cli },
+    });
+  assert.match((await shell("> /dev/full")).stderr, /^error: .* \(ENOSPC\)\nwhere: .*\nremedy: .*\nexit 1$/m);
+  assert.equal((await shell("| true")).stderr, "exit 0\n");
+  assert.equal((await shell("| head -1")).stderr, "exit 0\n");
 });

@@ -113,15 +113,17 @@ function fit(text: string, width: number): string {
 }
 
 /**
- * RFC 4180. A cell that a spreadsheet would take for a formula gets an apostrophe first: whoever can write rows of the
- * ledger (T15) must not run commands on the desk of who looks at them.
+ * RFC 4180. What a spreadsheet would take for the beginning of a formula gets an apostrophe first: whoever can write rows
+ * of the ledger (T15) must not run commands on the desk of who looks at them. In many locales a spreadsheet begins a cell
+ * after each semicolon, and finds the quotes of this form in the middle of one: so the same holds there. Tabs are gone.
  */
 export function csvLine(cells: readonly string[]): string {
   return cells.map(csvCell).join(",");
 }
 
+const formula = /(^|;)([\s"']*)(?=[=+\-@\uFF1D\uFF0B\uFF0D\uFF20|%])/g;
+
 function csvCell(text: string): string {
-  const plain = printable(text, 4096);
-  const safe = /^[\s]*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20|%]/.test(plain) ? `'${plain}` : plain;
+  const safe = printable(text, 4096).replace(formula, "$1'$2");
   return /[",\s';]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -21,7 +21,7 @@ const dayMs = 86_400_000;
 
 /**
  * The warning that is due and was not given yet: one per threshold, however often it is asked. A threshold that is not
- * reached cannot have been told: whoever wrote that does not silence the warning.
+ * reached cannot have been reported: whoever wrote that does not silence the warning.
  */
 export function expiryWarning(
   { notAfterMs }: SigningCertificate,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { csvLine } from "../../../src/cli/ledger/row.ts";
 import { parseTime } from "../../../src/cli/options.ts";
 import { refuse } from "../../../src/domain/shared/result.ts";
@@ -7,6 +8,7 @@ import type { SignIntent, SignOutcome } from "../../../src/domain/signing/ledger
 import { startMs } from "../../support/fakes/clock.ts";
 import * as ids from "../../support/fixtures/ids.ts";
 import { outcomes, tokenIntent } from "../../support/fixtures/ledger.ts";
+import { holds } from "../../support/fixtures/property.ts";
 import { createCliWorld, entry } from "./cli-world.ts";
 
 const minuteMs = 60_000;
@@ -82,6 +84,39 @@ for (const formula of formulas) {
   });
 }
 
+/** As spreadsheets read: quotes count at the beginning of a cell, and what follows the closing one is added. */
+function cellsOf(line: string, separator: string): string[] {
+  const cells: string[] = [];
+  let cell = "";
+  let [isStart, isQuoted] = [true, false];
+  for (let i = 0; i < line.length; i++) {
+    const isQuote = line[i] === '"';
+    if (isQuoted && isQuote && line[i + 1] === '"') cell += line[i++];
+    else if (isQuoted && isQuote) isQuoted = false;
+    else if (isStart && isQuote) isQuoted = true;
+    else if (!isQuoted && line[i] === separator) {
+      cells.push(cell);
+      [cell, isStart] = ["", true];
+      continue;
+    } else cell += line[i];
+    isStart = false;
+  }
+  cells.push(cell);
+  return cells;
+}
+
+test("in locales of commas, semicolons and tabs no cell of any text begins a formula, and the columns are kept", async (t) => {
+  const text = fc.string({ unit: fc.constantFrom(...";;,\"' \t=+-@|%\uFF1Da\n"), maxLength: 12 });
+  const property = fc.property(fc.array(text, { minLength: 1, maxLength: 4 }), (texts) => {
+    const line = csvLine(["2026-06-01T12:00:00Z", ...texts]);
+    assert.equal(cellsOf(line, ",").length, texts.length + 1);
+    for (const separator of [",", ";", "\t"]) {
+      for (const cell of cellsOf(line, separator)) assert.doesNotMatch(cell, /^[\s]*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20|%]/);
+    }
+  });
+  await holds(t, property, 3_000);
+});
+
 test("a cell with a line break or a control character stays in its line", () => {
   assert.equal(csvLine(['a"b', "c\r\nd", "e\u001b[31m"]), '"a""b",c??d,e?[31m');
 });
@@ -114,6 +149,9 @@ test("options that mean nothing are usage errors that say what would", async () 
   const wrong: [args: string[], expected: RegExp][] = [
     [["--since", "yesterday"], /--since is not a time/],
     [["--since", "2026-13-01"], /--since is not a time/],
+    [["--since", "2026-02-30"], /--since is not a time/],
+    [["--since", "2025-02-29T12:00:00Z"], /--since is not a time/],
+    [["--since", "1d", "--until", "2026-06-31"], /--until is not a time/],
     [["--since", "1h", "--until", "2h"], /later than --since/],
     [["--limit", "0"], /whole number/],
     [["--limit", "1e3"], /whole number/],
@@ -137,6 +175,7 @@ test("times are ages or ISO 8601, and without a zone they are UTC", () => {
   assert.equal(parse("2026-05-01"), Date.UTC(2026, 4, 1));
   assert.equal(parse("2026-05-01T10:00"), Date.UTC(2026, 4, 1, 10));
   assert.equal(parse("2026-05-01T10:00:00+02:00"), Date.UTC(2026, 4, 1, 8));
+  assert.equal(parse("2024-02-29"), Date.UTC(2024, 1, 29));
 });
 
 test("--follow tells a row once its outcome is known, and one that stays open after a while, and then its outcome", async () => {
