@@ -75,7 +75,7 @@ export function connect(options: ConnectOptions): Connection {
     policyPlace: policyPlaceOf(config.policy, actors),
     suspensionsPlace: policyPlaceOf(besidePolicy(config.policy, "suspensions"), actors),
     refreshPlace: policyPlaceOf(besidePolicy(config.policy, "metadata-refresh"), actors),
-    requestToken: createRequestToken(config, (clientId) => new ManagedIdentityCredential({ clientId })),
+    requestToken: createRequestToken(config, (clientId) => createIdentity(clientId, config.identityEndpoint)),
     operatorName: () => operatorNameOf("file" in config.policy, operator),
     ledger: createTableLedgerSearch(config.ledgerTableUrl, storage),
     metadataStore: createMetadataStore(config.metadataContainerUrl, storage),

@@ -92,6 +92,36 @@ test("tenant refresh discards a tenant's cached tokens on every instance within 
   assert.deepEqual(await fingerprints(northwind.tenantId), others);
 });
 
+test("a tenant that was suspended starts anew when it is resumed: none of its tokens was kept", async () => {
+  const before = await fingerprints(contoso.tenantId);
+  for (const verb of ["suspend", "resume"]) {
+    const { exit, stderr } = await runKeyhold(stack, ["tenant", verb, "contoso"]);
+    assert.equal(exit, 0, stderr);
+    await stack.passTime(limitMs);
+    assert.deepEqual(await ask(requests.tenant), verb === "suspend" ? ["access_denied", "access_denied"] : [200, 200]);
+  }
+  const after = await fingerprints(contoso.tenantId);
+  for (const [i, fingerprint] of after.entries()) assert.notEqual(fingerprint, before[i], `instance ${i}`);
+});
+
+test("a new policy ends the memory of a failed mint: a tenant that has acted does not wait until it is forgotten", async () => {
+  const acting = { name: "acting", tenantId: "40000000-0000-4000-8000-000000000007" };
+  policy.tenants.push({ ...acting, state: "active" });
+  await stack.writePolicy(policy);
+  await stack.passTime(limitMs);
+  const request: Request = ["billing", world.client.clientId, acting.tenantId];
+  const body = { error: "invalid_grant", error_codes: [53003], error_description: "AADSTS53003: blocked" };
+  stack.entra.behaviour = { latencyMs: 0, faults: [{ operation: "token", times: 2, status: 400, body }] };
+  stack.entra.grantConsent(acting.tenantId, world.client.clientId);
+  assert.deepEqual(await ask(request), ["tenant_not_ready", "tenant_not_ready"]);
+  await stack.passTime(limitMs);
+  assert.deepEqual(await ask(request), ["tenant_not_ready", "tenant_not_ready"], "for five minutes it is remembered");
+  policy.tenants.push({ name: "another", tenantId: "40000000-0000-4000-8000-000000000008", state: "active" });
+  await stack.writePolicy(policy);
+  await stack.passTime(limitMs);
+  assert.deepEqual(await ask(request), [200, 200]);
+});
+
 test("a suspended tenant, caller or client is refused by every instance within 60 s, though tokens are cached", async (t) => {
   const suspended = [
     ["tenant", policy.tenants, "contoso", (row) => row.tenantId === contoso.tenantId],

@@ -113,6 +113,23 @@ describe("valid settings", () => {
   }
 });
 
+describe("a count is allowed from its least to its most, and not one beyond", () => {
+  const limits = {
+    KEYHOLD_LEDGER_RETENTION_DAYS: [30, 3_650],
+    KEYHOLD_MINTS_PER_MINUTE: [1, 60_000],
+    KEYHOLD_MINTS_PER_MINUTE_PER_CALLER: [1, 60_000],
+    KEYHOLD_MAX_REQUESTS_IN_FLIGHT: [10, 4_000],
+    KEYHOLD_CACHE_MAX_TOKENS: [1, 1_000_000],
+    KEYHOLD_CACHE_MAX_BYTES: [1_048_576, 1_073_741_824],
+  } as const;
+  for (const [name, [least, most]] of Object.entries(limits)) {
+    test(name, () => {
+      for (const value of [least, most]) assert.deepEqual(problemsOf({ [name]: `${value}` }), []);
+      for (const value of [least - 1, most + 1]) assert.equal(problemsOf({ [name]: `${value}` }).length, 1, `${value}`);
+    });
+  }
+});
+
 const secret = "CANARYsecret";
 const broken: [name: string, value: string | undefined, rule: RegExp][] = [
   ["KEYHOLD_CLOUD", `${secret}`, /one of public, usgovernment, china/],

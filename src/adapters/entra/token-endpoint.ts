@@ -16,7 +16,7 @@ const requestTimeoutMs = 10_000;
  * Trades a client assertion at Entra (RFC 6749 §4.4, RFC 7523 §2.2). oauth4webapi does the protocol, does not follow
  * redirects and lets us put in an assertion that it did not sign.
  */
-export function createEntraTokenEndpoint(cloud: Cloud): TokenEndpoint {
+export function createEntraTokenEndpoint(cloud: Cloud, withinMs = requestTimeoutMs): TokenEndpoint {
   return {
     async requestToken({ tenantId, clientId, scope, claims, clientAssertion, ledgerId, signal }) {
       const server = { issuer: issuerOf(cloud, tenantId), token_endpoint: tokenEndpointOf(cloud, tenantId) };
@@ -30,7 +30,7 @@ export function createEntraTokenEndpoint(cloud: Cloud): TokenEndpoint {
           { scope, ...(claims === undefined ? {} : { claims }) },
           {
             headers: { "client-request-id": ledgerId, "return-client-request-id": "true" },
-            signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
+            signal: AbortSignal.any([signal, AbortSignal.timeout(withinMs)]),
           },
         );
       } catch (error) {

@@ -103,7 +103,7 @@ async function addTenant(
     client: requireEntry(document, "client", check.client),
     tenant: { name, id },
   };
-  const suspensions = compileSuspensions((await loadSuspensions(suspensionsPlace)).document);
+  const suspensions = compileSuspensions(await loadSuspensions(suspensionsPlace));
   const question = { ask: { issues: "token" as const, scope: check.scope }, homeTenantId: policyContext.homeTenantId };
   const explained = explain({ document, suspensions }, question, subjects, policyContext);
   const checked = {

@@ -99,6 +99,33 @@ test("where the policy says hold, an emergency replacement is held back and alar
   assert.deepEqual([federation.sha256, jwks.sha256], [past.federation.sha256, past.jwks.sha256]);
 });
 
+test("as long as no policy was read a replacement of all keys is held: nobody has said that it may be accepted", async () => {
+  const world = await createMetadataWorld();
+  assert.ok(await world.accepts(world.instance()));
+  const instance = world.instance("no policy");
+  await instance.refreshAll();
+  world.wait(hourMs);
+  await world.entra.replaceAllKeys();
+  await instance.refreshAll();
+  const held = eventsNamed(world, "metadata_discontinuous");
+  assert.ok(held.length > 0 && held.every((event) => "action" in event && event.action === "held"));
+  const source = { tenant: homeTenantId, onDiscontinuity: "accept-and-alarm" as const };
+  instance.apply({ sources: new Map([[homeTenantId, source]]), publisher: undefined });
+  await instance.refreshAll();
+  assert.ok(await world.accepts(instance), "then the policy says so");
+});
+
+test("where the policy says nothing of the home tenant a replacement is accepted, with an alarm", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance("no policy");
+  instance.apply({ sources: new Map(), publisher: undefined });
+  assert.ok(await world.accepts(instance));
+  world.wait(hourMs);
+  await world.entra.replaceAllKeys();
+  await instance.refreshAll();
+  assert.ok(await world.accepts(instance));
+});
+
 test("where the policy says hold, a planned rollover passes: federation metadata vouches for the new key", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance("hold");

@@ -1,0 +1,77 @@
+/** Two instances may refresh the same metadata at once: storage decides by the conditions that we send. */
+import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { after, beforeEach, test } from "node:test";
+import { setDefaultCACertificates } from "node:tls";
+import { openContainer, patience } from "../../../../src/adapters/storage/clients.ts";
+import { makeLeaf, makeRoot } from "../../../support/fixtures/tls-pki.ts";
+
+/** One blob, with the conditions of RFC 9110 §13.1 as storage applies them to a write and a read. */
+const stored: { text?: string; etag?: string } = {};
+let writes = 0;
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+function put({ headers }: IncomingMessage, text: string): number {
+  if (headers["if-none-match"] === "*" && stored.etag !== undefined) return 409;
+  if (headers["if-match"] !== undefined && headers["if-match"] !== stored.etag) return 412;
+  Object.assign(stored, { text, etag: `"${++writes}"` });
+  return 201;
+}
+
+const root = await makeRoot("Storage Root");
+const leaf = await makeLeaf(root, { hostName: "localhost" });
+const server = createServer({ key: leaf.privateKeyPem, cert: leaf.pem }, async (request, response) => {
+  const text = await bodyOf(request);
+  if (request.method === "PUT") return void response.writeHead(put(request, text), { etag: stored.etag ?? "" }).end();
+  if (stored.text === undefined) return void response.writeHead(404).end();
+  if (request.headers["if-none-match"] === stored.etag) return void response.writeHead(304).end();
+  response.writeHead(200, { etag: stored.etag ?? "", "content-length": stored.text.length }).end(stored.text);
+});
+await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+setDefaultCACertificates([root.pem]);
+after(() => {
+  server.closeAllConnections();
+  server.close();
+});
+const url = `https://localhost:${(server.address() as AddressInfo).port}/metadata`;
+const getToken = async () => ({ token: "token", expiresOnTimestamp: Date.now() + 3_600_000 });
+const instance = () => openContainer(url, { getToken }, patience.refresh)("common.json");
+
+beforeEach(() => {
+  delete stored.text;
+  delete stored.etag;
+});
+
+test("of two that write the first version at once one is written, and the other is a conflict that changes nothing", async () => {
+  const [one, two] = [instance(), instance()];
+  assert.equal(await one.write("one", undefined), "written");
+  assert.equal(await two.write("two", undefined), "conflict");
+  assert.equal((await two.read())?.text, "one");
+});
+
+test("of two that write over the same version one is written, and the other is a conflict that changes nothing", async () => {
+  const [one, two] = [instance(), instance()];
+  await one.write("before", undefined);
+  const etag = (await two.read())?.etag;
+  assert.equal(await one.write("one", etag), "written");
+  assert.equal(await two.write("two", etag), "conflict");
+  const after = await two.read();
+  assert.equal(after?.text, "one");
+  assert.equal(await two.write("two", after?.etag), "written");
+});
+
+test("what was not changed is not sent again, and what is not there is an error that says so", async () => {
+  const blob = instance();
+  await assert.rejects(blob.read(), { statusCode: 404 });
+  await blob.write("text", undefined);
+  const read = await blob.read();
+  assert.equal(await blob.read(read?.etag), undefined);
+  assert.equal((await blob.read('"another"'))?.text, "text");
+});
