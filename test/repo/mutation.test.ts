@@ -1,0 +1,87 @@
+/** What the mutation run (`npm run mutate`) changes, which tests it runs for that, and that its reasons are not outlived. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { isOf, readAccepted } from "../mutation/accepted.ts";
+import { testsOf } from "../mutation/coverage.ts";
+import { mutantsOf } from "../mutation/mutants.ts";
+import { repository } from "../support/source-tree.ts";
+
+/** The changed parts, as `original -> replacement`. */
+const changesOf = (source: string) =>
+  mutantsOf(source).map(({ original, replacement }) => `${original} -> ${replacement}`);
+
+describe("a change is made", () => {
+  const cases: [what: string, source: string, expected: string[]][] = [
+    ["of a condition", "if (a) b();", ["a -> true", "a -> false", "b(); -> ;"]],
+    [
+      "of a boundary",
+      "x = (a: number) => a < 5;",
+      ["x = (a: number) => a < 5; -> ;", "a < 5 -> undefined", "< -> <=", "5 -> 6"],
+    ],
+    ["of a comparison", "const x = a === b;", ["=== -> !=="]],
+    ["of and and or", "const x = a && b || c;", ["&& -> ||", "|| -> &&"]],
+    ["of what stands in for a missing value", "const x = a ?? b;", ["a ?? b -> a", "a ?? b -> b"]],
+    ["of a negation", "const x = !a;", ["!a -> a"]],
+    [
+      "of constants",
+      'const x = [true, 1, "a", ""];',
+      ['[true, 1, "a", ""] -> []', "true -> false", "1 -> 2", '"a" -> ""', '"" -> "mutated"'],
+    ],
+    ["of a result", "function f(): string | undefined { return a.b; }", ["a.b -> undefined"]],
+    ["of the ends of a pattern", "const x = /^a$/i;", ["/^a$/i -> /a$/i", "/^a$/i -> /^a/i", "/^a$/i -> /^a$/"]],
+    [
+      "of a member that is passed on",
+      'f({ redirect: "error" });',
+      ['f({ redirect: "error" }); -> ;', 'redirect: "error" -> ...{}', '"error" -> ""'],
+    ],
+    [
+      "of a method that has an opposite, or can be left out",
+      "const x = a.filter(f).every(g);",
+      ["a.filter(f) -> a", "every -> some"],
+    ],
+  ];
+  for (const [what, source, expected] of cases) {
+    test(what, () => assert.deepEqual(changesOf(source).sort(), expected.sort()));
+  }
+
+  test("where it stands in the TypeScript, whatever types stand before it", () => {
+    const source = 'const a: Map<string, "x" | "y"> = f<"z">(b as "w");\nconst c = 7 satisfies number;';
+    const [mutant] = mutantsOf(source);
+    assert.deepEqual([mutant?.original, mutant?.line, mutant?.lineText], ["7", 2, "const c = 7 satisfies number;"]);
+    assert.equal(source.slice(mutant?.start, mutant?.end), "7");
+  });
+});
+
+describe("no change is made", () => {
+  const cases: [what: string, source: string][] = [
+    ["of names of modules and members", 'import { a } from "./a.ts"; const x = { b: a };'],
+    ["of the text of an error", 'throw new TypeError("a");'],
+    ["where the compiler proves that nobody comes", "switch (a) { default: a satisfies never; }"],
+    ["of types", 'type A = "a" | 1; interface B { c: "d" }'],
+  ];
+  for (const [what, source] of cases) test(what, () => assert.deepEqual(mutantsOf(source), []));
+});
+
+test("the tests of a file are those that import it, whatever lies between", () => {
+  const tests = testsOf(["src/domain/issuing/caller.ts"]);
+  for (const file of ["domain/issuing/caller", "adapters/entra/caller-verifier", "domain/metadata/rollover"]) {
+    assert.ok(tests.includes(`test/unit/${file}.test.ts`), file);
+  }
+  assert.ok(!tests.includes("test/unit/domain/shared/scope.test.ts"));
+});
+
+test("every accepted mutant still exists, and has a reason", () => {
+  const mutants = new Map<string, ReturnType<typeof mutantsOf>>();
+  for (const entry of readAccepted()) {
+    const known = mutants.get(entry.file) ?? mutantsOf(readFileSync(join(repository, entry.file), "utf8"));
+    mutants.set(entry.file, known);
+    const name = `${entry.file}: ${entry.original} -> ${entry.replacement} in ${entry.line}`;
+    assert.ok(
+      known.some((mutant) => isOf(entry, entry.file, mutant)),
+      `remove what is no more: ${name}`,
+    );
+    assert.ok(entry.reason.length > 10, name);
+  }
+});
