@@ -58,7 +58,10 @@ const covered = await inParallel(testFiles, async (file) => {
   return test;
 });
 const tests = covered.filter((test) => test !== undefined);
-const judged = await inParallel(chosen, judge);
+const judged = await inParallel(chosen, async (one, index) => {
+  if (index > 0 && index % 100 === 0) console.log(`${index} of ${chosen.length}`);
+  return judge(one);
+});
 report(judged);
 
 async function judge({ source, mutant }: { source: string; mutant: Mutant }): Promise<Judged> {
@@ -124,11 +127,11 @@ function sampleOf<T>(values: readonly T[], count: number, seed: number): T[] {
     .map(({ value }) => value);
 }
 
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+async function inParallel<T, R>(items: readonly T[], work: (item: T, index: number) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   let next = 0;
   const lane = async () => {
-    for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i] as T);
+    for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i] as T, i);
   };
   await Promise.all(Array.from({ length: jobs }, lane));
   return results;

@@ -229,6 +229,18 @@ describe("a token that was verified before", () => {
     });
   }
 
+  for (const [when, claims] of [
+    ["from the first second of the leeway", { nbf: nowSeconds + 60 }],
+    ["to the last millisecond of the leeway", { exp: nowSeconds - 59 }],
+  ] as const) {
+    test(`is not verified again ${when}`, async () => {
+      const { keys, verify: again } = instance();
+      assert.ok((await again(callerToken({ claims }))).ok);
+      assert.ok((await again(callerToken({ claims }), startMs + 999)).ok);
+      assert.deepEqual(keys.used, [kid]);
+    });
+  }
+
   test("is refused once it has expired", async () => {
     const { verify: again } = instance();
     const token = callerToken({ claims: { exp: nowSeconds + 10 } });
