@@ -151,6 +151,12 @@ describe("the caller verifier refuses", () => {
     const result = await verify(callerToken({ claims: { padding: "x".repeat(16_384) } }), keys);
     assert.deepEqual(result, { ok: false, refusal: { reason: "caller_token_rejected", because: "too large" } });
     assert.deepEqual(keys.asked, []);
+    const becauseOf = async (length: number) => {
+      const { refusal } = (await verify("x".repeat(length))) as { refusal: { because: string } };
+      return refusal.because;
+    };
+    assert.notEqual(await becauseOf(16_384), "too large");
+    assert.equal(await becauseOf(16_385), "too large");
   });
 });
 
