@@ -23,14 +23,22 @@ export interface VaultAnswer {
  * Turns whatever the SDK throws into a `Fault`. Fails closed: the text of an SDK error holds the key's URL, so nothing
  * of it but numbers and known codes gets through, and a new kind of error cannot start to leak.
  */
-export function keyVaultFault(error: unknown, answer: VaultAnswer | undefined, nowMs: number): Fault {
+export function keyVaultFault(
+  error: unknown,
+  answer: VaultAnswer | undefined,
+  nowMs: number,
+  /** Whether the request had a connection; undefined where that is not known. */
+  wasSent?: boolean,
+): Fault {
   if (error instanceof TokenRefused) {
     const { isReplaced, requestId } = error;
     const detail = { codes: [401], ...(requestId && { vaultRequestId: requestId }) };
     return new Fault("signer_unauthorized", isReplaced ? { ...detail, isTokenReplaced: true } : detail);
   }
-  if (!answer)
-    return new Fault("signer_unavailable", { maybeSigned: mayHaveBeenSent(error), because: errorClass(error) });
+  if (!answer) {
+    const maybeSigned = !isWithoutToken(error) && (wasSent ?? mayHaveBeenSent(error));
+    return new Fault("signer_unavailable", { maybeSigned, because: errorClass(error) });
+  }
   const { status, requestId, retryAfter, body } = answer;
   const detail: FaultDetail = { codes: [status] };
   if (requestId) detail.vaultRequestId = requestId;
@@ -51,10 +59,14 @@ function codeOf(status: number, body: string): FaultCode {
   return "signer_rejected";
 }
 
-/** A request that never got a token or a connection was not sent; of any other the vault may have signed. */
+/** No token, no request but the challenge. */
+function isWithoutToken(error: unknown): boolean {
+  return error instanceof Error && /^(Authentication|CredentialUnavailable|AggregateAuthentication)/.test(error.name);
+}
+
+/** A request that never got a connection was not sent; of any other the vault may have signed. */
 function mayHaveBeenSent(error: unknown): boolean {
   if (!(error instanceof Error)) return true;
-  if (/^(Authentication|CredentialUnavailable|AggregateAuthentication)/.test(error.name)) return false;
   return !neverSent.has((error as { code?: unknown }).code) && !neverSent.has(codeOfCause(error));
 }
 

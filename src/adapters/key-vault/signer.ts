@@ -3,6 +3,7 @@ import { CryptographyClient, type KeyVaultKey } from "@azure/keyvault-keys";
 import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../domain/signing/ports.ts";
 import { refusedTokenPolicy } from "../azure/refused-token.ts";
 import { keyVaultFault, type VaultAnswer } from "./fault.ts";
+import { observeSending, type Sending } from "./sending.ts";
 
 /** Milliseconds for one request to the vault. A warm signature takes some tens. */
 const requestTimeoutMs = 5_000;
@@ -23,7 +24,11 @@ export function createKeyVaultSigner(credential: TokenCredential, instance: stri
         keys.set(keyId, key);
       }
       const within = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
-      return afterChallenge(key, (client) => requestSignature(client, algorithm, digest, within));
+      return afterChallenge(key, (client) =>
+        observeSending(new URL(keyId).hostname, (sending) =>
+          requestSignature(client, algorithm, digest, within, sending),
+        ),
+      );
     },
   };
 }
@@ -80,6 +85,7 @@ async function requestSignature(
   algorithm: SignatureAlgorithm,
   digest: Uint8Array,
   abortSignal: AbortSignal,
+  sending: Sending,
 ): Promise<VaultSignature> {
   let answer: VaultAnswer | undefined;
   try {
@@ -92,7 +98,7 @@ async function requestSignature(
     });
     return { signature: result, keyId: keyIdOf(answer?.body ?? ""), requestId: answer?.requestId ?? "" };
   } catch (error) {
-    throw keyVaultFault(error, answer, Date.now());
+    throw keyVaultFault(error, answer, Date.now(), sending.wasSent);
   }
 }
 

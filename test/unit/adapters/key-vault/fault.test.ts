@@ -98,6 +98,14 @@ describe("no answer of the vault", () => {
   }
 });
 
+test("a request of which it is known whether it had a connection may have signed exactly then", () => {
+  for (const error of [new DOMException("", "TimeoutError"), Object.assign(new Error(), { code: "ECONNREFUSED" })]) {
+    for (const wasSent of [true, false]) {
+      assert.equal(keyVaultFault(error, undefined, nowMs, wasSent).detail.maybeSigned, wasSent);
+    }
+  }
+});
+
 test("nothing of an error's or an answer's text gets into a fault", async (t) => {
   const canary = `${keyId} eyJhbGciOiJQUzI1NiJ9.x.y`;
   const text = fc.string({ maxLength: 20 }).map((noise) => `${noise}${canary}${noise}`);
