@@ -20,6 +20,7 @@ const parts = [
   "metadata-rollover",
   "made-up-keys",
   "ledger-throughput",
+  "audit-throughput",
   "baseline",
   "soak",
 ];

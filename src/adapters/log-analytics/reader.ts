@@ -28,8 +28,8 @@ export interface VaultLogReaderOptions {
   maxRows?: number;
 }
 
-/** Far below the service's limits of records and bytes (64 MB): a row of ours is well under 2 KB. */
-const defaultMaxRows = 30_000;
+/** Far below the service's limits of records and bytes (64 MB), and little enough to be held beside what is kept. */
+const defaultMaxRows = 5_000;
 const defaultDeadlineMs = 20_000;
 /** Queries in a row that may be too slow, each for half the time of the one before, until the log counts as down. */
 const slowQueries = 4;
@@ -39,7 +39,7 @@ const longestDelayMs = 90 * dayMs;
 
 /**
  * Reads the vault's audit log out of Azure Monitor Logs. An answer that is partial, full or too slow is thrown away and
- * its range asked for in two halves, so what is returned is whole or nothing is.
+ * asked for again in halves, so what is returned is whole or nothing is.
  */
 export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogReader {
   const { cloud, workspaceId, vaultResourceId = "", signingObjectId, credential } = options;
@@ -125,14 +125,26 @@ interface Reading {
   slow: number;
 }
 
+/**
+ * Part by part, each half as long as the one before until it passes, and twice as long again after three with room: what
+ * was learnt of the log's density is not learnt again for each half.
+ */
 async function readWhole(query: Query, { fromMs, toMs }: Range, reading: Reading): Promise<void> {
-  if (toMs <= fromMs) return;
-  const table = await wholeAnswer(query, { fromMs, toMs }, reading);
-  if (table) return reading.take(table);
-  if (toMs - fromMs <= 1) throw new VaultLogUnavailable("incomplete");
-  const middleMs = Math.floor((fromMs + toMs) / 2);
-  await readWhole(query, { fromMs, toMs: middleMs }, reading);
-  await readWhole(query, { fromMs: middleMs, toMs }, reading);
+  let [partMs, withRoom] = [toMs - fromMs, 0];
+  for (let startMs = fromMs; startMs < toMs; ) {
+    const endMs = Math.min(startMs + partMs, toMs);
+    const table = await wholeAnswer(query, { fromMs: startMs, toMs: endMs }, reading);
+    if (table) {
+      reading.take(table);
+      startMs = endMs;
+      withRoom = table.rows.length < reading.maxRows / 3 ? withRoom + 1 : 0;
+      if (withRoom % 3 === 0 && withRoom > 0) partMs *= 2;
+    } else {
+      withRoom = 0;
+      if (endMs - startMs <= 1) throw new VaultLogUnavailable("incomplete");
+      partMs = Math.floor((endMs - startMs) / 2);
+    }
+  }
 }
 
 /** Undefined for an answer that is not whole, and for one that took too long, as far as that may be the range's fault. */

@@ -1,6 +1,7 @@
 import type { LogsTable } from "@azure/monitor-query-logs";
 import { VaultLogUnavailable } from "../../domain/audit/ports.ts";
 import type { Refusals, VaultLogRow, WindowCount } from "../../domain/audit/vault-log.ts";
+import { createInterner } from "../azure/interned.ts";
 
 const columns = [
   "TimeGenerated",
@@ -15,7 +16,7 @@ const columns = [
   "ClientInfo",
 ] as const;
 
-/** Texts that are held once. There are few, unless somebody makes many. */
+/** Paths of keys that are parsed once. There are few, unless somebody makes many. */
 const maxHeld = 1_000;
 
 type Column = (typeof columns)[number] | "Requests" | "LastTime" | "Window" | "Rows" | "Now";
@@ -26,13 +27,8 @@ type Cell = (column: Column) => unknown;
  * in the log would hide a signature. Most texts are the same in all rows, and held once.
  */
 export function readVaultLogRows(): (table: LogsTable) => VaultLogRow[] {
-  const texts = new Map<string, string>();
   const keys = new Map<string, KeyPath>();
-  const once = (value: string) => {
-    const known = texts.get(value);
-    if (known === undefined && texts.size < maxHeld) texts.set(value, value);
-    return known ?? value;
-  };
+  const once = createInterner();
   return (table) => cellsOf(table, columns).map((cell) => readRow(cell, once, keys));
 }
 

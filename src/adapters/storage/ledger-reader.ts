@@ -5,8 +5,12 @@ import { hourMs } from "../../domain/audit/ledger-search.ts";
 import type { LedgerReader } from "../../domain/audit/ports.ts";
 import { parseGuid } from "../../domain/shared/guid.ts";
 import { timeOfLedgerId } from "../../domain/signing/ledger-id.ts";
+import { createInterner } from "../azure/interned.ts";
 import { openTable, patience } from "./clients.ts";
 import { keyAt, ledgerPartitions } from "./ledger-partition.ts";
+
+/** Partitions at once: each holds a page of a thousand rows as it came. */
+const parallel = 4;
 
 /**
  * Reads the ledger by time. Row keys begin with their time, so of each partition only the part that is asked for is
@@ -27,19 +31,24 @@ export function createTableLedgerReader(url: string, credential: TokenCredential
       "instance",
     ];
     const rows: LedgerRow[] = [];
+    const once = createInterner();
     for await (const entity of table.listEntities({ queryOptions: { filter, select } })) {
-      const row = toLedgerRow(entity);
+      const row = toLedgerRow(entity, once);
       if (row) rows.push(row);
     }
     return rows;
   }
   return {
     async rowsBetween(fromMs, toMs) {
-      const reads: Promise<LedgerRow[]>[] = [];
+      const rows: LedgerRow[][] = [];
       for (let hour = Math.floor(fromMs / hourMs) * hourMs; hour < toMs; hour += hourMs) {
-        for (const partition of ledgerPartitions(hour)) reads.push(readPartition(partition, fromMs, toMs));
+        const partitions = ledgerPartitions(hour);
+        for (let i = 0; i < partitions.length; i += parallel) {
+          const some = partitions.slice(i, i + parallel);
+          rows.push(...(await Promise.all(some.map((partition) => readPartition(partition, fromMs, toMs)))));
+        }
       }
-      return (await Promise.all(reads)).flat();
+      return rows.flat();
     },
   };
 }
@@ -48,7 +57,7 @@ export function createTableLedgerReader(url: string, credential: TokenCredential
  * Undefined for a row that Keyhold did not write: it explains no signature, so that what it hides is found. And for one
  * of a managed identity, which has no key and no part in what the vault logs.
  */
-function toLedgerRow(row: Record<string, unknown>): LedgerRow | undefined {
+function toLedgerRow(row: Record<string, unknown>, once: (text: string) => string): LedgerRow | undefined {
   const text = (name: string) => (typeof row[name] === "string" ? (row[name] as string) : undefined);
   const outcome = text("outcome") as LedgerRow["outcome"];
   const vaultRequestId = text("vaultRequestId");
@@ -58,9 +67,9 @@ function toLedgerRow(row: Record<string, unknown>): LedgerRow | undefined {
   return {
     id,
     timeMs: row.time.getTime(),
-    keyName: text("keyName") ?? "",
-    keyVersion: text("keyVersion") ?? "",
-    instance: text("instance") ?? "",
+    keyName: once(text("keyName") ?? ""),
+    keyVersion: once(text("keyVersion") ?? ""),
+    instance: once(text("instance") ?? ""),
     ...(outcome === undefined ? {} : { outcome }),
     ...(vaultRequestId === undefined ? {} : { vaultRequestId }),
   };

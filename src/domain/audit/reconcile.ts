@@ -83,6 +83,8 @@ export interface Reconciliation {
   isPending: boolean;
   /** Of the window. `signatures` are those by our identity. */
   counts: { signatures: number; covered: number; unaccounted: number; intents: number; openIntents: number };
+  /** Signatures of the window, by anybody, by the name of their key. */
+  signs: ReadonlyMap<string, number>;
 }
 
 /** Compares both records for one window. */
@@ -99,24 +101,24 @@ export function reconcile(input: ReconcileInput): Reconciliation {
   const ledgerRows = sortedLedger(
     input.ledgerRows.filter(within(windowFromMs - ledgerContext.beforeMs, windowToMs + ledgerContext.afterMs)),
   );
-  const ledgerById = Map.groupBy(ledgerRows.filter(hasRequestId), ({ vaultRequestId }) => vaultRequestId.toLowerCase());
+  const intentsOf = indexByRequest(ledgerRows);
   const signed = vaultRows.filter(isSignature);
   const signatures = signed.filter(isOurs);
-  const { accounted, repeated } = accountById(signatures, ledgerById);
+  const { accounted, repeated } = accountById(signatures, intentsOf);
   const open = ledgerRows.filter(isOpen);
 
   const doubtful = signatures.filter((row) => inWindow(row) && !accounted.has(row));
   const coverable = doubtful.filter((row) => !repeated.has(row));
   const { assignments, carry } = assignOpenIntents(coverable, open, input.carry, windowToMs);
   const reasonOf = (row: VaultLogRow): UnaccountedReason =>
-    repeated.has(row) ? "repeated_request" : reasonByLedger(row, ledgerById.get(requestOf(row)), open);
+    repeated.has(row) ? "repeated_request" : reasonByLedger(row, intentsOf(requestOf(row)), open);
   const uncovered: Assignment[] = [
     ...assignments.filter(({ intent }) => !intent),
     ...doubtful.filter((row) => repeated.has(row)).map((row) => ({ row, candidates: [] })),
   ];
 
   const findings = uncovered.map(({ row, candidates }) => {
-    const contradicted = ledgerById.get(requestOf(row))?.[0];
+    const [contradicted] = intentsOf(requestOf(row));
     return createFinding("unaccounted_signature", 0, identityOf(row), {
       ...row,
       reason: reasonOf(row),
@@ -131,17 +133,18 @@ export function reconcile(input: ReconcileInput): Reconciliation {
     else findings.push(createFinding("foreign_operation", 0, identityOf(row), { ...row }));
   }
 
-  const signedById = Map.groupBy(signed, requestOf);
-  const hasRecord = (intent: LedgerRow & { vaultRequestId: string }) =>
-    signedById.get(intent.vaultRequestId.toLowerCase())?.some((row) => covers(intent, row)) ?? false;
+  const recorded = new Set<LedgerRow>();
+  for (const row of signed) {
+    for (const intent of intentsOf(requestOf(row))) if (covers(intent, row)) recorded.add(intent);
+  }
   const intents = ledgerRows.filter(inWindow);
-  const unrecorded = intents.filter(hasRequestId).filter((intent) => saysSigned(intent) && !hasRecord(intent));
+  const unrecorded = intents.filter(hasRequestId).filter((intent) => saysSigned(intent) && !recorded.has(intent));
   for (const { id, timeMs, keyName, keyVersion, vaultRequestId } of unrecorded) {
     if (nowMs - timeMs < missingGraceMs) continue;
     const facts = { timeMs, keyName, keyVersion, requestId: vaultRequestId, ledgerId: id };
     findings.push(createFinding("missing_record", 1, id, facts));
   }
-  const unsigned = ledgerRows.filter((row) => !saysSigned(row) && !(hasRequestId(row) && hasRecord(row)));
+  const unsigned = ledgerRows.filter((intent) => !saysSigned(intent) && !recorded.has(intent));
   findings.push(...judgeRefusals(input.refusals, isOurs, unsigned.length, windowFromMs));
   const openIntents = intents.filter(isOpen).length;
   if (isTooMany(openIntents, intents.length)) {
@@ -152,6 +155,8 @@ export function reconcile(input: ReconcileInput): Reconciliation {
   const covered = assignments.flatMap(({ row, intent }): CoveredSignature[] =>
     intent ? [{ row, ledgerId: intent.id, by: instanceOf(row) === undefined ? "unknown" : "instance" }] : [],
   );
+  const signs = new Map<string, number>();
+  for (const row of signed.filter(inWindow)) signs.set(row.keyName ?? "", (signs.get(row.keyName ?? "") ?? 0) + 1);
   return {
     findings: findings.sort((a, b) => a.timeMs - b.timeMs || compareText(a.id, b.id)),
     covered,
@@ -164,6 +169,25 @@ export function reconcile(input: ReconcileInput): Reconciliation {
       intents: intents.length,
       openIntents,
     },
+    signs,
+  };
+}
+
+type IntentsOf = (request: string) => readonly LedgerRow[];
+
+/** Nearly all requests have one intent. */
+function indexByRequest(ledgerRows: readonly LedgerRow[]): IntentsOf {
+  const first = new Map<string, LedgerRow>();
+  const further = new Map<string, LedgerRow[]>();
+  for (const row of ledgerRows) {
+    if (!hasRequestId(row)) continue;
+    const request = row.vaultRequestId.toLowerCase();
+    if (!first.has(request)) first.set(request, row);
+    else further.set(request, [...(further.get(request) ?? []), row]);
+  }
+  return (request) => {
+    const row = first.get(request);
+    return row ? [row, ...(further.get(request) ?? [])] : [];
   };
 }
 
@@ -171,14 +195,14 @@ export function reconcile(input: ReconcileInput): Reconciliation {
  * One request is one signature: the first row that its intent accounts for, or where none does, the first. `repeated`
  * are the others with its id.
  */
-function accountById(signatures: readonly VaultLogRow[], ledgerById: Map<string, LedgerRow[]>) {
+function accountById(signatures: readonly VaultLogRow[], intentsOf: IntentsOf) {
   const chosen = new Map<string, VaultLogRow>();
   const accounted = new Set<VaultLogRow>();
   for (const row of signatures) {
     const request = requestOf(row);
     const before = chosen.get(request);
     if (before && accounted.has(before)) continue;
-    const isAccounted = ledgerById.get(request)?.some((intent) => accountsFor(intent, row)) ?? false;
+    const isAccounted = intentsOf(request).some((intent) => accountsFor(intent, row));
     if (isAccounted) accounted.add(row);
     if (isAccounted || !before) chosen.set(request, row);
   }
@@ -192,11 +216,12 @@ function accountsFor(intent: LedgerRow, row: VaultLogRow): boolean {
 
 function reasonByLedger(
   row: VaultLogRow,
-  sameRequest: readonly LedgerRow[] | undefined,
+  sameRequest: readonly LedgerRow[],
   open: readonly LedgerRow[],
 ): UnaccountedReason {
-  if (sameRequest?.every(({ outcome }) => outcome === "not_signed")) return "denied";
-  if (sameRequest) return sameRequest.some((intent) => covers(intent, row)) ? "other_key" : "other_time";
+  const isDenied = sameRequest.every(({ outcome }) => outcome === "not_signed");
+  if (sameRequest.length > 0 && isDenied) return "denied";
+  if (sameRequest.length > 0) return sameRequest.some((intent) => covers(intent, row)) ? "other_key" : "other_time";
   const instance = instanceOf(row);
   const isOthers = (intent: LedgerRow) =>
     keyOf(intent) === keyOf(row) && covers(intent, row) && intent.instance.toLowerCase() !== instance;

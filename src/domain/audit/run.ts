@@ -4,7 +4,6 @@ import { type Revisit, type SignAuditPorts, VaultLogUnavailable } from "./ports.
 import { judgeRates } from "./rates.ts";
 import { type CoveredSignature, ledgerContext, type Reconciliation, reconcile, vaultContext } from "./reconcile.ts";
 import { weekMs, windowMs } from "./sign-rate.ts";
-import type { VaultLogRow } from "./vault-log.ts";
 import {
   type AuditState,
   type AuditWindow,
@@ -76,14 +75,14 @@ async function runSignAudit(ports: SignAuditPorts): Promise<void> {
     if (ports.clock() - startedMs > runBudgetMs) break;
     const look = looks.get(window.fromMs) ?? (await store.looks(window.fromMs, window.toMs)).get(window.fromMs);
     const carry = await carryBefore(window, looks, ports);
-    const { result, vaultRows } = await evaluate(window, carry, nowMs, ports);
+    const result = await evaluate(window, carry, nowMs, ports);
     const resolved = await reportFindings(window, result, ports);
     const news = result.covered.filter(({ ledgerId }) => !look?.covered.includes(ledgerId));
     const listed = news.slice(0, listedCovered - covered.listed);
     for (const one of listed) record({ event: "sign_audit_covered", ...describeCovered(one) });
     covered.listed += listed.length;
     covered.all += result.counts.covered;
-    await judgeRates(window, vaultRows, history, keyNames, ports);
+    await judgeRates(window, result.signs, history, keyNames, ports);
     const next: WindowLook = {
       fromMs: window.fromMs,
       lookedMs: nowMs,
@@ -128,12 +127,12 @@ async function evaluate(
   carry: Carry,
   nowMs: number,
   { vaultLog, ledger, signingObjectId }: SignAuditPorts,
-): Promise<{ result: Reconciliation; vaultRows: readonly VaultLogRow[] }> {
+): Promise<Reconciliation> {
   const vaultRows = await vaultLog.read(fromMs - vaultContext.beforeMs, toMs + vaultContext.afterMs);
   const refusals = await vaultLog.refusals(fromMs, toMs);
   const ledgerRows = await ledger.rowsBetween(fromMs - ledgerContext.beforeMs, toMs + ledgerContext.afterMs);
   const window = { windowFromMs: fromMs, windowToMs: toMs, carry, nowMs };
-  return { result: reconcile({ ...window, vaultRows, refusals, ledgerRows, signingObjectId }), vaultRows };
+  return reconcile({ ...window, vaultRows, refusals, ledgerRows, signingObjectId });
 }
 
 /**
