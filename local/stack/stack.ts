@@ -236,11 +236,11 @@ async function issueServerCertificate(authority: CertificateAuthority, folder: s
   return { identity, files };
 }
 
-/** The platform gives a token out again, whatever became of its key: a caller who is refused asks for another one. */
+/** By the key that Entra signs with now: the platform gives a token out again, whatever became of its key. */
 async function issueCallerToken(entra: EntraEmulator, caller: { clientId: string }): Promise<string> {
   const token = await requestIdentityToken(entra, { client_id: caller.clientId });
-  const published = entra.jwks(world.homeTenantId).keys as { kid: string }[];
-  if (published.some(({ kid }) => kid === decodeProtectedHeader(token).kid)) return token;
+  const kidOf = (jwt: string) => decodeProtectedHeader(jwt).kid;
+  if (kidOf(token) === kidOf(await entra.issueToken({}))) return token;
   const hash = createHash("sha256").update(token).digest("hex");
   return requestIdentityToken(entra, { client_id: caller.clientId, token_sha256_to_refresh: hash });
 }

@@ -16,7 +16,7 @@ const commandLine = new RegExp(`${outside.source}|^(commander|jsonc-parser)$`);
 const partsOfSrc: Readonly<Record<string, Rule>> = {
   index: { parts: ["functions", "composition"], packages: /^@azure\/functions$/ },
   functions: { parts: ["http", "domain"], packages: /^@azure\/functions$/ },
-  composition: { parts: ["config", "adapters", "domain"], packages: /^(@azure\/identity|node:timers\/promises)$/ },
+  composition: { parts: ["config", "adapters", "domain"], packages: /^node:timers\/promises$/ },
   config: { parts: ["domain"], packages: /^$/ },
   http: { parts: ["http", "domain"], packages: /^@azure\/functions$/ },
   adapters: { parts: ["adapters", "domain"], packages: outside },

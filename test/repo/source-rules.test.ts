@@ -28,6 +28,16 @@ const rules: readonly Rule[] = [
     forbidden:
       /Date\.now|new Date\(\)|performance\.|console\.|setTimeout|setInterval|AbortSignal\.timeout|\bfetch\(|Math\.random/,
   },
+  {
+    name: "a managed identity is made by adapters/azure/identity.ts, so that a token that is refused can be replaced",
+    isAbout: (path) => path !== "src/adapters/azure/identity.ts",
+    forbidden: /\bnew\s+ManagedIdentityCredential\s*\(/,
+  },
+  {
+    name: "a client of an Azure service has the policy that replaces a token that is refused",
+    isAbout: () => true,
+    forbidden: /^(?![\s\S]*refusedTokenPolicy\()[\s\S]*\bnew\s+(Cryptography|Key|Table|LogsQuery)Client\s*\(/,
+  },
 ];
 
 /** Comments may name what the code may not do. */
@@ -57,6 +67,8 @@ const faults: readonly [what: string, path: string, text: string][] = [
   ["env taken out of process", "src/cli/main.ts", "const { argv, env } = process;"],
   ["an option that is hidden", "src/cli/options.ts", 'new Option("--token <t>").hideHelp();'],
   ["an option that is read from the environment", "src/cli/options.ts", 'new Option("--token <t>").env("TOKEN");'],
+  ["an identity of the SDK", "src/composition.ts", "const a = new ManagedIdentityCredential({ clientId });"],
+  ["a client that keeps its token", "src/adapters/x/y.ts", "const a = new KeyClient(url, credential, options);"],
   ["a clock in the domain", "src/domain/issuing/mint.ts", "const now = Date.now();"],
   ["a time limit in the domain", "src/domain/shared/retry.ts", "AbortSignal.timeout(5);"],
 ];

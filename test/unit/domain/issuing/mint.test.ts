@@ -158,6 +158,22 @@ describe("the vault", () => {
     });
   }
 
+  const unauthorized = (detail: object) => new Fault("signer_unauthorized", { codes: [401], ...detail });
+  for (const [what, fault, attempts] of [
+    ["401 and replaced", unauthorized({ isTokenReplaced: true }), 2],
+    ["401 and not replaced", unauthorized({}), 1],
+    ["403", new Fault("signer_forbidden", { codes: [403] }), 1],
+  ] as const) {
+    test(`the identity's token is ${what}: ${attempts === 1 ? "no second attempt" : "a second attempt, with an intent of its own"}`, async () => {
+      const world = createWorld();
+      world.signer.failures.push(fault);
+      assert.equal(await endOf(world), attempts === 2 ? "ok" : fault.code);
+      assert.deepEqual([world.signer.calls.length, world.ledger.intents.length], [attempts, attempts]);
+      assert.equal(new Set(world.ledger.intents.map(({ id }) => id)).size, attempts);
+      assert.deepEqual(outcomes(world).sort(), attempts === 2 ? ["issued", "not_signed"] : ["not_signed"]);
+    });
+  }
+
   for (const code of ["signer_forbidden", "signer_key_disabled", "signer_key_not_found", "signer_rejected"] as const) {
     test(`that answers ${code} is not asked again`, async () => {
       const world = createWorld();
