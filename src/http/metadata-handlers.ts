@@ -1,4 +1,5 @@
 import type { HttpHandler, HttpRequest, HttpResponseInit } from "@azure/functions";
+import type { KeptMetadata } from "../domain/metadata/kept-metadata.ts";
 import type { LastKnownGood } from "../domain/metadata/last-known-good.ts";
 import type { CurrentPolicy } from "../domain/policy/current-policy.ts";
 import { parseGuid } from "../domain/shared/guid.ts";
@@ -7,7 +8,7 @@ import { noStore } from "./oauth-response.ts";
 
 export interface MetadataHandlerOptions {
   /** Undefined: no such source is kept. */
-  find(name: string): { view(nowMs: number): Promise<LastKnownGood | undefined> } | undefined;
+  find(name: string): Pick<KeptMetadata, "view" | "readable"> | undefined;
   currentPolicy: Pick<CurrentPolicy, "at">;
   clock: () => number;
 }
@@ -24,17 +25,17 @@ const retryAfterSeconds = 1;
 
 /** `GET /{tenantId}/discovery/v2.0/keys[?appid=]`: the verified keys, each as Entra publishes it (RFC 7517). */
 export function keysHandler(options: MetadataHandlerOptions): HttpHandler {
-  return handler("application/json", options, ({ jwks }) => jwks);
+  return handler("application/json", options, "view", ({ jwks }) => jwks);
 }
 
 /** `GET /{tenantId}/federationmetadata/2007-06/federationmetadata.xml[?appid=]`: verified, byte for byte. */
 export function federationMetadataHandler(options: MetadataHandlerOptions): HttpHandler {
-  return handler("application/samlmetadata+xml", options, ({ federation }) => federation);
+  return handler("application/samlmetadata+xml", options, "readable", ({ federation }) => federation);
 }
 
 /** `GET .../idp.xml[?appid=]`: minimal and re-signed, for relying parties that read little; while it holds. */
 export function idpMetadataHandler(options: MetadataHandlerOptions): HttpHandler {
-  const published = handler("application/samlmetadata+xml", options, ({ idp }, nowMs) =>
+  const published = handler("application/samlmetadata+xml", options, "readable", ({ idp }, nowMs) =>
     idp && idp.validUntilMs > nowMs ? idp : undefined,
   );
   return async (request, invocation) => {
@@ -59,6 +60,7 @@ function notFound(why: string): HttpResponseInit {
 function handler(
   contentType: string,
   { find, currentPolicy, clock }: MetadataHandlerOptions,
+  read: "view" | "readable",
   pick: (known: LastKnownGood, nowMs: number) => Published | undefined,
 ): HttpHandler {
   return async (request) => {
@@ -70,7 +72,7 @@ function handler(
     if (!find(name)) await reread;
     const source = find(name);
     if (!source) return notKept;
-    const known = await source.view(nowMs);
+    const known = await source[read](nowMs);
     const published = known ? pick(known, nowMs) : undefined;
     if (!published)
       return { status: 503, headers: { "Retry-After": `${retryAfterSeconds}`, "Cache-Control": "no-store" } };

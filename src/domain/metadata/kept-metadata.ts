@@ -7,7 +7,7 @@ import { type LastKnownGood, trustedKeys } from "./last-known-good.ts";
 import type { MetadataStore, StoredMetadata } from "./ports.ts";
 import { verifyPublishedKey } from "./published-key.ts";
 import { type RefreshPorts, refreshSource } from "./refresh-source.ts";
-import { verifyRecord } from "./stored-record.ts";
+import { verifiesFederation, verifyRecord } from "./stored-record.ts";
 
 /**
  * One source as this process sees it: what is stored, re-read now and then, and refreshed from the provider by whoever
@@ -17,6 +17,8 @@ export interface KeptMetadata {
   readonly name: string;
   /** What is known; undefined where nothing was ever accepted. Waits for nothing that is known already. */
   view(nowMs: number): Promise<LastKnownGood | undefined>;
+  /** The same to be republished: without federation metadata whose signature was not verified in this process. */
+  readable(nowMs: number): Promise<LastKnownGood | undefined>;
   /** What is known at this moment, without reading or asking. */
   known(): LastKnownGood | undefined;
   /** What storage holds now, without asking the provider; read again only where that is so long ago. Never throws. */
@@ -67,6 +69,8 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   /** What is known was stored by an earlier version, and is to be fetched again. */
   let isMigrated = false;
   let hasRead = false;
+  /** The federation metadata whose signature this process has verified: hash, signer and keys. */
+  let verifiedFederation: string | undefined;
   let readAtMs = Number.NEGATIVE_INFINITY;
   let askedAtMs = Number.NEGATIVE_INFINITY;
   const reading = singleFlight(read);
@@ -104,11 +108,28 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     } else ports.record({ event: "metadata_record_refused", source: name, rule: verified.refusal });
   }
 
+  /** What storage had of federation metadata vouches for no key, and is not republished, before it verifies. */
+  async function verifyFederation(): Promise<boolean> {
+    const federation = known?.federation;
+    if (!federation) return true;
+    const identity = [federation.sha256, federation.signedBy, ...federation.keys.map(({ kid }) => kid)].join();
+    if (identity === verifiedFederation) return true;
+    const verifies = await verifiesFederation(federation, source, ports);
+    if (verifies) verifiedFederation = identity;
+    if (verifies === false && known?.federation === federation) {
+      ports.record({ event: "metadata_record_refused", source: name, rule: "the federation metadata do not verify" });
+      const { federation: _federation, idp: _idp, ...others } = known;
+      known = others;
+    }
+    return verifies === true;
+  }
+
   /** Ends when the answer is in use: a request that waits for a key does not wait for storage. */
   async function ask(nowMs: number): Promise<void> {
     await storing;
     askedAtMs = nowMs;
     await reading(nowMs);
+    await verifyFederation();
     const observed = { firstUses, onDiscontinuity: ports.onDiscontinuity(source), nowMs };
     const next = await refreshSource(source, known, observed, ports);
     adopt(next);
@@ -164,6 +185,12 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   return {
     name,
     view,
+    async readable(nowMs) {
+      await view(nowMs);
+      if (await verifyFederation()) return known;
+      const { federation: _federation, ...others } = known ?? { version: 2, keys: [] };
+      return others;
+    },
     known: () => known,
     async stored(nowMs, olderThanMs = 0) {
       if (nowMs - readAtMs >= olderThanMs) await reading(nowMs);

@@ -18,7 +18,8 @@ export type RecordRule =
   | "a document is not the one of its hash"
   | "a key is not the one of its certificate"
   | "the key set is not the one of its document"
-  | "the signer of the federation metadata is not listed";
+  | "the signer of the federation metadata is not listed"
+  | "the federation metadata do not verify";
 
 type Verify = Pick<RefreshPorts, "cloud" | "verifyFederationMetadata">;
 
@@ -53,6 +54,20 @@ function brokenRule(
   }
   const isListed = !federation || federation.keys.some(({ kid }) => kid === federation.signedBy);
   return isListed ? undefined : "the signer of the federation metadata is not listed";
+}
+
+/**
+ * Whether stored federation metadata verify by their signature, and list the keys that are stored beside them; undefined
+ * where that cannot be said now. Apart from `verifyRecord`, since it loads the XML libraries: a token needs none of it.
+ */
+export async function verifiesFederation(
+  stored: FederationRecord,
+  source: MetadataSource,
+  verify: Verify,
+): Promise<boolean | undefined> {
+  const read = await readFederation(bodyOf(stored), source, verify);
+  if (!read.ok) return read.refusal.reason === "verifier_not_loaded" ? undefined : false;
+  return read.value.signedBy === stored.signedBy && namesOf(read.value.keys) === namesOf(stored.keys);
 }
 
 const bodyOf = ({ body }: DocumentRecord) => Buffer.from(body, "base64");

@@ -23,6 +23,16 @@ describe("keys that change, in the console", { skip: withoutBrowser }, async () 
     assert.equal(await page.locator(".outcome").getByText("is answered with 200").count(), 3);
   });
 
+  test("a refresh is asked for by the command line, and the page shows what the app says", async () => {
+    const { httpUrl } = world.stack.functions;
+    const done = page.locator(".outcome.done", { hasText: "keyhold metadata refresh" });
+    await button("Refresh metadata").click();
+    while (!(await done.isVisible())) {
+      await fetch(`${httpUrl}/admin/functions/checkMetadata?wait=true`, { method: "POST", body: "{}" });
+    }
+    assert.match((await done.textContent()) ?? "", /verified, nothing changed/);
+  });
+
   test("a man in the middle is not asked anything, what was known stays, and an alarm says so", async () => {
     const keys = await page.locator("#keys .keys li").allTextContents();
     await button("Stand in the middle").click();

@@ -36,7 +36,10 @@ function createWorld(names: string[], onReading: () => void = () => undefined) {
   const kept = new Map(names.map((name) => [name, documentsOf(name)]));
   const world = { nowMs: startMs, readings: 0, kept, options: {} as MetadataHandlerOptions };
   world.options = {
-    find: (name) => (kept.has(name) ? { view: async () => kept.get(name) } : undefined),
+    find(name) {
+      const read = async () => kept.get(name);
+      return kept.has(name) ? { view: read, readable: read } : undefined;
+    },
     currentPolicy: {
       async at() {
         world.readings += 1;

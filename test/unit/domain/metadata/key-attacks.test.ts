@@ -1,8 +1,9 @@
 /** Who answers in Entra's place, over TLS that verifies, and what becomes of it. */
 import assert from "node:assert/strict";
-import { createSign } from "node:crypto";
+import { createHash, createSign } from "node:crypto";
 import { describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { forgeFederationMetadata } from "../../../../local/emulators/entra/forged-metadata.ts";
 import { generateSigningKey, type SigningKey } from "../../../../local/emulators/entra/signing-key.ts";
 import { ok } from "../../../../src/domain/shared/result.ts";
 import {
@@ -253,5 +254,69 @@ describe("what lies in storage", () => {
     await turn();
     assert.ok(await world.accepts(instance));
     assert.equal(eventsNamed(world, "metadata_record_refused").length, 1);
+  });
+
+  /** The attacker's document in place of the genuine one, with a hash and keys to match. */
+  async function withForgedFederation(world: MetadataWorld) {
+    const forgery = await forgeFederationMetadata({ tenantId: homeTenantId });
+    const body = Buffer.from(forgery.document);
+    const record = stored(world);
+    const keys = forgery.keys.map(({ kid, n, e, certificate }) => ({ kid, n, e, certificate }));
+    record.federation = { ...record.federation, body: body.toString("base64"), keys, signedBy: keys[0]?.kid };
+    record.federation.sha256 = createHash("sha256").update(body).digest("hex");
+    return { record, forgery };
+  }
+  const store = (world: MetadataWorld, record: unknown) =>
+    world.store.blobs.set(homeTenantId, { text: JSON.stringify(record), etag: '"forged"' });
+
+  const tampering: [
+    what: string,
+    tamper: (record: ReturnType<typeof stored>, genuine: ReturnType<typeof stored>) => void,
+  ][] = [
+    [
+      "a tampered document",
+      (record) => {
+        const text = Buffer.from(record.federation.body, "base64").toString("utf8").replace("saml2", "saml3");
+        record.federation.body = Buffer.from(text).toString("base64");
+        record.federation.sha256 = createHash("sha256").update(text).digest("hex");
+      },
+    ],
+    [
+      "keys that the document does not list",
+      (record, genuine) => {
+        record.federation.keys = [...genuine.federation.keys, ...record.federation.keys];
+      },
+    ],
+    [
+      "the document of another tenant",
+      (record) => {
+        const other = Buffer.from(record.federation.body, "base64").toString("utf8").replaceAll(homeTenantId, "x");
+        record.federation.body = Buffer.from(other).toString("base64");
+        record.federation.sha256 = createHash("sha256").update(other).digest("hex");
+      },
+    ],
+  ];
+  for (const [what, tamper] of tampering) {
+    test(`with ${what} is not republished, vouches for nothing, and is replaced by what Entra answers`, async () => {
+      const world = await createMetadataWorld();
+      assert.ok(await world.accepts(world.instance("hold")));
+      const genuine = stored(world);
+      const { record } = await withForgedFederation(world);
+      tamper(record, genuine);
+      store(world, record);
+      const instance = world.instance("hold");
+      const { federation, jwks } = (await instance.home.readable(world.nowMs)) ?? {};
+      assert.deepEqual([federation, jwks?.keys.length], [undefined, 1]);
+      assert.equal(eventsNamed(world, "metadata_record_refused").length, 1);
+      await refreshLater(world, instance);
+      assert.equal(stored(world).federation.sha256, genuine.federation.sha256);
+    });
+  }
+
+  test("and verifies is republished", async () => {
+    const world = await createMetadataWorld();
+    assert.ok(await world.accepts(world.instance()));
+    const { federation } = (await world.instance().home.readable(world.nowMs)) ?? {};
+    assert.equal(federation?.sha256, stored(world).federation.sha256);
   });
 });
