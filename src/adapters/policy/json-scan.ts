@@ -1,8 +1,11 @@
 /** Where the values of a JSON text stand, and where a text stops being JSON. `JSON.parse` says neither. */
 export type JsonScan =
   | {
-      isJson: true /** Offset of each value by its path, `grants[0].caller`; of the whole by the empty one. */;
+      isJson: true;
+      /** Offset of each value by its path, `grants[0].caller`; of the whole by the empty one. */
       offsets: ReadonlyMap<string, number>;
+      /** Paths of keys that are there again: only the last one counts. */
+      repeated: readonly string[];
     }
   | { isJson: false; offset: number; rule: string };
 
@@ -24,6 +27,7 @@ class Stop extends Error {
 /** Reads a text without its byte order mark. Of keys that are there twice the last one counts, as for `JSON.parse`. */
 export function scanJson(text: string): JsonScan {
   const offsets = new Map<string, number>();
+  const repeated: string[] = [];
   let at = 0;
 
   const match = (token: RegExp): string | undefined => {
@@ -77,7 +81,9 @@ export function scanJson(text: string): JsonScan {
     const key = readText();
     if (!take(":")) stop("a colon is expected here, after the key");
     // The empty path is the whole, so an empty key needs another.
-    readValue(path === "" ? key || "." : `${path}.${key}`, depth + 1);
+    const own = path === "" ? key || "." : `${path}.${key}`;
+    if (offsets.has(own)) repeated.push(own);
+    readValue(own, depth + 1);
   }
 
   function readText(): string {
@@ -89,15 +95,26 @@ export function scanJson(text: string): JsonScan {
   try {
     readValue("", 0);
     if (peek() !== "") stop("nothing may follow the document");
-    return { isJson: true, offsets };
+    return { isJson: true, offsets, repeated };
   } catch (error) {
     if (error instanceof Stop) return { isJson: false, offset: error.offset, rule: error.message };
     throw error;
   }
 }
 
-/** Line and column of an offset, both from 1 on; columns count UTF-16 units, as editors do. */
-export function positionOf(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset).split(/\r\n|\r|\n/);
-  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+/**
+ * Line and column of offsets of a text, both from 1 on; columns count UTF-16 units, as editors do. The lines are looked
+ * for once, since a large text may have many problems.
+ */
+export function positionsIn(text: string): (offset: number) => { line: number; column: number } {
+  const starts = [0, ...Array.from(text.matchAll(/\r\n|\r|\n/g), (end) => end.index + end[0].length)];
+  return (offset) => {
+    let [low, high] = [0, starts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle;
+    }
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
+  };
 }

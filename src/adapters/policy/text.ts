@@ -1,5 +1,5 @@
 import type { PolicyProblem } from "../../domain/policy/problem.ts";
-import { positionOf, scanJson } from "./json-scan.ts";
+import { positionsIn, scanJson } from "./json-scan.ts";
 
 const byteOrderMark = "\ufeff";
 /** What stands in a text for bytes that are not UTF-8. */
@@ -20,7 +20,7 @@ export function parseJson(text: string): { value: unknown } | { problem: PolicyP
   } catch {
     const scan = scanJson(json);
     if (scan.isJson) return { problem: { path: "(file)", rule: "must be JSON" } };
-    return { problem: { ...positionOf(json, scan.offset), path: "(file)", rule: `must be JSON: ${scan.rule}` } };
+    return { problem: { ...positionsIn(json)(scan.offset), path: "(file)", rule: `must be JSON: ${scan.rule}` } };
   }
 }
 
@@ -32,7 +32,22 @@ function encodingProblem(text: string): PolicyProblem | undefined {
   const offset = text.indexOf(undecodable);
   if (offset < 0) return undefined;
   const rule = "must be UTF-8, and has a byte here that is not: save it as UTF-8";
-  return { ...positionOf(withoutMark(text), offset - (text.length - withoutMark(text).length)), path: "(file)", rule };
+  return { ...positionsIn(withoutMark(text))(offset - (text.length - withoutMark(text).length)), path: "(file)", rule };
+}
+
+/**
+ * Keys that a text has twice. `JSON.parse` takes the last one without a word, so a typing error could resume what is
+ * suspended, or drop a list.
+ */
+export function repeatedKeys(text: string): PolicyProblem[] {
+  const scan = scanJson(withoutMark(text));
+  const rule = "is there more than once, and only the last one counts: remove the others";
+  return scan.isJson
+    ? locate(
+        text,
+        scan.repeated.map((path) => ({ path, rule })),
+      )
+    : [];
 }
 
 /** The same problems with line and column of what each is about, or of the nearest value around it. */
@@ -40,10 +55,11 @@ export function locate(text: string, problems: readonly LocatableProblem[]): Pol
   const json = withoutMark(text);
   const scan = scanJson(json);
   if (!scan.isJson) return problems.map(({ path, rule }) => ({ path, rule }));
+  const positionOf = positionsIn(json);
   return problems.map(({ path, rule, at = path }) => {
     let place = at === "(file)" ? "" : at;
     while (!scan.offsets.has(place)) place = parentOf(place);
-    return { ...positionOf(json, scan.offsets.get(place) ?? 0), path, rule };
+    return { ...positionOf(scan.offsets.get(place) ?? 0), path, rule };
   });
 }
 

@@ -1,7 +1,8 @@
 import { compilePolicyText } from "../../adapters/policy/compile-text.ts";
+import { repeatedKeys } from "../../adapters/policy/text.ts";
 import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
-import type { PolicyContext } from "../../domain/policy/problem.ts";
+import type { PolicyContext, PolicyProblem } from "../../domain/policy/problem.ts";
 import { exitCodes, type Report } from "../command-problem.ts";
 import { plural, printable } from "../printable.ts";
 import { describeProblems, readPolicyText } from "./load-policy.ts";
@@ -14,7 +15,7 @@ export async function checkPolicy(place: PolicyPlace, context: PolicyContext): P
   const where = printable(place.name);
   if ("problems" in compiled) {
     const { problems } = compiled;
-    const lines = describeProblems(problems).map((line) => `  - ${line}`);
+    const lines = bullets(problems);
     return {
       exit: exitCodes.wrong,
       text: [
@@ -29,13 +30,17 @@ export async function checkPolicy(place: PolicyPlace, context: PolicyContext): P
     return `  ${what.padEnd(8)} ${active}${suspended > 0 ? `, and ${suspended} suspended` : ""}`;
   });
   const { withheld } = compiled.policy;
+  const repeated = repeatedKeys(text);
   const refused = withheld.length > 0 ? withheldLines(compiled.policy, compiled.document) : [];
+  const twice = repeated.length > 0 ? ["But it has keys more than once:", ...bullets(repeated)] : [];
   return {
-    exit: withheld.length > 0 ? exitCodes.wrong : exitCodes.fine,
-    text: [`Valid: ${where}`, ...lines, ...refused].join("\n"),
-    json: { valid: true, where: place.name, etag, summary, withheld },
+    exit: withheld.length + repeated.length > 0 ? exitCodes.wrong : exitCodes.fine,
+    text: [`Valid: ${where}`, ...lines, ...refused, ...twice].join("\n"),
+    json: { valid: true, where: place.name, etag, summary, withheld, repeated },
   };
 }
+
+const bullets = (problems: readonly PolicyProblem[]) => describeProblems(problems).map((line) => `  - ${line}`);
 
 /** Earlier versions granted these: whoever upgrades should know before they do. */
 function withheldLines({ withheld }: AccessPolicy, { grants }: PolicyDocument): string[] {

@@ -21,9 +21,11 @@ export interface NewEntry {
  */
 export async function addEntry(
   kind: EntryKind,
-  { id, name, value }: NewEntry,
+  { id, name: typed, value: whole }: NewEntry,
   target: EditTarget,
 ): Promise<{ report: Report; valid: ValidPolicy }> {
+  const name = typed.normalize("NFC");
+  const value = { ...whole, name };
   const before = await loadPolicy(target.place, target.context);
   const [byId, byName] = [findEntry(before.document, kind, id), findEntry(before.document, kind, name)];
   if (byId && byId.index === byName?.index) {

@@ -28,7 +28,8 @@ export interface Entry {
 export function findEntry(document: PolicyDocument, kind: EntryKind, nameOrId: string): Entry | undefined {
   const entries = entriesOf(document, kind);
   const wantedId = parseGuid(nameOrId);
-  const byName = entries.find(({ name }) => name === nameOrId);
+  // The policy has composed letters only; some terminals send others.
+  const byName = entries.find(({ name }) => name === nameOrId.normalize("NFC"));
   const byId = entries.find(({ id }) => id === wantedId);
   if (byName && byId && byName !== byId) {
     throw new CommandProblem("wrong", `${printable(nameOrId)} is the name of one ${kind} and the id of another`, {

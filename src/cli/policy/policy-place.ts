@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { chmod, link, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import type { TokenCredential } from "@azure/identity";
 import { type DocumentPlace, isAbsent, readTextFile } from "../../adapters/policy/place.ts";
@@ -41,7 +42,7 @@ export function filePlace(path: string): PolicyPlace {
       });
       // Renamed in one step, so that an instance never reads half a policy. Files know no If-Match: what is left is the
       // moment between this reading and the renaming. A new file is linked instead, which replaces none.
-      const draft = `${target}.${process.pid}.new`;
+      const draft = `${target}.${randomUUID()}.new`;
       try {
         await writeFile(draft, text, { flag: "wx" });
         if (etag === undefined) return await create(draft, target);

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { compilePolicyText } from "../../adapters/policy/compile-text.ts";
-import { withoutMark } from "../../adapters/policy/text.ts";
+import { repeatedKeys, withoutMark } from "../../adapters/policy/text.ts";
 import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
 import { printable } from "../printable.ts";
@@ -27,7 +27,7 @@ interface PublishOptions {
 /**
  * `policy publish`: puts a policy in the place of the one in force, only over the version that was read, or where there
  * is none yet. A policy in force that is not valid is replaced too: that repairs it.
- * @throws CommandProblem where the new one is not valid, the one in force is not the expected one, or it cannot be
+ * @throws CommandProblem where the new one is not valid or has a key twice, the one in force is not the expected one, or it cannot be
  * written.
  */
 export async function publishPolicy(
@@ -37,6 +37,14 @@ export async function publishPolicy(
   { dryRun, expect }: PublishOptions,
 ): Promise<Report> {
   const after = await loadPolicy(file, context);
+  const repeated = repeatedKeys(after.text);
+  if (repeated.length > 0) {
+    throw new CommandProblem("wrong", "The new policy has keys more than once: nothing was changed", {
+      where: printable(file.name),
+      remedy: "remove those that do not count",
+      details: describeProblems(repeated),
+    });
+  }
   const inForce = await readInForce(place, context);
   if (expect) await requireExpected(inForce, expect, place);
   const difference = differenceOf(inForce.valid, after);

@@ -52,7 +52,9 @@ function idOfName(entries: readonly LooseEntry[], kind: SuspendedKind, name: str
       remedy: `give the id of the ${kind} instead of its name: an id works whatever state the policy is in`,
     });
   }
-  const ids = [...new Set(entries.filter((entry) => entry.name === name).map(({ id }) => id))];
+  const ids = [
+    ...new Set(entries.filter((entry) => entry.name.normalize("NFC") === name.normalize("NFC")).map(({ id }) => id)),
+  ];
   if (ids[0] !== undefined && ids.length === 1) return ids[0];
   if (ids.length > 1) {
     const remedy = `give one of the ids: ${ids.join(", ")}`;

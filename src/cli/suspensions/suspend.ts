@@ -34,7 +34,8 @@ export async function suspend(
   const subject = await findSubject(ports.policyPlace, kind, nameOrId);
   const { id } = subject;
   const at = new Date(ports.nowMs).toISOString();
-  const entry: Suspension = { kind, id, by: await ports.operatorName(), at, ...(reason && { reason }) };
+  const by = plain(await ports.operatorName(), 200);
+  const entry: Suspension = { kind, id, by, at, ...(reason && { reason: plain(reason, 500) }) };
   let earlier: Suspension | undefined;
   const changed = await changeSuspensions(
     ports.suspensionsPlace,
@@ -45,9 +46,9 @@ export async function suspend(
     replaceMalformed,
   );
   const tail = await tokenTail(ports.ledger, kind, id, ports.nowMs);
-  const by = earlier ? ` already, by ${printable(earlier.by)} at ${earlier.at}` : "";
+  const since = earlier ? ` already, by ${printable(earlier.by)} at ${earlier.at}` : "";
   const lines = [
-    `${called(kind, subject)} is suspended in ${printable(ports.suspensionsPlace.name)}${by}.`,
+    `${called(kind, subject)} is suspended in ${printable(ports.suspensionsPlace.name)}${since}.`,
     "It is refused on every instance within 60 s, also where its tokens are cached, whatever state the policy is in.",
     ...(subject.name === undefined && subject.unreadable === undefined
       ? [`The policy has no ${kind} with this id: check that it is the right one.`]
@@ -87,6 +88,11 @@ export async function resume(
   const state = isSuspendedByPolicy === undefined ? undefined : isSuspendedByPolicy ? "suspended" : "active";
   const json = { kind, name: subject.name, id, changed, stateInPolicy: state, effectiveWithinSeconds: 60 };
   return { exit: isSuspendedByPolicy ? exitCodes.wrong : exitCodes.fine, text: lines.join("\n"), json };
+}
+
+/** What an operator typed must not make the document malformed: long texts, or bytes that are not UTF-8. */
+function plain(text: string, length: number): string {
+  return printable(text, length - "...".length).replaceAll("\ufffd", "?");
 }
 
 function called(kind: SuspendedKind, { name, id }: Subject): string {

@@ -30,11 +30,13 @@ export function createLastValid<T>(
   let answeredAtMs: number | undefined;
   let rejected: { etag: string; problems: number; reportedAtMs: number } | undefined;
 
+  const isRepeatDue = (nowMs: number) => rejected !== undefined && Math.abs(nowMs - rejected.reportedAtMs) >= repeatMs;
+
   function accept(reading: Reading<T>, nowMs: number): void {
     answeredAtMs = nowMs;
     if (reading.changed && "problems" in reading) {
       const { etag, problems } = reading;
-      const isDue = etag !== rejected?.etag || Math.abs(nowMs - rejected.reportedAtMs) >= repeatMs;
+      const isDue = etag !== rejected?.etag || isRepeatDue(nowMs);
       if (isDue) record({ event: "policy_rejected", document: name, etag, problems });
       const reportedAtMs = isDue ? nowMs : (rejected?.reportedAtMs ?? nowMs);
       rejected = { etag, problems: problems.length, reportedAtMs };
@@ -50,15 +52,18 @@ export function createLastValid<T>(
   return {
     async read(nowMs) {
       let reading: Reading<T>;
+      // What is known not to be valid is read and evaluated again only when it is to be reported again.
+      const skipped = rejected && !isRepeatDue(nowMs) ? rejected.etag : undefined;
       try {
-        reading = await source.read(valid?.etag);
+        reading = await source.read(skipped ?? valid?.etag);
       } catch (error) {
         const ageSeconds = validAtMs === undefined ? undefined : Math.round((nowMs - validAtMs) / 1000);
         const because = error instanceof Error ? error.name : "unknown";
         record({ event: "policy_not_readable", document: name, ageSeconds, because });
         return;
       }
-      accept(reading, nowMs);
+      if (skipped !== undefined && !reading.changed) answeredAtMs = nowMs;
+      else accept(reading, nowMs);
     },
     value: () => valid?.value,
     validAtMs: () => validAtMs,

@@ -10,9 +10,7 @@ export type SuspensionsSource = DocumentSource<Suspensions>;
 
 /** A document that operators write. */
 export interface DocumentSource<T> {
-  /**
-   * `etag` is of the last valid reading, if any: that version is not sent again. Throws when it cannot be read.
-   */
+  /** `etag` is of a version that is known, if any: that one is not sent again. Throws when it cannot be read. */
   read(etag: string | undefined): Promise<Reading<T>>;
 }
 

@@ -48,6 +48,19 @@ test("every problem is told at once, with its path and without its value", async
   assert.doesNotMatch(out, /s3cret/);
 });
 
+test("a key that is there twice is named, since only the last one counts: a typing error that resumes a tenant", async () => {
+  const text = JSON.stringify(validPolicy(), undefined, 2).replace(
+    '"state": "suspended"',
+    '"state": "suspended", "state": "active"',
+  );
+  const { exit, out } = await createCliWorld(text).run("policy", "check");
+  assert.equal(exit, 1);
+  assert.match(
+    out,
+    /^Valid: [\s\S]*more than once:\n {2}- line \d+, column \d+: clients\[1\]\.state: is there more than once/,
+  );
+});
+
 test("a problem has its line and column, and a name may have any letters", async () => {
   const policy = validPolicy();
   const text = JSON.stringify(policy, undefined, 2)

@@ -84,6 +84,13 @@ test("a file is replaced in one step with its mode, through a link, and leaves n
   assert.deepEqual((await readdir(folder)).sort(), ["policy.json", "real.json"]);
 });
 
+test("a draft that an earlier command left behind stops no later one: in a container every process may have one id", async () => {
+  const own = await mkdtemp(join(folder, "left-"));
+  const file = join(own, "policy.suspensions.json");
+  await writeFile(`${file}.${process.pid}.new`, "");
+  assert.equal(await filePlace(file).write("one", undefined), "written");
+});
+
 test("of two who make a file at once one is refused, and neither leaves a draft", async () => {
   const made = await mkdtemp(join(folder, "new-"));
   const place = filePlace(join(made, "policy.suspensions.json"));

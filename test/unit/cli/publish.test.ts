@@ -181,6 +181,15 @@ describe("policy publish", () => {
     assert.equal(world.place.writes, 0);
   });
 
+  test("of a policy with a key twice writes nothing: who reviewed it may have read the other one", async () => {
+    const world = createCliWorld();
+    const text = JSON.stringify(next).replace('"grants":', '"grants":[],"grants":');
+    const { exit, err } = await world.run("policy", "publish", await fileOf(text));
+    assert.equal(exit, 1);
+    assert.match(err, /keys more than once[\s\S]*line 1, column \d+: grants: /);
+    assert.equal(world.place.writes, 0);
+  });
+
   test("overwrites neither what was changed since the review nor what is changed in the same moment", async () => {
     const world = createCliWorld();
     const [file, before] = [await fileOf(next), await fileOf(validPolicy())];

@@ -1,6 +1,7 @@
 /** The kill switch of operators: it works whatever state the policy is in. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseSuspensions } from "../../../src/adapters/policy/suspensions-schema.ts";
 import type { Suspension, SuspensionsDocument } from "../../../src/domain/policy/suspensions.ts";
 import { refuse } from "../../../src/domain/shared/result.ts";
 import { startMs } from "../../support/fakes/clock.ts";
@@ -87,6 +88,26 @@ for (const [what, breakPolicy] of [
     assert.equal(suspensionsOf(world).suspensions.length, 2);
   });
 }
+
+for (const [what, reason] of [
+  ["is longer than the document may have", "x".repeat(2_000)],
+  ["came from a terminal that is not UTF-8", "St\ufffdrung"],
+  ["has control characters", "a\u0000\u001b[2J\nb"],
+] as const) {
+  test(`a reason that ${what} does not make the suspensions malformed`, async () => {
+    const world = createCliWorld();
+    assert.equal((await world.run("tenant", "suspend", "contoso", "--reason", reason)).exit, 0);
+    assert.ok(!Array.isArray(parseSuspensions(world.suspensions.text ?? "")), world.suspensions.text);
+    assert.equal((await world.run("caller", "suspend", "billing")).exit, 0);
+  });
+}
+
+test("a name is found however a terminal composes its letters", async () => {
+  const world = createCliWorld(JSON.stringify(validPolicy()).replaceAll('"contoso"', '"München"'));
+  assert.equal((await world.run("tenant", "suspend", "Mu\u0308nchen")).exit, 0);
+  assert.equal(suspensionsOf(world).suspensions[0]?.id, ids.contosoId);
+  assert.equal((await world.run("tenant", "refresh", "Mu\u0308nchen")).exit, 0);
+});
 
 test("suspending twice is success, and the first entry stays", async () => {
   const world = createCliWorld();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { compilePolicyText } from "../../../../src/adapters/policy/compile-text.ts";
-import { positionOf, scanJson } from "../../../../src/adapters/policy/json-scan.ts";
+import { positionsIn, scanJson } from "../../../../src/adapters/policy/json-scan.ts";
 import type { PolicyProblem } from "../../../../src/domain/policy/problem.ts";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
@@ -116,7 +116,15 @@ test("a scan and JSON.parse agree on what is JSON, and the scan finds every valu
 });
 
 test("lines end as any editor ends them", () => {
-  assert.deepEqual(positionOf("a\r\nb\nc\rd", 7), { line: 4, column: 1 });
+  assert.deepEqual(positionsIn("a\r\nb\nc\rd")(7), { line: 4, column: 1 });
+});
+
+test("each of ten thousand problems has a line of its own", () => {
+  const tenants = Array.from({ length: 10_000 }, (_, i) => ({ name: `t${i}`, tenantId: "x", state: "active" }));
+  const problems = problemsOf(JSON.stringify({ ...validPolicy(), tenants, grants: [] }, undefined, 2));
+  assert.equal(problems.length, 10_000);
+  const lines = new Set(problems.map(({ line }) => line));
+  assert.equal(lines.size, 10_000);
 });
 
 describe("problems have line and column", () => {

@@ -109,6 +109,18 @@ describe("the current policy", () => {
     assert.equal(await at(700), two);
   });
 
+  test("a broken policy is evaluated again every five minutes and not at each reading, and stays rejected between", async () => {
+    const { at, source, current } = setUp();
+    await at(0);
+    source.put(problems);
+    for (let second = 50; second <= 650; second += 50) await at(second);
+    const sent = source.calls.slice(1);
+    assert.equal(sent.length, 13);
+    assert.equal(sent.filter((etag) => etag === "etag-1").length, 3, "at 50 s, 350 s and 650 s");
+    assert.ok(sent.every((etag) => etag === "etag-1" || etag === "etag-2"));
+    assert.equal(current.rejectedProblems(), problems.length);
+  });
+
   test("another broken policy is reported at once", async () => {
     const { at, source, events } = setUp();
     await at(0);
@@ -136,9 +148,11 @@ describe("the current policy", () => {
     source.put(problems);
     await at(50);
     assert.equal(current.rejectedProblems(), 1);
-    source.read = async () => ({ changed: false });
+    source.read = async () => ({ changed: true, etag: "etag-1", value: one });
     await at(100);
     assert.equal(current.rejectedProblems(), 0);
+    source.read = async () => ({ changed: false });
+    for (let second = 150; second < 3690; second += 50) await at(second);
     assert.equal(await at(3690), one);
     assert.deepEqual(applied, [one]);
   });
