@@ -52,6 +52,7 @@ describe("valid settings", () => {
       maxRequestsInFlight: 1_000,
       tokenCache: { maxTokens: 20_000, maxBytes: 134_217_728 },
       sharedCache: undefined,
+      identityEndpoint: undefined,
     });
   });
 
