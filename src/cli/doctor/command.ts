@@ -3,6 +3,7 @@ import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
 import type { CommandContext, Connection } from "../connection.ts";
 import { parseCount } from "../options.ts";
 import { describeProblems, type LoadedPolicy, loadPolicy } from "../policy/load-policy.ts";
+import type { PolicyPlace } from "../policy/policy-place.ts";
 import { plural } from "../printable.ts";
 import { loadSuspensions } from "../suspensions/place.ts";
 import { auditChecks } from "./audit.ts";
@@ -51,7 +52,7 @@ those about Azure; Key Vault Reader for those about keys. Exit code 1: a line is
         const compiled = policy instanceof CommandProblem ? undefined : policy.policy;
         const ports = connectDoctor(connection, compiled, { clock, noise, withTries: options.tries });
         const startedMs = clock();
-        const checks = [settingsCheck, policyCheck(policy), suspensionsCheck(connection), ...doctorChecks(ports)];
+        const checks = [settingsCheck, ...documentChecks(policy, connection.suspensionsPlace), ...doctorChecks(ports)];
         const results = await runChecks(checks, { parallel, deadlineMs: options.deadline * 1000 });
         return doctorReport(results, describeNoise(noise, startedMs, clock()));
       }),
@@ -99,6 +100,11 @@ const settingsCheck: Check = {
   run: async () => green("the app would start with them"),
 };
 
+/** Whether the policy, and the suspensions beside it, are in force as they lie there. */
+export function documentChecks(policy: LoadedPolicy | CommandProblem, suspensions: PolicyPlace): Check[] {
+  return [policyCheck(policy), suspensionsCheck(suspensions)];
+}
+
 function policyCheck(policy: LoadedPolicy | CommandProblem): Check {
   return {
     id: "policy",
@@ -119,12 +125,12 @@ function policyCheck(policy: LoadedPolicy | CommandProblem): Check {
   };
 }
 
-function suspensionsCheck({ suspensionsPlace }: Connection): Check {
+function suspensionsCheck(place: PolicyPlace): Check {
   return {
     id: "suspensions",
     title: "the suspensions beside the policy are readable and valid",
     async run() {
-      const loaded = await loadSuspensions(suspensionsPlace).catch(asProblem);
+      const loaded = await loadSuspensions(place).catch(asProblem);
       if (loaded instanceof CommandProblem) {
         const reason = [loaded.message, ...loaded.details].join("; ");
         return red(reason, "new suspensions have no effect, and after an hour nothing is issued", loaded.remedy);

@@ -4,12 +4,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CredentialUnavailableError } from "@azure/identity";
 import { generateSigningKey } from "../../../local/emulators/entra/signing-key.ts";
 import { type Check, type CheckResult, green, grey, red, runChecks } from "../../../src/cli/doctor/check.ts";
-import { doctorChecks, doctorReport } from "../../../src/cli/doctor/command.ts";
+import { doctorChecks, doctorReport, documentChecks } from "../../../src/cli/doctor/command.ts";
 import { kindOfAddress } from "../../../src/cli/doctor/network.ts";
 import type { DoctorPorts, Probe } from "../../../src/cli/doctor/ports.ts";
+import { loadPolicy } from "../../../src/cli/policy/load-policy.ts";
 import { type AuditStore, VaultLogUnavailable } from "../../../src/domain/audit/ports.ts";
 import { ApplicationDirectoryError } from "../../../src/domain/credentials/ports.ts";
 import type { IdpRecord, LastKnownGood } from "../../../src/domain/metadata/last-known-good.ts";
+import type { PolicyDocument } from "../../../src/domain/policy/document.ts";
 import { clouds } from "../../../src/domain/shared/cloud.ts";
 import { refuse } from "../../../src/domain/shared/result.ts";
 import { startMs } from "../../support/fakes/clock.ts";
@@ -17,9 +19,9 @@ import { createFakeCredentialStore } from "../../support/fakes/credential-store.
 import { createFakeMetadataStore } from "../../support/fakes/metadata-store.ts";
 import * as ids from "../../support/fixtures/ids.ts";
 import { outcomes, tokenIntent } from "../../support/fixtures/ledger.ts";
-import { compiled } from "../../support/fixtures/policy.ts";
+import { compiled, grant, validPolicy } from "../../support/fixtures/policy.ts";
 import { documentRecord, publishedKey } from "../../support/fixtures/stored-metadata.ts";
-import { createFakeLedgerSearch, entry } from "./cli-world.ts";
+import { createFakeLedgerSearch, createFakePlace, entry } from "./cli-world.ts";
 
 const minuteMs = 60_000;
 const answer = (status: number, body?: unknown, headers: Record<string, string> = {}) => {
@@ -315,6 +317,25 @@ test("storage that is not Azure's and Graph that refuses make their lines grey, 
   };
   const drift = await line("drift/broker", { directory });
   assert.deepEqual([drift.state, drift.reason], ["grey", "Microsoft Graph: graph_forbidden (403)"]);
+});
+
+test("the policy's withheld scopes, and suspensions that are not valid or cannot be read, are red with the remedy", async () => {
+  const context = { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: startMs };
+  const suspensions = createFakePlace<string | undefined>(undefined, "policy.suspensions.json");
+  const check = async (document: PolicyDocument) => {
+    const loaded = await loadPolicy(createFakePlace(JSON.stringify(document), "policy.json"), context);
+    return runChecks(documentChecks(loaded, suspensions), { parallel: 1, deadlineMs: 1_000 });
+  };
+  const states = async (document = validPolicy()) => (await check(document)).map(({ state }) => state);
+  assert.deepEqual(await states(), ["green", "green"]);
+  const grants = [grant({ tenants: ["home"], scopes: [ids.vaultScope] })];
+  const [policy] = await check({ ...validPolicy(), grants });
+  assert.equal(policy?.state, "red");
+  assert.match(policy?.reason ?? "", /grants\[0\]\.scopes\[0\]: is not granted in the home tenant/);
+  suspensions.text = "{";
+  assert.deepEqual(await states(), ["green", "red"]);
+  suspensions.readFailure = Object.assign(new Error("no"), { code: "EACCES" });
+  assert.deepEqual(await states(), ["green", "red"]);
 });
 
 test("an API of homeApis that another tenant owns, Microsoft for example, is red; one that is not known is grey", async () => {
