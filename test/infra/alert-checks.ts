@@ -1,5 +1,5 @@
+import { analyse } from "../../local/kusto/language.ts";
 import type { AlertDefinition } from "./alert-definitions.ts";
-import { analyse } from "./kusto.ts";
 import { deployed } from "./queries.ts";
 
 /** Evaluations that must see a row: the first may be late, the second may fail. */

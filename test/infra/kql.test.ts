@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { analyse, schemas } from "../../local/kusto/language.ts";
+import { runQuery } from "../../local/kusto/query.ts";
+import { ingested, type Row, type Value } from "../../local/kusto/values.ts";
 import {
   parameterize,
   vaultArrivalsQuery,
@@ -7,7 +10,6 @@ import {
   vaultOperationsQuery,
   vaultRefusalsQuery,
 } from "../../src/adapters/log-analytics/queries.ts";
-import { analyse, schemas } from "./kusto.ts";
 import { deployed, queries } from "./queries.ts";
 
 const vaultOperations = queries.get("vault-operations.kql") ?? "";
@@ -101,6 +103,28 @@ describe("the analyser", () => {
     test(`${fault} is found`, () => {
       assert.notEqual(query, asSent);
       assert.match(analyse(query).problems.join("\n"), expected);
+    });
+  }
+});
+
+describe("the queries in infra/queries, evaluated", () => {
+  const samples: Readonly<Record<string, Value>> = { string: "x", int: 1, long: 1, real: 1, bool: true, dynamic: {} };
+  /** One row for each table, with something in every column. */
+  const rowOf = (columns: string): Row => {
+    const typed = columns.split(", ").map((column) => column.split(":") as [string, string]);
+    const filled = typed.map(([name, type]) => [name, samples[type] ?? Date.UTC(2026, 0, 30)]);
+    return { ...Object.fromEntries(filled), [ingested]: Date.UTC(2026, 0, 31) };
+  };
+  const tables = Object.fromEntries(Object.entries(schemas).map(([name, columns]) => [name, [rowOf(columns)]]));
+  for (const [name, text] of queries) {
+    test(`${name} can be evaluated, and its rows have the columns of the analyser`, () => {
+      const query = `${prologues[name] ?? ""}${deployed(text)}`;
+      const { rows, columns } = runQuery(query, tables, Date.UTC(2026, 0, 31));
+      for (const row of rows)
+        assert.deepEqual(
+          Object.keys(row),
+          columns.map((column) => column.split(":")[0]),
+        );
     });
   }
 });

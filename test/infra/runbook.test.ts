@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
+import { analyse } from "../../local/kusto/language.ts";
 import { type AlertDefinition, alerts } from "./alert-definitions.ts";
 import { problemsOfNames } from "./kql-names.ts";
-import { analyse } from "./kusto.ts";
 
 const runbook = await readFile(new URL("../../docs/operate/runbook.md", import.meta.url), "utf8");
 const parts = ["Means", "Confirm", "Do", "Stand down"];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { analyse } from "./kusto.ts";
+import { analyse } from "../../local/kusto/language.ts";
 import { queries } from "./queries.ts";
 import { theResource } from "./templates.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Kusto's own analyser over the tables that our queries read: names, types and the columns of the result. It executes
- * nothing.
+ * Kusto's own parser and analyser over the tables that our queries read: names, types and the columns of the result. It
+ * executes nothing: `query.ts` does.
  */
 import { createRequire } from "node:module";
 
@@ -11,7 +11,20 @@ export interface Analysis {
   columns: string[];
 }
 
-interface List<T> {
+/** A node or token. Children that are elements of a separated list are unwrapped by `listOf`. */
+export interface SyntaxNode {
+  Kind: number;
+  NameInParent: string | null;
+  IsToken: boolean;
+  ChildCount: number;
+  GetChild(index: number): SyntaxNode | null;
+  /** Of a token its text. */
+  Text?: string;
+  ToString(): string;
+  ResultType: { Name: string; Columns?: ListOf<{ Name: string; Type: { Name: string } }> } | null;
+}
+
+export interface ListOf<T> {
   Count: number;
   getItem(index: number): T;
 }
@@ -23,19 +36,24 @@ interface KustoLanguage {
     DatabaseSymbol: { ctor: new (name: string, tables: object[]) => object };
   };
   GlobalState: { Default: { WithDatabase(database: object): object } };
+  Syntax: { SyntaxKind: Readonly<Record<string, unknown>> };
   KustoCode: {
     ParseAndAnalyze(
       query: string,
       globals: object,
     ): {
-      GetDiagnostics(): List<{ Severity: string; Code: string; Message: string }>;
-      ResultType: { Columns?: List<{ Name: string; Type: { Name: string } }> } | null;
+      Syntax: SyntaxNode;
+      GetDiagnostics(): ListOf<{ Severity: string; Code: string; Message: string }>;
+      ResultType: { Columns?: ListOf<{ Name: string; Type: { Name: string } }> } | null;
     };
   };
 }
 
 const application =
   "TimeGenerated:datetime, Name:string, OperationId:string, ParentId:string, AppRoleName:string, AppRoleInstance:string, Properties:dynamic, Measurements:dynamic, ItemCount:int, SeverityLevel:int, _ResourceId:string";
+
+const storage =
+  "TimeGenerated:datetime, AccountName:string, AuthenticationType:string, CallerIpAddress:string, Category:string, CorrelationId:string, OperationName:string, RequesterAppId:string, RequesterObjectId:string, StatusCode:int, StatusText:string, Uri:string, UserAgentHeader:string, _ResourceId:string";
 
 /** Columns as in Microsoft's reference of Azure Monitor tables; of the application's tables those that we may use. */
 export const schemas: Readonly<Record<string, string>> = {
@@ -49,13 +67,20 @@ export const schemas: Readonly<Record<string, string>> = {
   AppDependencies: `${application}, Success:bool, ResultCode:string, DurationMs:real, Target:string, DependencyType:string`,
   AppExceptions: `${application}, ExceptionType:string, OuterMessage:string, ProblemId:string`,
   AzureActivity:
-    "TimeGenerated:datetime, OperationNameValue:string, ActivityStatusValue:string, Caller:string, CallerIpAddress:string, CorrelationId:string, ResourceGroup:string, ResourceProviderValue:string, Properties_d:dynamic, Authorization_d:dynamic, _ResourceId:string, _SubscriptionId:string",
+    "TimeGenerated:datetime, OperationNameValue:string, ActivityStatusValue:string, Caller:string, CallerIpAddress:string, CategoryValue:string, Claims_d:dynamic, CorrelationId:string, ResourceGroup:string, ResourceProviderValue:string, Properties_d:dynamic, Authorization_d:dynamic, _ResourceId:string, _SubscriptionId:string",
+  StorageBlobLogs: storage,
+  StorageTableLogs: storage,
 };
 
-const kusto = loadLanguage();
+export const kusto = loadLanguage();
 const { TableSymbol, DatabaseSymbol } = kusto.Symbols;
 const tables = Object.entries(schemas).map(([name, columns]) => new TableSymbol.$ctor7(name, `(${columns})`, null));
 const globals = kusto.GlobalState.Default.WithDatabase(new DatabaseSymbol.ctor("workspace", tables));
+
+/** The tree of a query, with the types of its expressions. */
+export function parse(query: string): SyntaxNode {
+  return kusto.KustoCode.ParseAndAnalyze(query, globals).Syntax;
+}
 
 export function analyse(query: string): Analysis {
   const code = kusto.KustoCode.ParseAndAnalyze(query, globals);
@@ -65,7 +90,7 @@ export function analyse(query: string): Analysis {
   };
 }
 
-function itemsOf<T>(list: List<T> | undefined): T[] {
+function itemsOf<T>(list: ListOf<T> | undefined): T[] {
   return Array.from({ length: list?.Count ?? 0 }, (_, index) => list?.getItem(index)).filter(
     (item) => item !== undefined,
   );
