@@ -50,6 +50,13 @@ param operatorAddressRanges string[] = []
 @minLength(1)
 param alertEmails string[]
 
+@description('Object id of the identity that deploys: what it changes is news, not an alarm. azd knows it.')
+param deploymentPrincipalId string = ''
+
+@description('Signatures of one key in five minutes that no day explains. One instance has a budget of 6000.')
+@minValue(1)
+param signHardCap int = 6000
+
 @description('Where whoever is woken finds docs/operate/runbook.md: an address of your own repository or wiki.')
 param runbookUrl string = 'docs/operate/runbook.md'
 
@@ -135,6 +142,7 @@ var monitoringNames = {
 var keyNames = union(clientKeyNames, [publisherKeyName])
 var vaultName = 'keyhold-${suffix}'
 var appName = 'keyhold-${suffix}'
+var hostAccountName = 'kholdhost${suffix}'
 var dataAccountName = 'kholddata${suffix}'
 var sharedCacheKeyName = 'shared-cache'
 var usesSharedCache = sharedCache && !empty(sharedCacheWrappedKey)
@@ -196,7 +204,7 @@ module storageHost 'modules/storage-host.bicep' = {
   scope: group
   params: {
     location: location
-    name: 'kholdhost${suffix}'
+    name: hostAccountName
     tags: tags
     storagePrincipalId: identities.outputs.storage.principalId
     storageIdentityName: identityNames.storage
@@ -313,9 +321,25 @@ module functionApp 'modules/function-app.bicep' = {
   }
 }
 
+// Who changed what, in a place that queries can read: an alert on the activity log itself cannot tell who acted. Costs nothing.
+// No stable version has categories by group or tables by service.
+#disable-next-line use-recent-api-versions
+resource activityExport 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: '${namePrefix}-activity'
+  properties: {
+    workspaceId: monitoring.outputs.workspaceId
+    logs: [
+      {
+        category: 'Administrative'
+        enabled: true
+      }
+    ]
+  }
+}
+
 module alerts 'modules/alerts.bicep' = {
   scope: group
-  dependsOn: [monitoring, vault, functionApp]
+  dependsOn: [vault]
   params: {
     location: location
     namePrefix: namePrefix
@@ -324,9 +348,16 @@ module alerts 'modules/alerts.bicep' = {
     applicationInsightsName: monitoringNames.applicationInsights
     vaultName: vaultName
     actionGroupName: monitoringNames.actionGroup
+    workspaceCreatedAt: monitoring.outputs.workspaceCreatedAt
+    dataAccountName: dataAccountName
+    hostAccountName: hostAccountName
     signingIdentityPrincipalId: identities.outputs.signing.principalId
+    storageIdentityPrincipalId: identities.outputs.storage.principalId
+    sharedCacheIdentityPrincipalId: sharedCache ? identities.outputs.sharedCache.principalId : ''
     alertsIdentityName: identityNames.alerts
-    functionAppName: appName
+    deploymentPrincipalId: deploymentPrincipalId
+    activityExportId: activityExport.id
+    signHardCap: signHardCap
     runbookUrl: runbookUrl
   }
 }

@@ -9,3 +9,4 @@ param clientKeyNames = ['billing']
 param alertEmails = ['oncall@contoso.com']
 param sharedCache = true
 param sharedCacheWrappedKey = 'sample'
+param deploymentPrincipalId = '00000000-0000-4000-8000-0000000de910'

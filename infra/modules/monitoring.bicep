@@ -117,6 +117,9 @@ resource alertsReadLogs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 @description('ARM id of the workspace.')
 output workspaceId string = workspace.id
 
+@description('When the workspace was made.')
+output workspaceCreatedAt string = workspace.properties.createdDate
+
 @description('"Workspace ID", as queries name it.')
 output workspaceCustomerId string = workspace.properties.customerId
 

@@ -1,10 +1,10 @@
 import { evaluate, type Scope } from "./expressions.ts";
-import { childOf, listOf, type SyntaxNode, textOf } from "./tree.ts";
+import { childOf, listOf, type SyntaxNode } from "./tree.ts";
 import { compare, type Row, type Value } from "./values.ts";
 
 /** The values of an aggregate over the rows of a group: one, or for `arg_max` one for each of its columns. */
 export function aggregate(node: SyntaxNode, rows: readonly Row[], scope: Scope): Value[] {
-  const name = textOf(childOf(node, "Name"));
+  const name = childOf(node, "Name").text;
   const [first, ...others] = listOf(childOf(node, "ArgumentList"), "Expressions");
   const last = others.at(-1);
   const values = (of: SyntaxNode | undefined, among = rows) =>
@@ -27,7 +27,7 @@ export function aggregate(node: SyntaxNode, rows: readonly Row[], scope: Scope):
     case "maxif":
       return [values(first, where(last)).sort(compare).at(-1) ?? null];
     case "make_set":
-      return [distinct(values(first)).slice(0, last ? Number(textOf(last)) : undefined)];
+      return [distinct(values(first)).slice(0, last ? Number(last.text) : undefined)];
     case "percentile":
       return [
         percentile(
@@ -53,7 +53,7 @@ function distinct(values: readonly Value[]): Value[] {
 }
 
 function percentOf(node: SyntaxNode | undefined): number {
-  return Number(node ? textOf(node) : Number.NaN);
+  return Number(node ? node.text : Number.NaN);
 }
 
 function weighted(rows: readonly Row[], value: SyntaxNode | undefined, weight: SyntaxNode | undefined, scope: Scope) {

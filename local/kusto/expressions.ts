@@ -1,5 +1,5 @@
 import { functions, operators } from "./functions.ts";
-import { childOf, childrenOf, kindOf, listOf, type SyntaxNode, textOf, typeOf } from "./tree.ts";
+import { childOf, listOf, type SyntaxNode } from "./tree.ts";
 import { ingested, type Row, timespanOf, type Value } from "./values.ts";
 
 /** What an expression may refer to beside the row. */
@@ -14,7 +14,7 @@ export interface Scope {
 /** The value of a scalar expression for a row. @throws for a form that our queries do not use. */
 export function evaluate(node: SyntaxNode, row: Row, scope: Scope): Value {
   const of = (name: string) => evaluate(childOf(node, name), row, scope);
-  switch (kindOf(node)) {
+  switch (node.kind) {
     case "ParenthesizedExpression":
       return of("Expression");
     case "AndExpression":
@@ -22,23 +22,23 @@ export function evaluate(node: SyntaxNode, row: Row, scope: Scope): Value {
     case "OrExpression":
       return of("Left") === true || of("Right") === true;
     case "StringLiteralExpression":
-      return stringOf(textOf(node));
+      return stringOf(node.text);
     case "LongLiteralExpression":
     case "IntLiteralExpression":
     case "RealLiteralExpression":
-      return Number(textOf(node));
+      return Number(node.text);
     case "BooleanLiteralExpression":
-      return textOf(node) === "true";
+      return node.text === "true";
     case "TimespanLiteralExpression":
-      return timespanOf(textOf(node));
+      return timespanOf(node.text);
     case "DateTimeLiteralExpression":
-      return dateOf(textOf(node));
+      return dateOf(node.text);
     case "UnaryMinusExpression":
       return -Number(of("Expression"));
     case "NameReference":
-      return nameOf(textOf(node), row, scope);
+      return nameOf(node.text, row, scope);
     case "PathExpression":
-      return memberOf(of("Expression"), textOf(childOf(node, "Selector")));
+      return memberOf(of("Expression"), childOf(node, "Selector").text);
     case "ElementExpression":
       return memberOf(of("Expression"), evaluate(childOf(childOf(node, "Selector"), "Expression"), row, scope));
     case "ToScalarExpression":
@@ -58,14 +58,14 @@ export function evaluate(node: SyntaxNode, row: Row, scope: Scope): Value {
 }
 
 function operate(node: SyntaxNode, row: Row, scope: Scope): Value {
-  const operator = childrenOf(node).find(({ NameInParent }) => NameInParent === "Operator");
-  const apply = operator && operators[textOf(operator)];
-  if (!apply) throw new SyntaxError(`not interpreted: ${kindOf(node)} ${textOf(node)}`);
+  const operator = node.places.Operator;
+  const apply = operator && operators[operator.text];
+  if (!apply) throw new SyntaxError(`not interpreted: ${node.kind} ${node.text}`);
   return apply(evaluate(childOf(node, "Left"), row, scope), evaluate(childOf(node, "Right"), row, scope));
 }
 
 function call(node: SyntaxNode, row: Row, scope: Scope): Value {
-  const name = textOf(childOf(node, "Name"));
+  const name = childOf(node, "Name").text;
   const args = listOf(childOf(node, "ArgumentList"), "Expressions");
   if (name === "ingestion_time") return row[ingested] ?? null;
   const values = args.map((argument) => evaluate(argument, row, scope));
@@ -73,11 +73,11 @@ function call(node: SyntaxNode, row: Row, scope: Scope): Value {
   if (name === "column_ifexists") return row[String(values[0])] ?? values[1] ?? null;
   const apply = functions[name];
   if (!apply) throw new SyntaxError(`not interpreted: ${name}()`);
-  return apply({ values, types: args.map(typeOf), nowMs: scope.nowMs });
+  return apply({ values, types: args.map(({ type }) => type), nowMs: scope.nowMs });
 }
 
 function isIn(node: SyntaxNode, row: Row, scope: Scope): boolean {
-  const operator = textOf(childOf(node, "Operator"));
+  const operator = childOf(node, "Operator").text;
   const plain = (value: Value) => (operator.endsWith("~") ? String(value).toLowerCase() : value);
   const value = plain(evaluate(childOf(node, "Left"), row, scope));
   const isFound = listOf(childOf(node, "Right"), "Expressions").some(

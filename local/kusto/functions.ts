@@ -27,6 +27,7 @@ export const functions: Readonly<Record<string, (call: Call) => Value>> = {
     return Number.isNaN(time) ? null : time;
   },
   isnull: ({ values: [value = null] }) => value === null,
+  not: ({ values: [value = null] }) => (value === null ? null : value !== true),
   isempty: ({ values: [value] }) => isMissing(value),
   isnotempty: ({ values: [value] }) => !isMissing(value),
   // For strings, what is empty is passed over too.

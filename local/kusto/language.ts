@@ -11,13 +11,13 @@ export interface Analysis {
   columns: string[];
 }
 
-/** A node or token. Children that are elements of a separated list are unwrapped by `listOf`. */
-export interface SyntaxNode {
+/** A node or token of the tree, as the language service hands it out. */
+export interface RawNode {
   Kind: number;
   NameInParent: string | null;
   IsToken: boolean;
   ChildCount: number;
-  GetChild(index: number): SyntaxNode | null;
+  GetChild(index: number): RawNode | null;
   /** Of a token its text. */
   Text?: string;
   ToString(): string;
@@ -42,7 +42,7 @@ interface KustoLanguage {
       query: string,
       globals: object,
     ): {
-      Syntax: SyntaxNode;
+      Syntax: RawNode;
       GetDiagnostics(): ListOf<{ Severity: string; Code: string; Message: string }>;
       ResultType: { Columns?: ListOf<{ Name: string; Type: { Name: string } }> } | null;
     };
@@ -77,13 +77,24 @@ const { TableSymbol, DatabaseSymbol } = kusto.Symbols;
 const tables = Object.entries(schemas).map(([name, columns]) => new TableSymbol.$ctor7(name, `(${columns})`, null));
 const globals = kusto.GlobalState.Default.WithDatabase(new DatabaseSymbol.ctor("workspace", tables));
 
-/** The tree of a query, with the types of its expressions. */
-export function parse(query: string): SyntaxNode {
-  return kusto.KustoCode.ParseAndAnalyze(query, globals).Syntax;
+type Code = ReturnType<KustoLanguage["KustoCode"]["ParseAndAnalyze"]>;
+
+/** The analysis is expensive, and the same queries come again and again. */
+const analysed = new Map<string, Code>();
+
+function codeOf(query: string): Code {
+  const code = analysed.get(query) ?? kusto.KustoCode.ParseAndAnalyze(query, globals);
+  analysed.set(query, code);
+  return code;
+}
+
+/** The tree of a query; `tree.ts` copies it. */
+export function parse(query: string): RawNode {
+  return codeOf(query).Syntax;
 }
 
 export function analyse(query: string): Analysis {
-  const code = kusto.KustoCode.ParseAndAnalyze(query, globals);
+  const code = codeOf(query);
   return {
     problems: itemsOf(code.GetDiagnostics()).map(({ Code, Message }) => `${Code}: ${Message}`),
     columns: itemsOf(code.ResultType?.Columns).map(({ Name, Type }) => `${Name}:${Type.Name}`),

@@ -5,8 +5,8 @@
  */
 import { aggregate } from "./aggregates.ts";
 import { evaluate, type Scope } from "./expressions.ts";
-import { type Analysis, analyse, parse } from "./language.ts";
-import { childOf, columnsOf, findChild, kindOf, listOf, type SyntaxNode, textOf, typedColumnsOf } from "./tree.ts";
+import { type Analysis, analyse } from "./language.ts";
+import { childOf, columnsOf, listOf, type SyntaxNode, treeOf } from "./tree.ts";
 import { compare, type Row, type Tables, type Value } from "./values.ts";
 
 export interface Result {
@@ -24,7 +24,7 @@ export function runQuery(text: string, tables: Tables, nowMs: number): Result {
   const scope: Scope = { nowMs, scalars, scalarOf: (query) => firstOf(rowsOf(query)) };
 
   function rowsOf(node: SyntaxNode): Row[] {
-    switch (kindOf(node)) {
+    switch (node.kind) {
       case "PipeExpression":
         return apply(childOf(node, "Operator"), rowsOf(childOf(node, "Expression")));
       case "ParenthesizedExpression":
@@ -34,7 +34,7 @@ export function runQuery(text: string, tables: Tables, nowMs: number): Result {
       case "PrintOperator":
         return apply(node, [{}]);
       default: {
-        const name = textOf(node);
+        const name = node.text;
         const view = views.get(name);
         const table = tables[name];
         if (!view && !table) throw new SyntaxError(`no table ${name}`);
@@ -52,7 +52,7 @@ export function runQuery(text: string, tables: Tables, nowMs: number): Result {
 
   function apply(operator: SyntaxNode, rows: Row[]): Row[] {
     const valuesOf = (row: Row, nodes: readonly SyntaxNode[]) => nodes.map((each) => evaluate(inner(each), row, scope));
-    switch (kindOf(operator)) {
+    switch (operator.kind) {
       case "FilterOperator":
         return rows.filter((row) => evaluate(childOf(operator, "Condition"), row, scope) === true);
       case "ExtendOperator":
@@ -78,7 +78,7 @@ export function runQuery(text: string, tables: Tables, nowMs: number): Result {
       case "MvExpandOperator":
         return rows.flatMap((row) => expand(operator, row));
       default:
-        throw new SyntaxError(`not interpreted: ${kindOf(operator)} ${textOf(operator)}`);
+        throw new SyntaxError(`not interpreted: ${operator.kind} ${operator.text}`);
     }
   }
 
@@ -95,7 +95,7 @@ export function runQuery(text: string, tables: Tables, nowMs: number): Result {
 
   /** Without `by` there is one row, for no rows at all too. */
   function summarize(operator: SyntaxNode, rows: readonly Row[]): Row[] {
-    const clause = findChild(operator, "ByClause");
+    const clause = operator.places.ByClause;
     const groups = clause ? grouped(rows, listOf(clause, "Expressions")) : [[[], rows] as [Value[], readonly Row[]]];
     const aggregates = listOf(operator, "Aggregates");
     return groups.map(([keys, members]) =>
@@ -105,9 +105,9 @@ export function runQuery(text: string, tables: Tables, nowMs: number): Result {
 
   function sorted(operator: SyntaxNode, rows: readonly Row[]): Row[] {
     const keys = listOf(operator, "Expressions").map((each) => {
-      const isOrdered = kindOf(each) === "OrderedExpression";
+      const isOrdered = each.kind === "OrderedExpression";
       // Without a word it is descending.
-      const direction = isOrdered && /\basc\b/.test(textOf(childOf(each, "Ordering"))) ? 1 : -1;
+      const direction = isOrdered && /\basc\b/.test(childOf(each, "Ordering").text) ? 1 : -1;
       return { node: isOrdered ? childOf(each, "Expression") : each, direction };
     });
     return [...rows].sort((a, b) => {
@@ -123,15 +123,15 @@ export function runQuery(text: string, tables: Tables, nowMs: number): Result {
   function join(operator: SyntaxNode, left: readonly Row[]): Row[] {
     const rightNode = childOf(operator, "Expression");
     const right = rowsOf(rightNode);
-    const on = listOf(childOf(operator, "ConditionClause"), "Expressions").map(textOf);
+    const on = listOf(childOf(operator, "ConditionClause"), "Expressions").map(({ text }) => text);
     const [parameter] = listOf(operator, "Parameters");
-    const kind = parameter ? textOf(childOf(parameter, "Expression")) : "innerunique";
+    const kind = parameter ? childOf(parameter, "Expression").text : "innerunique";
     const keyOf = (row: Row) => JSON.stringify(on.map((name) => row[name] ?? null));
     const partners = (row: Row) => right.filter((each) => keyOf(each) === keyOf(row));
     if (kind === "leftanti") return left.filter((row) => partners(row).length === 0);
     if (kind !== "leftouter" && kind !== "inner") throw new SyntaxError(`not interpreted: join kind=${kind}`);
     const names = columnsOf(operator);
-    const rightColumns = typedColumnsOf(innermost(rightNode));
+    const rightColumns = innermost(rightNode).columns;
     const leftNames = names.slice(0, names.length - rightColumns.length);
     return left.flatMap((row) => {
       const found = partners(row);
@@ -149,37 +149,36 @@ export function runQuery(text: string, tables: Tables, nowMs: number): Result {
     if (!expression || others.length > 0) throw new SyntaxError("not interpreted: mv-expand of several columns");
     const named = childOf(expression, "Expression");
     const value = evaluate(inner(named), row, scope);
-    const name = kindOf(named) === "SimpleNamedExpression" ? declaredName(named) : textOf(named);
+    const name = named.kind === "SimpleNamedExpression" ? declaredName(named) : named.text;
     return Array.isArray(value) ? value.map((each: Value) => ({ ...row, [name]: each })) : [{ ...row, [name]: value }];
   }
 
   let rows: Row[] = [];
-  for (const statement of listOf(parse(text), "Statements")) {
+  for (const statement of listOf(treeOf(text), "Statements")) {
     const expression = childOf(statement, "Expression");
-    if (kindOf(statement) !== "LetStatement") rows = rowsOf(expression);
-    else if (isTabular(expression)) views.set(textOf(childOf(statement, "Name")), expression);
-    else scalars.set(textOf(childOf(statement, "Name")), evaluate(expression, {}, scope));
+    if (statement.kind !== "LetStatement") rows = rowsOf(expression);
+    else if (isTabular(expression)) views.set(childOf(statement, "Name").text, expression);
+    else scalars.set(childOf(statement, "Name").text, evaluate(expression, {}, scope));
   }
   return { columns, rows };
 }
 
 function isTabular(node: SyntaxNode): boolean {
-  return ["PipeExpression", "DataTableExpression"].includes(kindOf(node));
+  return ["PipeExpression", "DataTableExpression"].includes(node.kind);
 }
 
 function innermost(node: SyntaxNode): SyntaxNode {
-  return kindOf(node) === "ParenthesizedExpression" ? innermost(childOf(node, "Expression")) : node;
+  return node.kind === "ParenthesizedExpression" ? innermost(childOf(node, "Expression")) : node;
 }
 
 /** Of `Name = expression` the expression. */
 function inner(node: SyntaxNode): SyntaxNode {
-  return kindOf(node) === "SimpleNamedExpression" ? childOf(node, "Expression") : node;
+  return node.kind === "SimpleNamedExpression" ? childOf(node, "Expression") : node;
 }
 
 function declaredName(node: SyntaxNode): string {
-  if (kindOf(node) !== "SimpleNamedExpression")
-    throw new SyntaxError(`not interpreted: without a name: ${textOf(node)}`);
-  return textOf(childOf(node, "Name"));
+  if (node.kind !== "SimpleNamedExpression") throw new SyntaxError(`not interpreted: without a name: ${node.text}`);
+  return childOf(node, "Name").text;
 }
 
 function toRow(names: readonly string[], values: readonly Value[]): Row {

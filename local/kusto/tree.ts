@@ -1,7 +1,19 @@
-/** Kusto's own syntax tree, as its language service hands it out, reduced to what an evaluation reads. */
-import { kusto, type SyntaxNode } from "./language.ts";
+/** Kusto's own syntax tree, copied once into plain objects of what an evaluation reads: the original is slow to walk. */
+import { kusto, parse, type RawNode } from "./language.ts";
 
-export type { SyntaxNode } from "./language.ts";
+export interface SyntaxNode {
+  /** Its name in Kusto's grammar: `FilterOperator`. */
+  kind: string;
+  /** Without the space and comments before it. */
+  text: string;
+  /** What Kusto's analyser finds for an expression: `string`, `long`, `datetime`, `dynamic` ... */
+  type: string;
+  /** What an operator yields, in order. */
+  columns: readonly { name: string; type: string }[];
+  children: readonly SyntaxNode[];
+  /** Children by their place in the grammar. */
+  places: Readonly<Record<string, SyntaxNode>>;
+}
 
 const kinds = new Map(
   Object.entries(kusto.Syntax.SyntaxKind)
@@ -9,56 +21,53 @@ const kinds = new Map(
     .map(([name, value]) => [value, name]),
 );
 
-/** The name of its kind in Kusto's grammar: `FilterOperator`. */
-export function kindOf(node: SyntaxNode): string {
-  return kinds.get(node.Kind) ?? `kind ${node.Kind}`;
+const trees = new Map<string, SyntaxNode>();
+
+/** The tree of a query, with the types of its expressions. */
+export function treeOf(query: string): SyntaxNode {
+  const tree = trees.get(query) ?? copy(parse(query));
+  trees.set(query, tree);
+  return tree;
 }
 
-export function childrenOf(node: SyntaxNode): SyntaxNode[] {
-  return Array.from({ length: node.ChildCount }, (_, index) => node.GetChild(index)).filter((child) => child !== null);
+function copy(raw: RawNode): SyntaxNode {
+  const items = Array.from({ length: raw.ChildCount }, (_, index) => raw.GetChild(index)).filter(
+    (each) => each !== null,
+  );
+  const children = items.map(copy);
+  const columns = raw.ResultType?.Columns;
+  const typed = Array.from({ length: columns?.Count ?? 0 }, (_, index) => columns?.getItem(index));
+  return {
+    kind: kinds.get(raw.Kind) ?? `kind ${raw.Kind}`,
+    text: raw
+      .ToString()
+      .replace(/^(?:\s|\/\/[^\n]*\n)+/, "")
+      .trim(),
+    type: raw.ResultType?.Name ?? "unknown",
+    columns: typed.map((column) => ({ name: column?.Name ?? "", type: column?.Type.Name ?? "" })),
+    children,
+    places: Object.fromEntries(items.map(({ NameInParent }, index) => [NameInParent ?? "", children[index]])) as Record<
+      string,
+      SyntaxNode
+    >,
+  };
 }
 
-/** The child in this place of the grammar, if there is one. */
-export function findChild(node: SyntaxNode, name: string): SyntaxNode | undefined {
-  return childrenOf(node).find((child) => child.NameInParent === name);
-}
-
-/** @throws where the place is empty. */
-export function childOf(node: SyntaxNode, name: string): SyntaxNode {
-  const child = findChild(node, name);
-  if (!child) throw new SyntaxError(`${kindOf(node)} has no ${name}: ${node.ToString()}`);
+/** The child in this place of the grammar. @throws where the place is empty. */
+export function childOf(node: SyntaxNode, place: string): SyntaxNode {
+  const child = node.places[place];
+  if (!child) throw new SyntaxError(`${node.kind} has no ${place}: ${node.text}`);
   return child;
 }
 
 /** The elements of the list in this place; none where there is no list. */
-export function listOf(node: SyntaxNode, name: string): SyntaxNode[] {
-  const list = findChild(node, name);
-  if (!list) return [];
-  return childrenOf(list).map(
-    (element) => (kindOf(element) === "SeparatedElement" ? childrenOf(element)[0] : element) as SyntaxNode,
+export function listOf(node: SyntaxNode, place: string): SyntaxNode[] {
+  const elements = node.places[place]?.children ?? [];
+  return elements.map((element) =>
+    element.kind === "SeparatedElement" ? (element.children[0] as SyntaxNode) : element,
   );
 }
 
-/** The text without the space and comments before it. */
-export function textOf(node: SyntaxNode): string {
-  return node
-    .ToString()
-    .replace(/^(?:\s|\/\/[^\n]*\n)+/, "")
-    .trim();
-}
-
-/** The type that Kusto finds for an expression: `string`, `long`, `datetime`, `dynamic` ... */
-export function typeOf(node: SyntaxNode): string {
-  return node.ResultType?.Name ?? "unknown";
-}
-
-/** Names of the columns that an operator yields, in order. */
 export function columnsOf(node: SyntaxNode): string[] {
-  return typedColumnsOf(node).map(({ name }) => name);
-}
-
-export function typedColumnsOf(node: SyntaxNode): { name: string; type: string }[] {
-  const columns = node.ResultType?.Columns;
-  const items = Array.from({ length: columns?.Count ?? 0 }, (_, index) => columns?.getItem(index));
-  return items.map((column) => ({ name: column?.Name ?? "", type: column?.Type.Name ?? "" }));
+  return node.columns.map(({ name }) => name);
 }

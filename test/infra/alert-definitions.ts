@@ -1,82 +1,50 @@
+import { logRules } from "../../local/drills/alerts/rules.ts";
 import { ofType, type Resource } from "./templates.ts";
 
-/** One alert, as it is deployed. */
+/** One alert: a section of the runbook. */
 export interface AlertDefinition {
-  /** What it stands on. */
-  source: "metric" | "activity log" | "log";
   id: string;
   severity: number;
-  summary: string;
-  consequence: string;
-  action: string;
-  /** Log alerts: the text of their query. */
-  query?: string;
-  measure?: string;
-  dimensions?: string[];
-  threshold?: number;
-  everyMinutes?: number;
-  /** Alerts on the activity log. */
-  operations?: string[];
-  /** Metric alerts. */
-  operator?: string;
+  /** As the runbook says it. */
+  standsOn: string;
 }
 
-const prefix = "keyhold-sample-";
-export const signingPrincipal = "90000000-0000-4000-8000-000000000001";
+const logs: Readonly<Record<string, string>> = {
+  ...{ vault: "vault's log", app: "app's events", silence: "app's events", telemetry: "app's metrics" },
+  ...{ activity: "activity log", blobs: "storage's log", tables: "storage's log" },
+};
+const ofBoth = ["signs-without-app", "vault-log-silent"];
 
+/** Literals of queries that look like the name of an alert and are none. */
+const otherNames = ["app-package", "shared-cache", "rg-keyhold-sample"];
+
+/** The alerts that the query of a rule can name, by its text. */
+export function alertsIn(query: string): string[] {
+  const code = query.replace(/^\s*\/\/.*$/gm, "");
+  const names = [...code.matchAll(/"([a-z]+(?:-[a-z]+)+|deployed)"/g)].map(([, name = ""]) => name);
+  return [...new Set(names)].filter((name) => !otherNames.includes(name));
+}
+
+export const metricAlerts = ofType("Microsoft.Insights/metricAlerts");
+export const activityAlerts = ofType("Microsoft.Insights/activityLogAlerts");
+const idOf = ({ name }: Resource) => name.replace(/^keyhold-sample-/, "");
+
+const ofLogs = logRules.flatMap(({ id, severity, query }) =>
+  alertsIn(query).map((alert) => {
+    const standsOn = ofBoth.includes(alert) ? "vault's log and app's events" : (logs[id.split("-")[0] ?? ""] ?? "");
+    return { id: alert, severity, standsOn };
+  }),
+);
+const ofMetrics = metricAlerts.map((rule) => ({
+  ...{ id: idOf(rule), severity: Number(rule.properties.severity), standsOn: "vault's metric" },
+}));
+const ofActivities = activityAlerts.map((rule) => ({
+  id: idOf(rule),
+  severity: Number(rule.properties.actions.actionGroups[0].webhookProperties.severity),
+  standsOn: idOf(rule) === "alert-rule-unhealthy" ? "resource health" : "activity log",
+}));
+
+/** Each once: an alert can come from two tables. */
 export const alerts: readonly AlertDefinition[] = [
-  ...ofType("Microsoft.Insights/scheduledQueryRules").map(readLogAlert),
-  ...ofType("Microsoft.Insights/metricAlerts").map(readMetricAlert),
-  ...ofType("Microsoft.Insights/activityLogAlerts").map(readActivityAlert),
+  ...new Map([...ofLogs, ...ofMetrics, ...ofActivities].map((alert) => [alert.id, alert])).values(),
 ];
-export const logAlerts = alerts.filter(({ source }) => source === "log");
-
-/**
- * A text whose last placeholder only a deployment fills: `[replace('text', '<name>', reference(...))]`. ARM doubles a quote
- * in a string.
- */
-function queryText(value: string): string {
-  const [, text] = /^\[replace\('([\s\S]*)', '<signingIdentityPrincipalId>', reference\(.*\)\]$/.exec(value) ?? [];
-  return (text?.replaceAll("''", "'") ?? value).replaceAll("<signingIdentityPrincipalId>", signingPrincipal);
-}
-
-function readLogAlert({ name, properties }: Resource): AlertDefinition {
-  const { query, metricMeasureColumn, dimensions, threshold } = properties.criteria.allOf[0];
-  return {
-    source: "log",
-    id: name.slice(prefix.length),
-    severity: properties.severity,
-    ...sentences(properties.actions.customProperties),
-    query: queryText(query),
-    measure: metricMeasureColumn,
-    dimensions: dimensions.map((dimension: Resource) => dimension.name),
-    threshold,
-    everyMinutes: Number(/^PT(\d+)M$/.exec(properties.evaluationFrequency)?.[1]),
-  };
-}
-
-function readMetricAlert({ name, properties }: Resource): AlertDefinition {
-  return {
-    source: "metric",
-    id: name.slice(prefix.length),
-    severity: properties.severity,
-    ...sentences(properties.actions[0].webHookProperties),
-    operator: properties.criteria.allOf[0].operator,
-  };
-}
-
-function readActivityAlert({ name, properties }: Resource): AlertDefinition {
-  const texts = properties.actions.actionGroups[0].webhookProperties;
-  const operations = properties.condition.allOf.flatMap(({ anyOf = [] }: Resource) => anyOf);
-  return {
-    source: "activity log",
-    id: name.slice(prefix.length),
-    severity: Number(texts.severity),
-    ...sentences(texts),
-    operations: operations.map((operation: Resource) => operation.equals),
-  };
-}
-
-function sentences({ summary, consequence, action }: Record<string, string>) {
-  return { summary: summary ?? "", consequence: consequence ?? "", action: action ?? "" };
-}

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { logRules } from "../../local/drills/alerts/rules.ts";
 import { attributesOf } from "../../src/adapters/telemetry/attributes.ts";
 import { metricNames } from "../../src/adapters/telemetry/names.ts";
 import type { FindingKind } from "../../src/domain/audit/findings.ts";
 import type { FaultReport } from "../../src/domain/issuing/events.ts";
 import { eventNames, samples } from "../unit/adapters/telemetry/telemetry-world.ts";
-import { logAlerts } from "./alert-definitions.ts";
 import { eventProperties } from "./event-properties.ts";
 import { namesIn, problemsOfNames } from "./kql-names.ts";
 import { queries } from "./queries.ts";
@@ -21,13 +21,14 @@ const silent: Readonly<Record<string, string>> = {
   credential_retired: "an operator's doing, or the end of a rotation",
   telemetry_load_failed: "arrives only once a later attempt has succeeded; the JSON line has it at once",
   signing_key_withdrawn: "explains a burst of signatures; metadata_keys_replaced or a promotion says why",
-  shared_cache_failed: "no alert yet; the instance mints for itself meanwhile",
+  policy_applied: "the storage account's own log says who wrote it (policy-changed)",
+  suspensions_applied: "likewise",
   credential_enabled: "the KeyUpdate behind it is reported from the vault's own log (sensitive-operation)",
 };
 /** The rest of the metrics are counted from events that are alerted on, and a minute of them may be missing. */
 const alertedMetrics = ["keyhold.telemetry.lost"];
 
-const alertTexts = logAlerts.map(({ query = "" }) => query);
+const alertTexts = logRules.map(({ query }) => query);
 const alerted = new Set(alertTexts.flatMap((text) => namesIn(text).names));
 const literals = new Set(alertTexts.flatMap((text) => [...text.matchAll(/"(\w+)"/g)].map((match) => match[1])));
 

@@ -115,6 +115,6 @@ function checkOutbound({ properties }: Resource): string[] {
 
 /** Functions of ARM that read a secret, in the compiled template. */
 export function checkSecrets(template: string): string[] {
-  const found = template.matchAll(/\blist(?:Keys|AccountSas|ServiceSas|Secrets|Credentials)\b|\bAccountKey=/g);
+  const found = template.matchAll(/\blist(?:Keys|AccountSas|ServiceSas|Secrets|Credentials)(?=\()|\bAccountKey=/g);
   return [...found].map(([name]) => `${name} reads a secret: use an identity and a role`);
 }

@@ -90,9 +90,9 @@ describe("the check of open doors finds", () => {
     [
       "a rule that reads with the rights of a person",
       "Microsoft.Insights/scheduledQueryRules",
-      "foreign-signer",
+      "vault-0",
       (it) => Object.assign(it, { identity: undefined }),
-      /foreign-signer has no identity/,
+      /vault-0 has no identity/,
     ],
     [
       "telemetry that needs no identity",

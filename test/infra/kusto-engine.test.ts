@@ -129,6 +129,7 @@ describe("an operator yields what Kusto's reference says", () => {
       'let Signs = AZKVAuditLogs | where OperationName == "KeySign"; AZKVAuditLogs | join kind=leftanti Signs on OperationName | project OperationName',
       [{ OperationName: "KeyGet" }],
     ],
+    ["print", "print A = 1, B = now()", [{ A: 1, B: nowMs }]],
     [
       "let of toscalar",
       "let N = toscalar(AZKVAuditLogs | count); AZKVAuditLogs | where N == 4 | count",
@@ -151,6 +152,7 @@ describe("an expression has the value that Kusto's reference says", () => {
     ['tostring(split("a/b", "/")[7])', ""],
     ['extract("(^| )(src/[^, ]+)", 2, "x src/a.ts:1, y")', "src/a.ts:1"],
     ['extract("b", 0, "a")', ""],
+    ["not(1 == 2)", true],
     ['isempty("") and isnotempty("a")', true],
     ['"AbC" startswith "ab" and "AbC" contains "BC" and "AbC" !contains "x" and "a/Bc/d" has "bc"', true],
     ['"a" == "A"', false],

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { queryText, sample } from "../../local/drills/alerts/rules.ts";
 
 const folder = new URL("../../infra/queries/", import.meta.url);
 
@@ -9,14 +10,19 @@ export const queries: ReadonlyMap<string, string> = new Map(
     .map((name) => [name, readFileSync(new URL(name, folder), "utf8")]),
 );
 
-/** What the templates put in for the placeholders of a query, which are the names of their parameters. */
-export const placeholders: Readonly<Record<string, string>> = {
-  "<keyVaultId>": "/subscriptions/s/resourceGroups/r/providers/Microsoft.KeyVault/vaults/v",
-  "<applicationInsightsId>": "/subscriptions/s/resourceGroups/r/providers/Microsoft.Insights/components/a",
-  "<signingIdentityPrincipalId>": "90000000-0000-4000-8000-000000000001",
+/** What the sample deployment puts in for the placeholders of a query; the rest is known to a deployment only. */
+const placeholders: Readonly<Record<string, string>> = {
+  "<keyVaultId>": sample.vaultId,
+  "<applicationInsightsId>": sample.insightsId,
+  "<dataAccountName>": sample.dataAccount,
+  "<hostAccountName>": sample.hostAccount,
+  "<resourceGroupName>": "rg-keyhold-sample",
+  "<deploymentPrincipalId>": sample.deployer,
+  "<signHardCap>": "6000",
 };
 
 /** As it is deployed. */
 export function deployed(query: string): string {
-  return Object.entries(placeholders).reduce((text, [name, value]) => text.replaceAll(name, value), query);
+  const known = Object.entries(placeholders).reduce((text, [name, value]) => text.replaceAll(name, value), query);
+  return queryText(known);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { analyse } from "../../local/kusto/language.ts";
-import { type AlertDefinition, alerts } from "./alert-definitions.ts";
+import { alerts } from "./alert-definitions.ts";
 import { problemsOfNames } from "./kql-names.ts";
 
 const runbook = await readFile(new URL("../../docs/operate/runbook.md", import.meta.url), "utf8");
@@ -30,10 +30,10 @@ function problemsOf(text: string): string[] {
   const anchors = new Set([...text.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => anchorOf(title)));
   const known = new Set(alerts.map(({ id }) => id));
   return [
-    ...alerts.flatMap(({ id, severity, source, query }) => {
+    ...alerts.flatMap(({ id, severity, standsOn }) => {
       const row = rows.get(id);
       if (!row) return [`${id} is not in the table`];
-      const stands = row[3] === standsOn(source, query) ? [] : [`${id} stands on ${standsOn(source, query)}`];
+      const stands = row[3] === standsOn ? [] : [`${id} stands on ${standsOn}`];
       return Number(row[2]) === severity ? stands : [...stands, `${id} has severity ${severity}`];
     }),
     ...[...rows.keys()].flatMap((id = "") => (known.has(id) ? [] : [`no alert is called ${id}`])),
@@ -54,13 +54,6 @@ function problemsOfSection(id: string, section: string | undefined): string[] {
   const found = [...section.matchAll(/^\*\*([^*]+)\.\*\*/gm)].map((match) => match[1]);
   const isWhole = found.join() === parts.join() && /```(kusto|console)\n/.test(section);
   return isWhole ? [] : [`${id} does not say ${parts.join(", ")}`];
-}
-
-function standsOn(source: AlertDefinition["source"], query = ""): string {
-  if (source !== "log") return source === "metric" ? "vault's metric" : source;
-  const isOwn = /\bApp(Events|Metrics)\b/.test(query);
-  if (/\bAZKVAuditLogs\b/.test(query)) return isOwn ? "vault's log and app's events" : "vault's log";
-  return "app's events";
 }
 
 /** As GitHub does. */

@@ -49,7 +49,8 @@ const roomsOfLocal: Readonly<Record<string, readonly string[]>> = {
   emulators: ["emulators"],
   stack: ["stack", "emulators"],
   "relying-parties": ["relying-parties"],
-  drills: ["drills", "relying-parties", "stack", "emulators"],
+  kusto: ["kusto"],
+  drills: ["drills", "relying-parties", "stack", "emulators", "kusto"],
   "synthetic-year": ["synthetic-year"],
   console: ["console", "drills", "stack", "emulators", "synthetic-year"],
 };

@@ -1,149 +1,139 @@
-// Alerts on Azure's activity log: who changed what the other alerts stand on. No identity of the app can write or
-// suppress it. Azure shows all of them as Sev4; the severity that we give them is in what the action group gets.
+// Alerts on Azure's activity log itself, for what must not depend on the workspace. They have no state: each matching
+// operation is a mail, and they cannot tell who acted. So they are few, and a deployment meets one of them only, twice;
+// the log rule activity-1 knows who acted. Azure shows them as Sev4; our severity is in what the action group gets.
 
-import { LogAlertContext } from 'log-rules.bicep'
-
-@description('Where the rules lie and what they look at: LogAlertContext of log-rules.bicep.')
-param context LogAlertContext
+import { Tags } from '../types.bicep'
 
 @description('Begins every name.')
 param namePrefix string
 
-@description('Resource id of the function app.')
-param functionAppId string
+@description('Tags of every resource.')
+param tags Tags
 
-@description('A role assigned here or below is reported. A wide one also covers what the vault inherits.')
-param accessScope string
+@description('Resource id of the action group that is notified.')
+param actionGroupId string
 
-var alerts = [
+@description('Where the runbook is; the id of the alert is its anchor.')
+param runbookUrl string
+
+@description('The log rule that reports who changed rules.')
+param activityRuleId string
+
+@description('The diagnostic setting that exports the activity log to the workspace.')
+param activityExportId string
+
+type ActivityRule = {
+  id: string
+  severity: int
+  summary: string
+  scope: string
+  operations: string[]
+
+  @description('Only of these resources; none: of all in the scope.')
+  resourceIds: string[]
+}
+
+var rules ActivityRule[] = [
   {
-    id: 'access-changed'
+    id: 'watch-changed'
     severity: 1
-    summary: 'Roles were assigned or changed, or an identity was lent or federated.'
-    consequence: 'Somebody may now sign, write the policy or the ledger, or be our identity.'
-    action: 'Ask whether it was announced; if not, remove it.'
-    scope: accessScope
-    operations: [
-      'Microsoft.Authorization/roleAssignments/write'
-      'Microsoft.Authorization/roleAssignments/delete'
-      'Microsoft.Authorization/roleDefinitions/write'
-      'Microsoft.Authorization/elevateAccess/action'
-      'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action'
-      'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write'
-    ]
-  }
-  {
-    id: 'vault-changed'
-    severity: 1
-    summary: 'The vault was changed or deleted, or a key written from the control plane.'
-    consequence: 'Its network, its access model or its keys may not be what they were.'
-    action: 'Compare with the template; deploy it again.'
-    scope: context.keyVaultId
-    operations: [
-      'Microsoft.KeyVault/vaults/write'
-      'Microsoft.KeyVault/vaults/delete'
-      'Microsoft.KeyVault/vaults/keys/write'
-      'Microsoft.KeyVault/vaults/accessPolicies/write'
-      'Microsoft.KeyVault/vaults/privateEndpointConnections/write'
-      'Microsoft.KeyVault/vaults/privateEndpointConnections/delete'
-    ]
-  }
-  {
-    id: 'log-cut-off'
-    severity: 1
-    summary: 'Diagnostic settings, the workspace or its rules of collection were changed or deleted.'
-    consequence: 'The log of the vault may no longer arrive, or not whole.'
-    action: 'Deploy the template again, find out who did it and what happened meanwhile.'
-    scope: resourceGroup().id
-    operations: [
-      'Microsoft.Insights/diagnosticSettings/write'
-      'Microsoft.Insights/diagnosticSettings/delete'
-      'Microsoft.Insights/dataCollectionRules/write'
-      'Microsoft.OperationalInsights/workspaces/write'
-      'Microsoft.OperationalInsights/workspaces/delete'
-      'Microsoft.OperationalInsights/workspaces/purge/action'
-      'Microsoft.OperationalInsights/workspaces/tables/write'
-      'Microsoft.OperationalInsights/workspaces/tables/delete'
-    ]
-  }
-  {
-    id: 'alerts-changed'
-    severity: 1
-    summary: 'Alert rules, action groups or rules that suppress notifications were changed or deleted.'
-    consequence: 'What happens next may not be told.'
-    action: 'Deploy the template again, find out who did it and what happened meanwhile.'
-    scope: resourceGroup().id
+    summary: 'The rule that reports changes, or the export that it reads, was itself changed or deleted. A deployment writes both.'
+    scope: subscription().id
     operations: [
       'Microsoft.Insights/scheduledQueryRules/write'
       'Microsoft.Insights/scheduledQueryRules/delete'
-      'Microsoft.Insights/metricAlerts/write'
-      'Microsoft.Insights/metricAlerts/delete'
-      'Microsoft.Insights/activityLogAlerts/write'
-      'Microsoft.Insights/activityLogAlerts/delete'
-      'Microsoft.Insights/actionGroups/write'
-      'Microsoft.Insights/actionGroups/delete'
-      'Microsoft.AlertsManagement/actionRules/write'
+      'Microsoft.Insights/diagnosticSettings/write'
+      'Microsoft.Insights/diagnosticSettings/delete'
+    ]
+    resourceIds: [
+      activityRuleId
+      activityExportId
     ]
   }
   {
-    id: 'app-changed'
-    severity: 2
-    summary: 'The configuration or the code of the function app was written, or it was stopped.'
-    consequence: 'Other code may now run with the identities of Keyhold.'
-    action: 'Ask whether it was announced; if not, treat the app as taken over.'
-    scope: functionAppId
+    id: 'log-deleted'
+    severity: 1
+    summary: 'A diagnostic setting, the workspace or one of its tables was deleted, or its rows were purged.'
+    scope: resourceGroup().id
     operations: [
-      'Microsoft.Web/sites/write'
-      'Microsoft.Web/sites/delete'
-      'Microsoft.Web/sites/config/write'
-      'Microsoft.Web/sites/extensions/write'
-      'Microsoft.Web/sites/publishxml/action'
-      'Microsoft.Web/sites/stop/action'
+      'Microsoft.Insights/diagnosticSettings/delete'
+      'Microsoft.OperationalInsights/workspaces/delete'
+      'Microsoft.OperationalInsights/workspaces/purge/action'
+      'Microsoft.OperationalInsights/workspaces/tables/delete'
     ]
+    resourceIds: []
+  }
+  {
+    id: 'vault-deleted'
+    severity: 1
+    summary: 'The vault was deleted. No new token can be had until it is recovered.'
+    scope: resourceGroup().id
+    operations: ['Microsoft.KeyVault/vaults/delete']
+    resourceIds: []
+  }
+  {
+    id: 'alert-rule-gone'
+    severity: 1
+    summary: 'An alert rule was deleted, or disabled by the system because its query failed for a week.'
+    scope: resourceGroup().id
+    operations: [
+      'Microsoft.Insights/scheduledQueryRules/disable/action'
+      'Microsoft.Insights/scheduledQueryRules/delete'
+      'Microsoft.Insights/metricAlerts/delete'
+      'Microsoft.Insights/activityLogAlerts/delete'
+      'Microsoft.Insights/actionGroups/delete'
+    ]
+    resourceIds: []
   }
 ]
 
-resource rules 'Microsoft.Insights/activityLogAlerts@2026-01-01' = [
-  for alert in alerts: {
-    name: '${namePrefix}-${alert.id}'
+resource activityRules 'Microsoft.Insights/activityLogAlerts@2026-01-01' = [
+  for rule in rules: {
+    name: '${namePrefix}-${rule.id}'
     location: 'global'
-    tags: context.tags
+    tags: tags
     properties: {
-      description: '${alert.summary} ${alert.consequence} ${alert.action} Runbook: ${context.runbookUrl}#${alert.id}'
+      description: '${rule.summary} Runbook: ${runbookUrl}#${rule.id}'
       enabled: true
-      scopes: [
-        alert.scope
-      ]
+      scopes: [rule.scope]
       condition: {
-        allOf: [
-          {
-            field: 'category'
-            equals: 'Administrative'
-          }
-          {
-            field: 'status'
-            equals: 'Succeeded'
-          }
-          {
-            anyOf: [
-              for operation in alert.operations: {
+        allOf: concat(
+          [
+            {
+              field: 'category'
+              equals: 'Administrative'
+            }
+            {
+              field: 'status'
+              equals: 'Succeeded'
+            }
+            {
+              anyOf: map(rule.operations, operation => {
                 field: 'operationName'
                 equals: operation
-              }
-            ]
-          }
-        ]
+              })
+            }
+          ],
+          empty(rule.resourceIds)
+            ? []
+            : [
+                {
+                  anyOf: map(rule.resourceIds, id => {
+                    field: 'resourceId'
+                    equals: id
+                  })
+                }
+              ]
+        )
       }
       actions: {
         actionGroups: [
           {
-            actionGroupId: context.actionGroupId
+            actionGroupId: actionGroupId
             webhookProperties: {
-              severity: string(alert.severity)
-              summary: alert.summary
-              consequence: alert.consequence
-              action: alert.action
-              runbook: '${context.runbookUrl}#${alert.id}'
+              severity: string(rule.severity)
+              summary: rule.summary
+              runbook: '${runbookUrl}#${rule.id}'
             }
           }
         ]
@@ -151,3 +141,50 @@ resource rules 'Microsoft.Insights/activityLogAlerts@2026-01-01' = [
     }
   }
 ]
+
+resource unhealthy 'Microsoft.Insights/activityLogAlerts@2026-01-01' = {
+  name: '${namePrefix}-alert-rule-unhealthy'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'An alert rule cannot be evaluated: it sees nothing. Runbook: ${runbookUrl}#alert-rule-unhealthy'
+    enabled: true
+    scopes: [resourceGroup().id]
+    condition: {
+      allOf: [
+        {
+          field: 'category'
+          equals: 'ResourceHealth'
+        }
+        {
+          field: 'resourceType'
+          equals: 'Microsoft.Insights/scheduledQueryRules'
+        }
+        {
+          anyOf: [
+            {
+              field: 'properties.currentHealthStatus'
+              equals: 'Degraded'
+            }
+            {
+              field: 'properties.currentHealthStatus'
+              equals: 'Unavailable'
+            }
+          ]
+        }
+      ]
+    }
+    actions: {
+      actionGroups: [
+        {
+          actionGroupId: actionGroupId
+          webhookProperties: {
+            severity: '1'
+            summary: 'An alert rule cannot be evaluated: it sees nothing.'
+            runbook: '${runbookUrl}#alert-rule-unhealthy'
+          }
+        }
+      ]
+    }
+  }
+}

@@ -1,58 +1,158 @@
-// Log alerts on the workspace. They are stateful: a row in overlapping windows is one alert per combination of the
-// dimensions, and resolves itself when the row has left the window. Resolved does not mean mended.
+// Log alerts on the workspace: one rule for each table and severity. Its query names the alert of each row in the column
+// `Alert`, which is a dimension: each combination of the dimensions is an alert of its own, and the value of `Alert` is
+// the section of docs/operate/runbook.md. Each alert resolves itself when its rows have left the window.
 
 import { Tags } from '../types.bicep'
 
-@description('What an alert is. `query` is a file of infra/queries with the placeholders <keyVaultId> and its like.')
-type LogAlert = {
+type LogRule = {
+  @description('`<table>-<severity>`; its query is infra/queries/alert-<id>.kql.')
   id: string
+
   @minValue(0)
   @maxValue(3)
   severity: int
   summary: string
-  consequence: string
-  action: string
   query: string
-  measure: string
-  dimensions: string[]
-  threshold: int
 }
 
 @export()
-type LogAlertContext = {
+type LogRuleContext = {
   location: string
-  @description('Identity that the rules read the workspace with. Without one they have the rights of who edited them last.')
-  identityId: string
+  tags: Tags
   workspaceId: string
-  applicationInsightsId: string
-  keyVaultId: string
-  signingIdentityPrincipalId: string
   actionGroupId: string
   runbookUrl: string
-  tags: Tags
+
+  @description('Identity that the rules read the workspace with. Without one they have the rights of who edited them last.')
+  identityId: string
+  keyVaultId: string
+  applicationInsightsId: string
+  dataAccountName: string
+  hostAccountName: string
+  resourceGroupName: string
+
+  @description('Object id of the identity that deploys: what it changes is one alert of severity 3.')
+  deploymentPrincipalId: string
+
+  @description('Signatures of one key in five minutes that no day explains.')
+  signHardCap: int
+
+  @description('What only a deployment knows.')
+  signingIdentityPrincipalId: string
+  storageIdentityPrincipalId: string
+  sharedCacheIdentityPrincipalId: string
+  workspaceCreatedAt: string
 }
 
-@description('What to be told of.')
-param alerts LogAlert[]
-
 @description('Where the rules lie and what their queries look at.')
-param context LogAlertContext
+param context LogRuleContext
 
 @description('Begins every name.')
 param namePrefix string
 
-// What wakes somebody is looked for every five minutes. Each query looks back several times as far (a test says so):
-// a late row, or a late evaluation, is caught by the next one.
-var frequencies = [
-  'PT5M'
-  'PT5M'
-  'PT15M'
-  'PT15M'
+var rules LogRule[] = [
+  {
+    id: 'vault-0'
+    severity: 0
+    summary: 'The vault signed for, or was used by, somebody who may not. Stop the key.'
+    query: loadTextContent('../../queries/alert-vault-0.kql')
+  }
+  {
+    id: 'vault-1'
+    severity: 1
+    summary: 'The vault or its keys were changed, tried out, or signed too often or without Keyhold.'
+    query: loadTextContent('../../queries/alert-vault-1.kql')
+  }
+  {
+    id: 'vault-2'
+    severity: 2
+    summary: 'The vault refused signatures, or a key has stopped signing.'
+    query: loadTextContent('../../queries/alert-vault-2.kql')
+  }
+  {
+    id: 'app-0'
+    severity: 0
+    summary: 'Keyhold reports keys or credentials in other hands. Stop the key.'
+    query: loadTextContent('../../queries/alert-app-0.kql')
+  }
+  {
+    id: 'app-1'
+    severity: 1
+    summary: 'Keyhold reports what stops tokens soon, or blinds us.'
+    query: loadTextContent('../../queries/alert-app-1.kql')
+  }
+  {
+    id: 'app-2'
+    severity: 2
+    summary: 'Keyhold reports what can wait until the working day.'
+    query: loadTextContent('../../queries/alert-app-2.kql')
+  }
+  {
+    id: 'silence-1'
+    severity: 1
+    summary: 'A timer of Keyhold has not finished for too long: the app is down, or was silenced.'
+    query: loadTextContent('../../queries/alert-silence-1.kql')
+  }
+  {
+    id: 'telemetry-2'
+    severity: 2
+    summary: 'Events of an instance never arrived in Application Insights.'
+    query: loadTextContent('../../queries/alert-telemetry-2.kql')
+  }
+  {
+    id: 'activity-1'
+    severity: 1
+    summary: 'Somebody else than the deployment changed what Keyhold and its alerts stand on.'
+    query: loadTextContent('../../queries/alert-activity-1.kql')
+  }
+  {
+    id: 'activity-3'
+    severity: 3
+    summary: 'The identity that deploys changed resources.'
+    query: loadTextContent('../../queries/alert-activity-3.kql')
+  }
+  {
+    id: 'blobs-1'
+    severity: 1
+    summary: 'Somebody wrote to what only Keyhold writes, or deleted the policy.'
+    query: loadTextContent('../../queries/alert-blobs-1.kql')
+  }
+  {
+    id: 'blobs-3'
+    severity: 3
+    summary: 'The policy, its suspensions or the package were written.'
+    query: loadTextContent('../../queries/alert-blobs-3.kql')
+  }
+  {
+    id: 'tables-1'
+    severity: 1
+    summary: 'Somebody but Keyhold wrote to the ledger or the audit.'
+    query: loadTextContent('../../queries/alert-tables-1.kql')
+  }
 ]
 
-resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
-  for alert in alerts: {
-    name: '${namePrefix}-${alert.id}'
+// What is known before a deployment is put in here, the rest below.
+var known = {
+  keyVaultId: context.keyVaultId
+  applicationInsightsId: context.applicationInsightsId
+  dataAccountName: context.dataAccountName
+  hostAccountName: context.hostAccountName
+  resourceGroupName: context.resourceGroupName
+  deploymentPrincipalId: context.deploymentPrincipalId
+  signHardCap: string(context.signHardCap)
+}
+var queries = [
+  for rule in rules: reduce(items(known), rule.query, (text, each) => replace(text, '<${each.key}>', each.value))
+]
+
+// What wakes somebody is looked for every five minutes. Each query looks back several times as far (a test says so):
+// a late row, or a late evaluation, is caught by the next one.
+var frequencies = ['PT5M', 'PT5M', 'PT15M', 'PT15M']
+var dimensions = ['Alert', 'Key', 'Client', 'Caller', 'Address', 'Detail']
+
+resource logRules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
+  for (rule, i) in rules: {
+    name: '${namePrefix}-${rule.id}'
     location: context.location
     kind: 'LogAlert'
     identity: {
@@ -63,52 +163,46 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
     }
     tags: context.tags
     properties: {
-      displayName: '${namePrefix} ${alert.id}'
-      description: '${alert.summary} ${alert.consequence} ${alert.action} Runbook: ${context.runbookUrl}#${alert.id}'
-      severity: alert.severity
+      displayName: '${namePrefix} ${rule.id}'
+      description: '${rule.summary} The dimension Alert names the section of the runbook: ${context.runbookUrl}'
+      severity: rule.severity
       enabled: true
-      scopes: [
-        context.workspaceId
-      ]
-      evaluationFrequency: frequencies[alert.severity]
-      windowSize: frequencies[alert.severity]
+      scopes: [context.workspaceId]
+      evaluationFrequency: frequencies[rule.severity]
+      windowSize: frequencies[rule.severity]
       // The queries say themselves how far they look back; two days is the most that a rule may read.
       overrideQueryTimeRange: 'P2D'
-      // A table that has had no row yet is not known to a new workspace.
-      skipQueryValidation: true
-      autoMitigate: true
+      // News are reported once and need no "resolved": without state, and quiet until the news have left the window.
+      autoMitigate: rule.severity < 3
+      muteActionsDuration: rule.severity < 3 ? null : 'PT2H'
       criteria: {
         allOf: [
           {
             criterionType: 'StaticThresholdCriterion'
-            query: contains(alert.query, '<signingIdentityPrincipalId>')
-              ? replace(
-                  replace(
-                    replace(alert.query, '<keyVaultId>', context.keyVaultId),
-                    '<applicationInsightsId>',
-                    context.applicationInsightsId
-                  ),
-                  '<signingIdentityPrincipalId>',
-                  context.signingIdentityPrincipalId
-                )
-              : replace(
-                  replace(alert.query, '<keyVaultId>', context.keyVaultId),
-                  '<applicationInsightsId>',
-                  context.applicationInsightsId
-                )
+            query: replace(
+              replace(
+                replace(
+                  replace(queries[i], '<signingIdentityPrincipalId>', context.signingIdentityPrincipalId),
+                  '<storageIdentityPrincipalId>',
+                  context.storageIdentityPrincipalId
+                ),
+                '<sharedCacheIdentityPrincipalId>',
+                context.sharedCacheIdentityPrincipalId
+              ),
+              '<workspaceCreatedAt>',
+              context.workspaceCreatedAt
+            )
             timeAggregation: 'Maximum'
-            metricMeasureColumn: alert.measure
+            metricMeasureColumn: 'Occurrences'
             dimensions: [
-              for dimension in alert.dimensions: {
+              for dimension in dimensions: {
                 name: dimension
                 operator: 'Include'
-                values: [
-                  '*'
-                ]
+                values: ['*']
               }
             ]
             operator: 'GreaterThan'
-            threshold: alert.threshold
+            threshold: 0
             failingPeriods: {
               numberOfEvaluationPeriods: 1
               minFailingPeriodsToAlert: 1
@@ -117,14 +211,10 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
         ]
       }
       actions: {
-        actionGroups: [
-          context.actionGroupId
-        ]
+        actionGroups: [context.actionGroupId]
         customProperties: {
-          summary: alert.summary
-          consequence: alert.consequence
-          action: alert.action
-          runbook: '${context.runbookUrl}#${alert.id}'
+          summary: rule.summary
+          runbook: context.runbookUrl
         }
       }
     }

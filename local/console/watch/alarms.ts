@@ -36,7 +36,7 @@ const ofEvent: Record<string, string> = {
   policy_not_readable: "policy-not-readable",
 };
 
-/** As infra/queries/alert-credential-refused.kql, and so on. */
+/** As infra/queries/alert-app-1.kql, and so on. */
 const credentialFaults = new Set([
   "signer_unauthorized",
   "signer_forbidden",
