@@ -20,6 +20,7 @@ import { addMetadataCommands } from "./metadata/commands.ts";
 import { addPolicyCommands } from "./policy/commands.ts";
 import { escapeUnsafe } from "./printable.ts";
 import { addSharedCacheCommand } from "./shared-cache.ts";
+import { addStopCommand } from "./stop/command.ts";
 import { addSuspensionCommands } from "./suspensions/commands.ts";
 
 const summary =
@@ -66,6 +67,7 @@ export async function runCommandLine(args: readonly string[], environment: Comma
   addMetadataCommands(program, context);
   addCredentialsCommand(program, context);
   addSharedCacheCommand(program, context);
+  addStopCommand(program, context);
   addDoctorCommand(program, context);
   try {
     await program.parseAsync(args, { from: "user" });

@@ -1,0 +1,114 @@
+import { type Command, Option } from "commander";
+import { type Cloud, type CloudName, clouds } from "../../domain/shared/cloud.ts";
+import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
+import type { CommandContext, Connection } from "../connection.ts";
+import { requireGuid } from "../options.ts";
+import { printable } from "../printable.ts";
+import { createRest } from "../rest.ts";
+import { NotReadable, type StopStep, stopSigning } from "./stop-signing.ts";
+
+interface CommandOptions {
+  yes?: true;
+  cutNetwork?: true;
+  vault?: string;
+  identity?: string;
+  cloud: CloudName;
+}
+
+const deadlineMs = 60_000;
+const vaultId = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.KeyVault\/vaults\/[^/]+$/i;
+
+const effects = [
+  "It costs: no new token for anybody. Cached tokens are still served until they expire, up to 90 minutes.",
+  "It works within 10 minutes (Key Vault caches roles); --cut-network works at once.",
+  "To undo it: azd provision assigns the roles again. A rejected connection: az network private-endpoint-connection approve.",
+];
+
+/** Adds the command `stop`. */
+export function addStopCommand(program: Command, { run }: CommandContext): void {
+  program
+    .command("stop")
+    .description("Takes the right to sign from Keyhold's identity, from anywhere. Without --yes says what it would do.")
+    .option("--yes", "do it")
+    .option("--cut-network", "also reject the vault's private endpoint connections")
+    .option("--vault <ARM id>", "the vault; with --identity no settings are needed")
+    .option("--identity <object id>", "the identity that signs")
+    .addOption(
+      new Option("--cloud <name>", "with --vault and --identity").choices(Object.keys(clouds)).default("public"),
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  keyhold stop
+  keyhold stop --yes --cut-network --vault <ARM id> --identity <object id>
+
+It goes through Azure Resource Manager alone: no network path to the vault, and no right in it.
+${effects.join("\n")}
+
+Needs, of the operator: Microsoft.Authorization/roleAssignments/delete on the vault (Owner, User Access Administrator or
+Role Based Access Control Administrator); for --cut-network Key Vault Contributor.`,
+    )
+    .action((options: CommandOptions) =>
+      run(async (connect, _isJson, operator) => {
+        const { cloud, ...target } = targetOf(options, connect);
+        const rest = createRest(operator(), `https://${cloud.managementHost}/.default`);
+        const signal = AbortSignal.timeout(deadlineMs);
+        const stop = { ...target, managementUrl: `https://${cloud.managementHost}` };
+        const more = { cutNetwork: options.cutNetwork === true, acts: options.yes === true };
+        const steps = await stopSigning((request) => rest.send(request, signal), { ...stop, ...more }).catch(asProblem);
+        return stopReport(steps, more.acts);
+      }),
+    );
+}
+
+/** From the options, or from the settings of the app where they are at hand. */
+function targetOf(options: CommandOptions, connect: () => Connection) {
+  const { vault, identity } = options;
+  const settings = vault === undefined || identity === undefined ? connect().config : undefined;
+  const id = vault ?? settings?.vaultResourceId ?? "";
+  if (!vaultId.test(id)) {
+    throw new CommandProblem("usage", "It is not known which vault", {
+      where: "--vault",
+      remedy: "give its ARM id: az keyvault show --name <vault> --query id",
+    });
+  }
+  const signerObjectId =
+    identity === undefined ? (settings?.signingIdentityObjectId ?? "") : requireGuid("--identity", identity);
+  const cloud: Cloud = settings?.cloud ?? clouds[options.cloud];
+  return { cloud, vaultId: id, signerObjectId };
+}
+
+/** Exit code 1 where the identity can still sign. */
+export function stopReport(steps: readonly StopStep[], acts: boolean): Report {
+  const isStopped = steps.every(({ state }) => state === "done");
+  const marks: Record<StopStep["state"], string> = {
+    ...{ planned: "would take", done: "taken", failed: "NOT taken", kept: "NOT taken by this command" },
+  };
+  const lines = steps.map(
+    ({ what, state, status }) => `${marks[state]}: ${printable(what, 200)}${status ? ` (${status})` : ""}`,
+  );
+  const nothing = "The identity has no role on the vault: it cannot sign.";
+  const still = "The identity can still sign: take what is left by hand, or disable the keys.";
+  const last =
+    steps.length === 0
+      ? nothing
+      : !acts
+        ? "Nothing has been done: repeat it with --yes."
+        : isStopped
+          ? "Stopped."
+          : still;
+  return {
+    exit: isStopped || !acts ? exitCodes.fine : exitCodes.wrong,
+    text: [...lines, last, ...(steps.length === 0 ? [] : effects)].join("\n"),
+    json: { acted: acts, stopped: acts && isStopped, steps },
+  };
+}
+
+function asProblem(error: unknown): never {
+  if (!(error instanceof NotReadable)) throw error;
+  throw new CommandProblem("unavailable", error.message, {
+    where: "Azure Resource Manager",
+    remedy: "sign in as somebody with Owner or User Access Administrator on the vault, or disable the keys",
+  });
+}

@@ -1,0 +1,110 @@
+import * as z from "zod";
+import type { RestAnswer, RestRequest } from "../rest.ts";
+
+/** Azure Resource Manager, as the operator. */
+export type ResourceManager = (request: RestRequest) => Promise<RestAnswer>;
+
+export interface StopOptions {
+  /** `https://management.azure.com`. */
+  managementUrl: string;
+  /** ARM id of the vault. */
+  vaultId: string;
+  /** Object id of the identity that signs. */
+  signerObjectId: string;
+  /** Whether the vault's private endpoint connections are rejected too. */
+  cutNetwork: boolean;
+  /** False: only looks. */
+  acts: boolean;
+}
+
+export interface StopStep {
+  what: string;
+  /** `planned`: what `acts` would do. `kept`: this command leaves it, and the identity can still sign by it. */
+  state: "planned" | "done" | "failed" | "kept";
+  /** HTTP status of what failed. */
+  status?: number;
+}
+
+/** What ARM answered where it could not be looked at all. */
+export class NotReadable extends Error {
+  override readonly name = "NotReadable";
+  readonly status: number;
+  constructor(what: string, status: number) {
+    super(`${what}: Azure Resource Manager answered ${status}`);
+    this.status = status;
+  }
+}
+
+const assignments = z.object({
+  value: z.array(z.object({ id: z.string(), properties: z.object({ scope: z.string(), principalId: z.string() }) })),
+  nextLink: z.string().nullish(),
+});
+const vault = z.object({
+  properties: z.object({ privateEndpointConnections: z.array(z.object({ id: z.string() })).nullish() }),
+});
+const authorization = "api-version=2022-04-01";
+const keyVault = "api-version=2023-07-01";
+/** Far more than a vault has. */
+const maxPages = 20;
+
+/**
+ * Takes from the identity that signs every role that it has on the vault or below, and on request the vault's private
+ * network. It goes through the control plane alone, so it needs no network path to the vault and no right in it.
+ * @throws NotReadable where ARM does not say what there is; nothing has been done then.
+ */
+export async function stopSigning(arm: ResourceManager, options: StopOptions): Promise<StopStep[]> {
+  const { managementUrl, vaultId, cutNetwork, acts } = options;
+  const found = await readAssignments(arm, options);
+  const connections = cutNetwork ? await readConnections(arm, options) : [];
+  const steps: StopStep[] = [];
+  for (const { id, scope } of found) {
+    const what = `role assignment ${nameOf(id)} on ${nameOf(scope)}`;
+    const isBelow = `${scope}/`.toLowerCase().startsWith(`${vaultId}/`.toLowerCase());
+    if (!isBelow) steps.push({ what: `${what}, above the vault`, state: "kept" });
+    else steps.push(await act(what, { method: "DELETE", url: `${managementUrl}${id}?${authorization}` }));
+  }
+  const rejected = { status: "Rejected", description: "keyhold stop" };
+  for (const id of connections) {
+    const body = { properties: { privateLinkServiceConnectionState: rejected } };
+    const request = { method: "PUT", url: `${managementUrl}${id}?${keyVault}`, body };
+    steps.push(await act(`private endpoint connection ${nameOf(id)}`, request));
+  }
+  return steps;
+
+  async function act(what: string, request: RestRequest): Promise<StopStep> {
+    if (!acts) return { what, state: "planned" };
+    const { status } = await arm(request);
+    // 204: it was gone already.
+    return status >= 200 && status < 300 ? { what, state: "done" } : { what, state: "failed", status };
+  }
+}
+
+/** At the vault, below it and above it. */
+async function readAssignments(arm: ResourceManager, { managementUrl, vaultId, signerObjectId }: StopOptions) {
+  const filter = encodeURIComponent(`principalId eq '${signerObjectId}'`);
+  const path = `${vaultId}/providers/Microsoft.Authorization/roleAssignments`;
+  const found: { id: string; scope: string }[] = [];
+  let url: string | undefined = `${managementUrl}${path}?${authorization}&$filter=${filter}`;
+  for (let page = 0; url !== undefined && page < maxPages; page++) {
+    const { status, body } = await arm({ method: "GET", url });
+    const parsed = assignments.safeParse(body);
+    if (status !== 200 || !parsed.success) throw new NotReadable("the role assignments cannot be read", status);
+    for (const { id, properties } of parsed.data.value)
+      if (properties.principalId.toLowerCase() === signerObjectId.toLowerCase())
+        found.push({ id, scope: properties.scope });
+    const { nextLink } = parsed.data;
+    url = nextLink?.startsWith(`${managementUrl}/`) ? nextLink : undefined;
+  }
+  return found;
+}
+
+async function readConnections(arm: ResourceManager, { managementUrl, vaultId }: StopOptions): Promise<string[]> {
+  const { status, body } = await arm({ method: "GET", url: `${managementUrl}${vaultId}?${keyVault}` });
+  const parsed = vault.safeParse(body);
+  if (status !== 200 || !parsed.success) throw new NotReadable("the vault cannot be read", status);
+  return (parsed.data.properties.privateEndpointConnections ?? []).map(({ id }) => id);
+}
+
+function nameOf(id: string): string {
+  return id.split("/").slice(-2).join("/");
+}
