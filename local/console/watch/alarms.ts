@@ -34,6 +34,7 @@ const ofEvent: Record<string, string> = {
   credentials_check_failed: "credentials-check-failing",
   policy_rejected: "policy-rejected",
   policy_not_readable: "policy-not-readable",
+  shared_cache_failed: "shared-cache-failing",
 };
 
 /** As infra/queries/alert-app-1.kql, and so on. */
@@ -55,6 +56,7 @@ function sectionOf(facts: Facts): string | undefined {
     const { reason } = (refusal ?? {}) as { reason?: string };
     return reason === "tls_not_trusted" ? "metadata-tls-not-trusted" : "metadata-refused";
   }
+  if (event === "shared_cache_failed" && facts.reason === "not_ours") return "shared-cache-not-ours";
   if (event === "credential_drift")
     return /^missing|lock/.test(String(finding)) ? "credential-missing" : "credential-drift";
   if (event === "credential_expiring")
