@@ -5,11 +5,36 @@
  */
 import { readFile, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { type BuildOptions, build, type Metafile } from "esbuild";
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const banner =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);";
+
+/**
+ * What `@azure/monitor-opentelemetry` imports and what it never runs as Keyhold calls it: instrumentations that are
+ * switched off, other exporters (OTLP, gRPC, Zipkin, Prometheus) with their propagators and configuration files, the
+ * script for browsers, and a hook around each invocation that only instrumentations need. Whoever reaches one of them
+ * after all gets a TypeError.
+ */
+const leftOut = {
+  packages:
+    /^(@opentelemetry\/(instrumentation-|exporter-|otlp-|configuration|propagator-|winston-transport)|@azure\/opentelemetry-instrumentation-azure-sdk|@microsoft\/applicationinsights-web-snippet)/,
+  files:
+    /monitor-opentelemetry\/dist\/esm\/(traces\/azureFnHook|traces\/azureSdkInstrumentation|utils\/azureSdkTracingBridge|browserSdkLoader\/browserSdkLoader)\.js$/,
+};
+
+const leaveOut: Plugin = {
+  name: "leave-out",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: leftOut.packages }, ({ path }) => ({ path, namespace: "left-out" }));
+    onLoad({ filter: /.*/, namespace: "left-out" }, () => ({ contents: "module.exports = {};" }));
+    onLoad({ filter: leftOut.files }, () => ({
+      contents:
+        "export class AzureFunctionsHook {} export class AzureSdkInstrumentation {} export class BrowserSdkLoader {} export const ensureAzureSdkTracingBridge = undefined;",
+    }));
+  },
+};
 
 const rules: BuildOptions & { metafile: true } = {
   absWorkingDir: root,
@@ -35,6 +60,7 @@ export function deployableOptions(entry: string, outdir: string): BuildOptions &
     splitting: true,
     chunkNames: "later-[hash]",
     external: ["@azure/functions-core"],
+    plugins: [leaveOut],
   };
 }
 

@@ -17,6 +17,8 @@ const parts = [
   "cold",
   "scale",
   "cold-start",
+  "telemetry-costs",
+  "telemetry-delivery",
   "metadata-rollover",
   "made-up-keys",
   "ledger-throughput",

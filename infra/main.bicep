@@ -123,6 +123,17 @@ param sharedCache bool = false
 @description('The key of the shared tokens, wrapped, as keyhold shared-cache create-key prints it; empty: not used yet.')
 param sharedCacheWrappedKey string = ''
 
+@description('Of the events of cached answers so many percent are sent. Mints, findings and faults are always sent.')
+@minValue(1)
+@maxValue(100)
+param telemetryCachedAnswersPercent int = 100
+
+@description('Whether instances also stream to the live metrics of the portal.')
+param telemetryLiveMetrics bool = false
+
+@description('Whether durations of calls are also sent as aggregated metrics.')
+param telemetryStandardMetrics bool = false
+
 var suffix = uniqueString(subscription().id, environmentName, location)
 var namePrefix = 'keyhold-${environmentName}'
 var tags = { 'azd-env-name': environmentName }
@@ -317,6 +328,9 @@ module functionApp 'modules/function-app.bicep' = {
       KEYHOLD_SHARED_CACHE_KEY_ID: usesSharedCache ? sharedTokens!.outputs.keyId : ''
       KEYHOLD_SHARED_CACHE_WRAPPED_KEY: usesSharedCache ? sharedCacheWrappedKey : ''
       KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID: usesSharedCache ? identities.outputs.sharedCache.clientId : ''
+      KEYHOLD_TELEMETRY_CACHED_ANSWERS_PERCENT: string(telemetryCachedAnswersPercent)
+      KEYHOLD_TELEMETRY_LIVE_METRICS: telemetryLiveMetrics ? 'true' : 'false'
+      KEYHOLD_TELEMETRY_STANDARD_METRICS: telemetryStandardMetrics ? 'true' : 'false'
     }
   }
 }

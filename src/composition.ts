@@ -74,6 +74,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
   const telemetry = createTelemetry({
     connectionString: config.applicationInsightsConnectionString,
     credential: monitoringIdentity,
+    settings: config.telemetry,
     clock,
     instance,
     onLoadFailure: (error) =>
@@ -103,9 +104,10 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
   const { requestToken } = createEntraTokenEndpoint(cloud);
   const tokenEndpoint = { requestToken: tracer.call("Entra token", requestToken) };
 
+  const { get } = createMetadataTransport(cloud, config.metadataRootsFile, clock());
   const metadata = createMetadataKeeper(homeTenantId, {
     cloud,
-    transport: createMetadataTransport(cloud, config.metadataRootsFile, clock()),
+    transport: { get: tracer.call("Entra metadata", get) },
     store: createMetadataStore(config.metadataContainerUrl, storageIdentity),
     verifyFederationMetadata,
     derive: createIdpPublisher({
@@ -190,14 +192,20 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     record,
   };
 
+  const vaultLog = createVaultLogReader({
+    cloud,
+    workspaceId: config.logWorkspaceId,
+    signingObjectId: config.signingIdentityObjectId,
+    credential: monitoringIdentity,
+    ...(config.vaultResourceId === undefined ? {} : { vaultResourceId: config.vaultResourceId }),
+  });
   const signAudit: SignAuditPorts = {
-    vaultLog: createVaultLogReader({
-      cloud,
-      workspaceId: config.logWorkspaceId,
-      signingObjectId: config.signingIdentityObjectId,
-      credential: monitoringIdentity,
-      ...(config.vaultResourceId === undefined ? {} : { vaultResourceId: config.vaultResourceId }),
-    }),
+    vaultLog: {
+      now: vaultLog.now,
+      read: tracer.call("Log Analytics query", vaultLog.read),
+      refusals: tracer.call("Log Analytics query", vaultLog.refusals),
+      arrivals: tracer.call("Log Analytics query", vaultLog.arrivals),
+    },
     ledger: createTableLedgerReader(config.ledgerTableUrl, storageIdentity),
     retention: createTableLedgerRetention(config.ledgerTableUrl, storageIdentity),
     ledgerKeptMs: config.ledgerRetentionDays * 86_400_000,
@@ -209,7 +217,8 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     record,
   };
 
-  const directory = createApplicationDirectory(cloud, monitoringIdentity);
+  const { credentialsOf } = createApplicationDirectory(cloud, monitoringIdentity);
+  const directory = { credentialsOf: tracer.call("Graph application", credentialsOf) };
   const check: CheckPorts = { ...issuing, credentials, store: credentialStore, directory, record };
 
   // The first token of a key that the fleet has should not wait for the vault.

@@ -43,6 +43,8 @@ export interface Config {
   /** Requests for tokens and assertions that one instance works on at once. */
   maxRequestsInFlight: number;
   tokenCache: { maxTokens: number; maxBytes: number };
+  /** `cachedAnswersShare`: of the events of cached answers so many are sent, 0 (excluded) to 1. */
+  telemetry: { cachedAnswersShare: number; liveMetrics: boolean; standardMetrics: boolean };
   /** Application Insights, as the platform sets it; undefined: the log is all there is. */
   applicationInsightsConnectionString: string | undefined;
   /** Tokens that instances share; undefined: each instance mints for itself. */
@@ -104,6 +106,9 @@ export const settingNames = [
   "KEYHOLD_SHARED_CACHE_KEY_ID",
   "KEYHOLD_SHARED_CACHE_WRAPPED_KEY",
   "KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID",
+  "KEYHOLD_TELEMETRY_CACHED_ANSWERS_PERCENT",
+  "KEYHOLD_TELEMETRY_LIVE_METRICS",
+  "KEYHOLD_TELEMETRY_STANDARD_METRICS",
 ] as const;
 
 type SettingName = (typeof settingNames)[number];
@@ -152,6 +157,11 @@ export function readConfig(env: Environment = process.env): Config {
       maxTokens: settings.count("KEYHOLD_CACHE_MAX_TOKENS", 20_000, 1, 1_000_000),
       maxBytes: settings.count("KEYHOLD_CACHE_MAX_BYTES", 134_217_728, 1_048_576, 1_073_741_824),
     },
+    telemetry: {
+      cachedAnswersShare: settings.count("KEYHOLD_TELEMETRY_CACHED_ANSWERS_PERCENT", 100, 1, 100) / 100,
+      liveMetrics: settings.flag("KEYHOLD_TELEMETRY_LIVE_METRICS", false),
+      standardMetrics: settings.flag("KEYHOLD_TELEMETRY_STANDARD_METRICS", false),
+    },
     applicationInsightsConnectionString: env.APPLICATIONINSIGHTS_CONNECTION_STRING?.trim() || undefined,
     sharedCache: readSharedCache(env, settings, cloud, problems),
     identityEndpoint: readIdentityEndpoint(env),
@@ -197,6 +207,12 @@ function createReader(env: Environment, problems: string[]) {
       const id = parseGuid(env[name]?.trim());
       if (id === undefined) problems.push(`${name} must be a GUID: set it to ${meaning}`);
       return id ?? placeholder;
+    },
+    flag(name: SettingName, preset: boolean): boolean {
+      const text = env[name]?.trim();
+      if (text && text !== "true" && text !== "false")
+        problems.push(`${name} must be true or false: correct it, or remove it for ${preset}`);
+      return text ? text === "true" : preset;
     },
     count(name: SettingName, preset: number, least: number, most: number): number {
       const text = env[name]?.trim();

@@ -113,6 +113,9 @@ export function register(host: typeof app, composed: Keyhold | NotConfigured): v
     for (const route of [ready, ...routes]) addRoute(host, route, handler);
     return;
   }
+  // From here on telemetry is Keyhold's own: the host leaves out four records for each request. Not before, so that what
+  // a failing start says is still sent by the host.
+  host.setup({ capabilities: { WorkerOpenTelemetryEnabled: true } });
   addRoute(host, ready, readyHandler(composed.readiness));
   const load = createLoadLimit(composed.maxRequestsInFlight);
   const served = { ...composed, issuing: { ...composed.issuing, load } };

@@ -20,17 +20,19 @@ const clients = `
   globalThis.used = [app, ManagedIdentityCredential, CryptographyClient, TableClient, BlobClient, compactVerify, strictObject];`;
 const telemetry = `
   import { createTelemetry } from "${root}src/adapters/telemetry/telemetry.ts";
-  const telemetry = createTelemetry({ connectionString: "${connectionString}", clock: Date.now, instance: "bench", onLoadFailure() {} });
+  const settings = { liveMetrics: false, standardMetrics: false, cachedAnswersShare: 1 };
+  const telemetry = createTelemetry({ connectionString: "${connectionString}", settings, clock: Date.now, instance: "bench", onLoadFailure() {} });
   telemetry.record({ event: "policy_applied", etag: "e", grants: 1 });`;
 const pipeline = `
   import { createPipeline } from "${root}src/adapters/telemetry/azure-monitor.ts";
-  const options = { sendAfterMs: 2000, measureEveryMs: 60000, retryDelaysMs: [], attemptWithinMs: 1, maxWaiting: 100 };
+  const options = { sendAfterMs: 2000, tallyEveryMs: 10000, retryDelaysMs: [], attemptWithinMs: 1, drainWithinMs: 1,
+    maxWaiting: 100, liveMetrics: false, standardMetrics: false, cachedAnswersShare: 1 };
   createPipeline({ connectionString: "${connectionString}", instance: "bench", ...options });`;
 
 const wirings: Record<string, string> = {
   "clients, no telemetry": clients,
-  "clients, and exporter and SDK as Keyhold loads them: later": clients + telemetry,
-  "clients, and exporter and SDK at once": clients + pipeline,
+  "clients, and the SDK of telemetry as Keyhold loads it: later": clients + telemetry,
+  "clients, and the SDK of telemetry at once": clients + pipeline,
 };
 
 /** The clients that Keyhold loads anyway, with telemetry wired in three ways. Bundled as the product is. */

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Limits } from "../emulators/functions-host/platform.ts";
 import { clockAheadMs } from "./network/clock.ts";
@@ -43,6 +44,8 @@ export interface FunctionsInstance {
   httpUrl: string;
   httpsUrl: string;
   functions: ListedFunction[];
+  /** What the app declared to the host. */
+  capabilities: Record<string, string>;
   /** Everything that the process has written so far. */
   output(): string;
   /** Moves its clock ahead by so much; nothing happens where it has ended. */
@@ -78,6 +81,8 @@ export async function startInstance(options: InstanceOptions): Promise<Functions
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
+      // What telemetry could not send lies there, and the next process of the same app sends it.
+      TMPDIR: dirname(options.logFile),
       NODE_EXTRA_CA_CERTS: options.caFile,
       LOCAL_ROUTES: JSON.stringify(options.routes),
       LOCAL_CLOCK_AHEAD_MS: `${clockAheadMs()}`,
@@ -100,12 +105,13 @@ export async function startInstance(options: InstanceOptions): Promise<Functions
   const failed = exited.then(() => {
     throw new Error(`Keyhold did not start:\n${chunks.join("").trim()}`);
   });
-  const { httpPort, httpsPort, functions } = await Promise.race([ready, failed]);
+  const { httpPort, httpsPort, functions, capabilities } = await Promise.race([ready, failed]);
   failed.catch(() => undefined);
   return {
     httpUrl: `http://localhost:${httpPort}`,
     httpsUrl: `https://localhost:${httpsPort}`,
     functions,
+    capabilities,
     output: () => chunks.join(""),
     moveClock: (byMs) => moveClock(child, exited, byMs),
     stop: () => end(child, exited, "SIGTERM"),
@@ -117,6 +123,7 @@ interface ReadyMessage {
   httpPort: number;
   httpsPort: number;
   functions: ListedFunction[];
+  capabilities: Record<string, string>;
 }
 
 /** Its only answers by message, after the first, are to this. */

@@ -56,6 +56,28 @@ test("the SDK of telemetry lies in a file that is loaded later", async () => {
   assert.ok([...files].some(([name, text]) => name.startsWith("later-") && name.endsWith(".js") && sdk.test(text)));
 });
 
+test("of each package of OpenTelemetry there is one copy: two would not know of each other's providers", () => {
+  const folders = new Map<string, Set<string>>();
+  for (const file of Object.keys(metafile.inputs)) {
+    const [, folder, name] = /^(.*node_modules\/(@opentelemetry\/[^/]+))\//.exec(file) ?? [];
+    if (folder && name) folders.set(name, (folders.get(name) ?? new Set()).add(folder));
+  }
+  assert.ok(folders.has("@opentelemetry/api") && folders.has("@opentelemetry/sdk-node"));
+  const doubled = [...folders].filter(([, { size }]) => size > 1);
+  assert.deepEqual(doubled, []);
+});
+
+test("of the distribution of OpenTelemetry no instrumentation and no exporter but that of Azure Monitor is in the bundle", () => {
+  const files = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
+  assert.ok(files.some((file) => file.startsWith("node_modules/@azure/monitor-opentelemetry-exporter/")));
+  const unused =
+    /^node_modules\/(@grpc|protobufjs|yaml|@opentelemetry\/(exporter-|otlp-|propagator-|configuration|instrumentation-))/;
+  assert.deepEqual(
+    files.filter((file) => unused.test(file)),
+    [],
+  );
+});
+
 test("a cold start loads no library that verifies or signs XML, for a token needs none", () => {
   const xml = /^node_modules\/(xml-crypto|@xmldom\/xmldom|xpath)\//;
   assert.deepEqual(startLoads(xml), []);
@@ -106,6 +128,8 @@ test("from a folder without node_modules the worker's rules load it, and it list
     "token httpTrigger POST /{tenantId}/oauth2/v2.0/token",
     "token-v1 httpTrigger POST /{tenantId}/oauth2/token",
   ]);
+  // Telemetry of the invocations is Keyhold's own from here on.
+  assert.equal(instance.capabilities.WorkerOpenTelemetryEnabled, "true");
   const answer = await askToken(stack, world.tenants.contoso.tenantId, { url: instance.httpsUrl });
   assert.equal(answer.status, 200);
 });

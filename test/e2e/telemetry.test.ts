@@ -23,7 +23,14 @@ test("what happened arrives as custom events, metrics and traces, without a toke
     .filter(({ table }) => table === "AppDependencies")
     .map(({ envelope }) => envelope.data.baseData.name);
   // The first request called each once; the cached answer and the refusal called nobody.
-  assert.deepEqual(spans.sort(), ["Entra token", "Key Vault sign", "ledger intent", "token"]);
+  assert.deepEqual(spans.filter((name) => name !== "Entra metadata").sort(), [
+    "Entra token",
+    "Key Vault sign",
+    "Log Analytics query",
+    "ledger intent",
+    "recordSignRate",
+    "token",
+  ]);
   assert.doesNotMatch(text, /eyJ[A-Za-z0-9_-]{10}/);
   assert.ok(!text.includes(world.vaultHost));
 });

@@ -84,7 +84,7 @@ test("the deployed app reports where a timer failed, in the JSON line and, when 
   assert.ok(!JSON.stringify([line, sent]).includes(secret));
 });
 
-test("a start that an unexpected error ends reports where, in its one line", async () => {
+test("a start that an unexpected error ends reports where, in its one line, and leaves telemetry to the host", async () => {
   const stack = await testStack({ startFunctions: false });
   const settings = { APPLICATIONINSIGHTS_CONNECTION_STRING: secret };
   const instance = await stack.addInstance(await freePorts(), settings);
@@ -93,5 +93,6 @@ test("a start that an unexpected error ends reports where, in its one line", asy
   assert.deepEqual(problems, ["TypeError"]);
   assert.match(frames[0] ?? "", /^checkConnectionString src\/adapters\/telemetry\/telemetry\.ts:\d+:\d+$/);
   assert.ok(!instance.output().includes(secret));
+  assert.ok(!("WorkerOpenTelemetryEnabled" in instance.capabilities));
   await instance.stop();
 });

@@ -118,13 +118,15 @@ const services: Record<string, [as: IdentityName, open: (credential: TokenCreden
   "the ingestion of telemetry": [
     "monitoring",
     (credential) => {
-      const pipeline = createPipeline({
-        connectionString: world.applicationInsights,
-        ...{ credential, instance: "test", maxWaiting: 10, attemptWithinMs: 10_000 },
-        ...{ sendAfterMs: 3_600_000, measureEveryMs: 3_600_000, tallyEveryMs: 3_600_000, retryDelaysMs: [] },
-      });
       const event = { event: "telemetry_load_failed", because: "test", frames: [] } as const;
+      // The SDK is one in a process, so that each call starts its own; the credential keeps its token.
       return async () => {
+        const pipeline = createPipeline({
+          connectionString: world.applicationInsights,
+          ...{ credential, instance: "test", maxWaiting: 10, attemptWithinMs: 10_000, drainWithinMs: 500 },
+          ...{ sendAfterMs: 3_600_000, tallyEveryMs: 3_600_000, retryDelaysMs: [] },
+          ...{ liveMetrics: false, standardMetrics: false, cachedAnswersShare: 1, storageDirectory: stack.folder },
+        });
         const before = stack.monitor.telemetry.length;
         pipeline.emit({ event, timeMs: Date.now() });
         await pipeline.flush();

@@ -53,6 +53,7 @@ describe("valid settings", () => {
       tokenCache: { maxTokens: 20_000, maxBytes: 134_217_728 },
       sharedCache: undefined,
       identityEndpoint: undefined,
+      telemetry: { cachedAnswersShare: 1, liveMetrics: false, standardMetrics: false },
     });
   });
 
@@ -175,6 +176,8 @@ const broken: [name: string, value: string | undefined, rule: RegExp][] = [
   ["KEYHOLD_CACHE_MAX_TOKENS", "1e3", /whole number/],
   ["KEYHOLD_CACHE_MAX_TOKENS", secret, /whole number/],
   ["KEYHOLD_CACHE_MAX_BYTES", "1024", /1048576 to/],
+  ["KEYHOLD_TELEMETRY_CACHED_ANSWERS_PERCENT", "0", /1 to 100/],
+  ["KEYHOLD_TELEMETRY_LIVE_METRICS", "yes", /true or false/],
 ];
 
 describe("the settings of the shared cache", () => {

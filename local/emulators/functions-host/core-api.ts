@@ -29,6 +29,8 @@ export interface App extends Hooked {
   programmingModel: ProgrammingModel | undefined;
   /** From here on a registration is refused. */
   startupFinished: boolean;
+  /** What `app.setup` declared, as the host reads it once the app is loaded. */
+  capabilities: Record<string, string>;
 }
 
 export function createApp(): App {
@@ -36,6 +38,7 @@ export function createApp(): App {
     functions: new Map(),
     hooks: { appStart: [], appTerminate: [], preInvocation: [], postInvocation: [], log: [] },
     appHookData: {},
+    capabilities: {},
     appOnlyHookData: {},
     programmingModel: undefined,
     startupFinished: false,

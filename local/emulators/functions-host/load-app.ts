@@ -89,8 +89,8 @@ async function finishStartup(app: App): Promise<void> {
   app.startupFinished = true;
   if (app.functions.size === 0 || !app.programmingModel) throw new Error("the app registers no function");
   // Asking for the capabilities also locks app.setup, as it does in the worker.
-  const capabilities = await app.programmingModel.getCapabilities?.({});
-  if (capabilities?.HttpUri)
+  app.capabilities = (await app.programmingModel.getCapabilities?.({})) ?? {};
+  if (app.capabilities.HttpUri)
     throw new Unsupported("app.setup({ enableHttpStream: true }) is not supported by this host");
 }
 

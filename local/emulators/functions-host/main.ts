@@ -44,7 +44,8 @@ async function main(): Promise<void> {
   // What the app said while it was loaded is written in this turn of the event loop, ahead of the message.
   await nextTurn();
   const [httpPort, httpsPort] = servers.map(({ port }) => port);
-  if (process.connected) process.send?.({ type: "ready", httpPort, httpsPort, functions: summaries });
+  const { capabilities } = app;
+  if (process.connected) process.send?.({ type: "ready", httpPort, httpsPort, functions: summaries, capabilities });
 }
 
 function warnOfDifferences(app: App, router: Router): void {

@@ -1,32 +1,27 @@
-import type { TokenCredential } from "@azure/identity";
-import { type AzureMonitorExporterOptions, AzureMonitorMetricExporter } from "@azure/monitor-opentelemetry-exporter";
-import { resourceFromAttributes } from "@opentelemetry/resources";
-import { LoggerProvider } from "@opentelemetry/sdk-logs";
-import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
+import { type Context, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from "@opentelemetry/api";
 import { refusedTokenPolicy } from "../azure/refused-token.ts";
 import { attributesOf } from "./attributes.ts";
-import { createLane, type LaneOptions } from "./lane.ts";
-import { type Measurement, measure, metricsOf } from "./metrics.ts";
-import { type MetricKind, type MetricName, metricNames, metrics } from "./names.ts";
-import type { TimedEvent } from "./queue.ts";
-import { createSender } from "./sender.ts";
-import { contextOf, createSpanSender } from "./spans.ts";
-import { type CountedEvent, createAnswerTally } from "./tally.ts";
-import type { Span } from "./trace.ts";
+import { createDelivery, type DeliveryOptions } from "./delivery.ts";
+import { type DistroOptions, startDistro } from "./distro.ts";
+import { exceptionOf } from "./exceptions.ts";
+import { createInstruments } from "./instruments.ts";
+import { measure, metricsOf } from "./metrics.ts";
+import { createQueue, type TimedEvent } from "./queue.ts";
+import { createAnswerTally } from "./tally.ts";
+import type { Span, SpanContext } from "./trace.ts";
 
 /**
- * The part of telemetry that is expensive to load: the SDK and the exporter of Azure Monitor. Only telemetry.ts imports
- * it, and only when there is time. There is no sampler in it: every record that is emitted is sent, and what is counted
- * together says how many it stands for.
+ * The part of telemetry that is expensive to load: Azure Monitor's own distribution of OpenTelemetry. Only telemetry.ts
+ * imports it, and only when there is time. Once it is started, all of telemetry goes through the OpenTelemetry API.
  */
-export interface PipelineOptions extends LaneOptions {
-  connectionString: string;
-  credential?: TokenCredential;
-  instance: string;
-  httpClient?: NonNullable<AzureMonitorExporterOptions["httpClient"]>;
-  measureEveryMs: number;
+export interface PipelineOptions extends DistroOptions, DeliveryOptions {
+  sendAfterMs: number;
+  /** Events beyond these are lost, of requests and of all others: memory is bounded. */
+  maxWaiting: number;
   /** How long equal answers from the cache are counted before they are told. */
   tallyEveryMs: number;
+  /** Of the events of cached answers so many are sent, 0 (excluded) to 1. */
+  cachedAnswersShare: number;
 }
 
 export interface Pipeline {
@@ -39,90 +34,91 @@ export interface Pipeline {
 /** Custom events of Application Insights are log records with this attribute. */
 const eventNameAttribute = "microsoft.custom_event.name";
 
-/**
- * Loads and starts the SDK: one lane of log records, one reader of metrics, one queue of spans, and a tally of equal
- * answers. Writes two variables of the environment that the exporter reads.
- */
+/** As many as the SDK sends at once. Its own queue drops what is beyond 2048, and does not count it. */
+const batchSize = 512;
+
+/** Starts the SDK of this process; another one that was started before ends. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const exporterOptions: AzureMonitorExporterOptions = {
-    connectionString: options.connectionString,
-    ...(options.credential && {
-      credential: options.credential,
-      additionalPolicies: [refusedTokenPolicy(options.credential)],
-    }),
-    ...(options.httpClient && { httpClient: options.httpClient }),
-    disableOfflineStorage: true,
-    retryOptions: { maxRetries: 0 },
+  const { maxWaiting, sendAfterMs, tallyEveryMs, cachedAnswersShare } = options;
+  const countLost = (count: number) => {
+    if (count > 0) record(measure("keyhold.telemetry.lost", count));
   };
-  const resource = resourceFromAttributes({ "service.name": "keyhold", "service.instance.id": options.instance });
-  const reader = new PeriodicExportingMetricReader({
-    exporter: new AzureMonitorMetricExporter(exporterOptions),
-    exportIntervalMillis: options.measureEveryMs,
-    exportTimeoutMillis: Math.min(options.measureEveryMs, 30_000),
+  const delivery = createDelivery(options, countLost);
+  const { logger, tracer, meter, flushLogs, flushSpans, flushMetrics } = startDistro(options, {
+    ...delivery.exporterOptions,
+    additionalPolicies: [
+      ...delivery.exporterOptions.additionalPolicies,
+      ...(options.credential ? [refusedTokenPolicy(options.credential)] : []),
+    ],
   });
-  const meterProvider = new MeterProvider({ resource, readers: [reader] });
-  const record = createInstruments(meterProvider);
-  const countLost = (count: number) => record(measure("keyhold.telemetry.lost", count));
-  const createLogger = () => {
-    const lane = createLane(createSender(exporterOptions), options, countLost);
-    const logger = new LoggerProvider({ resource, processors: [lane] }).getLogger("keyhold");
-    return { logger, flush: () => lane.forceFlush() };
-  };
-  // Requests come in numbers that anyone on the network decides: they must not push out what else happened.
-  const requests = createLogger();
-  const rest = createLogger();
-  const spans = createSpanSender(exporterOptions, resource);
-  const tell = ({ event, timeMs, within, count }: TimedEvent & Partial<CountedEvent>) => {
-    const { logger } = event.event === "request_answered" ? requests : rest;
+  const record = createInstruments(meter);
+  const queue = createQueue(maxWaiting, () => countLost(1));
+  let timer: NodeJS.Timeout | undefined;
+  let sending: Promise<void> | undefined;
+
+  const emitNow = ({ event, timeMs, within, count }: TimedEvent) => {
     // A Date: of a number the SDK assumes that it may count from the start of the process.
-    logger.emit({
-      timestamp: new Date(timeMs),
-      ...(within && { context: contextOf(within) }),
-      attributes: { ...attributesOf(event), ...(count && { count }), [eventNameAttribute]: event.event },
-    });
+    const about = { timestamp: new Date(timeMs), ...(within && { context: contextOf(within) }) };
+    const attributes = { ...attributesOf(event), ...(count !== undefined && { count }) };
+    logger.emit({ ...about, attributes: { ...attributes, [eventNameAttribute]: event.event } });
+    const exception = exceptionOf(event, attributes);
+    if (exception) logger.emit({ ...about, attributes: exception });
   };
-  const tally = createAnswerTally(options.tallyEveryMs, tell);
+  const sendAll = async () => {
+    while (queue.length > 0) {
+      for (const timed of queue.take(batchSize)) emitNow(timed);
+      await flushLogs();
+      // The SDK gives up waiting after 30 s.
+      await delivery.settled();
+    }
+  };
+  const start = (): Promise<void> => {
+    clearTimeout(timer);
+    timer = undefined;
+    sending ??= sendAll().finally(() => {
+      sending = undefined;
+    });
+    return sending;
+  };
+  const tell = (timed: TimedEvent) => {
+    queue.push(timed);
+    if (sending !== undefined) return;
+    if (queue.length >= batchSize) void start();
+    else timer ??= setTimeout(start, sendAfterMs).unref();
+  };
+  const tally = createAnswerTally({ everyMs: tallyEveryMs, share: cachedAnswersShare }, tell);
   return {
     emit(timed) {
       if (!tally.count(timed)) tell(timed);
       for (const measurement of metricsOf(timed.event)) record(measurement);
     },
-    emitSpan: spans.send,
+    emitSpan({ traceId, spanId, parentSpanId, name, target, correlationId, startMs, endMs, error }) {
+      const kind = target === undefined ? SpanKind.INTERNAL : SpanKind.CLIENT;
+      const attributes = {
+        ...(target !== undefined && { "http.request.method": "POST", "peer.service": target }),
+        ...(correlationId !== undefined && { correlationId }),
+        ...(error !== undefined && { error }),
+      };
+      const parent = parentSpanId === undefined ? ROOT_CONTEXT : contextOf({ traceId, spanId: parentSpanId });
+      const span = tracer.startSpan(name, { kind, startTime: new Date(startMs), attributes }, parent);
+      // The API makes ids when a span starts; this one started and ended before, and others are within it.
+      const context = { traceId, spanId, traceFlags: TraceFlags.SAMPLED };
+      span.spanContext = () => context;
+      if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error });
+      span.end(new Date(endMs));
+    },
     countLost,
     async flush() {
       tally.flush();
-      await Promise.allSettled([rest.flush(), requests.flush(), spans.flush()]);
-      await meterProvider.forceFlush().catch(() => {});
+      delivery.drain();
+      await Promise.all([start(), flushSpans()]);
+      await delivery.settled();
+      await flushMetrics();
     },
   };
 }
 
-function createInstruments(provider: MeterProvider): (measurement: Measurement) => void {
-  const meter = provider.getMeter("keyhold");
-  type Instrument = (value: number, dimensions: Measurement["dimensions"]) => void;
-  const create: Record<MetricKind, (name: MetricName, unit: string) => Instrument> = {
-    counter(name, unit) {
-      const counter = meter.createCounter(name, { unit });
-      return (value, dimensions) => counter.add(value, dimensions);
-    },
-    gauge(name, unit) {
-      const gauge = meter.createGauge(name, { unit });
-      return (value, dimensions) => gauge.record(value, dimensions);
-    },
-    histogram(name, unit) {
-      const histogram = meter.createHistogram(name, { unit });
-      return (value, dimensions) => histogram.record(value, dimensions);
-    },
-    total(name, unit) {
-      let total = 0;
-      meter.createObservableGauge(name, { unit }).addCallback((result) => {
-        if (total > 0) result.observe(total);
-      });
-      return (value) => {
-        total += value;
-      };
-    },
-  };
-  const instruments = new Map(metricNames.map((name) => [name, create[metrics[name].kind](name, metrics[name].unit)]));
-  return ({ metric, value, dimensions }) => instruments.get(metric)?.(value, dimensions);
+/** What makes a log record or a span part of a trace. */
+function contextOf({ traceId, spanId }: SpanContext): Context {
+  return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.SAMPLED });
 }

@@ -28,3 +28,15 @@ export const metrics = {
 export type MetricName = keyof typeof metrics;
 
 export const metricNames = Object.keys(metrics) as MetricName[];
+
+/** Calls to other services by name, and the service: a node of the application map. Both are constants of ours (I6). */
+export const calls = {
+  "ledger intent": "storage",
+  "Key Vault sign": "Key Vault",
+  "Entra token": "Entra",
+  "Entra metadata": "Entra",
+  "Log Analytics query": "Log Analytics",
+  "Graph application": "Microsoft Graph",
+} as const;
+
+export type CallName = keyof typeof calls;

@@ -1,5 +1,5 @@
 import type { KeyholdEvent } from "../../domain/events.ts";
-import type { Span, SpanContext } from "./trace.ts";
+import type { SpanContext } from "./trace.ts";
 
 /** An event with the moment at which it happened, which is not that at which it is sent. */
 export interface TimedEvent {
@@ -7,31 +7,31 @@ export interface TimedEvent {
   timeMs: number;
   /** The invocation in which it happened. */
   within?: SpanContext;
+  /** How many equal ones it stands for, if it was counted (tally.ts). */
+  count?: number;
 }
 
-/** Spans beyond these are not kept: anyone on the network can cause them, and no alarm stands on them. */
-const maxSpans = 2048;
-
-/** What waits until the SDK is loaded. A lane for requests and one for the rest, so that no flood pushes out. */
-export function createQueue(maxWaiting: number) {
+/**
+ * Events that wait: for the SDK to be loaded, or for Application Insights. Requests come in numbers that anyone on the
+ * network decides, so they wait apart from the rest, come after it, and push out nothing. Those beyond `maxWaiting` are
+ * lost.
+ */
+export function createQueue(maxWaiting: number, lost: () => void) {
   const requests: TimedEvent[] = [];
   const rest: TimedEvent[] = [];
-  const spans: Span[] = [];
-  let lost = 0;
   return {
+    get length(): number {
+      return requests.length + rest.length;
+    },
     push(timed: TimedEvent): void {
       const lane = timed.event.event === "request_answered" ? requests : rest;
       if (lane.length < maxWaiting) lane.push(timed);
-      else lost++;
+      else lost();
     },
-    pushSpan(span: Span): void {
-      if (spans.length < maxSpans) spans.push(span);
-    },
-    /** Empties it. */
-    drain(): { events: TimedEvent[]; spans: Span[]; lost: number } {
-      const drained = { events: [...rest.splice(0), ...requests.splice(0)], spans: spans.splice(0), lost };
-      lost = 0;
-      return drained;
+    /** The next ones, at most `count`. */
+    take(count: number): TimedEvent[] {
+      const taken = rest.splice(0, count);
+      return [...taken, ...requests.splice(0, count - taken.length)];
     },
   };
 }

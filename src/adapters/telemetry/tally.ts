@@ -13,10 +13,6 @@ interface AnswerTally {
   flush(): void;
 }
 
-export interface CountedEvent extends TimedEvent {
-  count: number;
-}
-
 type Answered = Extract<KeyholdEvent, { event: "request_answered" }>;
 
 interface Tally {
@@ -41,8 +37,14 @@ function keyOf(event: KeyholdEvent): string | undefined {
 /** So many different ones are told at once: memory is bounded by what they are, not by how long they wait. */
 const maxDifferent = 1_000;
 
-/** `tell` gets the first of them, with its time and invocation; its `durationMs` is the mean of all. */
-export function createAnswerTally(everyMs: number, tell: (counted: CountedEvent) => void): AnswerTally {
+/**
+ * `tell` gets the first of them, with its time and invocation; its `durationMs` is the mean of all. With a `share` below
+ * 1 only that share of the events is passed on, by chance, and each counts for those that are not.
+ */
+export function createAnswerTally(
+  { everyMs, share, random = Math.random }: { everyMs: number; share: number; random?: () => number },
+  tell: (counted: TimedEvent) => void,
+): AnswerTally {
   const tallies = new Map<string, Tally>();
   let timer: NodeJS.Timeout | undefined;
   const flush = () => {
@@ -51,7 +53,10 @@ export function createAnswerTally(everyMs: number, tell: (counted: CountedEvent)
     const all = [...tallies.values()];
     tallies.clear();
     for (const { first, answered, count, totalMs } of all) {
-      tell({ ...first, event: { ...answered, durationMs: Math.round(totalMs / count) }, count });
+      const part = answered.outcome === "issued" ? share : 1;
+      if (part < 1 && random() >= part) continue;
+      const event = { ...answered, durationMs: Math.round(totalMs / count) };
+      tell({ ...first, event, count: Math.round(count / part) });
     }
   };
   return {

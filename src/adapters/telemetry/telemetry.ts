@@ -2,13 +2,14 @@ import type { TokenCredential } from "@azure/identity";
 import type { RecordEvent } from "../../domain/events.ts";
 import { parseGuid } from "../../domain/shared/guid.ts";
 import type { Pipeline, PipelineOptions } from "./azure-monitor.ts";
+import type { DistroOptions } from "./distro.ts";
 import { createQueue } from "./queue.ts";
 import { createTracer, noTracer, type Span, type Tracer } from "./trace.ts";
 
 /**
  * Events, metrics and traces to Application Insights. It never throws, waits for nothing and takes only so much memory: the
  * broker works as well without it. The SDK is loaded a moment after the first event, since a cold start pays for all
- * that is loaded before the first answer (docs/adr/0008-telemetry-wiring.md).
+ * that is loaded before the first answer (docs/adr/0018-azure-monitor-distribution.md).
  */
 interface Telemetry {
   record: RecordEvent;
@@ -22,6 +23,7 @@ interface TelemetryOptions {
   connectionString: string | undefined;
   /** Without it the connection string alone may write, as Application Insights allows by default. */
   credential?: TokenCredential;
+  settings: TelemetrySettings;
   clock: () => number;
   instance: string;
   /** The SDK was not loaded; it is tried again later, and what is recorded meanwhile waits in the queue. */
@@ -30,7 +32,13 @@ interface TelemetryOptions {
   tuning?: Partial<Tuning>;
 }
 
-export interface Tuning extends Omit<PipelineOptions, "connectionString" | "credential" | "instance"> {
+/** What an operator decides, in return for more or fewer records. */
+export type TelemetrySettings = Pick<DistroOptions, "liveMetrics" | "standardMetrics"> &
+  Pick<PipelineOptions, "cachedAnswersShare">;
+
+type Given = "connectionString" | "credential" | "instance" | keyof TelemetrySettings;
+
+export interface Tuning extends Omit<PipelineOptions, Given> {
   loadAfterMs: number;
   loadPipeline: () => Promise<Pick<typeof import("./azure-monitor.ts"), "createPipeline">>;
   /** Waits from one failed attempt to the next; the last one repeats. */
@@ -42,20 +50,27 @@ const usual: Tuning = {
   loadPipeline: () => import("./azure-monitor.ts"),
   loadAgainAfterMs: [60_000, 300_000, 900_000],
   sendAfterMs: 2_000,
-  measureEveryMs: 60_000,
   tallyEveryMs: 10_000,
   retryDelaysMs: [1_000, 5_000, 20_000, 60_000, 120_000, 120_000],
   attemptWithinMs: 30_000,
+  drainWithinMs: 3_000,
   maxWaiting: 16_384,
 };
 
+/** Spans beyond these are not kept: anyone on the network can cause them, and no alarm stands on them. */
+const maxSpans = 2_048;
+
 /** Throws if there is a connection string that cannot be used; its text stays out of the message. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const { connectionString, credential, clock, instance, onLoadFailure } = options;
+  const { connectionString, credential, settings, clock, instance, onLoadFailure } = options;
   if (connectionString === undefined) return { record: () => {}, tracer: noTracer, flush: async () => {} };
   checkConnectionString(connectionString);
   const { loadAfterMs, loadPipeline, loadAgainAfterMs, ...tuning } = { ...usual, ...options.tuning };
-  const queue = createQueue(tuning.maxWaiting);
+  let lost = 0;
+  const queue = createQueue(tuning.maxWaiting, () => {
+    lost += 1;
+  });
+  const spans: Span[] = [];
   let pipeline: Pipeline | undefined;
   let loading: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -63,11 +78,12 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   const load = async (): Promise<void> => {
     const { createPipeline } = await loadPipeline();
-    pipeline = createPipeline({ connectionString, ...(credential && { credential }), instance, ...tuning });
-    const { events, spans, lost } = queue.drain();
-    if (lost > 0) pipeline.countLost(lost);
-    for (const event of events) pipeline.emit(event);
-    for (const span of spans) pipeline.emitSpan(span);
+    const given = { connectionString, instance, ...settings, ...(credential && { credential }) };
+    const created = createPipeline({ ...given, ...tuning });
+    created.countLost(lost);
+    for (const event of queue.take(queue.length)) created.emit(event);
+    for (const span of spans.splice(0)) created.emitSpan(span);
+    pipeline = created;
   };
   const ensureLoaded = (): Promise<void> => {
     clearTimeout(timer);
@@ -82,7 +98,10 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   };
 
   // Every span is followed by an event, which is what starts the loading.
-  const recordSpan = (span: Span) => (pipeline ? pipeline.emitSpan(span) : queue.pushSpan(span));
+  const recordSpan = (span: Span) => {
+    if (pipeline) pipeline.emitSpan(span);
+    else if (spans.length < maxSpans) spans.push(span);
+  };
   const tracer = createTracer(clock, recordSpan);
 
   return {

@@ -2,12 +2,16 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
 import { Fault } from "../../domain/shared/fault.ts";
 import { errorClass } from "../azure/error.ts";
+import { type CallName, calls } from "./names.ts";
 
-/** A finished piece of work, as plain data: the SDK that sends it may not be loaded yet. */
+/**
+ * A finished piece of work, as plain data: the SDK that sends it may not be loaded yet, and until then the spans of the
+ * OpenTelemetry API are nothing.
+ */
 export interface Span extends SpanContext {
   parentSpanId?: string;
-  /** `client` for a call to another service, `internal` for the invocation around it. */
-  kind: "client" | "internal";
+  /** The service that was called; none for the invocation around the calls. */
+  target?: string;
   /** A constant of ours, such as `Key Vault sign`: key URLs, hosts and tenants stay out of traces (I6). */
   name: string;
   /** The invocation's id: `correlation_id` of the answer, `correlationId` of its event. */
@@ -30,7 +34,7 @@ export interface Tracer {
   /** The work of one invocation. `traceParent` is the host's own span (W3C Trace Context §3.2), if it has one. */
   invocation<R>(of: { name: string; correlationId: string; traceParent?: string }, work: () => R): R;
   /** A call to the outside that is a span wherever it is made within an invocation. */
-  call<A extends unknown[], R>(name: string, call: AsyncCall<A, R>): AsyncCall<A, R>;
+  call<A extends unknown[], R>(name: CallName, call: AsyncCall<A, R>): AsyncCall<A, R>;
   current(): SpanContext | undefined;
 }
 
@@ -62,7 +66,7 @@ export function createTracer(clock: () => number, record: (span: Span) => void):
       const startMs = clock();
       const finish = (error?: unknown) => {
         if (!own.calledOut) return;
-        const span = { ...idsOf(own), name, correlationId, startMs, endMs: clock(), kind: "internal" as const };
+        const span = { ...idsOf(own), name, correlationId, startMs, endMs: clock() };
         record({ ...span, ...(parent && { parentSpanId: parent.spanId }), ...errorOf(error) });
       };
       return observe(() => invocations.run(own, work), finish);
@@ -76,7 +80,7 @@ export function createTracer(clock: () => number, record: (span: Span) => void):
         const startMs = clock();
         const finish = (error?: unknown) => {
           const ids = { traceId, parentSpanId, spanId: randomHex(8) };
-          record({ ...ids, kind: "client", name, startMs, endMs: clock(), ...errorOf(error) });
+          record({ ...ids, target: calls[name], name, startMs, endMs: clock(), ...errorOf(error) });
         };
         return observe(() => call(...args), finish);
       };

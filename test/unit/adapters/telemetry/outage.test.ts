@@ -23,7 +23,7 @@ describe("telemetry under load and without Application Insights", () => {
     assert.equal(ingestion.events().length, 1);
   });
 
-  test("a batch that was not taken is sent again", async () => {
+  test("a batch that was not accepted is sent again", async () => {
     const ingestion = createIngestion((attempt) => (attempt <= 2 ? 503 : 200));
     const telemetry = openTelemetry(ingestion);
     telemetry.record(samples.sign_audit_finding);
@@ -31,7 +31,7 @@ describe("telemetry under load and without Application Insights", () => {
     assert.equal(ingestion.events().length, 1);
   });
 
-  test("of a batch that was taken in part, only the rest is sent again", async () => {
+  test("of a batch that was accepted in part, only the rest is sent again", async () => {
     const ingestion = createIngestion((attempt) => (attempt === 1 ? 206 : 200));
     const telemetry = openTelemetry(ingestion);
     telemetry.record(samples.sign_audit_finding);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type CountedEvent, createAnswerTally } from "../../../../src/adapters/telemetry/tally.ts";
+import type { TimedEvent } from "../../../../src/adapters/telemetry/queue.ts";
+import { createAnswerTally } from "../../../../src/adapters/telemetry/tally.ts";
 import type { KeyholdEvent } from "../../../../src/domain/events.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 import {
@@ -21,8 +22,8 @@ const cached: Answered = {
 
 /** A tally that is told of nothing until it is flushed. */
 function openTally() {
-  const told: CountedEvent[] = [];
-  const tally = createAnswerTally(2 ** 30, (counted) => told.push(counted));
+  const told: TimedEvent[] = [];
+  const tally = createAnswerTally({ everyMs: 2 ** 30, share: 1 }, (counted) => told.push(counted));
   return { told, flush: tally.flush, count: (event: KeyholdEvent) => tally.count({ event, timeMs: startMs }) };
 }
 

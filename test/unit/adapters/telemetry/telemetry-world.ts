@@ -1,4 +1,7 @@
-import { createTelemetry, type Tuning } from "../../../../src/adapters/telemetry/telemetry.ts";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createTelemetry, type TelemetrySettings, type Tuning } from "../../../../src/adapters/telemetry/telemetry.ts";
 import { configureExporter } from "../../../../src/config.ts";
 import type { KeyholdEvent } from "../../../../src/domain/events.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
@@ -20,6 +23,8 @@ interface Envelope {
       metrics?: { name: string; value: number }[];
       id?: string;
       success?: boolean;
+      target?: string;
+      exceptions?: { typeName: string; message: string; stack: string }[];
     };
   };
 }
@@ -117,6 +122,8 @@ export const issued: KeyholdEvent = {
   cached: false,
 };
 
+export const settings: TelemetrySettings = { liveMetrics: false, standardMetrics: false, cachedAnswersShare: 1 };
+
 /** Application Insights, in this process. `answer` says what becomes of each request. */
 export function createIngestion(answer: (attempt: number) => number | Promise<number> = () => 200) {
   const envelopes: Envelope[] = [];
@@ -142,16 +149,18 @@ export function createIngestion(answer: (attempt: number) => number | Promise<nu
   return { httpClient, envelopes, requests, events, measured };
 }
 
+/** Starts telemetry into it; the SDK is one in a process, so that the one before ends. */
 export function openTelemetry(
   ingestion: ReturnType<typeof createIngestion>,
   tuning: Partial<Tuning> = {},
   onLoadFailure: (error: unknown) => void = () => {},
 ) {
-  const preset = { loadAfterMs: 1, sendAfterMs: 1, retryDelaysMs: [1, 1], httpClient: ingestion.httpClient };
+  const preset = { loadAfterMs: 1, sendAfterMs: 1, retryDelaysMs: [1, 1], drainWithinMs: 300 };
+  const storageDirectory = mkdtempSync(join(tmpdir(), "keyhold-telemetry-"));
   configureExporter();
   return createTelemetry({
-    ...{ connectionString, clock: () => startMs, instance: "instance-1", onLoadFailure },
-    tuning: { ...preset, ...tuning },
+    ...{ connectionString, settings, clock: () => startMs, instance: "instance-1", onLoadFailure },
+    tuning: { ...preset, httpClient: ingestion.httpClient, storageDirectory, ...tuning },
   });
 }
 

@@ -14,6 +14,7 @@ import {
   issued,
   openTelemetry,
   samples,
+  settings,
   token,
 } from "./telemetry-world.ts";
 
@@ -23,6 +24,7 @@ describe("telemetry without a connection string", () => {
   test("does nothing, for any event", async () => {
     const telemetry = createTelemetry({
       connectionString: undefined,
+      settings,
       clock: () => startMs,
       instance: "i",
       onLoadFailure,
@@ -41,13 +43,17 @@ describe("a connection string that cannot work stops the start, and is not repea
   ]) {
     test(`"${text.slice(0, 60)}"`, () => {
       const create = () =>
-        createTelemetry({ connectionString: text, clock: () => startMs, instance: "i", onLoadFailure });
+        createTelemetry({ connectionString: text, settings, clock: () => startMs, instance: "i", onLoadFailure });
       assert.throws(create, (error: Error) => /^the (connection|Ingestion)/.test(error.message));
     });
   }
 });
 
-describe("traces in Application Insights", async () => {
+/** One after the other: the SDK is one in a process. */
+const traced = await sendTrace();
+const all = await sendAll();
+
+async function sendTrace() {
   const ingestion = createIngestion();
   const telemetry = openTelemetry(ingestion);
   const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -64,6 +70,20 @@ describe("traces in Application Insights", async () => {
   );
   await telemetry.flush(20_000);
   const dependencies = ingestion.envelopes.filter(({ data }) => data.baseType === "RemoteDependencyData");
+  return { dependencies, ingestion, traceId };
+}
+
+async function sendAll() {
+  const ingestion = createIngestion();
+  const telemetry = openTelemetry(ingestion);
+  for (const event of Object.values(samples)) telemetry.record(event);
+  telemetry.record(issued);
+  await telemetry.flush(20_000);
+  return ingestion;
+}
+
+describe("traces in Application Insights", () => {
+  const { dependencies, ingestion, traceId } = traced;
 
   test("a call and its invocation arrive as dependencies, however the host sampled", () => {
     const found = dependencies.map(({ data: { baseData } }) => [baseData.name, baseData.success]);
@@ -90,12 +110,8 @@ describe("traces in Application Insights", async () => {
   });
 });
 
-describe("what arrives in Application Insights", async () => {
-  const ingestion = createIngestion();
-  const telemetry = openTelemetry(ingestion);
-  for (const event of Object.values(samples)) telemetry.record(event);
-  telemetry.record(issued);
-  await telemetry.flush(20_000);
+describe("what arrives in Application Insights", () => {
+  const ingestion = all;
   const named = (name: string) => ingestion.events().find(({ data }) => data.baseData.name === name);
 
   test("each event is one custom event under its own name", () => {
@@ -103,10 +119,30 @@ describe("what arrives in Application Insights", async () => {
     assert.deepEqual(arrived.sort(), [...eventNames, "request_answered"].sort());
   });
 
-  test("everything lies in AppEvents or AppMetrics", () => {
+  test("an event with stack frames is an exception too: its class, its frames by source file, and never a message", () => {
+    const exceptions = ingestion.envelopes.filter(({ data }) => data.baseType === "ExceptionData");
+    const framed = Object.values(samples).filter((event) => "frames" in event || ("fault" in event && event.fault));
+    assert.deepEqual(
+      exceptions.map(({ data }) => data.baseData.exceptions?.[0]?.message).sort(),
+      framed.map(({ event }) => event).sort(),
+    );
+    const failed = exceptions.find(({ data }) => data.baseData.exceptions?.[0]?.message === "sign_audit_failed");
+    assert.deepEqual(failed?.data.baseData.exceptions, [
+      {
+        ...{ typeName: "x", message: "sign_audit_failed", hasFullStack: true },
+        stack: [
+          "x: sign_audit_failed",
+          "    at mint (src/domain/issuing/mint.ts:1:2)",
+          "    at handler (src/http/issuing-handlers.ts:3:4)",
+        ].join("\n"),
+      },
+    ]);
+  });
+
+  test("everything else lies in AppEvents or AppMetrics", () => {
     const tables: Record<string, string> = telemetryTables;
     const found = new Set(ingestion.envelopes.map(({ data }) => tables[data.baseType]));
-    assert.deepEqual([...found].sort(), ["AppEvents", "AppMetrics"]);
+    assert.deepEqual([...found].sort(), ["AppEvents", "AppExceptions", "AppMetrics"]);
     assert.deepEqual(new Set(ingestion.requests), new Set(["https://ingestion.test/v2.1/track"]));
   });
 

@@ -1,0 +1,162 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Stack } from "../local/stack/stack.ts";
+import { alternate } from "./measure/alternate.ts";
+import { type Measurement, runPart } from "./measure/part.ts";
+import { ratios, summarise, withSpread } from "./measure/statistics.ts";
+import { buildKeyhold } from "./stand/app.ts";
+import { type MeasuredInstance, startMeasured, startPlain } from "./stand/instance.ts";
+import { type Load, load } from "./stand/load.ts";
+import { addTenants, askToken, tokenForm, withStack } from "./stand/world.ts";
+
+/**
+ * What telemetry costs an instance: `node bench/telemetry-costs.ts`. BENCH_BEFORE names the root of another build of
+ * Keyhold (with `dist`, `host.json` and `package.json`), which is then measured in the same turns.
+ */
+const before = process.env.BENCH_BEFORE;
+if (before !== undefined && !existsSync(join(before, "dist/index.js")))
+  throw new Error(`${before} has no dist/index.js`);
+
+interface Subject {
+  root: string;
+  settings: Record<string, string>;
+}
+
+/** Of a new instance that is asked from its first moment on, while the SDK is loaded. */
+interface Loading {
+  blockMs: number;
+  p99: number;
+  residentMb: number;
+}
+
+await runPart("telemetry-costs", async ({ quick }): Promise<Measurement> => {
+  const rounds = quick ? 2 : 9;
+  return withStack(async (stack, folder) => {
+    const { tenantIds } = await addTenants(stack, 1);
+    const [tenantId = ""] = tenantIds;
+    const callerToken = await stack.callerToken("billing");
+    const { root } = await buildKeyhold(folder);
+    const subjects: Record<string, Subject> = {
+      "no telemetry": { root, settings: { APPLICATIONINSIGHTS_CONNECTION_STRING: "" } },
+      ...(before !== undefined && { before: { root: before, settings: {} } }),
+      now: { root, settings: {} },
+    };
+    const each = <Sample>(measure: (subject: Subject, name: string) => Promise<Sample>) =>
+      Object.fromEntries(Object.entries(subjects).map(([name, subject]) => [name, () => measure(subject, name)]));
+    const tokenLoad = ({ httpUrl }: { httpUrl: string }, seconds: number, connections: number): Load => ({
+      url: `${httpUrl}/${tenantId}/oauth2/v2.0/token`,
+      ...{ method: "POST", connections, seconds, body: `${tokenForm()}` },
+      headers: { authorization: `Bearer ${callerToken}`, "content-type": "application/x-www-form-urlencoded" },
+    });
+
+    const starts = await alternate<string, number>(
+      rounds,
+      each((subject) => firstAnswer(stack, subject)),
+    );
+    const loadings = await alternate<string, Loading>(
+      rounds,
+      each(async ({ root: from, settings }) => {
+        const instance = await startMeasured(stack, from, { settings });
+        await askToken(instance.httpUrl, tenantId, callerToken);
+        await instance.agent.resetLag();
+        const { p99 } = await load(tokenLoad(instance, 5, 4));
+        const { max } = await instance.agent.lag();
+        const { rss } = await instance.agent.memoryAtRest();
+        await instance.stop();
+        return { blockMs: max, p99, residentMb: rss / 2 ** 20 };
+      }),
+    );
+    const instances: Record<string, MeasuredInstance> = {};
+    for (const [name, { root: from, settings }] of Object.entries(subjects)) {
+      instances[name] = await startMeasured(stack, from, { settings });
+      await askToken(instances[name].httpUrl, tenantId, callerToken);
+      await load(tokenLoad(instances[name], quick ? 1 : 12, 16));
+    }
+    const cached = await alternate<string, number>(
+      rounds,
+      each(async (_, name) => {
+        const instance = instances[name] as MeasuredInstance;
+        const from = await instance.agent.cpu();
+        const seconds = quick ? 1 : 3;
+        const { requestsPerSecond } = await load(tokenLoad(instance, seconds, 16));
+        const to = await instance.agent.cpu();
+        return (to.user + to.system - from.user - from.system) / (requestsPerSecond * seconds);
+      }),
+    );
+    for (const instance of Object.values(instances)) await instance.stop();
+
+    const base = before === undefined ? "no telemetry" : "before";
+    const of = <Sample>(samples: Record<string, Sample[]>, name: string) => samples[name] ?? [];
+    const toBase = (samples: Record<string, number[]>) => ratios(of(samples, "now"), of(samples, base));
+    const start = toBase(starts);
+    const answer = toBase(cached);
+    const block = summarise(of(loadings, "now").map(({ blockMs }) => blockMs));
+    const more = summarise(
+      of(loadings, "now").map(({ residentMb }, i) => residentMb - (of(loadings, base)[i]?.residentMb ?? 0)),
+    );
+    return {
+      title: "What telemetry costs",
+      about:
+        `${rounds} rounds in turns, on two busy cores. A start is from the parent's fork to the first answer over HTTP. Loading is ` +
+        `measured on new instances that answer cached tokens meanwhile. Processor time of a cached answer is that of the whole ` +
+        `process, the local functions host included.${before === undefined ? "" : ' "before" is the exporter with queues of our own.'}`,
+      targets: [
+        {
+          what: `start to first answer, against ${base}`,
+          target: "<= 1.05 x",
+          measured: withSpread(start),
+          met: start.median <= 1.05,
+        },
+        {
+          what: `processor time of a cached answer, against ${base}`,
+          target: "<= 1.02 x",
+          measured: withSpread(answer),
+          met: answer.median <= 1.02,
+        },
+        {
+          what: "longest block of the event loop while the SDK loads, ms",
+          target: "<= 180",
+          measured: withSpread(block, 0),
+          met: block.median <= 180,
+        },
+        {
+          what: `resident memory beyond ${base}, MB`,
+          target: "<= 25",
+          measured: withSpread(more, 0),
+          met: more.median <= 25,
+        },
+      ],
+      tables: [
+        {
+          head: [
+            "",
+            "first answer, ms",
+            "cached answer, µs of processor",
+            "longest block while loading, ms",
+            "p99 meanwhile, ms",
+            "resident, MB",
+          ],
+          rows: Object.keys(subjects).map((name) => [
+            name,
+            withSpread(summarise(of(starts, name)), 0),
+            withSpread(summarise(of(cached, name)), 0),
+            withSpread(summarise(of(loadings, name).map(({ blockMs }) => blockMs)), 0),
+            withSpread(summarise(of(loadings, name).map(({ p99 }) => p99)), 0),
+            withSpread(summarise(of(loadings, name).map(({ residentMb }) => residentMb)), 0),
+          ]),
+        },
+      ],
+      samples: { starts, loadings, cached },
+    };
+  });
+});
+
+async function firstAnswer(stack: Stack, { root, settings }: Subject): Promise<number> {
+  const startedMs = performance.now();
+  const instance = await startPlain(stack, root, { settings });
+  const { status } = await fetch(`${instance.httpUrl}/health/live`);
+  const tookMs = performance.now() - startedMs;
+  await instance.kill();
+  if (status !== 200) throw new Error(`the first answer is ${status}`);
+  return tookMs;
+}

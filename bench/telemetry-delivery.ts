@@ -1,0 +1,68 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Measurement, runPart } from "./measure/part.ts";
+import type { Outcome } from "./telemetry-delivery/run-trouble.ts";
+import { troubles } from "./telemetry-delivery/trouble.ts";
+
+/**
+ * What arrives of telemetry while Application Insights is in trouble: `node bench/telemetry-delivery.ts`. Each trouble is
+ * a process of its own, in time that passes at once. BENCH_BEFORE names another checkout of Keyhold to compare with.
+ */
+const before = process.env.BENCH_BEFORE;
+const own = fileURLToPath(new URL("../src/adapters/telemetry/telemetry.ts", import.meta.url));
+const roads: Record<string, string> = {
+  "distribution alone": "alone",
+  ...(before !== undefined && { before: join(before, "src/adapters/telemetry/telemetry.ts") }),
+  Keyhold: own,
+};
+const runner = fileURLToPath(new URL("telemetry-delivery/run-trouble.ts", import.meta.url));
+
+await runPart("telemetry-delivery", async ({ quick }): Promise<Measurement> => {
+  const samples: Record<string, Record<string, Outcome>> = {};
+  for (const [index, { what, untilMs }] of troubles.entries()) {
+    if (quick && untilMs > 0) continue;
+    samples[what] = {};
+    for (const [name, road] of Object.entries(roads)) {
+      const text = execFileSync(process.execPath, [runner, road, `${index}`], {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      samples[what][name] = JSON.parse(text) as Outcome;
+    }
+  }
+  const outcomes = Object.values(samples).flatMap(({ Keyhold }) => Keyhold ?? []);
+  const silent = outcomes.reduce(
+    (sum, each) => sum + Math.max(0, each.recorded - each.inAnHour - each.onDisk - each.countedLost),
+    0,
+  );
+  return {
+    title: "What arrives of telemetry in trouble",
+    about:
+      "Twenty events a second for a minute, or for ten seconds where the process ends; then an hour passes. The exporter, its disk and " +
+      "its retries are the real ones; Application Insights is a function. Each cell: events that arrived within ten minutes of the end " +
+      "of the trouble / within an hour / that lie on disk then / that were counted as lost. What is counted may still arrive, from the disk. " +
+      "The distribution alone counts nothing.",
+    targets: [
+      {
+        what: "events that neither arrived, nor lie on disk, nor were counted",
+        target: "0",
+        measured: `${silent}`,
+        met: silent === 0,
+      },
+    ],
+    tables: [
+      {
+        head: ["trouble", "events", ...Object.keys(roads)],
+        rows: Object.entries(samples).map(([what, byRoad]) => [
+          what,
+          `${Object.values(byRoad)[0]?.recorded}`,
+          ...Object.values(byRoad).map(({ soon, inAnHour, onDisk, countedLost }) =>
+            [soon, inAnHour, onDisk, countedLost].join(" / "),
+          ),
+        ]),
+      },
+    ],
+    samples,
+  };
+});

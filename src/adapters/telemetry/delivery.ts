@@ -1,0 +1,134 @@
+import { createHash } from "node:crypto";
+import {
+  type Answer,
+  countEvents,
+  keepLeft,
+  leftAnswer,
+  type PartlyTaken,
+  type PolicyConfig,
+  type Request,
+  type Send,
+} from "./request-items.ts";
+
+/**
+ * How a request of the exporter reaches Application Insights. On its own the exporter tries once, puts what was not
+ * accepted on disk and sends one such file a minute, never ends a request that hangs, and drops what the identity had no
+ * token for. So each request is sent again here for minutes; only then it is the exporter's again, and goes to its disk.
+ */
+export interface DeliveryOptions {
+  /** How long a request waits after its first, second ... failure. */
+  retryDelaysMs: readonly number[];
+  attemptWithinMs: number;
+  /** How long requests are sent again once the process may end. */
+  drainWithinMs: number;
+}
+
+/** A process that ends has few seconds: attempts are this short then, and follow this soon, until the disk has the rest. */
+const drainAttemptMs = 1_000;
+const drainDelayMs = 200;
+
+/** Requests that are remembered to have been counted. */
+const maxGivenUp = 1_000;
+
+/** `lost` is called with the number of events that were not taken in time, or are not acceptable one by one. */
+export function createDelivery(
+  { retryDelaysMs, attemptWithinMs, drainWithinMs }: DeliveryOptions,
+  lost: (events: number) => void,
+) {
+  const underWay = new Set<Promise<unknown>>();
+  const attempts = new Set<AbortController>();
+  const pauses = new Set<() => void>();
+  const givenUp = new Set<string>();
+  let isDraining = false;
+  let isOver = false;
+  const cutAll = (them: Iterable<AbortController>) => {
+    for (const cut of them) cut.abort();
+  };
+  const wakeAll = () => {
+    for (const wake of pauses) wake();
+  };
+
+  /** Undefined: no answer. A token that does not come is no answer either, and does not heed the signal. */
+  const attempt = async (request: Request, send: Send): Promise<Answer | undefined> => {
+    const cut = new AbortController();
+    attempts.add(cut);
+    const timer = setTimeout(
+      () => cut.abort(),
+      isDraining ? Math.min(attemptWithinMs, drainAttemptMs) : attemptWithinMs,
+    );
+    timer.unref();
+    request.abortSignal = cut.signal;
+    const aborted = new Promise<undefined>((resolve) => {
+      cut.signal.addEventListener("abort", () => resolve(undefined));
+    });
+    try {
+      return await Promise.race([send(request).catch(() => undefined), aborted]);
+    } finally {
+      clearTimeout(timer);
+      attempts.delete(cut);
+    }
+  };
+  const pause = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        pauses.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, isDraining ? Math.min(ms, drainDelayMs) : ms).unref();
+      pauses.add(wake);
+    });
+  const deliver = async (request: Request, send: Send): Promise<Answer> => {
+    let part: PartlyTaken | undefined;
+    for (let retries = 0; ; retries++) {
+      const delayMs = retryDelaysMs[retries];
+      const answer = await attempt(request, send);
+      if (answer?.status === 206) part = keepLeft(request, answer, part, lost);
+      else if (answer !== undefined && answer.status < 400) return answer;
+      if (part?.left.length === 0) return part.answer;
+      if (isOver || (delayMs === undefined && !isDraining)) return giveUp(request, part, answer);
+      await pause(delayMs ?? drainDelayMs);
+    }
+  };
+  /** What the exporter then keeps on disk: all, or what its answer names. It sends that again, which is counted once. */
+  const giveUp = (request: Request, part: PartlyTaken | undefined, answer: Answer | undefined): Answer => {
+    const hash = createHash("sha256").update(String(request.body)).digest("base64");
+    if (!givenUp.has(hash)) lost(countEvents(request));
+    if (givenUp.size >= maxGivenUp) givenUp.clear();
+    givenUp.add(hash);
+    if (part !== undefined) return leftAnswer(part);
+    if (answer !== undefined) return answer;
+    throw new DOMException("Application Insights did not answer", "AbortError");
+  };
+  const policy: PolicyConfig["policy"] = {
+    name: "keyholdDelivery",
+    sendRequest(request, send) {
+      const delivered = deliver(request, send);
+      underWay.add(delivered);
+      void delivered.catch(() => {}).then(() => underWay.delete(delivered));
+      return delivered;
+    },
+  };
+
+  return {
+    exporterOptions: {
+      retryOptions: { maxRetries: 0 },
+      additionalPolicies: [{ policy, position: "perCall" } satisfies PolicyConfig],
+    },
+    /** When all that is under way now has been taken, refused or given up. Never rejects. */
+    settled: (): Promise<unknown> => Promise.allSettled(underWay),
+    /** From now on the process may end at any moment. */
+    drain(): void {
+      if (isDraining) return;
+      isDraining = true;
+      const underWayNow = [...attempts];
+      setTimeout(() => cutAll(underWayNow), drainAttemptMs).unref();
+      setTimeout(() => {
+        isOver = true;
+        cutAll(attempts);
+        wakeAll();
+      }, drainWithinMs).unref();
+      wakeAll();
+    },
+  };
+}

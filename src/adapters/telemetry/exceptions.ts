@@ -1,0 +1,24 @@
+import type { KeyholdEvent } from "../../domain/events.ts";
+
+/**
+ * What Application Insights lists under Failures: a log record with these attributes lies in AppExceptions (OpenTelemetry
+ * semantic conventions for exceptions). `attributes`: the event's own. The class of the error and its frames stand in
+ * them; the message is the event's name, for that of the error is never known here.
+ */
+export function exceptionOf(
+  event: KeyholdEvent,
+  attributes: Readonly<Record<string, string | number | boolean>>,
+): Record<string, string> | undefined {
+  const frames =
+    event.event === "request_answered" ? event.fault?.frames : "frames" in event ? event.frames : undefined;
+  if (!frames || frames.length === 0) return undefined;
+  const type = String(attributes["fault.because"] ?? attributes.because ?? attributes["fault.code"] ?? "unexpected");
+  const lines = frames.map((frame) => `    at ${frame.replace(/^(\S+) (\S+)$/, "$1 ($2)")}`);
+  const { correlationId } = attributes;
+  return {
+    "exception.type": type,
+    "exception.message": event.event,
+    "exception.stacktrace": [`${type}: ${event.event}`, ...lines].join("\n"),
+    ...(correlationId !== undefined && { correlationId: String(correlationId) }),
+  };
+}
