@@ -17,12 +17,13 @@ export const serverNames = [
   ...storageHosts,
   ...queryHosts,
   world.telemetryHost,
+  world.liveHost,
 ];
 
 export function routesOf(ports: Ports): Record<string, number> {
   const routes: Record<string, number> = { [world.vaultHost]: ports.keyVault };
   for (const host of [...authorityHosts, graphHost]) routes[host] = ports.entra;
-  for (const host of [...queryHosts, world.telemetryHost]) routes[host] = ports.monitor;
+  for (const host of [...queryHosts, world.telemetryHost, world.liveHost]) routes[host] = ports.monitor;
   for (const [i, host] of storageHosts.entries()) routes[host] = [ports.blob, ports.queue, ports.table][i] ?? 0;
   return routes;
 }

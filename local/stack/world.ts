@@ -12,7 +12,8 @@ export const ledgerTable = "keyholdledger";
 export const auditTable = "keyholdaudit";
 /** Application Insights: a key that is not one, and the host that telemetry is sent to. */
 export const telemetryHost = "keyhold-local.in.applicationinsights.azure.com";
-export const applicationInsights = `InstrumentationKey=80000000-0000-4000-8000-000000000001;IngestionEndpoint=https://${telemetryHost}/`;
+export const liveHost = "keyhold-local.livediagnostics.monitor.azure.com";
+export const applicationInsights = `InstrumentationKey=80000000-0000-4000-8000-000000000001;IngestionEndpoint=https://${telemetryHost}/;LiveEndpoint=https://${liveHost}/`;
 /** The Log Analytics workspace that the vault logs to. */
 export const workspaceId = "70000000-0000-4000-8000-000000000001";
 /** Tokens that instances share, and the key that wraps theirs. */

@@ -1,36 +1,115 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import {
+  applicationMap,
+  failures,
+  type TransactionItem,
+  transaction,
+} from "../../local/emulators/azure-monitor/views.ts";
+import type { FunctionsInstance } from "../../local/stack/functions-instance.ts";
+import { freePorts } from "../../local/stack/ports.ts";
 import * as world from "../../local/stack/world.ts";
 import { askToken, testStack } from "../support/test-stack.ts";
 
-/** The composed app, and what arrives at the ingestion endpoint when the instance is stopped: nothing is left behind. */
-const stack = await testStack();
+/** The composed app, and what arrives at Application Insights: until the instance is stopped, and then nothing is left behind. */
+const stack = await testStack({ startFunctions: false });
+const { telemetry, liveMetrics } = stack.monitor;
+const started: FunctionsInstance[] = [];
+after(() => Promise.all(started.map((instance) => instance.kill())));
 
-test("what happened arrives as custom events, metrics and traces, without a token or a key URL in it", async () => {
-  assert.equal((await askToken(stack, world.tenants.contoso.tenantId)).status, 200);
-  assert.equal((await askToken(stack, world.tenants.contoso.tenantId)).status, 200);
-  assert.equal((await askToken(stack, world.tenants.adatum.tenantId)).status, 403);
-  await fetch(`${stack.functions.httpUrl}/admin/functions/recordSignRate?wait=true`, { method: "POST" });
-  await stack.functions.stop();
-  while (stack.monitor.telemetry.length === 0) await sleep(100);
-  const text = JSON.stringify(stack.monitor.telemetry);
+async function start(settings: Record<string, string> = {}): Promise<FunctionsInstance> {
+  const instance = await stack.addInstance(await freePorts(), settings);
+  started.push(instance);
+  return instance;
+}
+
+const runAudit = ({ httpUrl }: FunctionsInstance) =>
+  fetch(`${httpUrl}/admin/functions/recordSignRate?wait=true`, { method: "POST", body: "{}" });
+
+const until = async (isSo: () => boolean) => {
+  for (let i = 0; i < 600 && !isSo(); i++) await sleep(50);
+  assert.ok(isSo());
+};
+
+const first = await start();
+for (const { tenantId, status } of [
+  { tenantId: world.tenants.contoso.tenantId, status: 200 },
+  { tenantId: world.tenants.contoso.tenantId, status: 200 },
+  { tenantId: world.tenants.adatum.tenantId, status: 403 },
+]) {
+  assert.equal((await askToken(stack, tenantId, { url: first.httpsUrl })).status, status);
+}
+await runAudit(first);
+// The audit's state is no JSON, which nobody expects.
+const headers = { "content-type": "application/json;odata=minimalmetadata" };
+stack.storage.behaviour.faults = [
+  { operation: "QueryEntities", times: 1, status: 200, headers, body: { json: "s3cret-of-the-message" } },
+];
+await runAudit(first);
+await first.stop();
+
+const namesIn = (table: string) =>
+  telemetry.filter((one) => one.table === table).map(({ envelope }) => String(envelope.data.baseData.name));
+
+test("what happened arrives as custom events and metrics", () => {
+  const events = namesIn("AppEvents");
   for (const name of ["request_answered", "metadata_promoted", "sign_audit_finished", "policy_applied"]) {
-    assert.ok(text.includes(`"${name}"`), name);
+    assert.ok(events.includes(name), name);
   }
-  assert.ok(text.includes("keyhold.tokens.issued"));
-  const spans = stack.monitor.telemetry
-    .filter(({ table }) => table === "AppDependencies")
-    .map(({ envelope }) => envelope.data.baseData.name);
-  // The first request called each once; the cached answer and the refusal called nobody.
-  assert.deepEqual(spans.filter((name) => name !== "Entra metadata").sort(), [
-    "Entra token",
-    "Key Vault sign",
-    "Log Analytics query",
-    "ledger intent",
-    "recordSignRate",
-    "token",
-  ]);
+  const metrics = telemetry.flatMap(({ envelope }) => (envelope.data.baseData.metrics ?? []) as { name: string }[]);
+  assert.ok(metrics.some(({ name }) => name === "keyhold.tokens.issued"));
+});
+
+test("no token, key URL, vault, tenant in a path or error's message is in any of it", () => {
+  const text = JSON.stringify(telemetry);
   assert.doesNotMatch(text, /eyJ[A-Za-z0-9_-]{10}/);
-  assert.ok(!text.includes(world.vaultHost));
+  for (const forbidden of [world.vaultHost, "/keys/", "/oauth2/", "s3cret-of-the-message", "login.microsoftonline"]) {
+    assert.ok(!text.includes(forbidden), forbidden);
+  }
+});
+
+test("the application map has an arrow from Keyhold to each service", () => {
+  const edges = applicationMap(telemetry).filter(({ from }) => from === "keyhold");
+  assert.deepEqual(
+    edges.map(({ to, type, failed }) => [to, type, failed]).sort(),
+    ["Entra", "Key Vault", "Log Analytics", "storage"].map((to) => [to, "Http", 0]),
+  );
+});
+
+test("a mint is one transaction: the calls lie within the invocation, and its event too; a cached answer has no span", () => {
+  const mints = telemetry.filter(
+    ({ table, envelope }) => table === "AppDependencies" && envelope.data.baseData.name === "token",
+  );
+  assert.equal(mints.length, 1);
+  const [invocation = assert.fail()] = transaction(telemetry, mints[0]?.envelope.tags?.["ai.operation.id"] ?? "");
+  const calls = invocation.within.filter(({ table, name }) => table === "AppDependencies" && name !== "Entra metadata");
+  assert.deepEqual(
+    calls.map(({ name, target }: TransactionItem) => [name, target]),
+    [
+      ["ledger intent", "storage"],
+      ["Key Vault sign", "Key Vault"],
+      ["Entra token", "Entra"],
+    ],
+  );
+  assert.ok(invocation.within.some(({ table, name }) => table === "AppEvents" && name === "request_answered"));
+});
+
+test("a failure has its class and the frames in the source", () => {
+  const [failure = assert.fail()] = failures(telemetry);
+  assert.deepEqual([failure.type, failure.message, failure.count], ["SyntaxError", "sign_audit_failed", 1]);
+  assert.match(failure.frames.join("\n"), /^loadState \(src\/adapters\/storage\/audit-store\.ts:\d+:\d+\)$/m);
+});
+
+test("live metrics are streamed where they are switched on and somebody looks, and have no secret either", async () => {
+  assert.deepEqual([liveMetrics.pings, liveMetrics.samples], [0, []], "an instance does not ask unless it is told to");
+  liveMetrics.isWatched = true;
+  const instance = await start({ KEYHOLD_TELEMETRY_LIVE_METRICS: "true" });
+  await askToken(stack, world.tenants.contoso.tenantId, { url: instance.httpsUrl });
+  await until(() => liveMetrics.samples.length > 0);
+  const text = JSON.stringify(liveMetrics.samples);
+  assert.ok(text.includes('"RoleName":"keyhold"'), text.slice(0, 500));
+  assert.doesNotMatch(text, /eyJ[A-Za-z0-9_-]{10}/);
+  for (const forbidden of [world.vaultHost, "/keys/", "/oauth2/"]) assert.ok(!text.includes(forbidden), forbidden);
+  await instance.stop();
 });

@@ -37,7 +37,7 @@ test("of a bug in the bundle the JSON line and the event have function, source f
   assert.equal(answer.status, 500);
   const frame = fault.frames.find((each) => each.includes("src/")) ?? "";
   const [, name, file = "", line, column] = /^(\w+) (src\/[\w/-]+\.ts):(\d+):(\d+)$/.exec(frame) ?? assert.fail(frame);
-  assert.deepEqual([name, file], ["mintAndCache", "src/domain/issuing/issue-token.ts"]);
+  assert.deepEqual([name, file], ["cache", "src/domain/issuing/mint-once.ts"]);
   const source = (await readFile(join(repository, file), "utf8")).split("\n")[Number(line) - 1] ?? "";
   assert.match(source.slice(Number(column) - 1), /^(context\.)?random\(\)/);
   assert.equal(event["fault.frames"], fault.frames.join(", "));

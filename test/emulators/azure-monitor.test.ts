@@ -278,3 +278,79 @@ describe("telemetry", () => {
     assert.deepEqual(world.monitor.telemetry, []);
   });
 });
+
+describe("what Application Insights shows of telemetry", () => {
+  const item = (baseType: string, baseData: object, tags: Record<string, string> = {}, ms = 0) => ({
+    name: "Microsoft.ApplicationInsights.Item",
+    time: new Date(startMs + ms).toISOString(),
+    tags: { "ai.cloud.role": "keyhold", "ai.operation.id": "o1", ...tags },
+    data: { baseType, baseData },
+  });
+  const call = (name: string, more: object = {}) => ({
+    ...{ name, id: name, target: "Key Vault", type: "Http", duration: "00:00:00.040", success: true },
+    ...more,
+  });
+  const within = { "ai.operation.parentId": "token" };
+  const items = [
+    item("EventData", { name: "request_answered" }, within, 5),
+    item("RemoteDependencyData", call("sign"), within, 2),
+    item("RemoteDependencyData", call("sign again", { success: false, duration: "1.00:00:00.060" }), within, 1),
+    item(
+      "RemoteDependencyData",
+      { name: "token", id: "token", duration: "00:00:00.100" },
+      { "ai.operation.parentId": "host" },
+    ),
+    item("ExceptionData", {
+      exceptions: [
+        { typeName: "TypeError", message: "m", stack: "TypeError: m\n    at f (src/a.ts:1:2)\n    at src/b.ts:3:4" },
+      ],
+    }),
+  ];
+
+  test("a map of calls by their target, those within the process left out", async () => {
+    await send("/v2.1/track", JSON.stringify(items));
+    const meanMs = (86_400_060 + 40) / 2;
+    assert.deepEqual(control("GET", "/application-map"), [
+      { from: "keyhold", to: "Key Vault", type: "Http", calls: 2, failed: 1, meanMs },
+    ]);
+  });
+
+  test("a transaction, with what is within a call under it in the order of time", async () => {
+    await send(
+      "/v2.1/track",
+      JSON.stringify([...items, item("EventData", { name: "other" }, { "ai.operation.id": "o2" })]),
+    );
+    const roots = control("GET", "/transaction", undefined, { operationId: "o1" }) as {
+      name: string;
+      within: { name: string }[];
+    }[];
+    assert.deepEqual(
+      roots.map(({ name, within: inner }) => [name, inner.map((one) => one.name)]),
+      [
+        ["token", ["sign again", "sign", "request_answered"]],
+        ["TypeError", []],
+      ],
+    );
+    assert.throws(() => control("GET", "/transaction"), ControlError);
+  });
+
+  test("failures by class, with the frames of their stack", async () => {
+    await send("/v2.1/track", JSON.stringify([...items, ...items]));
+    assert.deepEqual(control("GET", "/failures"), [
+      { type: "TypeError", message: "m", count: 2, frames: ["f (src/a.ts:1:2)", "src/b.ts:3:4"] },
+    ]);
+  });
+
+  test("live metrics only while somebody looks", async () => {
+    const ping = () => send("/QuickPulseService.svc/ping?ikey=1", "{}");
+    assert.deepEqual((await ping()).json, { ETag: "1", Metrics: [], DocumentStreams: [] });
+    control("PUT", "/live-metrics", { isWatched: true });
+    await send("/QuickPulseService.svc/post?ikey=1", JSON.stringify([{ RoleName: "keyhold" }]));
+    assert.deepEqual(control("GET", "/live-metrics"), {
+      isWatched: true,
+      pings: 1,
+      samples: [{ RoleName: "keyhold" }],
+    });
+    assert.throws(() => control("PUT", "/live-metrics", { watched: true }), ControlError);
+  });
+});

@@ -1,14 +1,16 @@
 /**
  * The control interface of Azure Monitor: how the log lags and what is missing from it, who may read it, the queries
- * that were answered, the telemetry that came in, latency and faults.
+ * that were answered, the telemetry that came in and what the portal makes of it, latency and faults.
  */
 import { z } from "zod";
 import { behaviourSchema } from "../shared/behaviour-schema.ts";
 import { ControlError, type ControlRoute } from "../shared/control-route.ts";
 import type { Behaviour } from "../shared/emulator-server.ts";
+import type { LiveMetrics } from "./live-metrics.ts";
 import type { LogSettings } from "./log-table.ts";
 import type { QueryRecord } from "./query-endpoint.ts";
 import { type StoredEnvelope, telemetryTables } from "./telemetry.ts";
+import { applicationMap, failures, transaction } from "./views.ts";
 
 interface ControlledMonitor {
   log: LogSettings;
@@ -16,6 +18,7 @@ interface ControlledMonitor {
   readers: string[];
   queries: QueryRecord[];
   telemetry: StoredEnvelope[];
+  liveMetrics: LiveMetrics;
 }
 
 const milliseconds = z.int().nonnegative();
@@ -43,12 +46,15 @@ const settingsBody = z.strictObject({
     .exactOptional(),
 });
 
-const behaviourBody = behaviourSchema(z.enum(["query", "track"]));
+const behaviourBody = behaviourSchema(z.enum(["query", "track", "live"]));
+
+const transactionQuery = z.strictObject({ operationId: z.string() });
+const liveBody = z.strictObject({ isWatched: z.boolean() });
 
 const telemetryQuery = z.strictObject({ table: z.enum(Object.values(telemetryTables)).exactOptional() });
 
 export function controlRoutes(monitor: ControlledMonitor): ControlRoute[] {
-  const { log, behaviour, readers, queries, telemetry } = monitor;
+  const { log, behaviour, readers, queries, telemetry, liveMetrics } = monitor;
   return [
     { method: "GET", path: "/log", handle: () => log },
     { method: "PUT", path: "/log", handle: ({ body }) => Object.assign(log, parse(settingsBody, body)) },
@@ -74,6 +80,15 @@ export function controlRoutes(monitor: ControlledMonitor): ControlRoute[] {
       },
     },
     { method: "DELETE", path: "/telemetry", handle: () => void telemetry.splice(0) },
+    { method: "GET", path: "/application-map", handle: () => applicationMap(telemetry) },
+    {
+      method: "GET",
+      path: "/transaction",
+      handle: ({ query }) => transaction(telemetry, parse(transactionQuery, Object.fromEntries(query)).operationId),
+    },
+    { method: "GET", path: "/failures", handle: () => failures(telemetry) },
+    { method: "GET", path: "/live-metrics", handle: () => liveMetrics },
+    { method: "PUT", path: "/live-metrics", handle: ({ body }) => Object.assign(liveMetrics, parse(liveBody, body)) },
   ];
 }
 

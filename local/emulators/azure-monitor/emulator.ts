@@ -1,8 +1,8 @@
 /**
  * An emulator of Azure Monitor over HTTPS: the query API of Log Analytics over what the emulated vault has logged, and
- * the ingestion endpoint of Application Insights. The unchanged clients of both talk to it.
+ * the ingestion endpoint of Application Insights with its live metrics. The unchanged clients of both talk to it.
  *
- * It does not execute KQL, and does not emulate retention, alerts, live metrics or the API's own request limits.
+ * It does not execute KQL, and does not emulate retention, alerts or the API's own request limits.
  */
 
 import type { AuditEvent } from "../key-vault/audit-log.ts";
@@ -19,6 +19,7 @@ import {
 import { type AccessOptions, maySendTelemetry } from "./access.ts";
 import { controlRoutes } from "./control.ts";
 import { errorAnswer } from "./error-answers.ts";
+import { answerLive, type LiveMetrics } from "./live-metrics.ts";
 import { type LogSettings, usualLogSettings } from "./log-table.ts";
 import { answerQuery, type QueryEndpoint, type QueryRecord } from "./query-endpoint.ts";
 import { answerTrack, refuseTrack, type StoredEnvelope } from "./telemetry.ts";
@@ -45,10 +46,11 @@ export interface AzureMonitorEmulator extends Emulator {
   /** Changed in place it holds from the next query on. */
   log: LogSettings;
   readers: string[];
-  /** Operations: `query` and `track`. */
+  /** Operations: `query`, `track` and `live`. */
   behaviour: Behaviour;
   queries: QueryRecord[];
   telemetry: StoredEnvelope[];
+  liveMetrics: LiveMetrics;
   control: ControlRoute[];
 }
 
@@ -60,6 +62,7 @@ export async function startAzureMonitor(options: AzureMonitorOptions): Promise<A
   const settings: LogSettings = { ...usualLogSettings, cut: [], ...log };
   const behaviour: Behaviour = { latencyMs: 0, faults: [] };
   const telemetry: StoredEnvelope[] = [];
+  const liveMetrics: LiveMetrics = { isWatched: false, pings: 0, samples: [] };
   const endpoint: QueryEndpoint = { ...rest, settings, now, queries: [] };
   const handler = async (request: EmulatorRequest): Promise<EmulatorResponse> => {
     const operation = operationOf(request);
@@ -67,17 +70,20 @@ export async function startAzureMonitor(options: AzureMonitorOptions): Promise<A
     const fault = await applyBehaviour(behaviour, operation);
     if (fault !== undefined) return fault;
     if (operation === "query") return answerQuery(endpoint, request);
-    if (await maySendTelemetry(endpoint, request.headers.authorization)) return answerTrack(telemetry, request);
-    return refuseTrack("Authentication is required, and the token must be valid");
+    if (!(await maySendTelemetry(endpoint, request.headers.authorization))) {
+      return refuseTrack("Authentication is required, and the token must be valid");
+    }
+    return operation === "live" ? answerLive(liveMetrics, request) : answerTrack(telemetry, request);
   };
   const emulator = await createEmulator({ port, tls, handler });
   const { readers, queries } = endpoint;
-  const parts = { log: settings, behaviour, readers, queries, telemetry };
+  const parts = { log: settings, behaviour, readers, queries, telemetry, liveMetrics };
   return Object.assign(emulator, parts, { control: controlRoutes(parts) });
 }
 
-function operationOf({ method, url }: EmulatorRequest): "query" | "track" | undefined {
+function operationOf({ method, url }: EmulatorRequest): "query" | "track" | "live" | undefined {
   if (method !== "POST") return undefined;
+  if (/^\/QuickPulseService\.svc\/(ping|post)$/.test(url.pathname)) return "live";
   if (/^\/v2(\.1)?\/track$/.test(url.pathname)) return "track";
   return /^\/v1\/workspaces\/[^/]+\/query$/.test(url.pathname) ? "query" : undefined;
 }
