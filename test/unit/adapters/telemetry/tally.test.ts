@@ -71,6 +71,24 @@ describe("what is counted together", () => {
     );
   });
 
+  test("with a share of a quarter that part of the events is sent, each counting for four times as many", () => {
+    const told: TimedEvent[] = [];
+    const draws = [0.9, 0.1, 0.25, 0.24];
+    const random = () => draws.shift() ?? assert.fail("one draw for each event");
+    const tally = createAnswerTally({ everyMs: 2 ** 30, share: 0.25, random }, (counted) => told.push(counted));
+    for (const callerName of ["a", "b", "c", "d"]) {
+      for (let i = 0; i < 3; i++) tally.count({ event: { ...cached, callerName }, timeMs: startMs });
+    }
+    tally.flush();
+    assert.deepEqual(
+      told.map(({ event, count }) => [(event as Answered).callerName, count]),
+      [
+        ["b", 12],
+        ["d", 12],
+      ],
+    );
+  });
+
   test("so many different ones are told at once, without waiting", () => {
     const { told, count } = openTally();
     for (let i = 0; i < 1_000; i++) count({ ...cached, callerName: `caller-${i}` });
