@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mock } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { TokenCredential } from "@azure/identity";
 import { configureExporter } from "../../src/config.ts";
 import { createIngestion, type HttpClient, troubles } from "./trouble.ts";
 
@@ -38,6 +39,15 @@ else await import(join(road, "../azure-monitor.ts"));
 mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: Date.now() });
 const startMs = Date.now();
 const { httpClient, taken, takenMs, lost } = createIngestion(trouble.behaviour, () => Date.now() - startMs);
+const credential: TokenCredential = {
+  async getToken() {
+    if (Date.now() - startMs < trouble.untilMs) {
+      if (trouble.identity === "fails") throw new Error("no token");
+      if (trouble.identity === "hangs") return new Promise(() => {});
+    }
+    return { token: "token", expiresOnTimestamp: Date.now() + 86_400_000 };
+  },
+};
 const { record, flush } = road === "alone" ? await openAlone(httpClient) : await openKeyhold(road, httpClient);
 
 const eventsEach = trouble.burst ?? 20;
@@ -85,7 +95,13 @@ function eventsOnDisk(): number {
 async function openKeyhold(file: string, client: HttpClient): Promise<Road> {
   const { createTelemetry } = (await import(file)) as typeof import("../../src/adapters/telemetry/telemetry.ts");
   const telemetry = createTelemetry({
-    ...{ connectionString, instance: "bench", clock: Date.now, onLoadFailure: (error) => console.error(error) },
+    ...{
+      connectionString,
+      credential,
+      instance: "bench",
+      clock: Date.now,
+      onLoadFailure: (error) => console.error(error),
+    },
     settings: { liveMetrics: false, standardMetrics: false, cachedAnswersShare: 1 },
     tuning: { httpClient: client, storageDirectory },
   });
@@ -100,7 +116,7 @@ async function openAlone(client: HttpClient): Promise<Road> {
   const { useAzureMonitor, shutdownAzureMonitor } = await import("@azure/monitor-opentelemetry");
   const { logs } = await import("@opentelemetry/api-logs");
   useAzureMonitor({
-    azureMonitorExporterOptions: { connectionString, httpClient: client, storageDirectory },
+    azureMonitorExporterOptions: { connectionString, credential, httpClient: client, storageDirectory },
     ...{ enableLiveMetrics: false, enableStandardMetrics: false, enablePerformanceCounters: false },
   });
   const logger = logs.getLogger("bench");

@@ -16,6 +16,8 @@ export interface Trouble {
   /** It is over then, and everything is taken. */
   untilMs: number;
   behaviour: Behaviour;
+  /** Until `untilMs` the identity has no token, or never answers. */
+  identity?: "fails" | "hangs";
   /** Events in one turn, instead of some each second. */
   burst?: number;
   /** The process is asked to end at this moment, and has 3.5 s. */
@@ -46,6 +48,13 @@ export const troubles: readonly Trouble[] = [
     what: "requests of the first two minutes never end",
     untilMs: 2 * minute,
     behaviour: during(0, 2 * minute, "hang"),
+  },
+  { what: "the identity has no token for three minutes", untilMs: 3 * minute, behaviour: () => 200, identity: "fails" },
+  {
+    what: "the identity does not answer for two minutes",
+    untilMs: 2 * minute,
+    behaviour: () => 200,
+    identity: "hangs",
   },
   { what: "400 for a minute", untilMs: minute, behaviour: during(0, minute, 400) },
   { what: "the process ends", untilMs: 0, behaviour: () => 200, endsAtMs: 10 * second },

@@ -1,3 +1,4 @@
+import type { TokenCredential } from "@azure/identity";
 import { type Context, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from "@opentelemetry/api";
 import { refusedTokenPolicy } from "../azure/refused-token.ts";
 import { attributesOf } from "./attributes.ts";
@@ -15,6 +16,7 @@ import type { Span, SpanContext } from "./trace.ts";
  * imports it, and only when there is time. Once it is started, all of telemetry goes through the OpenTelemetry API.
  */
 export interface PipelineOptions extends DistroOptions, DeliveryOptions {
+  credential?: TokenCredential;
   sendAfterMs: number;
   /** Events beyond these are lost, of requests and of all others: memory is bounded. */
   maxWaiting: number;
@@ -46,10 +48,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const delivery = createDelivery(options, countLost);
   const { logger, tracer, meter, flushLogs, flushSpans, flushMetrics } = startDistro(options, {
     ...delivery.exporterOptions,
-    additionalPolicies: [
-      ...delivery.exporterOptions.additionalPolicies,
-      ...(options.credential ? [refusedTokenPolicy(options.credential)] : []),
-    ],
+    ...(options.credential && {
+      credential: delivery.credentialOf(options.credential),
+      additionalPolicies: [...delivery.exporterOptions.additionalPolicies, refusedTokenPolicy(options.credential)],
+    }),
   });
   const record = createInstruments(meter);
   const queue = createQueue(maxWaiting, () => countLost(1));

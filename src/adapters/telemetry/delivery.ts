@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { TokenCredential } from "@azure/identity";
 import {
   type Answer,
   countEvents,
@@ -48,21 +49,17 @@ export function createDelivery(
     for (const wake of pauses) wake();
   };
 
-  /** Undefined: no answer. A token that does not come is no answer either, and does not heed the signal. */
-  const attempt = async (request: Request, send: Send): Promise<Answer | undefined> => {
+  /** Undefined: it failed, or took too long, whether it heeds the signal or not. */
+  const attempt = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> => {
     const cut = new AbortController();
     attempts.add(cut);
-    const timer = setTimeout(
-      () => cut.abort(),
-      isDraining ? Math.min(attemptWithinMs, drainAttemptMs) : attemptWithinMs,
-    );
-    timer.unref();
-    request.abortSignal = cut.signal;
+    const withinMs = isDraining ? Math.min(attemptWithinMs, drainAttemptMs) : attemptWithinMs;
+    const timer = setTimeout(() => cut.abort(), withinMs).unref();
     const aborted = new Promise<undefined>((resolve) => {
       cut.signal.addEventListener("abort", () => resolve(undefined));
     });
     try {
-      return await Promise.race([send(request).catch(() => undefined), aborted]);
+      return await Promise.race([work(cut.signal).catch(() => undefined), aborted]);
     } finally {
       clearTimeout(timer);
       attempts.delete(cut);
@@ -78,16 +75,24 @@ export function createDelivery(
       const timer = setTimeout(wake, isDraining ? Math.min(ms, drainDelayMs) : ms).unref();
       pauses.add(wake);
     });
+  /** Waits for the next attempt; false: there is none. */
+  const nextAttempt = async (retries: number): Promise<boolean> => {
+    const delayMs = retryDelaysMs[retries];
+    if (isOver || (delayMs === undefined && !isDraining)) return false;
+    await pause(delayMs ?? drainDelayMs);
+    return true;
+  };
   const deliver = async (request: Request, send: Send): Promise<Answer> => {
     let part: PartlyTaken | undefined;
     for (let retries = 0; ; retries++) {
-      const delayMs = retryDelaysMs[retries];
-      const answer = await attempt(request, send);
+      const answer = await attempt((signal) => {
+        request.abortSignal = signal;
+        return send(request);
+      });
       if (answer?.status === 206) part = keepLeft(request, answer, part, lost);
       else if (answer !== undefined && answer.status < 400) return answer;
       if (part?.left.length === 0) return part.answer;
-      if (isOver || (delayMs === undefined && !isDraining)) return giveUp(request, part, answer);
-      await pause(delayMs ?? drainDelayMs);
+      if (!(await nextAttempt(retries))) return giveUp(request, part, answer);
     }
   };
   /** What the exporter then keeps on disk: all, or what its answer names. It sends that again, which is counted once. */
@@ -98,16 +103,24 @@ export function createDelivery(
     givenUp.add(hash);
     if (part !== undefined) return leftAnswer(part);
     if (answer !== undefined) return answer;
-    throw new DOMException("Application Insights did not answer", "AbortError");
+    throw noAnswer("Application Insights");
+  };
+  /** A policy comes after the exporter has its token; what it has none for it would drop. */
+  const getToken = async (identity: TokenCredential, ...of: Parameters<TokenCredential["getToken"]>) => {
+    for (let retries = 0; ; retries++) {
+      const token = await attempt(() => identity.getToken(...of));
+      if (token) return token;
+      if (!(await nextAttempt(retries))) throw noAnswer("the identity");
+    }
+  };
+  const track = <T>(work: Promise<T>): Promise<T> => {
+    underWay.add(work);
+    void work.catch(() => {}).then(() => underWay.delete(work));
+    return work;
   };
   const policy: PolicyConfig["policy"] = {
     name: "keyholdDelivery",
-    sendRequest(request, send) {
-      const delivered = deliver(request, send);
-      underWay.add(delivered);
-      void delivered.catch(() => {}).then(() => underWay.delete(delivered));
-      return delivered;
-    },
+    sendRequest: (request, send) => track(deliver(request, send)),
   };
 
   return {
@@ -115,6 +128,10 @@ export function createDelivery(
       retryOptions: { maxRetries: 0 },
       additionalPolicies: [{ policy, position: "perCall" } satisfies PolicyConfig],
     },
+    /** The identity, asked again as long as a request is sent again. */
+    credentialOf: (identity: TokenCredential): TokenCredential => ({
+      getToken: (...of) => track(getToken(identity, ...of)),
+    }),
     /** When all that is under way now has been taken, refused or given up. Never rejects. */
     settled: (): Promise<unknown> => Promise.allSettled(underWay),
     /** From now on the process may end at any moment. */
@@ -131,4 +148,9 @@ export function createDelivery(
       wakeAll();
     },
   };
+}
+
+/** Of all errors the one for which the exporter surely keeps a request on disk. */
+function noAnswer(of: string): DOMException {
+  return new DOMException(`${of} did not answer`, "AbortError");
 }

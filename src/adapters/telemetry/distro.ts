@@ -1,4 +1,3 @@
-import type { TokenCredential } from "@azure/identity";
 import { setLogLevel } from "@azure/logger";
 import { type AzureMonitorOpenTelemetryOptions, useAzureMonitor } from "@azure/monitor-opentelemetry";
 import { metrics, trace } from "@opentelemetry/api";
@@ -8,7 +7,6 @@ import type { ExporterOptions } from "./request-items.ts";
 
 export interface DistroOptions {
   connectionString: string;
-  credential?: TokenCredential;
   instance: string;
   httpClient?: NonNullable<ExporterOptions["httpClient"]>;
   /** Where the exporter keeps what it could not send; the folder for temporary files if there is none. */
@@ -39,14 +37,13 @@ export function startDistro(options: DistroOptions, delivery: ExporterOptions) {
 
 /** All of them, so that no default of another version decides. Nothing is sampled here, and nothing is instrumented. */
 function distroOptions(
-  { connectionString, credential, instance, httpClient, storageDirectory, liveMetrics, standardMetrics }: DistroOptions,
+  { connectionString, instance, httpClient, storageDirectory, liveMetrics, standardMetrics }: DistroOptions,
   delivery: ExporterOptions,
 ): AzureMonitorOpenTelemetryOptions {
   const off = { enabled: false };
   return {
     azureMonitorExporterOptions: {
       connectionString,
-      ...(credential && { credential }),
       ...(httpClient && { httpClient }),
       ...(storageDirectory && { storageDirectory }),
       disableOfflineStorage: false,

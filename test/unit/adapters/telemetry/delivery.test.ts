@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, mock, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import type { TokenCredential } from "@azure/identity";
 import { createDelivery } from "../../../../src/adapters/telemetry/delivery.ts";
 
 setFlagsFromString("--expose-gc");
@@ -16,7 +17,7 @@ type Answer = Awaited<ReturnType<Policy["sendRequest"]>>;
 type Attempt = (body: string, attempt: number) => Promise<{ status: number; errors?: object[] } | undefined>;
 
 const retryDelaysMs = [1_000, 5_000, 20_000, 60_000, 120_000, 120_000];
-const hang = () => new Promise<undefined>(() => {});
+const hang = () => new Promise<never>(() => {});
 
 /** A request of three events and a metric, and what becomes of each attempt to send it. */
 function deliver(attempt: Attempt, retries: readonly number[] = retryDelaysMs) {
@@ -150,6 +151,23 @@ describe("in time that passes at once", () => {
     assert.deepEqual(bodies.map(idsIn), [[0, 1, 2, 3], [1, 2], [2]]);
     assert.equal(status, 206);
     assert.deepEqual(JSON.parse(bodyAsText ?? ""), { errors: [{ index: 2, statusCode: 503, message: "not taken" }] });
+  });
+
+  test("an identity that hangs or fails is asked again as a request is sent again, and then the exporter has its disk", async () => {
+    const { delivery } = deliver(async () => ({ status: 200 }));
+    const token = { token: "t", expiresOnTimestamp: 1 };
+    const answers: (() => Promise<typeof token | null>)[] = [hang, async () => null, async () => token];
+    let asked = 0;
+    const identity = { getToken: () => answers[asked++]?.() ?? Promise.reject(new Error("AADSTS")) };
+    const got = delivery.credentialOf(identity as TokenCredential).getToken("scope");
+    await pass(30_000);
+    await pass(1_000);
+    await pass(5_000);
+    assert.deepEqual([await got, asked], [token, 3]);
+    const never = delivery.credentialOf(identity as TokenCredential).getToken("scope");
+    never.catch(() => {});
+    for (const delayMs of retryDelaysMs) await pass(delayMs);
+    await assert.rejects(never, (error: Error) => error.name === "AbortError" && !/AADSTS/.test(error.message));
   });
 
   test("before the process ends, an attempt that hangs is cut after a second and the next one follows soon", async () => {

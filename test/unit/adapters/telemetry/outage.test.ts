@@ -41,6 +41,24 @@ describe("telemetry under load and without Application Insights", () => {
     assert.deepEqual(names, ["sign_audit_failed", "sign_audit_finding"]);
   });
 
+  test("while the identity has no token nothing is lost, and what is sent has the identity's", async () => {
+    const ingestion = createIngestion();
+    let asked = 0;
+    const credential = {
+      async getToken() {
+        asked += 1;
+        if (asked === 1) throw new Error("AADSTS");
+        return { token: "t0ken", expiresOnTimestamp: Date.now() + 3_600_000 };
+      },
+    };
+    const telemetry = openTelemetry(ingestion, {}, () => {}, credential);
+    telemetry.record(samples.sign_audit_finding);
+    await telemetry.flush(20_000);
+    assert.equal(ingestion.events().length, 1);
+    assert.ok(asked > 1);
+    assert.deepEqual(new Set(ingestion.authorizations), new Set(["Bearer t0ken"]));
+  });
+
   const troubles: [string, () => number | Promise<number>][] = [
     ["answers 500", () => 500],
     ["refuses with 400", () => 400],

@@ -1,6 +1,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TokenCredential } from "@azure/identity";
 import { createTelemetry, type TelemetrySettings, type Tuning } from "../../../../src/adapters/telemetry/telemetry.ts";
 import { configureExporter } from "../../../../src/config.ts";
 import type { KeyholdEvent } from "../../../../src/domain/events.ts";
@@ -128,9 +129,11 @@ export const settings: TelemetrySettings = { liveMetrics: false, standardMetrics
 export function createIngestion(answer: (attempt: number) => number | Promise<number> = () => 200) {
   const envelopes: Envelope[] = [];
   const requests: string[] = [];
+  const authorizations: (string | undefined)[] = [];
   const httpClient: HttpClient = {
     async sendRequest(request: Request) {
       requests.push(request.url);
+      authorizations.push(request.headers.get("authorization"));
       const status = await answer(requests.length);
       const items = JSON.parse(String(request.body)) as Envelope[];
       // Taken in part: all but the first.
@@ -146,7 +149,7 @@ export function createIngestion(answer: (attempt: number) => number | Promise<nu
   const events = () => envelopes.filter(({ data }) => data.baseType === "EventData");
   const measured = () =>
     envelopes.flatMap(({ data }) => (data.baseData.metrics ?? []).map((each) => ({ ...data.baseData, ...each })));
-  return { httpClient, envelopes, requests, events, measured };
+  return { httpClient, envelopes, requests, authorizations, events, measured };
 }
 
 /** Starts telemetry into it; the SDK is one in a process, so that the one before ends. */
@@ -154,12 +157,14 @@ export function openTelemetry(
   ingestion: ReturnType<typeof createIngestion>,
   tuning: Partial<Tuning> = {},
   onLoadFailure: (error: unknown) => void = () => {},
+  credential?: TokenCredential,
 ) {
   const preset = { loadAfterMs: 1, sendAfterMs: 1, retryDelaysMs: [1, 1], drainWithinMs: 300 };
   const storageDirectory = mkdtempSync(join(tmpdir(), "keyhold-telemetry-"));
   configureExporter();
   return createTelemetry({
     ...{ connectionString, settings, clock: () => startMs, instance: "instance-1", onLoadFailure },
+    ...(credential && { credential }),
     tuning: { ...preset, httpClient: ingestion.httpClient, storageDirectory, ...tuning },
   });
 }
