@@ -36,10 +36,8 @@ export function createLastValid<T>(
     answeredAtMs = nowMs;
     if (reading.changed && "problems" in reading) {
       const { etag, problems } = reading;
-      const isDue = etag !== rejected?.etag || isRepeatDue(nowMs);
-      if (isDue) record({ event: "policy_rejected", document: name, etag, problems });
-      const reportedAtMs = isDue ? nowMs : (rejected?.reportedAtMs ?? nowMs);
-      rejected = { etag, problems: problems.length, reportedAtMs };
+      record({ event: "policy_rejected", document: name, etag, problems });
+      rejected = { etag, problems: problems.length, reportedAtMs: nowMs };
       return;
     }
     rejected = undefined;
@@ -52,7 +50,7 @@ export function createLastValid<T>(
   return {
     async read(nowMs) {
       let reading: Reading<T>;
-      // What is known not to be valid is read and evaluated again only when it is to be reported again.
+      // What is known not to be valid is sent, evaluated and reported again only when that is due.
       const skipped = rejected && !isRepeatDue(nowMs) ? rejected.etag : undefined;
       try {
         reading = await source.read(skipped ?? valid?.etag);

@@ -180,6 +180,23 @@ describe("the current policy", () => {
     assert.equal(await at(5), one);
   });
 
+  test("one that cannot be read is reported with its age in seconds, and never with the text of what was thrown", async () => {
+    const { at, source, events } = setUp();
+    await at(0);
+    source.failure = Object.assign(new Error("https://account/x?sig=secret"), { name: "RestError" });
+    await at(50);
+    source.read = async () => {
+      throw "https://account/x?sig=secret";
+    };
+    await at(90);
+    await nextTurn();
+    const failed = { event: "policy_not_readable", document: "policy" };
+    assert.deepEqual(events.slice(1), [
+      { ...failed, ageSeconds: 50, because: "RestError" },
+      { ...failed, ageSeconds: 90, because: "unknown" },
+    ]);
+  });
+
   test("storage that is down holds nobody up and is asked at most every 5 s", async () => {
     const { at, source } = setUp();
     await at(0);
