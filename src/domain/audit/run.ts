@@ -77,7 +77,7 @@ async function runSignAudit(ports: SignAuditPorts): Promise<void> {
     const carry = await carryBefore(window, looks, ports);
     const result = await evaluate(window, carry, nowMs, ports);
     const resolved = await reportFindings(window, result, ports);
-    const news = result.covered.filter(({ ledgerId }) => !look?.covered.includes(ledgerId));
+    const news = result.covered.filter((one) => !look?.covered.includes(nameOf(one)));
     const listed = news.slice(0, listedCovered - covered.listed);
     for (const one of listed) record({ event: "sign_audit_covered", ...describeCovered(one) });
     covered.listed += listed.length;
@@ -89,7 +89,7 @@ async function runSignAudit(ports: SignAuditPorts): Promise<void> {
       rows: rows.get(window.fromMs) ?? look?.rows ?? 0,
       isPending: result.isPending,
       carry: result.carry,
-      covered: result.covered.map(({ ledgerId }) => ledgerId).slice(0, listedCovered),
+      covered: result.covered.map(nameOf).slice(0, listedCovered),
     };
     // What it passes on is another: the next window must be looked at, if it was, by a run that knows this.
     const isCarryNew = look !== undefined && JSON.stringify(look.carry) !== JSON.stringify(next.carry);
@@ -167,6 +167,11 @@ async function removeRevisit(revisit: Revisit | undefined, { store }: SignAuditP
 
 function describe({ candidates, kind, ...finding }: Finding) {
   return { finding: kind, ...finding, ...(candidates ? { candidates: candidates.length } : {}) };
+}
+
+/** By the signature and not by its intent: a late row may take over the intent of another, and must be reported too. */
+function nameOf({ row }: CoveredSignature): string {
+  return `${row.requestId} ${row.timeMs}`;
 }
 
 function describeCovered({ row, ledgerId, by }: CoveredSignature) {

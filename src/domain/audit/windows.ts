@@ -43,7 +43,7 @@ export interface WindowLook {
   rows: number;
   isPending: boolean;
   carry: Carry;
-  /** Ledger ids of the covered signatures that were reported. */
+  /** The covered signatures that were reported: request id and time of each. */
   covered: readonly string[];
 }
 

@@ -180,6 +180,26 @@ describe("hiding", () => {
     });
   }
 
+  test("a late row that takes over the intent of another signature is an event too", async () => {
+    const world = await begun();
+    world.ledger.push(intent(1, 10), intent(2, 20));
+    world.logged.push(shown(signature("a", 30)));
+    await world.run();
+    // Earlier than the other, so that it gets the first intent and the other gets the second.
+    world.logged.push({
+      row: { ...theft("late", 25), clientInfo: userAgent() },
+      ingestedMs: settledMs,
+      visibleMs: settledMs,
+    });
+    world.clock.set(settledMs + finalAgeMs);
+    await world.run();
+    const covered = eventsOf(world, "sign_audit_covered").map(({ requestId, ledgerId }) => [requestId, ledgerId]);
+    assert.deepEqual(covered, [
+      ["a", intent(1, 0).id],
+      ["late", intent(1, 0).id],
+    ]);
+  });
+
   test("of more than a hundred covered signatures the others are counted", async () => {
     const world = await begun();
     for (let i = 0; i < 150; i++) {
