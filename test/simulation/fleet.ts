@@ -1,0 +1,250 @@
+import type { AuditStore, SignAuditPorts } from "../../src/domain/audit/ports.ts";
+import { signAuditRun } from "../../src/domain/audit/run.ts";
+import { checkCredentials } from "../../src/domain/credentials/check-credentials.ts";
+import { createCurrentCredentials } from "../../src/domain/credentials/current-credentials.ts";
+import type { KeyholdEvent } from "../../src/domain/events.ts";
+import { createFailureCache } from "../../src/domain/issuing/failure-cache.ts";
+import { isWanted } from "../../src/domain/issuing/freshness.ts";
+import { createMintBudget } from "../../src/domain/issuing/mint-budget.ts";
+import { createPartHealth } from "../../src/domain/issuing/part-health.ts";
+import type { TokenEndpoint } from "../../src/domain/issuing/ports.ts";
+import { createTokenCache } from "../../src/domain/issuing/token-cache.ts";
+import { createCurrentPolicy } from "../../src/domain/policy/current-policy.ts";
+import { clouds } from "../../src/domain/shared/cloud.ts";
+import { Fault } from "../../src/domain/shared/fault.ts";
+import { ok, refuse } from "../../src/domain/shared/result.ts";
+import type { Ledger, VaultSigner } from "../../src/domain/signing/ports.ts";
+import * as ids from "../support/fixtures/ids.ts";
+import { budget, callerToken, type Instance, signingObjectId, type World } from "./model.ts";
+import { isSignedByOneOf, signDigest, wrongSignature } from "./outside.ts";
+
+const never = new Promise<never>(() => {});
+
+export function createInstance(world: World, name: string): Instance {
+  const { time, random, plan, violations } = world;
+  const has = (fault: Parameters<typeof plan.faults.has>[0]) => plan.faults.has(fault);
+  const instance: Instance = { name, isAlive: true, offsetMs: 0, served: new Map() } as unknown as Instance;
+  if (has("clocks")) instance.offsetMs = random.between(-45_000, 45_000);
+  const clock = () => Math.floor(time.now()) + instance.offsetMs;
+
+  /** One exchange with the outside: takes time, and may be where the process ends, before the effect or after it. */
+  async function io<T>(latencyMs: number, effect: () => T): Promise<T> {
+    await step(latencyMs / 2);
+    const result = effect();
+    await step(latencyMs / 2);
+    return result;
+  }
+
+  async function step(ms: number): Promise<void> {
+    if (!instance.isAlive) return never;
+    await time.sleep(Math.ceil(ms * (0.5 + random.next())));
+    if (has("crashes") && random.chance(world.crashChance)) world.crash(instance);
+    if (!instance.isAlive) return never;
+  }
+
+  const record = (event: KeyholdEvent) => world.record(instance, event);
+
+  const signer: VaultSigner = {
+    async sign({ keyId, digest, signal }) {
+      signal.throwIfAborted();
+      const [, , keyName = "", keyVersion = ""] = new URL(keyId).pathname.split("/");
+      const requestId = random.guid();
+      const write = (httpStatus: number) => {
+        const row = {
+          ...{ timeMs: time.now(), operation: "KeySign", httpStatus, requestId, keyName, keyVersion },
+          ...{ callerObjectId: signingObjectId, callerAddress: "10.0.0.4", clientInfo: `keyhold/${name} azsdk-js` },
+        };
+        world.writeLog(row, instance);
+      };
+      if (has("throttling") && random.chance(0.01)) {
+        await io(20, () => write(429));
+        throw new Fault("signer_throttled", { codes: [429], vaultRequestId: requestId, retryAfterSeconds: 1 });
+      }
+      if (has("lost-answers") && random.chance(0.002)) {
+        await step(20);
+        world.cutConnections.push({ instance: name, keyVersion, timeMs: time.now() });
+        throw new Fault("signer_unavailable", { maybeSigned: true, because: "cut before it arrived" });
+      }
+      const isWrong = has("wrong-signatures") && random.chance(0.0005);
+      const signature = await io(60, () => {
+        world.onSign(instance, keyVersion);
+        write(200);
+        const certificate = world.certificates.find((each) => each.keyId === keyId);
+        if (!certificate) throw new TypeError("no such key");
+        return isWrong ? wrongSignature(digest) : signDigest(certificate.privateKey, digest);
+      });
+      if (has("lost-answers") && random.chance(0.002)) {
+        throw new Fault("signer_unavailable", { maybeSigned: true, because: "cut after it signed" });
+      }
+      return { signature, keyId, requestId };
+    },
+  };
+
+  const ledger: Ledger = {
+    async recordIntent({ id, timeMs, keyName = "", keyVersion = "", instance: by }) {
+      if (world.isLedgerDown) {
+        await step(20);
+        throw new Fault("ledger_unavailable", { because: "503" });
+      }
+      await io(8, () => {
+        world.ledger.insert({ id, timeMs, keyName, keyVersion, instance: by });
+        world.onIntent(instance, keyVersion);
+      });
+      if (has("lost-answers") && random.chance(0.001)) throw new Fault("ledger_unavailable", { because: "cut" });
+    },
+    recordOutcome(id, { outcome, ...facts }) {
+      const isLost = has("lost-answers") && random.chance(0.001);
+      void io(8, () => {
+        const row = world.ledger.rows.get(id);
+        if (!row || isLost) return;
+        row.outcome = outcome;
+        if ("vaultRequestId" in facts && facts.vaultRequestId) row.vaultRequestId = facts.vaultRequestId;
+      });
+    },
+  };
+
+  const tokenEndpoint: TokenEndpoint = {
+    async requestToken({ tenantId, clientId, clientAssertion, signal }) {
+      signal.throwIfAborted();
+      const requestId = random.guid();
+      if (!isSignedByOneOf(world.certificates, clientAssertion))
+        violations.push("I5: Entra got an assertion that no registered certificate signed");
+      const claims = JSON.parse(Buffer.from(clientAssertion.split(".")[1] ?? "", "base64url").toString());
+      const audience = `https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`;
+      if (claims.iss !== clientId || claims.aud !== audience)
+        violations.push("I7, I8: an assertion for another client or address");
+      if (has("throttling") && random.chance(0.01)) {
+        await step(30);
+        throw new Fault("token_endpoint_throttled", { codes: [90055], retryAfterSeconds: 1 });
+      }
+      if (has("lost-answers") && random.chance(0.005)) {
+        await step(30);
+        throw new Fault("token_endpoint_unavailable", { because: "cut" });
+      }
+      await io(90, () => undefined);
+      const tokens = { accessToken: `eyJ-${random.guid()}`, expiresInSeconds: random.between(3_600, 5_400) };
+      return { issued: true, ...tokens, requestId };
+    },
+  };
+
+  const credentials = createCurrentCredentials(world.credentialStore, record);
+  const tokenCache = createTokenCache({ maxTokens: 20_000, maxBytes: 134_217_728 });
+  const failureCache = createFailureCache(20_000);
+  const { policySource, suspensionsSource } = world;
+  const currentPolicy = createCurrentPolicy(
+    {
+      policy: {
+        async read(etag) {
+          await step(10);
+          const [reading] = await Promise.all([policySource.read(etag), credentials.reload()]);
+          return reading;
+        },
+      },
+      suspensions: {
+        async read(etag) {
+          await step(10);
+          return suspensionsSource.read(etag);
+        },
+      },
+    },
+    record,
+    (policy) => {
+      tokenCache.retain((token, clientId, tenantId) => isWanted(token, policy, clientId, tenantId));
+      failureCache.clear();
+    },
+  );
+  const shared = plan.sharesTokens ? world.sharedCache.of(name) : undefined;
+  instance.context = {
+    ...{ cloud: clouds.public, instance: name, currentPolicy, tokenCache, failureCache, signer, ledger, tokenEndpoint },
+    ...(shared && {
+      sharedTokens: {
+        ...shared,
+        find: (key) => io(6, () => undefined).then(() => shared.find(key)),
+        claim: (key) => io(6, () => undefined).then(() => shared.claim(key)),
+      },
+    }),
+    callerVerifier: {
+      verify: async (token) =>
+        token === callerToken
+          ? ok({ tenantId: ids.homeTenantId, objectId: ids.billingObjectId, azp: undefined })
+          : refuse({ reason: "caller_token_rejected", because: "signature" } as never),
+    },
+    federatedIdentity: { getAssertion: async () => never, replace: async () => false },
+    withdrawnKeys: () => new Map(),
+    credentials,
+    parts: createPartHealth(),
+    budget: createMintBudget(budget),
+    flights: new Map(),
+    clock,
+    sleep: async (ms, signal) => {
+      await time.sleep(ms, signal);
+      if (!instance.isAlive) return never;
+    },
+    random: random.next,
+    startDeadline: (withinMs) => ({ ...time.deadline(withinMs), atMs: clock() + withinMs }),
+    framesOf: (error) => [String(error)],
+    record,
+  };
+
+  const store = throughIo(world.auditStore);
+  const log = world.log.reader(time.now, plan.logsUserAgents);
+  const ports: SignAuditPorts = {
+    vaultLog: {
+      now: () => io(50, () => log.now()).then((now) => now),
+      read: (fromMs, toMs) => io(300, () => log.read(fromMs, toMs)).then((rows) => rows),
+      refusals: (fromMs, toMs) => io(300, () => log.refusals(fromMs, toMs)).then((rows) => rows),
+      arrivals: (fromMs, toMs) => io(300, () => log.arrivals(fromMs, toMs)).then((rows) => rows),
+    },
+    ledger: { rowsBetween: (fromMs, toMs) => io(200, () => world.ledger.between(fromMs, toMs)) },
+    retention: { expire: async () => 0 },
+    ledgerKeptMs: 400 * 86_400_000,
+    store,
+    record,
+    clock,
+    signingObjectId,
+    keyNames: async () => ["client"],
+    framesOf: (error) => [error instanceof Error ? (error.stack ?? error.message) : "unknown"],
+  };
+  instance.audit = (aheadMs = 0) => signAuditRun({ ...ports, clock: () => clock() + aheadMs });
+  instance.checkCredentials = async () => {
+    const policy = await currentPolicy.at(clock());
+    const directory = {
+      credentialsOf: async () => ({
+        keys: world.certificates.map(({ der }, i) => ({ on: "application" as const, keyId: `${i}`, der })),
+        ...{ passwords: [], federated: [], isInstanceLocked: true },
+      }),
+    };
+    await checkCredentials(policy, {
+      ...instance.context,
+      credentials,
+      store: world.credentialStore,
+      directory,
+      record,
+    });
+  };
+  return instance;
+
+  function throughIo(inner: AuditStore): AuditStore {
+    const through =
+      <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+      async (...args: A): Promise<R> => {
+        await step(10);
+        const result = await call(...args);
+        await step(10);
+        return result;
+      };
+    return {
+      loadState: through(inner.loadState),
+      saveState: through(inner.saveState),
+      looks: through(inner.looks),
+      putLook: through(inner.putLook),
+      revisits: through(inner.revisits),
+      addRevisits: through(inner.addRevisits),
+      removeRevisit: through(inner.removeRevisit),
+      findingsOf: through(inner.findingsOf),
+      putFindings: through(inner.putFindings),
+      windowsSince: through(inner.windowsSince),
+      putWindow: through(inner.putWindow),
+    };
+  }
+}

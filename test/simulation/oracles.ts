@@ -1,0 +1,151 @@
+import type { Finding } from "../../src/domain/audit/findings.ts";
+import { covers, coversAfterMs, coversBeforeMs } from "../../src/domain/audit/open-intents.ts";
+import { windowMs } from "../../src/domain/audit/sign-rate.ts";
+import type { Guid } from "../../src/domain/shared/guid.ts";
+import { budget, type Truth, type World } from "./model.ts";
+
+export interface Verdict {
+  violations: string[];
+  counts: Record<string, number>;
+}
+
+/** Holds what the audit has found in the end against what really happened. */
+export function judge(world: World): Verdict {
+  const findings = [...world.auditStore.stored.findings.values()].flatMap((ofWindow) =>
+    [...ofWindow.values()].filter(({ isResolved }) => !isResolved).map(({ finding }) => finding),
+  );
+  const facts = factsOf(world);
+  const { thefts, hidden, strangers, genuine } = facts;
+  const violations = [
+    ...world.violations,
+    ...missedThefts(findings, facts),
+    ...inventedFindings(findings, facts),
+    ...missingRecords(findings, facts, world),
+    ...wrongCoverage(facts, world),
+    ...overBudget(world),
+  ];
+  const counts = {
+    signatures: world.signatures,
+    ...{ thefts: thefts.length, hidden: hidden.length, strangers: strangers.length },
+    "missing records": [...genuine.values()].filter(({ isLogged }) => !isLogged).length,
+    "open intents": [...world.ledger.rows.values()].filter(({ outcome }) => outcome === undefined).length,
+  };
+  return { violations, counts };
+}
+
+/** What really happened. */
+interface Facts {
+  thefts: readonly Truth[];
+  /** Thefts that stand under an open intent and were reported as covered. */
+  hidden: readonly Truth[];
+  strangers: readonly Truth[];
+  /** By request id. */
+  genuine: ReadonlyMap<string, Truth>;
+  /** Request ids that a thief has used. */
+  copied: ReadonlySet<string>;
+}
+
+function factsOf({ truths, covered }: World): Facts {
+  const thefts = truths.filter(({ by, isLogged }) => by === "thief" && isLogged);
+  return {
+    thefts,
+    hidden: thefts.filter(({ row }) => covered.has(`${row.requestId} ${row.timeMs}`)),
+    strangers: truths.filter(({ by }) => by === "stranger"),
+    genuine: new Map(truths.filter(({ by }) => by === "instance").map((truth) => [truth.row.requestId, truth])),
+    copied: new Set(thefts.map(({ row }) => row.requestId)),
+  };
+}
+
+const ofKind = (kind: Finding["kind"], findings: readonly Finding[]) =>
+  findings.filter((finding) => finding.kind === kind);
+
+function missedThefts(findings: readonly Finding[], { thefts, hidden, strangers }: Facts): string[] {
+  const unaccounted = ofKind("unaccounted_signature", findings);
+  const isFound = listed(unaccounted);
+  const isFoundForeign = listed(ofKind("foreign_identity", findings));
+  return [
+    ...thefts
+      .filter((theft) => !isFound(theft) && !hidden.includes(theft) && !isCopyOf(theft, unaccounted))
+      .map((theft) => `a theft was not reported: ${describe(theft)}`),
+    ...strangers
+      .filter((theft) => !isFoundForeign(theft))
+      .map((theft) => `a signature of another identity was not reported: ${describe(theft)}`),
+  ];
+}
+
+/** An open intent may hide a theft only with the same key version, near its time, and from the instance that it names. */
+function wrongCoverage({ hidden }: Facts, { covered, ledger, plan }: World): string[] {
+  const mayCover = ({ row }: Truth, ledgerId: string) => {
+    const intent = ledger.rows.get(ledgerId as Guid);
+    if (!intent || intent.keyVersion !== row.keyVersion || !covers(intent, row)) return false;
+    return !plan.logsUserAgents || Boolean(row.clientInfo?.startsWith(`keyhold/${intent.instance} `));
+  };
+  return hidden
+    .filter((theft) =>
+      [...(covered.get(`${theft.row.requestId} ${theft.row.timeMs}`) ?? [])].some((id) => !mayCover(theft, id)),
+    )
+    .map((theft) => `a theft was covered by an intent that cannot be its own: ${describe(theft)}`);
+}
+
+function inventedFindings(findings: readonly Finding[], { hidden, genuine, copied }: Facts): string[] {
+  const invented = ofKind("unaccounted_signature", findings).flatMap((finding) => {
+    const truth = finding.count === undefined ? genuine.get(finding.requestId ?? "") : undefined;
+    if (!truth || copied.has(truth.row.requestId)) return [];
+    // One of two signatures under one open intent is a theft; which, the log does not say.
+    const isSwapped = hidden.some(({ row }) => Math.abs(row.timeMs - finding.timeMs) <= coversBeforeMs + coversAfterMs);
+    return isSwapped ? [] : [`a finding was invented: ${finding.reason} ${describe(truth)}`];
+  });
+  const others = [...ofKind("foreign_operation", findings), ...ofKind("unaccounted_refusal", findings)];
+  return [
+    ...invented,
+    ...others.map(({ kind, timeMs }) => `a finding was invented: ${kind} at ${new Date(timeMs).toISOString()}`),
+  ];
+}
+
+/** A row that the log does not have is reported where the ledger knows its request, and no other is. */
+function missingRecords(findings: readonly Finding[], { genuine, copied }: Facts, { ledger }: World): string[] {
+  const missing = new Set(ofKind("missing_record", findings).map(({ requestId = "" }) => requestId));
+  const known = new Set([...ledger.rows.values()].map(({ vaultRequestId }) => vaultRequestId));
+  return [
+    ...[...missing]
+      .filter((requestId) => genuine.get(requestId)?.isLogged)
+      .map((requestId) => `a record was reported missing that is there: ${requestId}`),
+    ...[...genuine.values()]
+      .filter(({ isLogged, row: { requestId } }) => !isLogged && known.has(requestId) && !copied.has(requestId))
+      .filter(({ row }) => !missing.has(row.requestId))
+      .map((truth) => `a record that is missing was not reported: ${describe(truth)}`),
+  ];
+}
+
+/** Whether a row is one of these findings, or among those that are only counted for its window. */
+function listed(findings: readonly Finding[]): (truth: Truth) => boolean {
+  const named = new Set(findings.map(({ requestId, timeMs }) => `${requestId} ${timeMs}`));
+  const counted = new Set(findings.filter(({ count }) => count !== undefined).map(({ timeMs }) => windowOf(timeMs)));
+  return ({ row }) => named.has(`${row.requestId} ${row.timeMs}`) || counted.has(windowOf(row.timeMs));
+}
+
+/** Of a row and its copy one is accounted for: that there are two is what is reported. */
+function isCopyOf({ row }: Truth, findings: readonly Finding[]): boolean {
+  return findings.some(({ requestId }) => requestId === row.requestId);
+}
+
+function windowOf(timeMs: number): number {
+  return Math.floor(timeMs / windowMs);
+}
+
+/** I9: no instance signs more than its budget in any minute (its bucket starts full, so twice as much at most), probes included. */
+function overBudget({ mints }: World): string[] {
+  const most = 2 * budget.perMinute * 2;
+  return [...mints].flatMap(([name, times]) => {
+    let from = 0;
+    for (const [to, timeMs] of times.entries()) {
+      while (timeMs - (times[from] ?? 0) > 60_000) from += 1;
+      if (to - from + 1 > most) return [`I9: ${name} signed ${to - from + 1} times within a minute`];
+    }
+    return [];
+  });
+}
+
+function describe({ row, by }: Truth): string {
+  return `${by} ${row.requestId} at ${new Date(row.timeMs).toISOString()}, ${row.clientInfo}`;
+}
