@@ -54,7 +54,7 @@ export function createCurrentPolicy(
     record,
     ({ tenant, caller, client }, etag) => {
       const counts = { tenants: tenant.size, callers: caller.size, clients: client.size };
-      const suspendsAny = tenant.size + caller.size + client.size > 0;
+      const suspendsAny = [tenant, caller, client].some(({ size }) => size > 0);
       // At the start none is the rule; that the last one was withdrawn is reported.
       if (suspendsAny || suspendedAny) record({ event: "suspensions_applied", etag, ...counts });
       suspendedAny = suspendsAny;

@@ -327,6 +327,21 @@ describe("suspensions beside the policy", () => {
     assert.equal(policy.tenants.get(ids.suspendedTenantId)?.isActive, false);
   });
 
+  test("of one kind alone are reported too, and none at the start is not", async () => {
+    for (const [kind, id] of [
+      ["tenant", ids.contosoId],
+      ["caller", ids.billingObjectId],
+      ["client", ids.clientId],
+    ] as const) {
+      const { at, suspensions, names } = setUp();
+      await at(0);
+      assert.deepEqual(names(), ["policy_applied"]);
+      suspensions.put(suspended([kind, id]));
+      await at(50);
+      assert.deepEqual(names(), ["policy_applied", "suspensions_applied"], kind);
+    }
+  });
+
   test("of ids that the policy does not have suspend nothing, and wait for them", async () => {
     const { at, suspensions } = setUp();
     suspensions.put(suspended(["tenant", ids.unknownTenantId]));
