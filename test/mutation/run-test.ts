@@ -22,7 +22,8 @@ export function runTest(
   const env = {
     ...process.env,
     NODE_NO_WARNINGS: "1",
-    NODE_COMPILE_CACHE: compileCache,
+    // What comes from the cache is counted as executed.
+    ...(!coverageFolder && { NODE_COMPILE_CACHE: compileCache }),
     ...(mutant && { MUTANT: JSON.stringify(mutant) }),
     ...(coverageFolder && { NODE_V8_COVERAGE: coverageFolder }),
   };
