@@ -22,7 +22,10 @@ export interface CoveredTest {
 /** Unit test files that import one of these source files, whatever lies between. */
 export function testsOf(sources: readonly string[]): string[] {
   const importers = new Map<string, string[]>();
-  const imports: Import[] = readSources(["src", "test", "local"]).flatMap(importsOf);
+  const typesOnly = /^import type [^;]*;/gm;
+  const imports: Import[] = readSources(["src", "test", "local"]).flatMap(({ path, text }) =>
+    importsOf({ path, text: text.replace(typesOnly, "") }),
+  );
   for (const { from, target } of imports) if (target) importers.set(target, [...(importers.get(target) ?? []), from]);
   const found = new Set<string>();
   const visit = (file: string): void => {
@@ -75,7 +78,7 @@ export function testsFor(source: string, mutant: Mutant, tests: readonly Covered
 }
 
 function isExecuted(functions: readonly FunctionCoverage[], { start, end }: Mutant): boolean {
-  let [count, lengthSoFar, isOfModule] = [0, Number.POSITIVE_INFINITY, true];
+  let [count, lengthSoFar, isOfModule] = [0, Number.POSITIVE_INFINITY, false];
   for (const { functionName, ranges } of functions) {
     for (const range of ranges) {
       const length = range.endOffset - range.startOffset;
