@@ -1,6 +1,7 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { type Measurement, runPart } from "./measure/part.ts";
 import type { Outcome } from "./telemetry-delivery/run-trouble.ts";
 import { troubles } from "./telemetry-delivery/trouble.ts";
@@ -9,6 +10,7 @@ import { troubles } from "./telemetry-delivery/trouble.ts";
  * What arrives of telemetry while Application Insights is in trouble: `node bench/telemetry-delivery.ts`. Each trouble is
  * a process of its own, in time that passes at once. BENCH_BEFORE names another checkout of Keyhold to compare with.
  */
+const run = promisify(execFile);
 const before = process.env.BENCH_BEFORE;
 const own = fileURLToPath(new URL("../src/adapters/telemetry/telemetry.ts", import.meta.url));
 const roads: Record<string, string> = {
@@ -22,14 +24,11 @@ await runPart("telemetry-delivery", async ({ quick }): Promise<Measurement> => {
   const samples: Record<string, Record<string, Outcome>> = {};
   for (const [index, { what, untilMs }] of troubles.entries()) {
     if (quick && untilMs > 0) continue;
-    samples[what] = {};
-    for (const [name, road] of Object.entries(roads)) {
-      const text = execFileSync(process.execPath, [runner, road, `${index}`], {
-        encoding: "utf8",
-        stdio: ["ignore", "pipe", "ignore"],
-      });
-      samples[what][name] = JSON.parse(text) as Outcome;
-    }
+    const outcomes = Object.entries(roads).map(async ([name, road]) => {
+      const { stdout } = await run(process.execPath, [runner, road, `${index}`]);
+      return [name, JSON.parse(stdout) as Outcome] as const;
+    });
+    samples[what] = Object.fromEntries(await Promise.all(outcomes));
   }
   const outcomes = Object.values(samples).flatMap(({ Keyhold }) => Keyhold ?? []);
   const silent = outcomes.reduce(

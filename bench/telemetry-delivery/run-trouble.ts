@@ -73,7 +73,8 @@ const outcome: Outcome = {
   onDisk: eventsOnDisk(),
   countedLost: lost(),
 };
-rmSync(storageDirectory, { recursive: true, force: true });
+// What is still being written may come after.
+rmSync(storageDirectory, { recursive: true, force: true, maxRetries: 10 });
 process.stdout.write(`${JSON.stringify(outcome)}\n`, () => process.exit(0));
 
 /** Files are written and read in real time, for which the virtual one waits. */
