@@ -161,7 +161,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
       tokenCache.retain((token, clientId, tenantId) => isWanted(token, policy, clientId, tenantId));
       failureCache.clear();
       void sweepSharedTokens(policy);
-      metadata.apply({ sources: policy.metadata, publisher: policy.publisher });
+      metadata.apply({ sources: policy.metadata, publisher: policy.publisher?.active });
     },
   );
 

@@ -84,9 +84,10 @@ async function loadStates(store: CredentialStore): Promise<ReadonlyMap<Guid, Cre
   }
 }
 
-const soonMs = 30 * 86_400_000;
+/** Less than this is a trouble. */
+export const soonMs = 30 * 86_400_000;
 
-/** Pure. Of the publisher nothing but its expiry is known: it has no canary. */
+/** Pure. The publisher's certificates have no canary, and their states are the policy's. */
 export function certificateStatuses(
   policy: AccessPolicy,
   states: ReadonlyMap<Guid, CredentialState>,
@@ -101,8 +102,13 @@ export function certificateStatuses(
       return describe(name, certificate, record, signs, nowMs);
     });
   });
-  const { publisher } = policy;
-  return publisher ? [...ofClients, describe("(publisher)", publisher, undefined, true, nowMs)] : ofClients;
+  const ofPublisher = (policy.publisher?.certificates ?? []).map(({ state, ...certificate }) => {
+    const record = recordOf(states.get(policy.homeTenantId) ?? [], certificate);
+    const { x5tS256 } = certificate;
+    const since = record?.state === state ? record.sinceMs : nowMs;
+    return describe("(publisher)", certificate, { x5tS256, state, sinceMs: since }, state === "active", nowMs);
+  });
+  return [...ofClients, ...ofPublisher];
 }
 
 function describe(

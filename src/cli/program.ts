@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { errorClass } from "../adapters/azure/error.ts";
 import { addCertificateCommand } from "./certificate/command.ts";
+import { addPublisherCommand } from "./certificate/publisher-command.ts";
 import {
   CommandProblem,
   type ExitCode,
@@ -63,6 +64,7 @@ export async function runCommandLine(args: readonly string[], environment: Comma
   const kinds = addPolicyCommands(program, context);
   addSuspensionCommands(program, kinds, context);
   addCertificateCommand(kinds.client, context);
+  addPublisherCommand(program, context);
   addLedgerCommand(program, context);
   addMetadataCommands(program, context);
   addCredentialsCommand(program, context);

@@ -44,7 +44,7 @@ function problemsOfTheRest(value: unknown, broken: ReadonlySet<string>, context:
     kept.set(list, indexes);
     rest[list] = indexes.map((i) => entries[i]);
   }
-  if (!broken.has("publisher[undefined]")) rest.publisher = whole.publisher;
+  if (![...broken].some((place) => place.startsWith("publisher["))) rest.publisher = whole.publisher;
   const document = policySchema.safeParse(rest);
   const problems = document.success ? compilePolicy(document.data, context) : [];
   if (!Array.isArray(problems)) return [];

@@ -28,6 +28,9 @@ const certificate = z.strictObject({
   certificate: z.string().describe("The public certificate registered at the application, PEM."),
 });
 
+const publisherKeyId = z.string().describe("Versioned key URL; a key that no client uses.");
+const publisherCertificate = z.string().describe("The certificate that relying parties trust, PEM.");
+
 export const policySchema = z
   .strictObject({
     $schema: z.string().optional().describe("For editors."),
@@ -122,10 +125,27 @@ export const policySchema = z
       .describe("Own APIs: the only resources that can be granted in the home tenant, as `<applicationId>/.default`."),
     publisher: z
       .strictObject({
-        keyId: z.string().describe("Versioned key URL; a key that no client uses."),
-        certificate: z.string().describe("The certificate that relying parties trust, PEM."),
+        certificates: z
+          .array(
+            z.strictObject({
+              keyId: publisherKeyId,
+              certificate: publisherCertificate,
+              state: z
+                .enum(["staged", "active", "retiring"])
+                .describe(
+                  "`active` signs, exactly one; `keyhold publisher activate` changes it, and nothing else does.",
+                ),
+            }),
+          )
+          .min(1)
+          .optional()
+          .describe("Those that relying parties know, or are to get to know."),
+        keyId: publisherKeyId.optional(),
+        certificate: publisherCertificate
+          .optional()
+          .describe("With `keyId` instead of `certificates`: the active one."),
       })
       .optional()
-      .describe("The key that signs idp.xml for SAML relying parties."),
+      .describe("The keys that sign idp.xml for SAML relying parties."),
   })
   .describe("Keyhold policy: who may get what. Deny by default, exact match only.");

@@ -2,14 +2,15 @@ import { createHash } from "node:crypto";
 import { Fault } from "../../domain/shared/fault.ts";
 import { CommandProblem, isNotSignedIn, notSignedInProblem, type Report } from "../command-problem.ts";
 import { editPolicy } from "../policy/edit-policy.ts";
-import { type AddCertificateInput, madeReport, planReport, thumbprintOf } from "./certificate-report.ts";
+import { type AddCertificateInput, madeReport, planReport, thumbprintOf, whenAppended } from "./certificate-report.ts";
 import type { Registration } from "./registration.ts";
 import { assembleCertificate, buildTbsCertificate } from "./self-signed-certificate.ts";
 import type { KeyOwner, VaultKey } from "./vault-key.ts";
 
 interface AddCertificatePorts {
   keys: KeyOwner;
-  registration: Registration;
+  /** Not for the publisher, which no application knows. */
+  registration?: Registration;
   /** Keeps the PEM; undefined: it is printed. */
   save: ((pem: string) => Promise<void>) | undefined;
   nowMs: number;
@@ -20,13 +21,14 @@ const dayMs = 86_400_000;
 const backdatedMs = 10 * 60_000;
 
 /**
- * `client add-certificate`: a certificate around a key that nobody can export. The vault signs its SHA-256 and is not
+ * `client add-certificate`, `publisher add-certificate`: a certificate around a key that nobody can export. The vault signs its SHA-256 and is not
  * shown more; what comes back is verified before anything else is done with it. What could be lost is looked at first,
  * and the policy comes last, so that the app meets only what Entra knows already.
  */
 export async function addCertificate(input: AddCertificateInput, ports: AddCertificatePorts): Promise<Report> {
-  const { client, keyName } = input;
-  const prepared = input.register ? await ports.registration.prepare(client.clientId) : undefined;
+  const { keyName, owner } = input;
+  const registered = input.register && "clientId" in owner ? owner : undefined;
+  const prepared = registered && (await ports.registration?.prepare(registered.clientId));
   const before = await vaultTrouble(() => ports.keys.read(keyName));
   if (!before && !input.newVersion) {
     throw new CommandProblem("wrong", `There is no key ${keyName} in the vault`, {
@@ -43,14 +45,13 @@ export async function addCertificate(input: AddCertificateInput, ports: AddCerti
     await ports.save?.(pem);
     const der = certificate.raw.toString("base64");
     if (prepared) {
-      await prepared.add({ der, displayName: `CN=${client.name}` });
+      await prepared.add({ der, displayName: `CN=${owner.name}` });
       done.push(`registered at the application, beside ${prepared.existing} that stay`);
     }
     if (input.policy) {
-      const { loaded, index, ...target } = input.policy;
-      const value = { keyId: key.keyId, certificate: pem };
-      await editPolicy(loaded, [{ append: ["clients", index, "certificates"], value }], target);
-      done.push("appended to the policy: it signs as soon as a canary token was issued for it, within the hour");
+      const { loaded, edits, ...target } = input.policy;
+      await editPolicy(loaded, edits({ keyId: key.keyId, certificate: pem }), target);
+      done.push(`appended to the policy: ${whenAppended(input)}`);
     }
   } catch (error) {
     throw withDone(error, done, pem);
@@ -59,11 +60,11 @@ export async function addCertificate(input: AddCertificateInput, ports: AddCerti
   return madeReport(input, made, ports.nowMs);
 }
 
-async function certify(key: VaultKey, { client, days }: AddCertificateInput, { keys, nowMs }: AddCertificatePorts) {
+async function certify(key: VaultKey, { owner, days }: AddCertificateInput, { keys, nowMs }: AddCertificatePorts) {
   const { publicKey, keyId } = key;
   const notBeforeMs = nowMs - backdatedMs;
   const tbs = buildTbsCertificate({
-    commonName: client.name,
+    commonName: owner.name,
     publicKey,
     notBeforeMs,
     notAfterMs: nowMs + days * dayMs,

@@ -1,28 +1,29 @@
 import { createHash, type X509Certificate } from "node:crypto";
+import type { CertificateDocument } from "../../domain/policy/document.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import { exitCodes, type Report } from "../command-problem.ts";
-import type { EditTarget } from "../policy/edit-policy.ts";
+import type { Edit, EditTarget } from "../policy/edit-policy.ts";
 import type { LoadedPolicy } from "../policy/load-policy.ts";
 import { isoTime, plural } from "../printable.ts";
 import type { VaultKey } from "./vault-key.ts";
 
 export interface AddCertificateInput {
-  client: { name: string; clientId: Guid };
+  /** Whose it is, by the certificate's common name: an application, or the publisher. */
+  owner: { name: string; clientId: Guid } | { name: string };
   keyName: string;
   days: number;
   newVersion: boolean;
   register: boolean;
-  /** The policy does not have the client yet. */
-  isNewClient?: boolean;
-  /** Append it to this policy. */
-  /** Where to append it: a client of a policy that was read. */
-  policy?: { loaded: LoadedPolicy; index: number } & EditTarget;
+  /** The policy does not have the owner yet. */
+  isNewOwner?: boolean;
+  /** The policy to append it to, and how. */
+  policy?: { loaded: LoadedPolicy; edits: (certificate: CertificateDocument) => Edit[] } & EditTarget;
   dryRun: boolean;
 }
 
 /** What a run without --dry-run would do. */
 export function planReport(
-  { client, keyName, newVersion, days, register, policy }: AddCertificateInput,
+  { owner, keyName, newVersion, days, register, policy }: AddCertificateInput,
   before: VaultKey | undefined,
   existing = 0,
 ): Report {
@@ -30,7 +31,7 @@ export function planReport(
     newVersion
       ? `make a new version of the key ${keyName}${before ? "" : ", which is not there yet"}`
       : `take the newest version of the key ${keyName}`,
-    `ask the vault to sign a certificate CN=${client.name} for ${plural(days, "day")}: one KeySign by you`,
+    `ask the vault to sign a certificate CN=${owner.name} for ${plural(days, "day")}: one KeySign by you`,
     ...(register ? [`register it at the application beside ${existing} that stay`] : []),
     ...(policy ? ["append it to the policy"] : []),
   ];
@@ -54,10 +55,10 @@ interface Made {
 export function madeReport(input: AddCertificateInput, made: Made, nowMs: number): Report {
   const { certificate, requestId, done } = made;
   const entry = entryOf(input, made);
-  const list = input.isNewClient ? "clients of the policy" : `certificates of ${input.client.name} in the policy`;
+  const isClient = "clientId" in input.owner;
   const next = [
-    ...(input.register ? [] : ["register it at the application (--register, or the portal)"]),
-    ...(entry ? [`add to the ${list}:`, ...JSON.stringify(entry, undefined, 2).split("\n")] : []),
+    ...(input.register || !isClient ? [] : ["register it at the application (--register, or the portal)"]),
+    ...(entry ? [`add to the ${listOf(input)}:`, ...JSON.stringify(entry, undefined, 2).split("\n")] : []),
   ];
   const notes = [
     `You asked the vault for a signature: request ${requestId} at ${isoTime(nowMs)}. The audit will report it as foreign_identity`,
@@ -81,13 +82,26 @@ export function madeReport(input: AddCertificateInput, made: Made, nowMs: number
 }
 
 /** What is still to be added to the policy, to paste. */
-function entryOf(
-  { policy, isNewClient, client }: AddCertificateInput,
-  { keyId, certificate }: Made,
-): object | undefined {
+function entryOf({ policy, isNewOwner, owner }: AddCertificateInput, { keyId, certificate }: Made): object | undefined {
   if (policy) return undefined;
   const listed = { keyId, certificate: certificate.toString() };
-  return isNewClient ? { ...client, certificates: [listed] } : listed;
+  if ("clientId" in owner) return isNewOwner ? { ...owner, certificates: [listed] } : listed;
+  return isNewOwner
+    ? { publisher: { certificates: [{ ...listed, state: "active" }] } }
+    : { ...listed, state: "staged" };
+}
+
+function listOf({ owner, isNewOwner }: AddCertificateInput): string {
+  if ("clientId" in owner) return isNewOwner ? "clients of the policy" : `certificates of ${owner.name} in the policy`;
+  return isNewOwner ? "policy" : "certificates of publisher in the policy";
+}
+
+/** What the app does with the certificate once it is in the policy. */
+export function whenAppended({ owner, isNewOwner }: AddCertificateInput): string {
+  if ("clientId" in owner) return "it signs as soon as a canary token was issued for it, within the hour";
+  return isNewOwner
+    ? "it is active, and signs idp.xml"
+    : "it is staged; hand it to the relying parties, then keyhold publisher activate";
 }
 
 /** SHA-1, upper-case hexadecimal: what Entra's portal calls it by. */

@@ -2,6 +2,7 @@ import { open, rm } from "node:fs/promises";
 import type { TokenCredential } from "@azure/identity";
 import { type Command, Option } from "commander";
 import { errorClass } from "../../adapters/azure/error.ts";
+import type { CertificateDocument } from "../../domain/policy/document.ts";
 import { type Cloud, type CloudName, clouds } from "../../domain/shared/cloud.ts";
 import { CommandProblem } from "../command-problem.ts";
 import type { CommandContext, Connection } from "../connection.ts";
@@ -90,7 +91,7 @@ function firstCertificate(options: AddCertificateOptions, vault: string, credent
   const keyName = requireKeyName(options.key);
   const client = { name: keyName, clientId: requireGuid("--client", options.client) };
   return {
-    input: { client, keyName, isNewClient: true, ...stepsOf(options) },
+    input: { owner: client, keyName, isNewOwner: true, ...stepsOf(options) },
     vaultUrl,
     cloud,
     credential,
@@ -106,14 +107,15 @@ async function nextCertificate(options: AddCertificateOptions, connection: Conne
   const [first] = policy.clients.get(id)?.certificates ?? [];
   if (!first) throw usage("--client", "name one with certificates: this one signs in by federation, and has no key");
   const keyName = requireKeyName(options.key ?? first.keyName);
-  if (policy.publisher?.keyName.toLowerCase() === keyName.toLowerCase()) {
+  if (policy.publisher?.certificates.some((each) => each.keyName.toLowerCase() === keyName.toLowerCase())) {
     throw usage("--key", "name another: this one is the publisher's, and must not be a client's too");
   }
+  const edits = (value: CertificateDocument) => [{ append: ["clients", index, "certificates"], value }];
   const input = {
-    client: { name, clientId: id },
+    owner: { name, clientId: id },
     keyName,
     ...stepsOf(options),
-    ...(options.policy && { policy: { loaded, index, place, context } }),
+    ...(options.policy && { policy: { loaded, place, context, edits } }),
   };
   const vaultUrl = new URL(first.keyId).origin;
   return { input, vaultUrl, cloud: context.cloud, credential: identities.operator };
@@ -141,12 +143,13 @@ export function requireKeyName(name: string | undefined): string {
   throw usage("--key", "name a key: letters, digits and hyphens, 127 at most");
 }
 
-function usage(where: string, remedy: string): CommandProblem {
+/** A setting that cannot be used. */
+export function usage(where: string, remedy: string): CommandProblem {
   return new CommandProblem("usage", `${where} is not usable here`, { where, remedy });
 }
 
 /** A file that was not there; gone again where nothing was written to it. */
-async function reserve(path: string) {
+export async function reserve(path: string) {
   try {
     const file = await open(path, "wx");
     let isWritten = false;

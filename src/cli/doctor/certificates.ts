@@ -1,7 +1,7 @@
 import { expectedCredentials, findDrift } from "../../domain/credentials/drift.ts";
 import { ApplicationDirectoryError } from "../../domain/credentials/ports.ts";
-import type { ClientRule } from "../../domain/policy/access-policy.ts";
-import { certificateStatuses } from "../credentials-status.ts";
+import type { ClientRule, PublisherRule } from "../../domain/policy/access-policy.ts";
+import { certificateStatuses, soonMs } from "../credentials-status.ts";
 import { duration, plural, printable } from "../printable.ts";
 import { type Check, green, grey, red } from "./check.ts";
 import type { DoctorPorts } from "./ports.ts";
@@ -9,7 +9,32 @@ import type { DoctorPorts } from "./ports.ts";
 /** Per client: what signs is valid and accepted, and nothing else lets one in as the application. */
 export function certificateChecks(ports: DoctorPorts): Check[] {
   const clients = [...(ports.policy?.clients.values() ?? [])].filter(({ isActive }) => isActive);
-  return clients.flatMap((client) => [certificateCheck(client, ports), driftCheck(client, ports)]);
+  const ofClients = clients.flatMap((client) => [certificateCheck(client, ports), driftCheck(client, ports)]);
+  return ports.policy?.publisher ? [...ofClients, publisherCheck(ports.policy.publisher, ports)] : ofClients;
+}
+
+function publisherCheck({ active, certificates }: PublisherRule, { clock }: DoctorPorts): Check {
+  return {
+    id: "certificate/publisher",
+    title: "the certificate that signs idp.xml is valid, and the next one is known in time",
+    async run() {
+      const nowMs = clock();
+      const name = active.thumbprint.slice(0, 8);
+      const isValid = active.notBeforeMs <= nowMs && nowMs < active.notAfterMs;
+      const left = duration(active.notAfterMs - nowMs);
+      const isNextThere = certificates.some(
+        ({ state, notAfterMs }) => state === "staged" && notAfterMs > active.notAfterMs,
+      );
+      if (isValid && (isNextThere || active.notAfterMs - nowMs > soonMs)) {
+        return green(`${name} is valid for ${left}${isNextThere ? ", and the next one is staged" : ""}`);
+      }
+      return red(
+        isValid ? `${name} is valid for ${left}, and none is staged after it` : `${name} is not valid now`,
+        "relying parties refuse idp.xml, or soon will, and then Entra's next change of keys ends their logins",
+        isNextThere ? "keyhold publisher activate" : "keyhold publisher add-certificate --new-version --policy",
+      );
+    },
+  };
 }
 
 function certificateCheck({ name, certificates }: ClientRule, ports: DoctorPorts): Check {

@@ -18,7 +18,7 @@ export function vaultRightChecks(ports: DoctorPorts): Check[] {
 export function keysOf({ policy }: Pick<DoctorPorts, "policy">): SigningCertificate[] {
   if (!policy) return [];
   const all = [...policy.clients.values()].flatMap(({ certificates }) => certificates);
-  const keys = policy.publisher ? [...all, policy.publisher] : all;
+  const keys = [...all, ...(policy.publisher?.certificates ?? [])];
   return [...new Map(keys.map((key) => [key.keyId, key])).values()];
 }
 

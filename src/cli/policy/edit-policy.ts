@@ -12,7 +12,7 @@ import { writePolicy } from "./write-policy.ts";
 
 /** One change of one place. Of several, each is made in what the one before it left. */
 export type Edit =
-  | { set: JsonPath; key: string; value: string }
+  | { set: JsonPath; key: string; value: unknown }
   | { append: JsonPath; value: unknown }
   | { remove: JsonPath };
 

@@ -11,12 +11,14 @@ export type JsonPath = readonly (string | number)[];
  * Sets the member `key` of the object at `path`; a new one is added as the last, spaced like the one before it.
  * @throws RangeError where the path leads to no object.
  */
-export function setMember(text: string, path: JsonPath, key: string, value: string): string {
+export function setMember(text: string, path: JsonPath, key: string, value: unknown): string {
   const object = nodeAt(text, path);
   const existing = memberOf(object, key);
-  if (existing) return splice(text, existing.offset, endOf(existing), JSON.stringify(value));
+  const json = (offset: number) =>
+    text.includes("\n") ? written(text, value, indentAt(text, offset)) : JSON.stringify(value);
+  if (existing) return splice(text, existing.offset, endOf(existing), json(existing.offset));
   const last = object.children?.at(-1);
-  const added = `${JSON.stringify(key)}: ${JSON.stringify(value)}`;
+  const added = `${JSON.stringify(key)}: ${json(last?.offset ?? object.offset)}`;
   if (!last) return splice(text, object.offset, endOf(object), `{ ${added} }`);
   return splice(text, endOf(last), endOf(last), `,${spaceBefore(text, last.offset)}${added}`);
 }
@@ -55,8 +57,7 @@ export function removeItem(text: string, path: JsonPath): string {
 /** The array with its first element: on a line of its own where the text has lines. */
 function firstItem(text: string, array: Node, value: unknown): string {
   if (!text.includes("\n") || typeof value !== "object") return `[${JSON.stringify(value)}]`;
-  const lineStart = text.lastIndexOf("\n", array.offset) + 1;
-  const outer = /^[ \t]*/.exec(text.slice(lineStart, array.offset))?.[0] ?? "";
+  const outer = indentAt(text, array.offset);
   const inner = outer + unitOf(text);
   const newline = newlineOf(text);
   return `[${newline}${inner}${written(text, value, inner)}${newline}${outer}]`;
@@ -65,6 +66,12 @@ function firstItem(text: string, array: Node, value: unknown): string {
 /** In the text's own indentation and line ends, after `indent`. */
 function written(text: string, value: unknown, indent: string): string {
   return JSON.stringify(value, undefined, unitOf(text)).replaceAll("\n", `${newlineOf(text)}${indent}`);
+}
+
+/** Of the line that this offset is on. */
+function indentAt(text: string, offset: number): string {
+  const lineStart = text.lastIndexOf("\n", offset) + 1;
+  return /^[ \t]*/.exec(text.slice(lineStart, offset))?.[0] ?? "";
 }
 
 const unitOf = (text: string) => /\n([ \t]+)/.exec(text)?.[1] ?? "  ";

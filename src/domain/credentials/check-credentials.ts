@@ -1,6 +1,6 @@
 import { mintWith } from "../issuing/mint.ts";
 import type { IssuingPorts } from "../issuing/ports.ts";
-import type { AccessPolicy, ClientRule } from "../policy/access-policy.ts";
+import type { AccessPolicy, ClientRule, PublisherRule } from "../policy/access-policy.ts";
 import type { Cloud } from "../shared/cloud.ts";
 import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
@@ -152,20 +152,26 @@ function warnOf(
   return { ...record, warnedDays: warning.threshold };
 }
 
-/** The publisher has no canary: its certificate is its relying parties' to trust. Its record lies with the home tenant. */
-async function warnOfPublisher(publisher: SigningCertificate, homeTenantId: Guid, ports: CheckPorts): Promise<void> {
+/**
+ * The publisher has no canary: its certificates are its relying parties' to trust, and their states are the policy's. What
+ * was said about their expiry lies with the home tenant.
+ */
+async function warnOfPublisher(publisher: PublisherRule, homeTenantId: Guid, ports: CheckPorts): Promise<void> {
   const nowMs = ports.clock();
-  let warning: ReturnType<typeof expiryWarning>;
-  await ports.store.update(homeTenantId, (state) => {
-    const [record = assertNever()] = align([publisher], state, nowMs);
-    warning = expiryWarning(publisher, record, nowMs);
-    return [warning ? { ...record, warnedDays: warning.threshold } : record];
+  let told: (() => void)[] = [];
+  await ports.store.update(homeTenantId, (before) => {
+    told = [];
+    return publisher.certificates.map((certificate): CertificateRecord => {
+      const { x5tS256, state } = certificate;
+      const known = recordOf(before, certificate);
+      const record = known?.state === state ? known : { ...known, x5tS256, state, sinceMs: nowMs };
+      const warning = state === "retiring" ? undefined : expiryWarning(certificate, record, nowMs);
+      if (!warning) return record;
+      told.push(() => ports.record({ event: "credential_expiring", ...describeCertificate(certificate), ...warning }));
+      return { ...record, warnedDays: warning.threshold };
+    });
   });
-  if (warning) ports.record({ event: "credential_expiring", ...describeCertificate(publisher), ...warning });
-}
-
-function assertNever(): never {
-  throw new TypeError("a registered certificate has a record");
+  for (const tell of told) tell();
 }
 
 function isExpected(error: unknown): error is Fault | ApplicationDirectoryError {

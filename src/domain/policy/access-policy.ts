@@ -23,7 +23,7 @@ export interface AccessPolicy {
   withheld: readonly PolicyProblem[];
   /** By source name. */
   metadata: ReadonlyMap<string, MetadataRule>;
-  publisher?: SigningCertificate;
+  publisher?: PublisherRule;
 }
 
 export interface MetadataRule extends MetadataSource {
@@ -38,6 +38,17 @@ export interface ClientRule {
   certificates: readonly SigningCertificate[];
   /** The managed identity whose token is the assertion (RFC 7523), where there is no key. */
   federation?: { identityClientId: Guid; identityObjectId: Guid };
+}
+
+/** Relying parties trust these certificates, so which one signs is decided by whoever writes the policy, and no canary. */
+export interface PublisherRule {
+  active: PublisherCertificate;
+  /** All, the active one among them. */
+  certificates: readonly PublisherCertificate[];
+}
+
+export interface PublisherCertificate extends SigningCertificate {
+  state: "staged" | "active" | "retiring";
 }
 
 export interface TenantRule {
@@ -62,8 +73,8 @@ export interface GrantRule {
 
 /** Names of all keys that the policy signs with. */
 export function keyNamesOf({ clients, publisher }: AccessPolicy): string[] {
-  const names = [...clients.values()].flatMap(({ certificates }) => certificates.map(({ keyName }) => keyName));
-  return [...new Set(publisher ? [...names, publisher.keyName] : names)];
+  const ofClients = [...clients.values()].flatMap(({ certificates }) => certificates);
+  return [...new Set([...ofClients, ...(publisher?.certificates ?? [])].map(({ keyName }) => keyName))];
 }
 
 /** The internal workload that calls us. Never to be mixed up with `client`, our app registration. */

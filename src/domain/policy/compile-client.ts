@@ -1,10 +1,10 @@
 import { type Guid, parseGuid } from "../shared/guid.ts";
 import { parseSigningCertificate, type SigningCertificate } from "../signing/certificate.ts";
 import type { ClientRule } from "./access-policy.ts";
-import type { ClientDocument, PolicyDocument } from "./document.ts";
+import type { ClientDocument } from "./document.ts";
 import type { PolicyContext, Report } from "./problem.ts";
 
-/** The parts of the policy that name keys: clients, and the publisher. */
+/** A client with the keys that it signs with, or without any. */
 export function compileClient(
   client: ClientDocument,
   clientId: Guid,
@@ -40,27 +40,4 @@ export function compileClient(
   });
   if (certificates.length === 0) return undefined;
   return { ...rule, certificates };
-}
-
-/** A key of its own: relying parties trust it, so it must not be one that signs for callers, nor the other way. */
-export function compilePublisher(
-  { publisher, clients }: PolicyDocument,
-  context: PolicyContext,
-  report: Report,
-): SigningCertificate | undefined {
-  if (!publisher) return undefined;
-  const certificate = parseSigningCertificate(publisher.keyId, publisher.certificate, context.cloud);
-  if (Array.isArray(certificate)) {
-    for (const rule of certificate) report("publisher", rule);
-    return undefined;
-  }
-  const ofClients = clients
-    .flatMap(({ certificates = [] }) => certificates)
-    .map((client) => parseSigningCertificate(client.keyId, client.certificate, context.cloud))
-    .filter((client): client is SigningCertificate => !Array.isArray(client));
-  const keyOf = ({ keyId }: SigningCertificate) => keyId.slice(0, keyId.lastIndexOf("/")).toLowerCase();
-  if (ofClients.some((client) => keyOf(client) === keyOf(certificate) || client.x5tS256 === certificate.x5tS256)) {
-    report("publisher.keyId", "must not be the key of a client, in any version");
-  }
-  return certificate;
 }

@@ -1,8 +1,9 @@
 import { type Guid, parseGuid } from "../shared/guid.ts";
 import { multiTenants, parseMetadataTenant, sourceName } from "../shared/metadata-source.ts";
 import type { AccessPolicy, CallerRule, GrantRule, MetadataRule, TenantRule } from "./access-policy.ts";
-import { compileClient, compilePublisher } from "./compile-client.ts";
+import { compileClient } from "./compile-client.ts";
 import { addGrant } from "./compile-grant.ts";
+import { compilePublisher } from "./compile-publisher.ts";
 import type { MetadataDocument, PolicyDocument, TenantDocument } from "./document.ts";
 import { isMicrosoftApplication } from "./grantable.ts";
 import type { PolicyContext, PolicyProblem, Report } from "./problem.ts";

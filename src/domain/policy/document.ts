@@ -41,10 +41,19 @@ export interface MetadataDocument {
   onDiscontinuity: "accept-and-alarm" | "hold";
 }
 
-/** The key that re-signs metadata for relying parties: its own, never a client's. */
+/**
+ * The keys that re-sign metadata for relying parties: its own, never a client's. Either a list of which one is active, or
+ * one key and certificate, which then is.
+ */
 export interface PublisherDocument {
-  keyId: string;
-  certificate: string;
+  keyId?: string | undefined;
+  certificate?: string | undefined;
+  certificates?: PublisherCertificateDocument[] | undefined;
+}
+
+export interface PublisherCertificateDocument extends CertificateDocument {
+  /** `staged`: relying parties get to know it. `active`: signs. `retiring`: signed before. No timer changes it. */
+  state: "staged" | "active" | "retiring";
 }
 
 /** One of our own APIs in the home tenant. */

@@ -4,11 +4,14 @@ import { test } from "node:test";
 import { compilePolicyText } from "../../../src/adapters/policy/compile-text.ts";
 import { addCertificate } from "../../../src/cli/certificate/add-certificate.ts";
 import type { AddCertificateInput } from "../../../src/cli/certificate/certificate-report.ts";
+import { addToPublisher } from "../../../src/cli/certificate/publisher-entry.ts";
 import { createRegistration, type Registration } from "../../../src/cli/certificate/registration.ts";
 import { buildTbsCertificate } from "../../../src/cli/certificate/self-signed-certificate.ts";
 import type { KeyOwner, VaultKey } from "../../../src/cli/certificate/vault-key.ts";
 import { CommandProblem } from "../../../src/cli/command-problem.ts";
+import type { Edit } from "../../../src/cli/policy/edit-policy.ts";
 import type { RestRequest } from "../../../src/cli/rest.ts";
+import type { CertificateDocument } from "../../../src/domain/policy/document.ts";
 import { clouds } from "../../../src/domain/shared/cloud.ts";
 import { Fault } from "../../../src/domain/shared/fault.ts";
 import { startMs } from "../../support/fakes/clock.ts";
@@ -81,9 +84,10 @@ function createWorld() {
     },
   };
   const etag = createHash("sha256").update(text).digest("hex");
-  const policy = { loaded: { text, etag, ...compiled }, index: 0, place, context };
+  const edits = (value: CertificateDocument): Edit[] => [{ append: ["clients", 0, "certificates"], value }];
+  const policy = { loaded: { text, etag, ...compiled }, edits, place, context };
   const input: AddCertificateInput = {
-    ...{ client: { name: "broker", clientId: ids.clientId }, keyName: "client-assertion", days: 90 },
+    ...{ owner: { name: "broker", clientId: ids.clientId }, keyName: "client-assertion", days: 90 },
     ...{ newVersion: false, register: false, dryRun: false },
   };
   const pems: string[] = [];
@@ -177,10 +181,25 @@ test("with --register and --policy it is registered first, then appended in the 
   assert.equal(pems.length, 1);
 });
 
+test("the publisher's is in its name, known to no application, and staged in the policy", async () => {
+  const { input, ports, place, policy, steps, pems } = createWorld();
+  const target = { ...policy, edits: (added: CertificateDocument) => addToPublisher(undefined, added) };
+  const owner = { name: "Keyhold publisher" };
+  await assert.rejects(addCertificate({ ...input, owner, policy: target }, ports), (error: CommandProblem) =>
+    /must not be the key of a client/.test(error.details.join()),
+  );
+  assert.equal(place.writes, 0);
+  const printed = await addCertificate({ ...input, owner }, ports);
+  assert.equal(new X509Certificate(pems.at(-1) ?? "").subject, "CN=Keyhold publisher");
+  assert.match(printed.text ?? "", /add to the certificates of publisher in the policy:[\s\S]*"state": "staged"/);
+  assert.doesNotMatch(printed.text ?? "", /application/);
+  assert.deepEqual(steps, []);
+});
+
 test("for a client that the policy does not have yet, what is to be added is printed, and makes the policy valid", async () => {
   const { input, ports, context, text } = createWorld();
-  const client = { name: "first", clientId: ids.unknownClientId };
-  const { json } = await addCertificate({ ...input, client, isNewClient: true }, ports);
+  const owner = { name: "first", clientId: ids.unknownClientId };
+  const { json } = await addCertificate({ ...input, owner, isNewOwner: true }, ports);
   const policy = JSON.parse(text);
   policy.clients.push((json as { addToPolicy: object }).addToPolicy);
   const compiled = compilePolicyText(JSON.stringify(policy), context);

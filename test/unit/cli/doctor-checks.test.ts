@@ -276,8 +276,10 @@ test("a deployment that is new is grey where nothing can be there yet, and red o
 
 test("idp.xml is green while it is valid and made from what is verified, and has no line where nobody signs it", async () => {
   const { publisher: _, ...policy } = compiled();
-  const [publisher] = policy.clients.get(ids.clientId)?.certificates ?? [];
-  assert.ok(publisher);
+  const [certificate] = policy.clients.get(ids.clientId)?.certificates ?? [];
+  assert.ok(certificate);
+  const active = { ...certificate, state: "active" as const };
+  const publisher = { active, certificates: [active] };
   const federation = { ...documentRecord("<EntityDescriptor/>", startMs), signedBy: "k", keys: [], former: [] };
   const key = publishedKey(await generateSigningKey());
   const checkOf = async (differing: Partial<IdpRecord> | undefined) => {

@@ -182,6 +182,18 @@ describe("all problems at once", () => {
     ]);
   });
 
+  test("a publisher with a wrong shape hides no other problem", () => {
+    const problems = problemsOf(
+      textOf((policy) => {
+        policy.publisher = { certificates: [{ keyId: 1, certificate: "", state: "active" }] };
+        policy.clients[0].certificates[0].certificate = "x";
+      }),
+    );
+    const paths = problems.map(({ path }) => path);
+    assert.ok(paths.includes("publisher.certificates[0].keyId"), paths.join());
+    assert.ok(paths.includes("clients[0].certificates[0]"), paths.join());
+  });
+
   test("a list that is missing is one problem, whatever would have named its entries", () => {
     const problems = problemsOf(
       textOf((policy) => {

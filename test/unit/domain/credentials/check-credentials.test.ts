@@ -10,12 +10,13 @@ import { Fault } from "../../../../src/domain/shared/fault.ts";
 import type { Guid } from "../../../../src/domain/shared/guid.ts";
 import type { SigningCertificate } from "../../../../src/domain/signing/certificate.ts";
 import { rejection } from "../../../support/fakes/token-endpoint.ts";
-import { certificateNotAfterMs, foreign, registered } from "../../../support/fixtures/certificates.ts";
+import { certificateNotAfterMs, foreign, makeRsa, registered } from "../../../support/fixtures/certificates.ts";
 import { namesOf, newer, older } from "../../../support/fixtures/credentials.ts";
 import { clientId, homeTenantId } from "../../../support/fixtures/ids.ts";
 import { certificateDocument, named, validPolicy } from "../../../support/fixtures/policy.ts";
 import { createWorld, thrownAt, validRequest, type World } from "../../../support/fixtures/world.ts";
 
+const [third, fourth] = await Promise.all([makeRsa(2048), makeRsa(2048)]);
 const olderDocument = { keyId: older.keyId, certificate: registered.pem };
 const newerDocument = { keyId: newer.keyId, certificate: foreign.pem };
 
@@ -172,6 +173,44 @@ describe("a run of the check", () => {
     await world.context.currentPolicy.load(world.clock.now());
     assert.deepEqual(await run(), ["credential_retired", "credential_expiring", "credentials_checked"]);
     assert.deepEqual(await run(), ["credentials_checked"]);
+  });
+});
+
+describe("the publisher's certificates", () => {
+  const inPolicy = (state: "staged" | "active" | "retiring", version: string) => ({
+    ...{ keyId: newer.keyId.replace("client-assertion", "publisher").replace(/.$/, version), state },
+    certificate: { a: third, b: fourth }[version]?.pem ?? "",
+  });
+  const expiring = (events: readonly KeyholdEvent[]) =>
+    events.flatMap((each) => (each.event === "credential_expiring" && !each.clientId ? [each.daysLeft] : []));
+
+  test("are reported before they end, the staged one too, once each; and none is promoted by a canary", async () => {
+    const { world, run } = rotation((policy) => {
+      policy.publisher = { certificates: [inPolicy("active", "a"), inPolicy("staged", "b")] };
+    });
+    await run();
+    assert.deepEqual(expiring(world.events), []);
+    world.clock.advanceMs(certificateNotAfterMs - 20 * 86_400_000 - world.clock.now());
+    await world.context.currentPolicy.load(world.clock.now());
+    await run();
+    assert.deepEqual(expiring(world.events), [20, 20]);
+    await run();
+    assert.deepEqual(expiring(world.events), []);
+    assert.deepEqual(
+      world.credentialStore.states.get(homeTenantId)?.map(({ state }) => state),
+      ["active", "staged"],
+    );
+    assert.ok(keyIds(world).every((keyId) => !keyId.includes("publisher")));
+  });
+
+  test("one that retires may end without a word", async () => {
+    const { world, run } = rotation((policy) => {
+      policy.publisher = { certificates: [inPolicy("retiring", "a"), inPolicy("active", "b")] };
+    });
+    world.clock.advanceMs(certificateNotAfterMs - 20 * 86_400_000 - world.clock.now());
+    await world.context.currentPolicy.load(world.clock.now());
+    await run();
+    assert.deepEqual(expiring(world.events), [20]);
   });
 });
 

@@ -1,12 +1,17 @@
 /** What is wrong with a policy: every problem, by path, all at once, never the value. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { keyNamesOf } from "../../../../src/domain/policy/access-policy.ts";
 import { compilePolicy } from "../../../../src/domain/policy/compile.ts";
-import type { FederationDocument, PolicyDocument } from "../../../../src/domain/policy/document.ts";
+import type {
+  FederationDocument,
+  PolicyDocument,
+  PublisherCertificateDocument,
+} from "../../../../src/domain/policy/document.ts";
 import type { PolicyProblem } from "../../../../src/domain/policy/problem.ts";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
-import { makeEllipticCurve, makeRsa, registered } from "../../../support/fixtures/certificates.ts";
+import { foreign, makeEllipticCurve, makeRsa, registered } from "../../../support/fixtures/certificates.ts";
 import * as ids from "../../../support/fixtures/ids.ts";
 import {
   certificateDocument,
@@ -45,6 +50,20 @@ const withPublisher = (overrides: Partial<NonNullable<PolicyDocument["publisher"
   const own = keyId.replace("client-assertion", "publisher");
   policy.publisher = { keyId: own, certificate: registered.pem, ...overrides };
 };
+const publisherKeyId = keyId.replace("client-assertion", "publisher");
+const inList = (
+  state: PublisherCertificateDocument["state"],
+  overrides: Partial<PublisherCertificateDocument> = {},
+): PublisherCertificateDocument => ({ keyId: publisherKeyId, certificate: foreign.pem, state, ...overrides });
+const withPublisherList =
+  (...certificates: PublisherCertificateDocument[]) =>
+  (policy: PolicyDocument) => {
+    policy.publisher = { certificates };
+  };
+const newerOfPublisher = {
+  keyId: publisherKeyId.replace(/.$/, "0"),
+  certificate: (await makeRsa(2048)).pem,
+};
 const federation = { identityClientId: ids.billingAzp, identityObjectId: ids.billingObjectId };
 const withFederation = (overrides: Partial<FederationDocument>) => (policy: PolicyDocument) => {
   const client = named(policy.clients, "broker");
@@ -78,6 +97,28 @@ test("tokensNotBefore is a time in any zone, and one that a fast clock wrote cou
     assert.equal(policy.tenants.get(ids.contosoId)?.tokensNotBeforeMs, expectedMs, written);
     assert.equal(policy.tenants.get(ids.fabrikamId)?.tokensNotBeforeMs, undefined);
   }
+});
+
+test("of the publisher's certificates the active one signs, and all are known by their keys", () => {
+  const document = validPolicy();
+  withPublisherList(inList("retiring"), inList("active", newerOfPublisher))(document);
+  const policy = compilePolicy(document, context);
+  assert.ok(!Array.isArray(policy));
+  assert.equal(policy.publisher?.active.keyId, newerOfPublisher.keyId);
+  assert.deepEqual(
+    policy.publisher?.certificates.map(({ state }) => state),
+    ["retiring", "active"],
+  );
+  assert.deepEqual(keyNamesOf(policy), ["client-assertion", "publisher"]);
+});
+
+test("a publisher with one key and certificate, as policies before had it, is one that is active", () => {
+  const document = validPolicy();
+  withPublisher({ certificate: foreign.pem })(document);
+  const policy = compilePolicy(document, context);
+  assert.ok(!Array.isArray(policy));
+  assert.deepEqual(policy.publisher?.certificates, [policy.publisher?.active]);
+  assert.deepEqual([policy.publisher?.active.keyId, policy.publisher?.active.state], [publisherKeyId, "active"]);
 });
 
 test("an empty policy is valid and grants nothing", () => {
@@ -266,6 +307,33 @@ const cases: [name: string, change: (policy: PolicyDocument) => void, path: stri
     /versioned/,
   ],
   ["a publisher whose certificate is none", withPublisher({ certificate: "x" }), "publisher", /X\.509/],
+  ["a publisher without a certificate", withPublisher({ certificate: undefined }), "publisher", /either/],
+  ["a publisher with one and a list", withPublisher({ certificates: [inList("active")] }), "publisher", /either/],
+  ["a list without an active one", withPublisherList(inList("staged")), "publisher.certificates", /exactly one/],
+  [
+    "a list with two active ones",
+    withPublisherList(inList("active"), inList("active", newerOfPublisher)),
+    "publisher.certificates",
+    /exactly one/,
+  ],
+  [
+    "a list with a certificate twice",
+    withPublisherList(inList("active"), inList("staged")),
+    "publisher.certificates[1]",
+    /twice/,
+  ],
+  [
+    "a list with a client's key",
+    withPublisherList(inList("active"), inList("staged", { ...newerOfPublisher, keyId })),
+    "publisher.certificates[1].keyId",
+    /not be the key of a client/,
+  ],
+  [
+    "a list with a certificate that is none",
+    withPublisherList(inList("active"), inList("staged", { certificate: "x" })),
+    "publisher.certificates[1]",
+    /X\.509/,
+  ],
   ["a publisher with a client's key", withPublisher({ keyId }), "publisher.keyId", /not be the key of a client/],
   [
     "a publisher with a client's key, its name in other case: the vault does not tell them apart",

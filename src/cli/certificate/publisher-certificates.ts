@@ -1,0 +1,81 @@
+import { X509Certificate } from "node:crypto";
+import type { PublisherCertificate, PublisherRule } from "../../domain/policy/access-policy.ts";
+import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
+import { isoTime } from "../printable.ts";
+
+/**
+ * The certificate that is to sign: by the first digits of its SHA-1, or the only staged one.
+ * @throws CommandProblem where none or several are meant
+ */
+export function requireCertificate(
+  publisher: PublisherRule | undefined,
+  prefix: string | undefined,
+): PublisherCertificate {
+  const others = publisher?.certificates.filter(({ state }) => state !== "active") ?? [];
+  const matching =
+    prefix === undefined
+      ? others.filter(({ state }) => state === "staged")
+      : others.filter(({ thumbprint }) => thumbprint.startsWith(prefix.replaceAll(":", "").toUpperCase()));
+  const [chosen] = matching;
+  if (chosen && matching.length === 1) return chosen;
+  const listed = others.map(({ thumbprint, state }) => `${thumbprint} (${state})`).join(", ") || "none";
+  throw new CommandProblem("wrong", chosen ? "Several certificates are meant" : "There is no such certificate", {
+    where: prefix === undefined ? "the policy, publisher" : "--certificate",
+    remedy: `those that do not sign: ${listed}; keyhold publisher add-certificate --policy adds one`,
+  });
+}
+
+/**
+ * Mellon and the updater refuse what an expired certificate signed.
+ * @throws CommandProblem where it is not valid now
+ */
+export function assertValid({ notBeforeMs, notAfterMs, thumbprint }: PublisherCertificate, nowMs: number): void {
+  if (notBeforeMs <= nowMs && nowMs < notAfterMs) return;
+  throw new CommandProblem("wrong", "The certificate is not valid now: relying parties would refuse what it signs", {
+    where: thumbprint,
+    remedy: `it is valid from ${isoTime(notBeforeMs)} to ${isoTime(notAfterMs)}: make another with add-certificate`,
+  });
+}
+
+/** What `activate` did, and what is left to do. */
+export function activatedReport({ thumbprint }: PublisherCertificate): Report {
+  return {
+    exit: exitCodes.fine,
+    text: [
+      `${thumbprint} signs idp.xml as soon as it is made anew, within the hour; the former one retires.`,
+      "",
+      "Next:",
+      "- watch a login at one relying party of each make;",
+      "- after 7 days no document that the former certificate signed is valid: relying parties may forget it, and you may",
+      "  delete its entry from the policy.",
+    ].join("\n"),
+    json: { active: thumbprint },
+  };
+}
+
+/** The PEM of each with a comment before it, which readers of PEM skip. `state`: only those in it. */
+export function certificatesReport(publisher: PublisherRule | undefined, state: string | undefined): Report {
+  const certificates = publisher?.certificates.filter((each) => state === undefined || each.state === state) ?? [];
+  if (certificates.length === 0) {
+    throw new CommandProblem("wrong", "The policy has no such certificate", {
+      where: state === undefined ? "the policy, publisher" : "--state",
+      remedy: "keyhold publisher add-certificate --policy adds one",
+    });
+  }
+  const shown = certificates.map((each) => {
+    const certificate = new X509Certificate(Buffer.from(each.der, "base64"));
+    const sha256 = certificate.fingerprint256.replaceAll(":", "");
+    const facts = { state: each.state, thumbprint: each.thumbprint, sha256, notAfter: isoTime(each.notAfterMs) };
+    return { ...facts, certificate: certificate.toString() };
+  });
+  return {
+    exit: exitCodes.fine,
+    text: shown
+      .map(
+        ({ certificate, ...facts }) =>
+          `# ${facts.state}, until ${facts.notAfter}, SHA-256 ${facts.sha256}\n${certificate.trimEnd()}`,
+      )
+      .join("\n"),
+    json: shown,
+  };
+}

@@ -1,0 +1,53 @@
+import { parseSigningCertificate, type SigningCertificate } from "../signing/certificate.ts";
+import type { PublisherCertificate, PublisherRule } from "./access-policy.ts";
+import type { PolicyDocument, PublisherDocument } from "./document.ts";
+import type { PolicyContext, Report } from "./problem.ts";
+
+/** The publisher's certificates as a policy lists them; a policy with one key and certificate means that it is active. */
+export function publisherCertificates({ keyId, certificate, certificates }: PublisherDocument) {
+  if (certificates !== undefined) return keyId === undefined && certificate === undefined ? certificates : undefined;
+  if (keyId === undefined || certificate === undefined) return undefined;
+  return [{ keyId, certificate, state: "active" as const }];
+}
+
+/** Keys of its own: relying parties trust them, so none may be one that signs for callers, nor the other way. */
+export function compilePublisher(
+  { publisher, clients }: PolicyDocument,
+  context: PolicyContext,
+  report: Report,
+): PublisherRule | undefined {
+  if (!publisher) return undefined;
+  const documents = publisherCertificates(publisher);
+  if (!documents) {
+    report("publisher", "must have either certificates, or keyId and certificate");
+    return undefined;
+  }
+  const isList = publisher.certificates !== undefined;
+  const ofClients = clients
+    .flatMap(({ certificates = [] }) => certificates)
+    .map((client) => parseSigningCertificate(client.keyId, client.certificate, context.cloud))
+    .filter((client): client is SigningCertificate => !Array.isArray(client));
+  const certificates: PublisherCertificate[] = [];
+  for (const [i, { state, ...document }] of documents.entries()) {
+    const path = isList ? `publisher.certificates[${i}]` : "publisher";
+    const certificate = parseSigningCertificate(document.keyId, document.certificate, context.cloud);
+    if (Array.isArray(certificate)) {
+      for (const rule of certificate) report(path, rule);
+      continue;
+    }
+    if (ofClients.some((client) => isSameKey(client, certificate)))
+      report(`${path}.keyId`, "must not be the key of a client, in any version");
+    if (certificates.some(({ x5tS256 }) => x5tS256 === certificate.x5tS256)) report(path, "must not be listed twice");
+    certificates.push({ ...certificate, state });
+  }
+  const [active, ...others] = certificates.filter(({ state }) => state === "active");
+  if (documents.filter(({ state }) => state === "active").length !== 1) {
+    report("publisher.certificates", "must have exactly one with the state active");
+  }
+  return active && others.length === 0 ? { active, certificates } : undefined;
+}
+
+function isSameKey(one: SigningCertificate, other: SigningCertificate): boolean {
+  const keyOf = ({ keyId }: SigningCertificate) => keyId.slice(0, keyId.lastIndexOf("/")).toLowerCase();
+  return keyOf(one) === keyOf(other) || one.x5tS256 === other.x5tS256;
+}
