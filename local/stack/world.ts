@@ -95,13 +95,22 @@ export function policyOf(certificate: VaultCertificate, publisherCertificate: Va
       appId?: string;
       onDiscontinuity?: string;
     }[],
-    publisher: { keyId: publisherCertificate.keyId, certificate: publisherCertificate.certificatePem },
+    publisher: {
+      keyId: publisherCertificate.keyId,
+      certificate: publisherCertificate.certificatePem,
+    } as PublisherOfPolicy,
   };
 }
 
 interface VaultCertificate {
   keyId: string;
   certificatePem: string;
+}
+
+interface PublisherOfPolicy {
+  keyId?: string;
+  certificate?: string;
+  certificates?: { keyId: string; certificate: string; state: "staged" | "active" | "retiring" }[];
 }
 
 interface GrantOfPolicy {

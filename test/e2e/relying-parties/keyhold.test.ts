@@ -1,0 +1,133 @@
+/**
+ * Keyhold itself, with Entra's sign-on behind it and two relying parties before it: Apache with mod_auth_mellon and the
+ * updater, and Shibboleth. People log in through what Entra and Keyhold do to their keys; no server is restarted.
+ */
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { signedInUser } from "../../../local/emulators/entra/saml-endpoint.ts";
+import { Browser } from "../../../local/relying-parties/browser.ts";
+import { mellonPackages, requirementsOf, shibbolethPackages } from "../../../local/relying-parties/debian-packages.ts";
+import { startMellon } from "../../../local/relying-parties/mellon.ts";
+import type { ServiceProvider } from "../../../local/relying-parties/service-provider.ts";
+import { startShibboleth } from "../../../local/relying-parties/shibboleth.ts";
+import * as world from "../../../local/stack/world.ts";
+import { skipWithout } from "../../support/requirements.ts";
+import { runTimer, testStack } from "../../support/test-stack.ts";
+import { makeSigner } from "./fixtures/certificates.ts";
+import { runUpdater } from "./fixtures/updater.ts";
+
+const skip = skipWithout(...requirementsOf([...new Set([...mellonPackages, ...shibbolethPackages])]));
+
+describe("relying parties of Keyhold", { skip }, async () => {
+  if (skip) return;
+  const stack = await testStack({ startFunctions: false });
+  const next = await stack.keyVault.createKey(world.publisher.keyName, { subject: "CN=Keyhold publisher next" });
+  const policyWith = (state: "active" | "retiring", nextState: "staged" | "active") => ({
+    ...world.policyOf(stack.key, stack.publisher),
+    publisher: {
+      certificates: [
+        { keyId: stack.publisher.keyId, certificate: stack.publisher.certificatePem, state },
+        { keyId: next.keyId, certificate: next.certificatePem, state: nextState },
+      ],
+    },
+  });
+  await stack.writePolicy(policyWith("active", "staged"));
+  stack.functions = await stack.addInstance(stack.ports);
+  const { tenantId } = world.tenants.contoso;
+  const folderOf = (name: string) => {
+    const folder = join(stack.folder, name);
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, 0o755);
+    return folder;
+  };
+  chmodSync(stack.folder, 0o755);
+  const [mellonFolder, shibbolethFolder, metadataFolder] = [
+    folderOf("mellon"),
+    folderOf("shibboleth"),
+    folderOf("metadata"),
+  ];
+  const metadataFile = join(metadataFolder, "idp.xml");
+  const fileOf = (name: string) => join(metadataFolder, name);
+  /** What each relying party was given: the certificates that may sign. */
+  const giveCertificates = (first: string, second: string) => {
+    writeFileSync(fileOf("publishers.pem"), `${first}\n${second}\n`);
+    writeFileSync(fileOf("publisher.pem"), first);
+    writeFileSync(fileOf("publisher-next.pem"), second);
+  };
+  giveCertificates(stack.publisher.certificatePem, next.certificatePem);
+  const entityId = `https://sts.windows.net/${tenantId}/`;
+  const url = `${stack.functions.httpsUrl}/${tenantId}/federationmetadata/2007-06/idp.xml`;
+  const rootsFile = stack.authority.certificateFile;
+
+  async function update(): Promise<void> {
+    const settings = { url, "ca-file": rootsFile, "entity-id": entityId, target: metadataFile };
+    const run = await runUpdater({ ...settings, "publisher-cert": fileOf("publishers.pem") });
+    assert.equal(run.code, 0, run.log);
+  }
+  await runTimer(stack.functions, "refreshMetadata");
+  await update();
+  const [mellonKey, shibbolethKey] = await Promise.all([makeSigner("Mellon"), makeSigner("Shibboleth")]);
+  const mellon = await startMellon({
+    ...{ folder: mellonFolder, key: mellonKey, metadataFile, publisherCertFile: fileOf("publishers.pem") },
+  });
+  after(() => mellon.stop());
+  const shibboleth = await startShibboleth({
+    ...{ folder: shibbolethFolder, key: shibbolethKey, entityId, url, rootsFile, refreshSeconds: 1 },
+    publisherCertFiles: [fileOf("publisher.pem"), fileOf("publisher-next.pem")],
+  });
+  after(() => shibboleth.stop());
+  const relyingParties: Record<string, ServiceProvider> = { mellon, shibboleth };
+  for (const { entityId: name, acsUrl } of Object.values(relyingParties))
+    stack.entra.registerRelyingParty(name, acsUrl);
+
+  const login = ({ secretUrl }: ServiceProvider) =>
+    new Browser(stack.authority.certificate, { "login.microsoftonline.com": stack.ports.entra }).login(secretUrl);
+
+  /** Both let the user in; Shibboleth within 20 s, since it fetches when it wants. */
+  async function assertLogins(because: string): Promise<void> {
+    assert.deepEqual(await login(mellon), { status: 200, user: signedInUser }, `${because}\n${mellon.log()}`);
+    for (let i = 0; i < 200 && (await login(shibboleth)).status !== 200; i += 1) await sleep(100);
+    assert.deepEqual(await login(shibboleth), { status: 200, user: signedInUser }, `${because}\n${shibboleth.log()}`);
+  }
+
+  async function published(): Promise<string> {
+    const response = await fetch(url);
+    assert.equal(response.status, 200);
+    return response.text();
+  }
+  const derOf = (pem: string) => pem.replace(/-----[A-Z ]+-----|\s/g, "");
+
+  test("people log in, by the document that Keyhold publishes, and what is staged signs nothing", async () => {
+    await assertLogins("the first document");
+    const document = await published();
+    assert.ok(document.includes(derOf(stack.publisher.certificatePem)));
+    assert.ok(!document.includes(derOf(next.certificatePem)));
+  });
+
+  test("Entra announces a key and signs with it, and people log in all the time", async () => {
+    const announced = await stack.entra.announceKey();
+    await runTimer(stack.functions, "refreshMetadata");
+    await update();
+    await assertLogins("the old key while both are published");
+    assert.equal((await published()).match(/<KeyDescriptor /g)?.length, 2);
+    stack.entra.activateKey(announced);
+    await assertLogins("the new key");
+  });
+
+  test("Keyhold's own certificate is rotated: both are known, the next one is activated, and nobody notices", async () => {
+    await stack.writePolicy(policyWith("retiring", "active"));
+    await stack.passTime(60_000);
+    await runTimer(stack.functions, "refreshMetadata");
+    const document = await published();
+    assert.ok(document.includes(derOf(next.certificatePem)));
+    assert.ok(!document.includes(derOf(stack.publisher.certificatePem)));
+    await update();
+    await assertLogins("the next certificate signs");
+    giveCertificates(next.certificatePem, next.certificatePem);
+    await update();
+    await assertLogins("the former certificate is forgotten");
+  });
+});
