@@ -107,7 +107,8 @@ describe("relying parties of Keyhold", { skip }, async () => {
     assert.ok(!document.includes(derOf(next.certificatePem)));
   });
 
-  test("Entra announces a key and signs with it, and people log in all the time", async () => {
+  test("Entra announces a key, signs with it and retires the old one, and people log in all the time", async () => {
+    const [{ kid: old = "" } = {}] = stack.entra.jwks(tenantId).keys as { kid?: string }[];
     const announced = await stack.entra.announceKey();
     await runTimer(stack.functions, "refreshMetadata");
     await update();
@@ -115,6 +116,11 @@ describe("relying parties of Keyhold", { skip }, async () => {
     assert.equal((await published()).match(/<KeyDescriptor /g)?.length, 2);
     stack.entra.activateKey(announced);
     await assertLogins("the new key");
+    stack.entra.retireKey(old);
+    await runTimer(stack.functions, "refreshMetadata");
+    await update();
+    assert.equal((await published()).match(/<KeyDescriptor /g)?.length, 1);
+    await assertLogins("the new key alone");
   });
 
   test("Keyhold's own certificate is rotated: both are known, the next one is activated, and nobody notices", async () => {
@@ -129,5 +135,14 @@ describe("relying parties of Keyhold", { skip }, async () => {
     giveCertificates(next.certificatePem, next.certificatePem);
     await update();
     await assertLogins("the former certificate is forgotten");
+  });
+
+  test("Entra withdraws all keys at once, Keyhold's own tokens with them, and people log in again after one fetch", async () => {
+    await stack.entra.replaceAllKeys();
+    assert.equal((await login(mellon)).status, 400, "the key of this response is not known yet");
+    await runTimer(stack.functions, "refreshMetadata");
+    assert.equal((await published()).match(/<KeyDescriptor /g)?.length, 1);
+    await update();
+    await assertLogins("the replacement");
   });
 });
