@@ -1,31 +1,42 @@
 import { readFile } from "node:fs/promises";
-import { ask, type StackFile, show } from "./running-stack.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pollSeconds, withRelyingParties } from "./relying-parties.ts";
+import { ask, requestToken, type StackFile, show } from "./running-stack.ts";
+
+/** Keys are announced, used and at last withdrawn at once, and people log in at relying parties meanwhile. */
+export async function rollover(stack: StackFile): Promise<void> {
+  await planned(stack);
+  await emergency(stack);
+}
+
+const refresh = ({ keyhold }: StackFile) =>
+  fetch(`${keyhold.http}/admin/functions/refreshMetadata?wait=true`, { method: "POST" });
+
+async function roll(stack: StackFile, body: object): Promise<{ kid: string; active: boolean }[]> {
+  const response = await fetch(`${stack.control}/entra/keys`, { method: "POST", body: JSON.stringify(body) });
+  return (await response.json()) as { kid: string; active: boolean }[];
+}
 
 /** The provider announces a key, and later signs with it alone. Nobody is refused at any time. */
-export async function rollover(stack: StackFile): Promise<void> {
-  const roll = async (body: object) => {
-    const response = await fetch(`${stack.control}/entra/keys`, { method: "POST", body: JSON.stringify(body) });
-    return (await response.json()) as { kid: string; active: boolean }[];
-  };
-  const refresh = () => fetch(`${stack.keyhold.http}/admin/functions/refreshMetadata?wait=true`, { method: "POST" });
+async function planned(stack: StackFile): Promise<void> {
   const published = async () => {
     const response = await fetch(`${stack.keyhold.https}/${stack.homeTenantId}/discovery/v2.0/keys`);
     return ((await response.json()) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
   };
-  await refresh();
+  await refresh(stack);
   const before = await published();
   show("Keyhold's verified keys", before.join(" "));
   await ask(stack, "a caller");
 
-  const keys = await roll({ action: "announce" });
+  const keys = await roll(stack, { action: "announce" });
   const announced = keys.find(({ kid }) => !before.includes(kid))?.kid ?? "";
   show("the provider announces", announced);
   await ask(stack, "a caller");
   show("the hourly timer runs (now)", "");
-  await refresh();
+  await refresh(stack);
   show("Keyhold's verified keys", (await published()).join(" "));
 
-  await roll({ action: "activate", kid: announced });
+  await roll(stack, { action: "activate", kid: announced });
   show("the provider signs with", announced);
   await ask(stack, "a caller with a token by the new key");
   const log = await readFile(stack.logFile, "utf8");
@@ -36,4 +47,54 @@ export async function rollover(stack: StackFile): Promise<void> {
       .filter((line) => line.includes(announced))
       .at(-1) ?? "",
   );
+}
+
+/** Milliseconds until everything has to be right again; relying parties have one poll more. */
+const limitMs = 60_000;
+
+/**
+ * All of the provider's keys are replaced at once: what it has signed is refused everywhere, Keyhold's own tokens for the
+ * vault among it. Nothing is restarted.
+ * @throws where something is not right again within its time
+ */
+async function emergency(stack: StackFile): Promise<void> {
+  await withRelyingParties(stack, async (parties) => {
+    const document = `${stack.keyhold.https}/${stack.tenants.contoso?.tenantId}/federationmetadata/2007-06/idp.xml`;
+    const idp = async () => (await fetch(document)).text();
+    const keysOf = (text: string) => text.match(/<KeyDescriptor /g)?.length ?? 0;
+    const before = await idp();
+    for (const { name, letsIn } of parties) await until(`a login at ${name}`, letsIn, Date.now(), limitMs);
+
+    const withdrawnMs = Date.now();
+    const [replacement] = await roll(stack, { action: "replace" });
+    show("the provider withdraws all keys", "");
+    const soon = (what: string, isRight: () => Promise<boolean>, withinMs = limitMs) =>
+      until(what, isRight, withdrawnMs, withinMs);
+    await soon("a caller, by a cached token", async () => (await ask(stack, "", false)) === 200);
+    await soon("a caller, by a new token", async () => {
+      // For what nobody has asked for yet, or not in the last minute.
+      const { status, accessToken } = await requestToken(stack, stack.scopes.orders, { "cache-control": "no-cache" });
+      return status === 200 && kidOf(accessToken) === replacement?.kid;
+    });
+    show("an operator asks for a refresh", "");
+    await refresh(stack);
+    await soon("idp.xml has the new key alone", async () => {
+      const text = await idp();
+      return text !== before && keysOf(text) === 1;
+    });
+    const withinMs = limitMs + pollSeconds * 1000;
+    for (const { name, letsIn } of parties) await soon(`a login at ${name}`, letsIn, withinMs);
+  });
+}
+
+function kidOf(token = ""): unknown {
+  return JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString() || "{}").kid;
+}
+
+async function until(what: string, isRight: () => Promise<boolean>, sinceMs: number, withinMs: number): Promise<void> {
+  while (!(await isRight())) {
+    if (Date.now() - sinceMs > withinMs) throw new Error(`${what}: not right after ${withinMs / 1000} s`);
+    await sleep(250);
+  }
+  show(what, `right after ${((Date.now() - sinceMs) / 1000).toFixed(1)} s`);
 }

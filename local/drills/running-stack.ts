@@ -15,7 +15,7 @@ export interface StackFile extends AuditEnvironment {
   homeTenantId: string;
   clients: { clientId: string; name: string; keyName: string }[];
   policyFile: string;
-  scopes: { graph: string };
+  scopes: { graph: string; orders: string };
 }
 
 const folder = process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../../.local", import.meta.url));
@@ -29,20 +29,31 @@ export async function readStack(): Promise<StackFile> {
   return stack;
 }
 
-/** The HTTP status of the answer. */
+/** The HTTP status of the answer to a token request. */
 export async function ask(stack: StackFile, who: string, isShown = true): Promise<number> {
+  const { status } = await requestToken(stack);
+  if (isShown) show(who, `is answered with ${status}`);
+  return status;
+}
+
+/** Asks for a token of the tenant contoso as billing-service: for Microsoft Graph, or another scope. */
+export async function requestToken(
+  stack: StackFile,
+  scope = stack.scopes.graph,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; accessToken: string | undefined }> {
   const token = await (await fetch(`${stack.control}/stack/caller-token?caller=billing-service`)).text();
   const response = await fetch(`${stack.keyhold.https}/${stack.tenants.contoso?.tenantId}/oauth2/v2.0/token`, {
     method: "POST",
-    headers: { authorization: `Bearer ${token}` },
+    headers: { ...headers, authorization: `Bearer ${token}` },
     body: new URLSearchParams({
       grant_type: "client_credentials",
       client_id: stack.clients[0]?.clientId ?? "",
-      scope: stack.scopes.graph,
+      scope,
     }),
   });
-  if (isShown) show(who, `is answered with ${response.status}`);
-  return response.status;
+  const { access_token: accessToken } = (await response.json()) as { access_token?: string };
+  return { status: response.status, accessToken };
 }
 
 export function show(what: string, value: string): void {

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { mellonPackages, requirementsOf, shibbolethPackages } from "../../local/relying-parties/debian-packages.ts";
 import { describeStack } from "../../local/stack/describe-stack.ts";
+import { skipWithout } from "../support/requirements.ts";
 import { testStack } from "../support/test-stack.ts";
 
 /** `npm run drill -- NAME` against a running stack: each case raises its alarm and nothing else. */
@@ -33,6 +35,21 @@ for (const [name, alarm] of [
     assert.deepEqual(await drill(name), [alarm]);
   });
 }
+
+test("the drill rollover ends well: after a withdrawal callers, idp.xml and every relying party are right again", async (t) => {
+  const missing = skipWithout(...requirementsOf([...mellonPackages, ...shibbolethPackages]));
+  const { stdout } = await runDrill("rollover");
+  t.diagnostic(stdout);
+  const parties = missing ? [] : ["Mellon", "Shibboleth"];
+  const right = [...stdout.matchAll(/^(.+?) {2,}right after [0-9.]+ s$/gm)].map((match) => match[1] ?? "");
+  assert.deepEqual(right, [
+    ...parties.map((name) => `a login at ${name}`),
+    "a caller, by a cached token",
+    "a caller, by a new token",
+    "idp.xml has the new key alone",
+    ...parties.map((name) => `a login at ${name}`),
+  ]);
+});
 
 test("the drill drift finds the credential that somebody added", async () => {
   const { stdout } = await runDrill("drift");
