@@ -20,6 +20,7 @@ const parts = [
   "telemetry-costs",
   "telemetry-delivery",
   "metadata-rollover",
+  "relying-parties",
   "made-up-keys",
   "ledger-throughput",
   "audit-throughput",

@@ -23,21 +23,19 @@ export interface DrillParty {
   letsIn(): Promise<boolean>;
 }
 
-/** Seconds between two polls of each. */
-export const pollSeconds = 10;
-
 const updater = fileURLToPath(new URL("../../clients/mellon/keyhold-mellon-update", import.meta.url));
 
-/** Starts what this machine has the packages for, calls `work` with it, and ends it. */
+/** Starts what this machine has the packages for, each polling every `pollSeconds`, calls `work` with it, and ends it. */
 export async function withRelyingParties(
   stack: StackFile,
+  pollSeconds: number,
   work: (parties: DrillParty[]) => Promise<void>,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "keyhold-drill-"));
   await chmod(folder, 0o755);
   const stops: (() => Promise<void> | void)[] = [() => rm(folder, { recursive: true })];
   try {
-    const place = await placeOf(stack, folder);
+    const place = { ...(await placeOf(stack, folder)), pollSeconds };
     const parties: DrillParty[] = [];
     for (const [name, packages, start] of kinds) {
       if (!areInstalled(packages)) {
@@ -62,6 +60,7 @@ export async function withRelyingParties(
 }
 
 interface Place {
+  pollSeconds: number;
   url: string;
   entityId: string;
   root: string;
@@ -76,7 +75,7 @@ const kinds = [
   ["Shibboleth", shibbolethPackages, startShibbolethAlone],
 ] as const satisfies readonly [string, readonly unknown[], Start][];
 
-async function placeOf(stack: StackFile, folder: string): Promise<Place> {
+async function placeOf(stack: StackFile, folder: string): Promise<Omit<Place, "pollSeconds">> {
   const tenantId = stack.tenants.contoso?.tenantId ?? "";
   const { publisher } = JSON.parse(await readFile(stack.policyFile, "utf8"));
   const certificates: { certificate: string }[] = publisher.certificates ?? [publisher];
@@ -91,7 +90,10 @@ async function placeOf(stack: StackFile, folder: string): Promise<Place> {
   };
 }
 
-async function startMellonWithUpdater({ url, entityId, rootsFile, publisherCertFile }: Place, folder: string) {
+async function startMellonWithUpdater(
+  { url, entityId, rootsFile, publisherCertFile, pollSeconds }: Place,
+  folder: string,
+) {
   const metadataFile = join(folder, "idp.xml");
   const settings = { url, "ca-file": rootsFile, "entity-id": entityId, target: metadataFile };
   const parameters = Object.entries({ ...settings, "publisher-cert": publisherCertFile });
@@ -111,7 +113,7 @@ async function startMellonWithUpdater({ url, entityId, rootsFile, publisherCertF
   return { provider, stop };
 }
 
-async function startShibbolethAlone({ publisherCertFile, ...place }: Place, folder: string) {
+async function startShibbolethAlone({ publisherCertFile, pollSeconds, ...place }: Place, folder: string) {
   const key = await makeKey("shibboleth");
   const publisherCertFiles = [publisherCertFile, publisherCertFile] as const;
   const provider = await startShibboleth({ ...place, publisherCertFiles, folder, key, refreshSeconds: pollSeconds });

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { pollSeconds, withRelyingParties } from "./relying-parties.ts";
+import { withRelyingParties } from "./relying-parties.ts";
 import { ask, requestToken, type StackFile, show } from "./running-stack.ts";
 
 /** Keys are announced, used and at last withdrawn at once, and people log in at relying parties meanwhile. */
@@ -49,6 +49,8 @@ async function planned(stack: StackFile): Promise<void> {
   );
 }
 
+/** How often relying parties poll in the drill. */
+const pollSeconds = 10;
 /** Milliseconds until everything has to be right again; relying parties have one poll more. */
 const limitMs = 60_000;
 
@@ -58,7 +60,7 @@ const limitMs = 60_000;
  * @throws where something is not right again within its time
  */
 async function emergency(stack: StackFile): Promise<void> {
-  await withRelyingParties(stack, async (parties) => {
+  await withRelyingParties(stack, pollSeconds, async (parties) => {
     const document = `${stack.keyhold.https}/${stack.tenants.contoso?.tenantId}/federationmetadata/2007-06/idp.xml`;
     const idp = async () => (await fetch(document)).text();
     const keysOf = (text: string) => text.match(/<KeyDescriptor /g)?.length ?? 0;
