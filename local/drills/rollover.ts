@@ -78,7 +78,7 @@ async function emergency(stack: StackFile): Promise<void> {
       const { status, accessToken } = await requestToken(stack, stack.scopes.orders, { "cache-control": "no-cache" });
       return status === 200 && kidOf(accessToken) === replacement?.kid;
     });
-    show("an operator asks for a refresh", "");
+    show("the hourly timer runs (now)", "");
     await refresh(stack);
     await soon("idp.xml has the new key alone", async () => {
       const text = await idp();

@@ -42,7 +42,7 @@ export function activatedReport({ thumbprint }: PublisherCertificate): Report {
   return {
     exit: exitCodes.fine,
     text: [
-      `${thumbprint} signs idp.xml as soon as it is made anew, within the hour; the former one retires.`,
+      `${thumbprint} signs idp.xml within two minutes; the former one retires.`,
       "",
       "Next:",
       "- watch a login at one relying party of each make;",

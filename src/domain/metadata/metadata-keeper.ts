@@ -92,6 +92,9 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
 
   const isPublished = (known: LastKnownGood | undefined, nowMs: number) =>
     known?.idp !== undefined && known.idp.validUntilMs > nowMs;
+  /** By the certificate that signs now: after a rotation a document of the former one is valid, and is replaced. */
+  const isByPublisher = (known: LastKnownGood | undefined) =>
+    known?.idp?.publisherX5tS256 === wanted?.publisher?.x5tS256;
   const wantsPublication = ({ name }: KeptMetadata) => wanted?.publisher !== undefined && isPublishable(name);
 
   /** The id of the request that is still to be carried out, or `publication`; undefined where nothing is due. */
@@ -102,7 +105,8 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     nowMs: number,
   ): string | undefined {
     if (request && known?.refreshed?.requestId !== request.id) return request.id;
-    return wantsPublication(metadata) && !isPublished(known, nowMs) ? "publication" : undefined;
+    const isDone = isPublished(known, nowMs) && isByPublisher(known);
+    return wantsPublication(metadata) && !isDone ? "publication" : undefined;
   }
 
   async function refreshIfDue(metadata: KeptMetadata, request: RefreshRequest | undefined, run: Deadline) {

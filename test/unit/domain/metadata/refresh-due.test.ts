@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import type { IdpRecord, LastKnownGood } from "../../../../src/domain/metadata/last-known-good.ts";
 import type { RefreshRequest } from "../../../../src/domain/metadata/refresh-requests.ts";
 import { ok } from "../../../../src/domain/shared/result.ts";
+import { newer } from "../../../support/fixtures/credentials.ts";
 import {
   createMetadataWorld,
   type DocumentName,
@@ -20,20 +21,17 @@ const halfMinuteMs = 30_000;
 async function publishingWorld() {
   const world = await createMetadataWorld();
   const signed = { count: 0, fails: false };
-  const idp = (federation: NonNullable<LastKnownGood["federation"]>, nowMs: number): IdpRecord => ({
-    ...{
-      body: "",
-      sha256: "",
-      madeFromSha256: federation.sha256,
-      publisherX5tS256: "",
-      validUntilMs: nowMs + 7 * dayMs,
-    },
-  });
-  world.derive = async (known, _source, _publisher, nowMs) => {
-    if (!known.federation || known.idp?.madeFromSha256 === known.federation.sha256) return known;
+  world.derive = async (known, _source, publisher, nowMs) => {
+    if (!known.federation) return known;
+    const idp: IdpRecord = {
+      ...{ body: "", sha256: "", madeFromSha256: known.federation.sha256 },
+      ...{ publisherX5tS256: publisher?.x5tS256 ?? "", validUntilMs: nowMs + 7 * dayMs },
+    };
+    const { madeFromSha256, publisherX5tS256 } = known.idp ?? {};
+    if (madeFromSha256 === idp.madeFromSha256 && publisherX5tS256 === idp.publisherX5tS256) return known;
     signed.count += 1;
     if (signed.fails) throw new Error("the vault refuses");
-    return { ...known, idp: idp(known.federation, nowMs) };
+    return { ...known, idp };
   };
   return Object.assign(world, { signed });
 }
@@ -46,7 +44,7 @@ const record = (world: MetadataWorld): LastKnownGood | undefined => {
   return text === undefined ? undefined : (JSON.parse(text) as LastKnownGood);
 };
 
-describe("a source that has no idp.xml", () => {
+describe("a source whose idp.xml is missing", () => {
   test("is fetched and published by the first run, and costs nothing from then on", async () => {
     const world = await publishingWorld();
     const instance = world.publishingInstance();
@@ -67,6 +65,20 @@ describe("a source that has no idp.xml", () => {
     const before = world.fetches.length;
     await world.publishingInstance().refreshDue([]);
     assert.deepEqual([world.fetches.length, world.signed.count], [before, 1]);
+  });
+
+  test("made by the publisher's former certificate is made anew by the next run, and once", async () => {
+    const world = await publishingWorld();
+    const instance = world.publishingInstance();
+    await instance.refreshDue([]);
+    const before = record(world)?.idp?.publisherX5tS256;
+    instance.apply({ sources: new Map(), publisher: newer });
+    world.wait(halfMinuteMs);
+    await instance.refreshDue([]);
+    assert.notEqual(before, newer.x5tS256);
+    assert.equal(record(world)?.idp?.publisherX5tS256, newer.x5tS256);
+    await instance.refreshDue([]);
+    assert.equal(world.signed.count, 2);
   });
 
   test("is not fetched where the policy has no publisher", async () => {
