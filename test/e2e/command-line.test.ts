@@ -134,10 +134,12 @@ test("a certificate is made around a new version of the key, registered, appende
   const url = `${stack.functions.httpUrl}/admin/functions/checkCredentials?wait=true`;
   assert.equal((await fetch(url, { method: "POST", body: "{}" })).status, 200);
   const status = await keyhold("credentials", "status", "--json");
-  const certificates = JSON.parse(status.stdout) as { thumbprint: string; state?: string; signs: boolean }[];
+  const certificates = JSON.parse(status.stdout) as { client: string; thumbprint: string; state: string }[];
   const thumbprint = certificate.fingerprint.replaceAll(":", "");
   assert.deepEqual(
-    certificates.filter(({ state }) => state !== undefined).map((each) => [each.thumbprint === thumbprint, each.state]),
+    certificates
+      .filter(({ client }) => client === world.client.name)
+      .map((each) => [each.thumbprint === thumbprint, each.state]),
     [
       [false, "retiring"],
       [true, "active"],
