@@ -8,6 +8,7 @@ import { createApplicationDirectory } from "./adapters/graph/application-directo
 import { createKeyVaultSigner } from "./adapters/key-vault/signer.ts";
 import { createKeyUnwrapper } from "./adapters/key-vault/unwrapper.ts";
 import { createVaultLogReader } from "./adapters/log-analytics/reader.ts";
+import { createNotesSource } from "./adapters/policy/notes.ts";
 import { besidePolicy, type DocumentPlace, readerOf } from "./adapters/policy/place.ts";
 import { createRefreshRequests } from "./adapters/policy/refresh-requests.ts";
 import { createPolicySource, createSuspensionsSource } from "./adapters/policy/source.ts";
@@ -213,6 +214,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     clock,
     signingObjectId: config.signingIdentityObjectId,
     keyNames: () => currentPolicy.at(clock()).then(keyNamesOf, () => []),
+    notes: createNotesSource(readText(besidePolicy(config.policy, "findings"))),
     framesOf,
     record,
   };

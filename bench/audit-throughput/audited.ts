@@ -5,9 +5,9 @@
 import { createVaultLogReader } from "../../src/adapters/log-analytics/reader.ts";
 import { createTableLedgerReader } from "../../src/adapters/storage/ledger-reader.ts";
 import type { AuditEvent } from "../../src/domain/audit/events.ts";
+import { noNotes } from "../../src/domain/audit/notes.ts";
 import { signAuditRun } from "../../src/domain/audit/run.ts";
-import { windowMs } from "../../src/domain/audit/sign-rate.ts";
-import { settleMs } from "../../src/domain/audit/windows.ts";
+import { settleMs, windowMs } from "../../src/domain/audit/sign-rate.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import { createAuditStore } from "../../test/support/fakes/audit-store.ts";
 import { signingObjectId } from "./records.ts";
@@ -47,6 +47,7 @@ await signAuditRun({
   clock: () => Number(nowMs),
   signingObjectId,
   keyNames: async () => ["token-signing"],
+  notes: async () => noNotes,
   framesOf: (error) => [String(error instanceof Error ? error.stack : error)],
 });
 const { user, system } = process.cpuUsage(before);

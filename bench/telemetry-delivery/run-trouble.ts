@@ -107,7 +107,8 @@ async function openKeyhold(file: string, client: HttpClient): Promise<Road> {
     settings: { liveMetrics: false, standardMetrics: false, cachedAnswersShare: 1 },
     tuning: { httpClient: client, storageDirectory },
   });
-  const event = { event: "sign_audit_finding", id: "f", finding: "unaccounted_signature", severity: 0 } as const;
+  const finding = { id: "f", finding: "unaccounted_signature", severity: 0 } as const;
+  const event = { event: "sign_audit_finding", isNew: true, ...finding } as const;
   return {
     record: () => telemetry.record({ ...event, timeMs: Date.now() }),
     flush: (withinMs) => telemetry.flush(withinMs),

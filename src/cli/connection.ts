@@ -6,11 +6,13 @@ import {
 } from "@azure/identity";
 import { createIdentity } from "../adapters/azure/identity.ts";
 import { besidePolicy } from "../adapters/policy/place.ts";
+import { createTableAuditStore } from "../adapters/storage/audit-store.ts";
 import { createTableCredentialStore } from "../adapters/storage/credential-store.ts";
 import { createTableLedgerSearch } from "../adapters/storage/ledger-search.ts";
 import { createMetadataStore } from "../adapters/storage/metadata-store.ts";
 import { type Config, ConfigurationError, isOnPlatform, readConfig, readIdentityEndpoint } from "../config.ts";
 import type { LedgerSearch } from "../domain/audit/ledger-search.ts";
+import type { AuditStore } from "../domain/audit/ports.ts";
 import type { CredentialStore } from "../domain/credentials/ports.ts";
 import type { MetadataStore } from "../domain/metadata/ports.ts";
 import type { PolicyContext } from "../domain/policy/problem.ts";
@@ -38,11 +40,14 @@ export interface Connection {
   refreshPlace: PolicyPlace;
   /** Asks Keyhold itself for a token, as a caller does. */
   requestToken: RequestToken;
+  /** The notes on findings, beside the policy too. */
+  notesPlace: PolicyPlace;
   /** Who acts, for what is written down. Never rejects. */
   operatorName: () => Promise<string>;
   ledger: LedgerSearch;
   metadataStore: MetadataStore;
   credentialStore: CredentialStore;
+  auditStore: Pick<AuditStore, "openFindings">;
 }
 
 export interface ConnectOptions {
@@ -76,10 +81,12 @@ export function connect(options: ConnectOptions): Connection {
     suspensionsPlace: policyPlaceOf(besidePolicy(config.policy, "suspensions"), actors),
     refreshPlace: policyPlaceOf(besidePolicy(config.policy, "metadata-refresh"), actors),
     requestToken: createRequestToken(config, (clientId) => createIdentity(clientId, config.identityEndpoint)),
+    notesPlace: policyPlaceOf(besidePolicy(config.policy, "findings"), actors),
     operatorName: () => operatorNameOf("file" in config.policy, operator),
     ledger: createTableLedgerSearch(config.ledgerTableUrl, storage),
     metadataStore: createMetadataStore(config.metadataContainerUrl, storage),
     credentialStore: createTableCredentialStore(config.auditTableUrl, storage),
+    auditStore: createTableAuditStore(config.auditTableUrl, storage),
   };
 }
 

@@ -16,6 +16,8 @@ import {
 import type { CommandContext, CommandEnvironment } from "./connection.ts";
 import { addCredentialsCommand } from "./credentials-status.ts";
 import { addDoctorCommand } from "./doctor/command.ts";
+import { addRotationCommands } from "./findings/announce.ts";
+import { addFindingsCommands } from "./findings/commands.ts";
 import { addLedgerCommand } from "./ledger/commands.ts";
 import { addMetadataCommands } from "./metadata/commands.ts";
 import { addPolicyCommands } from "./policy/commands.ts";
@@ -70,6 +72,8 @@ export async function runCommandLine(args: readonly string[], environment: Comma
   addCredentialsCommand(program, context);
   addSharedCacheCommand(program, context);
   addStopCommand(program, context);
+  addFindingsCommands(program, context);
+  addRotationCommands(program, context);
   addDoctorCommand(program, context);
   try {
     await program.parseAsync(args, { from: "user" });

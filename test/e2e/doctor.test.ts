@@ -60,7 +60,9 @@ test("the findings that it announces are those that the audit reports, and no ot
   // What the command did before lies in the same window, and refusals are reported by their number.
   stack.keyVault.audit.splice(0);
   const { stderr } = await examine();
-  const reported = (await runAuditAsOf(25 * 60_000, own)).filter(({ event }) => event === "sign_audit_finding");
+  const reported = (await runAuditAsOf(25 * 60_000, own)).filter(
+    ({ event, isNew }) => event === "sign_audit_finding" && isNew,
+  );
   const counts = Map.groupBy(reported, ({ finding, severity }) => `${finding} ${severity}`);
   const announced = [...stderr.matchAll(/(\w+) \(severity (\d), (\d+) requests?\)/g)].map(
     ([, finding, severity, count]) => [`${finding} ${severity}`, Number(count)],

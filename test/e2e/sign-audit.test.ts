@@ -18,7 +18,7 @@ const environment = {
   control: stack.controlUrl,
 };
 const findings = (events: Awaited<ReturnType<typeof runAuditAsOf>>) =>
-  events.filter(({ event }) => event === "sign_audit_finding");
+  events.filter(({ event, isNew }) => event === "sign_audit_finding" && isNew);
 
 const runTimer = () => runTimerOf(stack.functions, "recordSignRate");
 
@@ -62,8 +62,10 @@ test("three signatures behind Keyhold's back are reported as three, with who, fr
   }
 });
 
-test("a run that is repeated reports nothing twice", async () => {
-  assert.deepEqual(findings(await runAuditAsOf(25 * minuteMs, environment)), []);
+test("a run that is repeated reports nothing as new, and what is open again", async () => {
+  const events = await runAuditAsOf(25 * minuteMs, environment);
+  assert.deepEqual(findings(events), []);
+  assert.equal(events.filter(({ event }) => event === "sign_audit_finding").length, 3);
   assert.deepEqual(findings(await runAuditAsOf(30 * minuteMs, environment)), []);
 });
 

@@ -15,6 +15,7 @@ const silent: Readonly<Record<string, string>> = {
   metadata_promoted: "routine; what is wrong with it has events of its own",
   metadata_keys_differ: "a warning: it is not documented that the two documents must agree",
   sign_audit_resolved: "good news; the workbook shows it",
+  sign_audit_noted: "writing the note is policy-changed, which stands on the storage account's log",
   sign_audit_covered: "a crash leaves one; many at once are open_intents, which is alerted on",
   sign_rate_judged: "routine; sign_rate_abnormal is the alarm",
   credential_promoted: "an operator staged it, and it works",

@@ -8,7 +8,7 @@ import { problemsOfNames } from "./kql-names.ts";
 const runbook = await readFile(new URL("../../docs/operate/runbook.md", import.meta.url), "utf8");
 const parts = ["Means", "Confirm", "Do", "Stand down"];
 const commands =
-  /^keyhold (doctor|stop|suspensions|ledger|explain|(tenant|caller|client) suspend|tenant refresh|client add-certificate|metadata (status|refresh)|policy check)\b/;
+  /^keyhold (doctor|stop|suspensions|ledger|explain|(tenant|caller|client) suspend|tenant refresh|client add-certificate|metadata (status|refresh)|policy check|findings (list|acknowledge)|rotation announce)\b/;
 
 /** Most queries are the same in all tests. */
 const analysed = new Map<string, string[]>();

@@ -1,3 +1,4 @@
+import { noNotes } from "../../src/domain/audit/notes.ts";
 import type { AuditStore, SignAuditPorts } from "../../src/domain/audit/ports.ts";
 import { signAuditRun } from "../../src/domain/audit/run.ts";
 import { checkCredentials } from "../../src/domain/credentials/check-credentials.ts";
@@ -203,6 +204,7 @@ export function createInstance(world: World, name: string): Instance {
     clock,
     signingObjectId,
     keyNames: async () => ["client"],
+    notes: async () => noNotes,
     framesOf: (error) => [error instanceof Error ? (error.stack ?? error.message) : "unknown"],
   };
   instance.audit = (aheadMs = 0) => signAuditRun({ ...ports, clock: () => clock() + aheadMs });
@@ -242,6 +244,8 @@ export function createInstance(world: World, name: string): Instance {
       addRevisits: through(inner.addRevisits),
       removeRevisit: through(inner.removeRevisit),
       findingsOf: through(inner.findingsOf),
+      openFindings: through(inner.openFindings),
+      markNoted: through(inner.markNoted),
       putFindings: through(inner.putFindings),
       windowsSince: through(inner.windowsSince),
       putWindow: through(inner.putWindow),

@@ -20,7 +20,7 @@ const source = { source: tenantId, document: "jwks" as const };
 const scope = "https://graph.microsoft.com/.default";
 
 const finding = (kind: EventOf<"sign_audit_finding">["finding"], severity: 0 | 1 | 2, more = {}): KeyholdEvent => ({
-  ...{ event: "sign_audit_finding", id: "f", finding: kind, severity, timeMs: 1, keyName: "billing" },
+  ...{ event: "sign_audit_finding", isNew: true, id: "f", finding: kind, severity, timeMs: 1, keyName: "billing" },
   ...{ callerObjectId: sample.signer, callerAddress: "203.0.113.9", ...more },
 });
 const answered = (fault: EventOf<"request_answered">["fault"]): KeyholdEvent => ({

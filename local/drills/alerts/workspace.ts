@@ -129,7 +129,14 @@ export class Workspace {
 export function healthyWorkspace(nowMs: number): Workspace {
   const workspace = new Workspace(nowMs);
   for (let minutes = 1; minutes < 200; minutes += 5)
-    workspace.event(minutes, { event: "sign_audit_finished", windows: 1, covered: 0, lagSeconds: 900, expiredRows: 0 });
+    workspace.event(minutes, {
+      event: "sign_audit_finished",
+      windows: 1,
+      covered: 0,
+      open: 0,
+      lagSeconds: 900,
+      expiredRows: 0,
+    });
   workspace.event(40, { event: "metadata_refresh_finished", sources: 3, durationMs: 900 });
   workspace.event(50, { event: "credentials_checked", clients: 1, canaries: 1, durationMs: 900 });
   for (let minutes = 2; minutes < 1600; minutes += 4) workspace.vault(minutes, "KeySign");

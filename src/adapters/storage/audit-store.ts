@@ -98,6 +98,20 @@ export function createTableAuditStore(url: string, credential: TokenCredential):
       list(`PartitionKey eq '${findingPartition(windowFromMs)}' and resolved eq false`, ({ json }) =>
         JSON.parse(String(json)),
       ),
+    openFindings(fromMs) {
+      const range = odata`PartitionKey ge ${findingPartition(fromMs)} and PartitionKey lt ${"finding_~"}`;
+      return list(`${range} and resolved eq false`, ({ partitionKey, json, noted }) => ({
+        windowFromMs: Date.parse(String(partitionKey).slice("finding_".length)),
+        finding: JSON.parse(String(json)) as Finding,
+        isNoted: noted === true,
+      }));
+    },
+    async markNoted(findings) {
+      for (const { windowFromMs, finding } of findings) {
+        const place = { partitionKey: findingPartition(windowFromMs), rowKey: finding.id };
+        await table.updateEntity({ ...place, noted: true }, "Merge");
+      }
+    },
     putFindings(windowFromMs, findings, resolved) {
       const entityOf = (finding: Finding, isResolved: boolean) => ({
         partitionKey: findingPartition(windowFromMs),

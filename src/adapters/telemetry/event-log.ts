@@ -20,6 +20,7 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
     case "credentials_checked":
       return "info";
     case "sign_audit_covered":
+    case "sign_audit_noted":
     case "token_renewal_failed":
     case "signing_key_withdrawn":
     case "metadata_keys_differ":

@@ -30,9 +30,9 @@ const rules: Rules = {
     measure("keyhold.signs.band.low", low, { keyName }),
     measure("keyhold.signs.band.high", high, { keyName }),
   ],
-  sign_audit_finding: ({ finding, severity }) => [
-    measure("keyhold.audit.findings", 1, { finding, severity }),
-    ...(finding === "unaccounted_signature" ? [measure("keyhold.signs.unaccounted", 1)] : []),
+  sign_audit_finding: ({ finding, severity, isNew, count = 1 }) => [
+    ...(isNew ? [measure("keyhold.audit.findings", count, { finding, severity })] : []),
+    ...(isNew && finding === "unaccounted_signature" ? [measure("keyhold.signs.unaccounted", count)] : []),
   ],
   sign_audit_finished: ({ lagSeconds }) => [measure("keyhold.ledger.lag", lagSeconds)],
   sign_audit_failed: () => [measure("keyhold.audit.failed", 1)],

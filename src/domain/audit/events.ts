@@ -1,16 +1,27 @@
 import type { Finding, FindingKind } from "./findings.ts";
+import type { NoteOnFinding } from "./notes.ts";
 import type { CoveredSignature } from "./reconcile.ts";
 import type { Band, SignRateVerdict } from "./sign-rate.ts";
 
 /** Of the comparison of the ledger with the vault's own log, and of the sign rate with its baseline. */
 export type AuditEvent =
-  | ({ event: "sign_audit_finding" } & FindingFacts)
+  /** In every run as long as the finding is open; `isNew` in the first. */
+  | ({ event: "sign_audit_finding"; isNew: boolean } & FindingFacts)
   | ({ event: "sign_audit_resolved" } & FindingFacts)
+  /** An operator knows what a finding is: it was acknowledged, or was announced as planned work. */
+  | ({ event: "sign_audit_noted" } & NoteOnFinding & FindingFacts)
   | ({ event: "sign_audit_covered" } & CoveredFacts)
   | ({ event: "sign_rate_judged" } & RateFacts)
   | ({ event: "sign_rate_abnormal" } & RateFacts)
-  /** `covered`: signatures of the windows that only an open intent accounts for; the first hundred have an event each. */
-  | { event: "sign_audit_finished"; windows: number; covered: number; lagSeconds: number; expiredRows: number }
+  /** `covered`: signatures of the windows that only an open intent accounts for; the first hundred have an event each. `open`: findings. */
+  | {
+      event: "sign_audit_finished";
+      windows: number;
+      covered: number;
+      open: number;
+      lagSeconds: number;
+      expiredRows: number;
+    }
   /** `frames` of an unexpected error: `function file:line:column`, the innermost first. */
   | { event: "sign_audit_failed"; because: string; frames?: readonly string[] };
 
@@ -20,7 +31,7 @@ interface FindingFacts extends Omit<Finding, "kind" | "candidates"> {
 }
 
 /** A signature that only an open intent accounts for: `ledgerId`. It may be that intent's, or somebody else's. */
-interface CoveredFacts extends Pick<CoveredSignature, "ledgerId" | "by"> {
+interface CoveredFacts extends Pick<CoveredSignature, "ledgerId" | "coveredBy"> {
   timeMs: number;
   requestId: string;
   keyName?: string;

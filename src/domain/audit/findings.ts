@@ -77,6 +77,14 @@ export interface Finding {
   intents?: number;
 }
 
+/** A finding that no late row has explained. */
+export interface OpenFinding {
+  windowFromMs: number;
+  finding: Finding;
+  /** The note on it was reported. */
+  isNoted: boolean;
+}
+
 /** What makes two rows one: the log repeats rows as they are. Rows that differ in any of this are two. */
 export function identityOf(row: VaultLogRow): string {
   const { requestId, operation, timeMs, httpStatus, keyName, keyVersion, callerObjectId, callerAddress } = row;

@@ -1,6 +1,7 @@
 import type { FramesOf } from "../shared/fault.ts";
 import type { AuditEvent } from "./events.ts";
-import type { Finding, LedgerRow } from "./findings.ts";
+import type { Finding, LedgerRow, OpenFinding } from "./findings.ts";
+import type { AuditNotes } from "./notes.ts";
 import type { JudgedWindow } from "./sign-rate.ts";
 import type { Refusals, VaultLogRow, WindowCount } from "./vault-log.ts";
 import type { AuditState, Looks, WindowLook } from "./windows.ts";
@@ -38,6 +39,10 @@ export interface AuditStore {
   removeRevisit(revisit: Revisit): Promise<void>;
   /** Findings of a window that are not resolved. */
   findingsOf(windowFromMs: number): Promise<Finding[]>;
+  /** Findings of windows from then on that are not resolved. */
+  openFindings(fromMs: number): Promise<OpenFinding[]>;
+  /** Their notes were reported. */
+  markNoted(findings: readonly OpenFinding[]): Promise<void>;
   putFindings(windowFromMs: number, findings: readonly Finding[], resolved: readonly Finding[]): Promise<void>;
   /** Judged windows from then on, by key name. */
   windowsSince(fromMs: number): Promise<Map<string, Map<number, JudgedWindow>>>;
@@ -116,5 +121,7 @@ export interface SignAuditPorts {
   /** The identity that Keyhold signs with, and the keys whose rate is judged. */
   signingObjectId: string;
   keyNames: () => Promise<readonly string[]>;
+  /** What operators have noted by now. Throws where that cannot be read. */
+  notes: () => Promise<AuditNotes>;
   framesOf: FramesOf;
 }

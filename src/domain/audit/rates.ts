@@ -1,7 +1,7 @@
 import { bandOf } from "./baseline.ts";
 import type { SignAuditPorts } from "./ports.ts";
 import type { JudgedWindow } from "./sign-rate.ts";
-import { judge, opensEpisode } from "./sign-rate-verdict.ts";
+import { abnormalWindow, judge, opensEpisode } from "./sign-rate-verdict.ts";
 import type { AuditWindow } from "./windows.ts";
 
 /** Evaluated windows by key name and start. */
@@ -16,6 +16,7 @@ export async function judgeRates(
   signsOf: ReadonlyMap<string, number>,
   history: RateHistory,
   keyNames: readonly string[],
+  reported: Set<string>,
   { record, store }: Pick<SignAuditPorts, "record" | "store">,
 ): Promise<void> {
   for (const keyName of keyNames) {
@@ -26,10 +27,37 @@ export async function judgeRates(
     const judged = judge({ startMs: fromMs, signs }, bandOf(fromMs, known), known);
     if (before?.signs === judged.signs && before.verdict === judged.verdict) continue;
     known.set(fromMs, judged);
-    const { low, high, median, basis } = judged.band;
-    const rate = { keyName, windowFromMs: fromMs, signs, verdict: judged.verdict, low, high, median, basis };
-    record({ event: "sign_rate_judged", ...rate });
-    if (opensEpisode(judged, known)) record({ event: "sign_rate_abnormal", ...rate });
+    record({ event: "sign_rate_judged", ...rateFacts(keyName, judged) });
+    if (opensEpisode(judged, known)) reportAbnormal(keyName, judged, { record, reported });
     await store.putWindow(keyName, judged);
   }
+}
+
+/** In every run, for each key whose rate is not usual: the alarm stands as long as the episode lasts. */
+export function reportAbnormalRates(
+  nowMs: number,
+  history: RateHistory,
+  reported: Set<string>,
+  { record }: Pick<SignAuditPorts, "record">,
+): void {
+  for (const [keyName, windows] of history) {
+    const window = abnormalWindow(nowMs, windows);
+    if (window) reportAbnormal(keyName, window, { record, reported });
+  }
+}
+
+/** One in a run for each key: `reported` has the keys that it has reported. */
+function reportAbnormal(
+  keyName: string,
+  window: JudgedWindow,
+  { record, reported }: { record: SignAuditPorts["record"]; reported: Set<string> },
+): void {
+  const name = `rate of ${keyName}`;
+  if (!reported.has(name)) record({ event: "sign_rate_abnormal", ...rateFacts(keyName, window) });
+  reported.add(name);
+}
+
+function rateFacts(keyName: string, { startMs, signs, verdict, band }: JudgedWindow) {
+  const { low, high, median, basis } = band;
+  return { keyName, windowFromMs: startMs, signs, verdict, low, high, median, basis };
 }

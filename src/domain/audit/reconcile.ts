@@ -71,7 +71,7 @@ export interface CoveredSignature {
   row: VaultLogRow;
   ledgerId: string;
   /** `instance`: the row names the intent's. `unknown`: the log has no User-Agent, so key version and time decided. */
-  by: "instance" | "unknown";
+  coveredBy: "instance" | "unknown";
 }
 
 export interface Reconciliation {
@@ -153,7 +153,7 @@ export function reconcile(input: ReconcileInput): Reconciliation {
   }
 
   const covered = assignments.flatMap(({ row, intent }): CoveredSignature[] =>
-    intent ? [{ row, ledgerId: intent.id, by: instanceOf(row) === undefined ? "unknown" : "instance" }] : [],
+    intent ? [{ row, ledgerId: intent.id, coveredBy: instanceOf(row) === undefined ? "unknown" : "instance" }] : [],
   );
   const signs = new Map<string, number>();
   for (const row of signed.filter(inWindow)) signs.set(row.keyName ?? "", (signs.get(row.keyName ?? "") ?? 0) + 1);

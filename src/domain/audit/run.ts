@@ -1,7 +1,9 @@
 import { compareFindings, type Finding, limitFindings } from "./findings.ts";
+import { type AuditNotes, noteOn } from "./notes.ts";
+import { describeFinding, readNotes, reportOpenFindings } from "./open-findings.ts";
 import type { Carry } from "./open-intents.ts";
 import { type Revisit, type SignAuditPorts, VaultLogUnavailable } from "./ports.ts";
-import { judgeRates } from "./rates.ts";
+import { judgeRates, reportAbnormalRates } from "./rates.ts";
 import { type CoveredSignature, ledgerContext, type Reconciliation, reconcile, vaultContext } from "./reconcile.ts";
 import { weekMs, windowMs } from "./sign-rate.ts";
 import {
@@ -69,6 +71,9 @@ async function runSignAudit(ports: SignAuditPorts): Promise<void> {
   const windows = planWindows(state, [...revisits.keys()], looks, nowMs);
   const history = await store.windowsSince(nowMs - historyMs);
   const keyNames = await ports.keyNames();
+  const notes = await readNotes(ports);
+  /** Ids of findings, and keys whose rate is not usual, that this run has reported. */
+  const reported = new Set<string>();
   const covered = { listed: 0, all: 0 };
   let done = 0;
   for (const window of windows) {
@@ -76,13 +81,13 @@ async function runSignAudit(ports: SignAuditPorts): Promise<void> {
     const look = looks.get(window.fromMs) ?? (await store.looks(window.fromMs, window.toMs)).get(window.fromMs);
     const carry = await carryBefore(window, looks, ports);
     const result = await evaluate(window, carry, nowMs, ports);
-    const resolved = await reportFindings(window, result, ports);
+    const resolved = await reportFindings(window, result, { notes, reported }, ports);
     const news = result.covered.filter((one) => !look?.covered.includes(nameOf(one)));
     const listed = news.slice(0, listedCovered - covered.listed);
     for (const one of listed) record({ event: "sign_audit_covered", ...describeCovered(one) });
     covered.listed += listed.length;
     covered.all += result.counts.covered;
-    await judgeRates(window, result.signs, history, keyNames, ports);
+    await judgeRates(window, result.signs, history, keyNames, reported, ports);
     const next: WindowLook = {
       fromMs: window.fromMs,
       lookedMs: nowMs,
@@ -102,12 +107,14 @@ async function runSignAudit(ports: SignAuditPorts): Promise<void> {
     done += 1;
   }
   if (!(await save(advanceWatermark(state, looks, nowMs)))) return;
+  const open = await reportOpenFindings(nowMs, notes, reported, ports);
+  reportAbnormalRates(nowMs, history, reported, ports);
   const expiredRows = await ports.retention.expire(nowMs - ports.ledgerKeptMs).catch((error) => {
     record({ event: "sign_audit_failed", because: "ledger_retention", frames: ports.framesOf(error) });
     return 0;
   });
   const lagSeconds = Math.round((nowMs - state.watermarkMs) / 1000);
-  record({ event: "sign_audit_finished", windows: done, covered: covered.all, lagSeconds, expiredRows });
+  record({ event: "sign_audit_finished", windows: done, covered: covered.all, open, lagSeconds, expiredRows });
 }
 
 /** What the window before has used up. */
@@ -142,11 +149,15 @@ async function evaluate(
 async function reportFindings(
   { fromMs }: AuditWindow,
   result: Reconciliation,
+  run: { notes: AuditNotes; reported: Set<string> },
   { store, record }: SignAuditPorts,
 ): Promise<readonly Finding[]> {
   const before = await store.findingsOf(fromMs);
   const { added, changed, resolved } = compareFindings(before, limitFindings(result.findings, before, fromMs));
-  for (const finding of added) record({ event: "sign_audit_finding", ...describe(finding) });
+  for (const finding of added.filter((each) => !noteOn(each, run.notes))) {
+    record({ event: "sign_audit_finding", isNew: true, ...describeFinding(finding) });
+    run.reported.add(finding.id);
+  }
   if (added.length + changed.length > 0) await store.putFindings(fromMs, [...added, ...changed], []);
   return resolved;
 }
@@ -157,7 +168,7 @@ async function resolveFindings(
   { store, record }: SignAuditPorts,
 ): Promise<void> {
   if (resolved.length === 0) return;
-  for (const finding of resolved) record({ event: "sign_audit_resolved", ...describe(finding) });
+  for (const finding of resolved) record({ event: "sign_audit_resolved", ...describeFinding(finding) });
   await store.putFindings(fromMs, [], resolved);
 }
 
@@ -165,19 +176,15 @@ async function removeRevisit(revisit: Revisit | undefined, { store }: SignAuditP
   if (revisit) await store.removeRevisit(revisit);
 }
 
-function describe({ candidates, kind, ...finding }: Finding) {
-  return { finding: kind, ...finding, ...(candidates ? { candidates: candidates.length } : {}) };
-}
-
 /** By the signature and not by its intent: a late row may take over the intent of another, and must be reported too. */
 function nameOf({ row }: CoveredSignature): string {
   return `${row.requestId} ${row.timeMs}`;
 }
 
-function describeCovered({ row, ledgerId, by }: CoveredSignature) {
+function describeCovered({ row, ledgerId, coveredBy }: CoveredSignature) {
   const { timeMs, requestId, keyName, keyVersion, callerAddress, clientInfo } = row;
   return {
-    ...{ ledgerId, by, timeMs, requestId },
+    ...{ ledgerId, coveredBy, timeMs, requestId },
     ...(keyName === undefined ? {} : { keyName }),
     ...(keyVersion === undefined ? {} : { keyVersion }),
     ...(callerAddress === undefined ? {} : { callerAddress }),

@@ -7,6 +7,7 @@ import {
   type SignRateVerdict,
   type SignWindow,
   type Span,
+  settleMs,
   spans,
   windowMs,
 } from "./sign-rate.ts";
@@ -44,6 +45,16 @@ export function opensEpisode(window: JudgedWindow, history: SignHistory): boolea
     if (history.get(window.startMs - i * windowMs)?.verdict === window.verdict) return false;
   }
   return true;
+}
+
+/** The newest window of an episode that is not over by now; undefined where the rate is usual. */
+export function abnormalWindow(nowMs: number, history: SignHistory): JudgedWindow | undefined {
+  const newestMs = Math.floor((nowMs - settleMs) / windowMs) * windowMs - windowMs;
+  for (let i = 0; i < calmWindows; i++) {
+    const window = history.get(newestMs - i * windowMs);
+    if (window?.verdict === "above" || window?.verdict === "below") return window;
+  }
+  return undefined;
 }
 
 type BandedWindow = Omit<JudgedWindow, "verdict">;

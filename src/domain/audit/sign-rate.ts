@@ -3,6 +3,8 @@
  * windows, milliseconds since 1970, UTC.
  */
 export const windowMs = 300_000;
+/** The log lags up to ten minutes: so long after its end a window is counted. */
+export const settleMs = 15 * 60_000;
 export const hourMs = 3_600_000;
 export const weekMs = 604_800_000;
 export const windowsPerHour = hourMs / windowMs;

@@ -1,6 +1,6 @@
 import type { Carry } from "./open-intents.ts";
 import { missingGraceMs } from "./reconcile.ts";
-import { windowMs } from "./sign-rate.ts";
+import { settleMs, windowMs } from "./sign-rate.ts";
 import type { WindowCount } from "./vault-log.ts";
 
 /**
@@ -16,8 +16,6 @@ import type { WindowCount } from "./vault-log.ts";
  * The clock must not run ahead of the log's: give the earlier of ours and the log's own `now()`.
  */
 
-/** The log lags up to ten minutes. */
-export const settleMs = 15 * 60_000;
 /** Twice the grace of a missing record (reconcile.ts): the last planned look reports it. */
 export const finalAgeMs = 2 * missingGraceMs;
 /** Ages of a window, from its end, at which it is looked at; the later ones only where something is left open. */

@@ -9,7 +9,7 @@ export interface StoredAudit {
   looks: Map<number, WindowLook>;
   revisits: Map<number, string>;
   /** By window and id. */
-  findings: Map<number, Map<string, { finding: Finding; isResolved: boolean }>>;
+  findings: Map<number, Map<string, { finding: Finding; isResolved: boolean; isNoted?: boolean }>>;
   rates: Map<string, Map<number, JudgedWindow>>;
 }
 
@@ -49,6 +49,20 @@ export function createAuditStore(
     async findingsOf(windowFromMs) {
       const ofWindow = [...(stored.findings.get(windowFromMs)?.values() ?? [])];
       return ofWindow.filter(({ isResolved }) => !isResolved).map(({ finding }) => finding);
+    },
+    async openFindings(fromMs) {
+      return [...stored.findings].flatMap(([windowFromMs, ofWindow]) =>
+        [...ofWindow.values()].flatMap(({ finding, isResolved, isNoted }) =>
+          isResolved || windowFromMs < fromMs ? [] : [{ windowFromMs, finding, isNoted: isNoted === true }],
+        ),
+      );
+    },
+    async markNoted(findings) {
+      step("markNoted");
+      for (const { windowFromMs, finding } of findings) {
+        const entry = stored.findings.get(windowFromMs)?.get(finding.id);
+        if (entry) entry.isNoted = true;
+      }
     },
     async putFindings(windowFromMs, findings, resolved) {
       step("putFindings");

@@ -4,6 +4,7 @@ import type { CommandEnvironment, Connection, ConnectOptions } from "../../../sr
 import type { PolicyPlace } from "../../../src/cli/policy/policy-place.ts";
 import type { TokenAnswer, TokenQuestion } from "../../../src/cli/policy/request-token.ts";
 import { runCommandLine } from "../../../src/cli/program.ts";
+import type { OpenFinding } from "../../../src/domain/audit/findings.ts";
 import {
   type LedgerQuery,
   type LedgerSearch,
@@ -94,13 +95,18 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
   const place = createFakePlace(policyText, "policy.json");
   const suspensions = createFakePlace<string | undefined>(undefined, "policy.suspensions.json");
   const refreshes = createFakePlace<string | undefined>(undefined, "policy.metadata-refresh.json");
+  const notes = createFakePlace<string | undefined>(undefined, "policy.findings.json");
+  const findings: OpenFinding[] = [];
+  const auditStore = {
+    openFindings: async (fromMs: number) => findings.filter(({ windowFromMs }) => windowFromMs >= fromMs),
+  };
   const ledger = createFakeLedgerSearch();
   const metadataStore = createFakeMetadataStore();
   const credentialStore = createFakeCredentialStore();
   const connections: ConnectOptions[] = [];
   const pauses: number[] = [];
   const world = {
-    ...{ place, suspensions, refreshes, ledger, metadataStore, credentialStore, connections, pauses },
+    ...{ place, suspensions, refreshes, notes, findings, ledger, metadataStore, credentialStore, connections, pauses },
     /** What Keyhold answers to a first token, one after the other; the last one again. */
     tokenAnswers: [{ issued: true, expiresInSeconds: 3_600 }] as TokenAnswer[],
     tokenQuestions: [] as TokenQuestion[],
@@ -111,14 +117,18 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
     connect(options: ConnectOptions): Connection {
       connections.push(options);
       const policyContext = { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: world.nowMs };
-      const places = { policyPlace: place, suspensionsPlace: suspensions, refreshPlace: refreshes };
+      const vaultResourceId = "/subscriptions/s-1/resourceGroups/g-1/providers/Microsoft.KeyVault/vaults/v";
+      const places = { policyPlace: place, suspensionsPlace: suspensions, refreshPlace: refreshes, notesPlace: notes };
       const operatorName = async () => "anna@example.com";
       const requestToken = async (question: TokenQuestion): Promise<TokenAnswer> => {
         world.tokenQuestions.push(question);
         const next = world.tokenAnswers.length > 1 ? world.tokenAnswers.shift() : world.tokenAnswers[0];
         return next ?? { issued: false, status: 500, error: "none", description: "" };
       };
-      const ports = { ...places, requestToken, operatorName, policyContext, ledger, metadataStore, credentialStore };
+      const ports = {
+        ...{ ...places, requestToken, operatorName, policyContext, ledger, metadataStore, credentialStore, auditStore },
+        config: { vaultResourceId },
+      };
       return ports as unknown as Connection;
     },
     async run(...args: string[]): Promise<CliAnswer> {

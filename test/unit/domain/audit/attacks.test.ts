@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { listedFindings } from "../../../../src/domain/audit/findings.ts";
-import { windowMs } from "../../../../src/domain/audit/sign-rate.ts";
+import { settleMs, windowMs } from "../../../../src/domain/audit/sign-rate.ts";
 import type { VaultLogRow } from "../../../../src/domain/audit/vault-log.ts";
-import { finalAgeMs, settleMs } from "../../../../src/domain/audit/windows.ts";
+import { finalAgeMs } from "../../../../src/domain/audit/windows.ts";
 import {
   at,
   dayMs,
@@ -33,7 +33,7 @@ async function begun(differing?: Parameters<typeof createAuditWorld>[1]): Promis
 const theft = (requestId: string, seconds: number, more: Partial<VaultLogRow> = {}) =>
   signature(requestId, seconds, { callerAddress: thiefAddress, clientInfo: "curl/8", ...more });
 const unaccounted = (world: AuditWorld) =>
-  eventsOf(world, "sign_audit_finding").filter(({ finding }) => finding === "unaccounted_signature");
+  eventsOf(world, "sign_audit_finding").filter(({ finding, isNew }) => isNew && finding === "unaccounted_signature");
 
 describe("volume", () => {
   test("4,000 refused signatures of a stranger are one finding and one write, with their number", async () => {
@@ -169,7 +169,7 @@ describe("hiding", () => {
       const expected = ["a", "b"].map((requestId, i) => [requestId, intent(i + 1, 0).id, thiefAddress, by]);
       const covered = eventsOf(world, "sign_audit_covered");
       assert.deepEqual(
-        covered.map((event) => [event.requestId, event.ledgerId, event.callerAddress, event.by]),
+        covered.map((event) => [event.requestId, event.ledgerId, event.callerAddress, event.coveredBy]),
         expected,
       );
       assert.equal(eventsOf(world, "sign_audit_finished")[0]?.covered, 2);

@@ -52,7 +52,9 @@ test("10,000 mints, 3 stolen signatures, 2 crashes, a log that lags, repeats and
 
   for (; world.clock.now() < at(9_000) + 12 * hourMs; world.clock.advanceMs(hourMs)) await world.run();
 
-  const alarms = eventsOf(world, "sign_audit_finding").filter(({ finding }) => finding === "unaccounted_signature");
+  const alarms = eventsOf(world, "sign_audit_finding").filter(
+    ({ finding, isNew }) => isNew && finding === "unaccounted_signature",
+  );
   const requests = alarms.map(({ requestId }) => requestId).sort();
   assert.deepEqual(requests, ["stolen-1", "stolen-2", "stolen-3"], "each was an alarm once, and nothing else ever was");
   assert.ok((world.stored.state?.state.watermarkMs ?? 0) > at(9_000) + finalAgeMs);

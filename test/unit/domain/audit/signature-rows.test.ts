@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isSignature } from "../../../../src/domain/audit/rows.ts";
-import { windowMs } from "../../../../src/domain/audit/sign-rate.ts";
-import { settleMs } from "../../../../src/domain/audit/windows.ts";
+import { settleMs, windowMs } from "../../../../src/domain/audit/sign-rate.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 import { signature } from "../../../support/fixtures/sign-audit.ts";
 import { createAuditWorld, eventsOf, shown } from "../../../support/fixtures/sign-audit-run.ts";

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { windowMs } from "../../../../src/domain/audit/sign-rate.ts";
+import { settleMs, windowMs } from "../../../../src/domain/audit/sign-rate.ts";
 import {
   type AuditState,
   advanceWatermark,
   arrivalsToRead,
   finalAgeMs,
   planWindows,
-  settleMs,
   startAuditing,
   type WindowLook,
   windowsToRevisit,

@@ -1,0 +1,50 @@
+import type { Finding, OpenFinding } from "./findings.ts";
+import { type AuditNotes, noNotes, noteOn } from "./notes.ts";
+import type { SignAuditPorts } from "./ports.ts";
+
+/** As long as the vault's log is kept by default: what was found before cannot be looked into any more. */
+export const openForMs = 90 * 86_400_000;
+/** So many are reported in a run, the worst and oldest first; the others are counted. */
+const reportedFindings = 100;
+
+/** Without notes everything counts as open: an alarm too many, and none too few. */
+export async function readNotes({ notes, record, framesOf }: SignAuditPorts): Promise<AuditNotes> {
+  return notes().catch((error) => {
+    record({ event: "sign_audit_failed", because: "notes_not_readable", frames: framesOf(error) });
+    return noNotes;
+  });
+}
+
+/**
+ * Reports in every run what is still open, so that a batch of telemetry that is lost loses no alarm: until a late row
+ * explains it or an operator notes what it is. `reported` are ids that this run has reported as new. Returns how many
+ * are open.
+ */
+export async function reportOpenFindings(
+  nowMs: number,
+  notes: AuditNotes,
+  reported: ReadonlySet<string>,
+  { store, record }: SignAuditPorts,
+): Promise<number> {
+  const all = await store.openFindings(nowMs - openForMs);
+  const open = all.filter(({ finding }) => !noteOn(finding, notes));
+  for (const { finding } of open.toSorted(worstFirst).slice(0, reportedFindings)) {
+    if (!reported.has(finding.id)) record({ event: "sign_audit_finding", isNew: false, ...describeFinding(finding) });
+  }
+  const news = all.filter(({ finding, isNoted }) => !isNoted && noteOn(finding, notes));
+  for (const { finding } of news) {
+    const note = noteOn(finding, notes);
+    if (note) record({ event: "sign_audit_noted", ...note, ...describeFinding(finding) });
+  }
+  if (news.length > 0) await store.markNoted(news);
+  return open.length;
+}
+
+function worstFirst({ finding: a }: OpenFinding, { finding: b }: OpenFinding): number {
+  return a.severity - b.severity || a.timeMs - b.timeMs;
+}
+
+/** As an event has it. */
+export function describeFinding({ candidates, kind, ...finding }: Finding) {
+  return { finding: kind, ...finding, ...(candidates ? { candidates: candidates.length } : {}) };
+}
