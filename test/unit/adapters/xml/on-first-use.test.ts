@@ -24,7 +24,13 @@ test("without the code that reads XML its documents are refused, callers are sti
     [{ reason: "verifier_not_loaded" }],
   );
   assert.ok(await world.accepts(instance));
-  assert.deepEqual(kept(world.store.blobs.get(homeTenantId)?.text), ["discovery", "jwks", "keys", "refreshed", "version"]);
+  assert.deepEqual(kept(world.store.blobs.get(homeTenantId)?.text), [
+    "discovery",
+    "jwks",
+    "keys",
+    "refreshed",
+    "version",
+  ]);
 
   let signatures = 0;
   const sign = async () => Buffer.from([++signatures]);

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { planOf } from "../../simulation/plan.ts";
-import { simulate } from "../../simulation/simulate.ts";
+import { planOf } from "../simulation/plan.ts";
+import { simulate } from "../simulation/simulate.ts";
 
 const seeds = [1, 2, 3, 4];
 const signatures = 20_000 / seeds.length;
@@ -58,7 +58,7 @@ const bugs: Record<string, { file: string; from: string; to: string; said: RegEx
 };
 
 describe("the simulation notices", { concurrency: 2 }, () => {
-  const root = fileURLToPath(new URL("../../../", import.meta.url));
+  const root = fileURLToPath(new URL("../../", import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), "keyhold-simulation-"));
   after(() => rmSync(folder, { recursive: true, force: true }));
   for (const [number, [what, { file, from, to, said }]] of Object.entries(bugs).entries()) {
