@@ -267,16 +267,6 @@ describe("telemetry", () => {
     );
     assert.equal((await track("no json")).status, 400);
   });
-
-  test("is refused without a token, with one for something else, and with one whose key was withdrawn", async () => {
-    const body = JSON.stringify([event]);
-    assert.equal((await send("/v2.1/track", body)).status, 401);
-    assert.equal((await track(body, { authorization: `Bearer ${token}` })).status, 401);
-    await world.entra.replaceAllKeys();
-    assert.equal((await track(body)).status, 401);
-    assert.equal((await ask({ query })).status, 401);
-    assert.deepEqual(world.monitor.telemetry, []);
-  });
 });
 
 describe("what Application Insights shows of telemetry", () => {
@@ -308,7 +298,7 @@ describe("what Application Insights shows of telemetry", () => {
   ];
 
   test("a map of calls by their target, those within the process left out", async () => {
-    await send("/v2.1/track", JSON.stringify(items));
+    await track(JSON.stringify(items));
     const meanMs = (86_400_060 + 40) / 2;
     assert.deepEqual(control("GET", "/application-map"), [
       { from: "keyhold", to: "Key Vault", type: "Http", calls: 2, failed: 1, meanMs },
@@ -316,10 +306,7 @@ describe("what Application Insights shows of telemetry", () => {
   });
 
   test("a transaction, with what is within a call under it in the order of time", async () => {
-    await send(
-      "/v2.1/track",
-      JSON.stringify([...items, item("EventData", { name: "other" }, { "ai.operation.id": "o2" })]),
-    );
+    await track(JSON.stringify([...items, item("EventData", { name: "other" }, { "ai.operation.id": "o2" })]));
     const roots = control("GET", "/transaction", undefined, { operationId: "o1" }) as {
       name: string;
       within: { name: string }[];
@@ -335,22 +322,37 @@ describe("what Application Insights shows of telemetry", () => {
   });
 
   test("failures by class, with the frames of their stack", async () => {
-    await send("/v2.1/track", JSON.stringify([...items, ...items]));
+    await track(JSON.stringify([...items, ...items]));
     assert.deepEqual(control("GET", "/failures"), [
       { type: "TypeError", message: "m", count: 2, frames: ["f (src/a.ts:1:2)", "src/b.ts:3:4"] },
     ]);
   });
 
   test("live metrics only while somebody looks", async () => {
-    const ping = () => send("/QuickPulseService.svc/ping?ikey=1", "{}");
+    const ping = () => track("{}", {}, "/QuickPulseService.svc/ping?ikey=1");
     assert.deepEqual((await ping()).json, { ETag: "1", Metrics: [], DocumentStreams: [] });
     control("PUT", "/live-metrics", { isWatched: true });
-    await send("/QuickPulseService.svc/post?ikey=1", JSON.stringify([{ RoleName: "keyhold" }]));
+    await track(JSON.stringify([{ RoleName: "keyhold" }]), {}, "/QuickPulseService.svc/post?ikey=1");
     assert.deepEqual(control("GET", "/live-metrics"), {
       isWatched: true,
       pings: 1,
       samples: [{ RoleName: "keyhold" }],
     });
     assert.throws(() => control("PUT", "/live-metrics", { watched: true }), ControlError);
+  });
+});
+
+// Last: it withdraws the keys of the tokens that all others use.
+describe("telemetry of others", () => {
+  test("is refused without a token, with one for something else, and with one whose key was withdrawn", async () => {
+    const data = { baseType: "EventData", baseData: { name: "unaccounted-signature" } };
+    const item = { name: "Microsoft.ApplicationInsights.Item", time: new Date(startMs).toISOString(), data };
+    const body = JSON.stringify([item]);
+    assert.equal((await send("/v2.1/track", body)).status, 401);
+    assert.equal((await track(body, { authorization: `Bearer ${token}` })).status, 401);
+    await world.entra.replaceAllKeys();
+    assert.equal((await track(body)).status, 401);
+    assert.equal((await ask({ query })).status, 401);
+    assert.deepEqual(world.monitor.telemetry, []);
   });
 });

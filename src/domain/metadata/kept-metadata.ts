@@ -176,6 +176,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   const find = (kid: string, nowMs: number) =>
     trusted(nowMs).some((key) => key.kid === kid) ? publicKeys.get(kid) : undefined;
   const lookUp = createKeyLookUp({
+    hasKeys: (nowMs) => trusted(nowMs).length > 0,
     asking,
     isKnown: (kid, nowMs) => find(kid, nowMs) !== undefined,
     isConfirmed,

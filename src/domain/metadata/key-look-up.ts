@@ -10,6 +10,8 @@ const intervalMs = 300_000;
 const unansweredIntervalMs = 30_000;
 
 export interface KeyLookUpPorts {
+  /** Whether any key is known. Without one nobody is served anyway, so that all may wait: an instance has just started. */
+  hasKeys(nowMs: number): boolean;
   isKnown(kid: string, nowMs: number): boolean;
   /** Asks the provider for its keys; whoever comes while that is under way waits for it. */
   asking: ((nowMs: number) => Promise<void>) & { isRunning(): boolean };
@@ -47,7 +49,8 @@ export function createKeyLookUp(ports: KeyLookUpPorts): LookUpKey {
   return async (kid, nowMs) => {
     const isLookedUp = () => nowMs < allowedAtMs && lookedUp.has(kid);
     const mayBeFound = nowMs >= allowedAtMs || ports.asking.isRunning();
-    if (isLookedUp() || !mayBeFound || waiting.size >= maxWaiting) return isLookedUp();
+    const isFull = waiting.size >= maxWaiting && ports.hasKeys(nowMs);
+    if (isLookedUp() || !mayBeFound || isFull) return isLookedUp();
     const request = { kid };
     waiting.add(request);
     const { signal } = ports.startDeadline(maxWaitMs);

@@ -13,12 +13,14 @@ class Provider {
   readonly known = new Set<string>();
   readonly limits: { withinMs: number; end: () => void }[] = [];
   asked = 0;
+  hasKeys = true;
   isConfirmed = true;
   #running: PromiseWithResolvers<void> | undefined;
   readonly lookUp: LookUpKey;
 
   constructor() {
     this.lookUp = createKeyLookUp({
+      hasKeys: () => this.hasKeys,
       isKnown: (kid) => this.known.has(kid),
       asking: Object.assign(() => this.ask(), { isRunning: () => this.#running !== undefined }),
       isConfirmed: () => this.isConfirmed,
@@ -66,6 +68,16 @@ describe("a flood of made-up kids", () => {
     const states = await Promise.all(requests.map(stateOf));
     assert.equal(states.filter((state) => state === "waiting").length, 20);
     assert.ok(states.slice(20).every((state) => state === "not looked up"));
+    await provider.answer();
+    await Promise.all(requests);
+    assert.equal(provider.asked, 1);
+  });
+
+  test("does not turn genuine callers away from an instance that has just started and knows no key", async () => {
+    provider.hasKeys = false;
+    provider.published.add("genuine");
+    const requests = Array.from({ length: 50 }, () => provider.lookUp("genuine", startMs));
+    assert.ok((await Promise.all(requests.map(stateOf))).every((state) => state === "waiting"));
     await provider.answer();
     await Promise.all(requests);
     assert.equal(provider.asked, 1);
