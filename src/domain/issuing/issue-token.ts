@@ -61,17 +61,20 @@ export async function issueToken(
     token.expiresAt - secondsOf(context) >= minRemainingSeconds &&
     satisfies(token, request.demand, context.clock()) &&
     !isOfWithdrawnKey(token, context.withdrawnKeys(context.clock()));
+  const isAnswer = (token: SharedToken) =>
+    isGood(token) && isNewEnough(token, tenant) && !isFromTheFuture(token, context.clock());
   if (cached && isGood(cached)) {
     if (nowSeconds >= cached.refreshAt) {
-      const isAnswer = (token: SharedToken) => token.mintedAtMs > cached.mintedAtMs && isNewEnough(token, tenant);
-      renewInBackground({ key, order: orderOf(request, admitted.value, context), isAnswer }, cached, context);
+      const isNewer = (token: SharedToken) => token.mintedAtMs > cached.mintedAtMs && isAnswer(token);
+      const order = orderOf(request, admitted.value, context);
+      renewInBackground({ key, order, isAnswer: isNewer }, cached, context);
     }
     return ok(issued(cached, true, nowSeconds));
   }
   const call: MintCall = {
     key: mintKeyOf(key, request.demand),
     order: orderOf(request, admitted.value, context),
-    isAnswer: (token) => isGood(token) && isNewEnough(token, tenant) && !isFromTheFuture(token, context.clock()),
+    isAnswer,
   };
   const fallback = () => (acceptsOlder(request.demand) ? fromCache() : undefined);
   try {

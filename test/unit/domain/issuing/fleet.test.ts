@@ -80,6 +80,19 @@ describe("a fleet that shares tokens", () => {
     assert.equal(await accessToken(second), await accessToken(first));
   });
 
+  test("renews by itself where the token of the fleet was minted by a clock that is ahead", async () => {
+    const { cache, first, second } = await createWarmFleet();
+    await accessToken(second);
+    for (const world of [first, second]) world.clock.set(startMs + 3_200_000);
+    for (const [name, shared] of cache.tokens) {
+      cache.tokens.set(name, { ...shared, mintedAtMs: startMs + 3_400_000, expiresAt: shared.expiresAt + 3_400 });
+    }
+    cache.claims.clear();
+    await accessToken(second);
+    await second.settled();
+    assert.deepEqual(counts(second), one);
+  });
+
   test("answers a demand for a new token from the fleet only where that token is new", async () => {
     const { first, second, token } = await createWarmFleet();
     const demanded = () => issueToken(validRequest({ demand: "no-cache" }), second.context);
