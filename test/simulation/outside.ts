@@ -9,14 +9,6 @@ import { signatureBy } from "../support/fakes/signer.ts";
 import { carriedOut, groupRefusals, type LoggedRow } from "../support/fakes/vault-log.ts";
 import type { Random } from "./random.ts";
 
-/** The keys of the vault, and its log, which shows rows late, repeated, or not at all. */
-export interface Vault {
-  certificates: SigningCertificate[];
-  /** Signs with the newest or another version; what is made is in the log. */
-  sign(keyId: string, digest: Uint8Array): Uint8Array;
-  log: VaultLog;
-}
-
 /** Small: the same code for a fraction of the time. PSS with SHA-256 needs 528 bits at least (RFC 8017 §9.1.1). */
 const modulusLength = 768;
 

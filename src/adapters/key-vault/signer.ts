@@ -1,8 +1,9 @@
 import type { TokenCredential } from "@azure/identity";
-import { CryptographyClient, type KeyVaultKey } from "@azure/keyvault-keys";
+import { CryptographyClient } from "@azure/keyvault-keys";
 import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../domain/signing/ports.ts";
 import { refusedTokenPolicy } from "../azure/refused-token.ts";
 import { keyVaultFault, type VaultAnswer } from "./fault.ts";
+import { keyObjectOf } from "./key-object.ts";
 import { observeSending, type Sending } from "./sending.ts";
 
 /** Milliseconds for one request to the vault. A warm signature takes some tens. */
@@ -63,16 +64,7 @@ async function afterChallenge(
 }
 
 function createClient(keyId: string, credential: TokenCredential, instance: string): CryptographyClient {
-  const [, , name = "", version = ""] = new URL(keyId).pathname.split("/");
-  const key: KeyVaultKey = {
-    id: keyId,
-    name,
-    keyType: "RSA-HSM",
-    keyOperations: ["sign"],
-    key: { kid: keyId, kty: "RSA-HSM", keyOps: ["sign"] },
-    properties: { id: keyId, name, version, vaultUrl: new URL(keyId).origin },
-  };
-  return new CryptographyClient(key, credential, {
+  return new CryptographyClient(keyObjectOf(keyId, "sign"), credential, {
     retryOptions: { maxRetries: 0 },
     additionalPolicies: [refusedTokenPolicy(credential, "fail")],
     // The vault's log has it as ClientInfo, and the audit looks for it at the beginning.

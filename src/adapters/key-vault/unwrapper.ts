@@ -1,22 +1,14 @@
 import type { TokenCredential } from "@azure/identity";
-import { CryptographyClient, type KeyVaultKey } from "@azure/keyvault-keys";
+import { CryptographyClient } from "@azure/keyvault-keys";
 import { refusedTokenPolicy } from "../azure/refused-token.ts";
+import { keyObjectOf } from "./key-object.ts";
 
 /**
  * Has the vault unwrap a key that was wrapped by RSA-OAEP-256 (RFC 7518 §4.3). Built from a key object, so the SDK never
  * reads the key. Rejects with an error of the SDK, whose text holds the key's URL.
  */
 export function createKeyUnwrapper(keyId: string, credential: TokenCredential) {
-  const [, , name = "", version = ""] = new URL(keyId).pathname.split("/");
-  const key: KeyVaultKey = {
-    id: keyId,
-    name,
-    keyType: "RSA-HSM",
-    keyOperations: ["unwrapKey"],
-    key: { kid: keyId, kty: "RSA-HSM", keyOps: ["unwrapKey"] },
-    properties: { id: keyId, name, version, vaultUrl: new URL(keyId).origin },
-  };
-  const client = new CryptographyClient(key, credential, {
+  const client = new CryptographyClient(keyObjectOf(keyId, "unwrapKey"), credential, {
     retryOptions: { maxRetries: 1 },
     additionalPolicies: [refusedTokenPolicy(credential)],
   });
