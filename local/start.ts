@@ -1,20 +1,28 @@
-/** `npm start`: everything on one machine, a page to watch it, and two commands to paste. Ctrl-C stops all of it. */
+/**
+ * `npm start`: everything on one machine, a page to watch it, and two commands to paste. Ctrl-C stops all of it. The next
+ * start continues from what this one left; `npm start -- --fresh` begins anew.
+ */
 import { writeFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { startConsole } from "./console/server.ts";
+import { lockFolder } from "./stack/lock.ts";
 import { readPorts } from "./stack/ports.ts";
 import type { Stack } from "./stack/stack.ts";
 import { callers, client, scopes, tenants } from "./stack/world.ts";
 
-const folder = process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../.local", import.meta.url));
-/** Spans are to be seen while one looks, not five seconds later. */
+const folder = resolve(process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../.local", import.meta.url)));
 /** As in a deployment of several instances; `LOCAL_SHARED_CACHE=off`: each mints for itself. */
 const sharedCache = process.env.LOCAL_SHARED_CACHE !== "off";
+/** Spans are to be seen while one looks, not five seconds later. */
 const settings = { OTEL_BSP_SCHEDULE_DELAY: "250" };
 
 try {
+  const { fresh } = parseArgs({ options: { fresh: { type: "boolean", default: false } } }).values;
   const startedMs = performance.now();
+  const lock = await lockFolder(folder, "local/start.ts");
+  process.on("exit", lock.release);
   const ports = await readPorts(process.env);
   const page = await startConsole(ports.console);
   console.log(`Watch it in a browser: ${page.url}\n`);
@@ -24,8 +32,13 @@ try {
     page.progress(what);
     console.log(`  starting ${what}`);
   };
+  if (fresh) {
+    const { forgetState } = await import("./stack/saved-state.ts");
+    await forgetState(folder);
+  }
   const startAll = async () => {
-    const started = await startStack({ folder, ports, settings, sharedCache, onProgress });
+    const onProcess = lock.add;
+    const started = await startStack({ folder, isKept: true, ports, settings, sharedCache, onProgress, onProcess });
     if (started.functions.functions.length > 0) return started;
     await started.stop();
     throw new Error(`Keyhold did not start:\n${started.functions.output().trim()}`);
@@ -56,12 +69,16 @@ try {
   process.exit(1);
 }
 
+/** For a shell, which may stand in any folder. */
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
 function summary(stack: Stack, stackFile: string, pageUrl: string, tookMs: number): string {
-  const here = (path: string) => relative(process.cwd(), path);
   const ask = (tenant: keyof typeof tenants) =>
-    `curl --silent --cacert ${here(stack.authority.certificateFile)} \\
+    `curl -sS --cacert ${quoted(stack.authority.certificateFile)} \\
     ${stack.functions.httpsUrl}/${tenants[tenant].tenantId}/oauth2/v2.0/token \\
-    -H "Authorization: Bearer $(curl --silent '${stack.controlUrl}/stack/caller-token?caller=${callers.billing.name}')" \\
+    -H "Authorization: Bearer $(curl -sS '${stack.controlUrl}/stack/caller-token?caller=${callers.billing.name}')" \\
     -d grant_type=client_credentials -d client_id=${client.clientId} \\
     -d scope=${scopes.graph}`;
   return `
@@ -69,10 +86,10 @@ Keyhold is up (${(tookMs / 1000).toFixed(1)} s). Nothing here is in Azure: vault
 
   console       ${pageUrl}
   Keyhold       ${stack.functions.httpsUrl}
-  policy        ${here(stack.policyFile)}   (edit it: it takes effect within a minute)
-  log           ${here(join(folder, "functions.log"))}
+  policy        ${stack.policyFile}   (edit it: it takes effect within a minute)
+  log           ${join(folder, "functions.log")}
   vault's log   ${stack.controlUrl}/key-vault/audit
-  all of it     ${here(stackFile)}
+  all of it     ${stackFile}
 
 A token for the tenant contoso, as ${callers.billing.name}:
 

@@ -17,6 +17,8 @@ export interface AzuriteOptions {
   accountName: string;
   ports: { blob: number; queue: number; table: number };
   tls: { certificateFile: string; privateKeyFile: string };
+  /** Its pid, at each start. */
+  onProcess?: ((pid: number) => void) | undefined;
 }
 
 interface Azurite {
@@ -30,7 +32,7 @@ interface Azurite {
 const startTimeoutMs = 20_000;
 const endsWithParent = fileURLToPath(new URL("network/ends-with-parent.ts", import.meta.url));
 
-export function createAzurite({ folder, accountName, ports, tls }: AzuriteOptions): Azurite {
+export function createAzurite({ folder, accountName, ports, tls, onProcess }: AzuriteOptions): Azurite {
   const accountKey = randomBytes(64).toString("base64");
   let child: ChildProcess | undefined;
   return {
@@ -68,6 +70,7 @@ export function createAzurite({ folder, accountName, ports, tls }: AzuriteOption
       const argv = ["--import", endsWithParent, main, ...args];
       const started = spawn(process.execPath, argv, { env, stdio: ["ignore", "ignore", "pipe", "ipc"] });
       child = started;
+      if (started.pid !== undefined) onProcess?.(started.pid);
       let problem = "";
       started.stderr?.on("data", (chunk) => {
         problem += chunk;

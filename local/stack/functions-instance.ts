@@ -1,10 +1,10 @@
 /** One process of the functions host with the built app in it: what Azure calls an instance. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Limits } from "../emulators/functions-host/platform.ts";
+import { openLogFile } from "./log-file.ts";
 import { clockAheadMs } from "./network/clock.ts";
 import type { ClockMessage } from "./network/clock-messages.ts";
 
@@ -14,6 +14,7 @@ export interface HostOptions {
   strictLog?: boolean;
   /** Limits of the platform that are not Azure's. */
   limits?: Partial<Limits>;
+  onProcess?: (pid: number) => void;
 }
 
 interface InstanceOptions extends HostOptions {
@@ -63,6 +64,9 @@ const preloads = ["redirect.ts", "clock.ts", "clock-messages.ts"].flatMap((file)
 ]);
 const main = fileURLToPath(new URL("../emulators/functions-host/main.ts", import.meta.url));
 
+/** The log file and the one before it have at most so many bytes each. */
+const maxLogBytes = 10 * 1024 * 1024;
+
 /** Starts one; rejects where the host does not start. An app that fails to load has no functions, as in Azure. */
 export async function startInstance(options: InstanceOptions): Promise<FunctionsInstance> {
   const args = [
@@ -90,8 +94,9 @@ export async function startInstance(options: InstanceOptions): Promise<Functions
     },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
+  if (child.pid !== undefined) options.onProcess?.(child.pid);
   const chunks: string[] = [];
-  const log = createWriteStream(options.logFile, { flags: "a" });
+  const log = openLogFile(options.logFile, maxLogBytes);
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (chunk: string) => {
       chunks.push(chunk);

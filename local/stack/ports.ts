@@ -24,18 +24,39 @@ const names = Object.keys(portOptions) as PortName[];
 export async function readPorts(env: Readonly<Record<string, string | undefined>>): Promise<Ports> {
   const problems: string[] = [];
   const ports = {} as Ports;
+  const other = await stackAt(Number(env[portOptions.control.variable] ?? portOptions.control.preset));
   for (const name of names) {
     const { preset, variable, what } = portOptions[name];
     const port = Number(env[variable] ?? preset);
     ports[name] = port;
     if (!Number.isInteger(port) || port < 1 || port > 65_535) problems.push(`${variable} must be a port, 1 to 65535`);
     else if (!(await isFree(port))) {
-      problems.push(`port ${port} (${what}) is taken: stop what uses it, or set ${variable} to another`);
+      const by = other?.ports.includes(port) ? ` by the local stack of process ${other.pid} in ${other.folder}` : "";
+      problems.push(`port ${port} (${what}) is taken${by}: stop what uses it, or set ${variable} to another`);
     }
   }
   if (problems.length > 0)
     throw new Error(`The local stack does not start:\n${problems.map((p) => `  - ${p}`).join("\n")}`);
   return ports;
+}
+
+/** What a running stack says of itself at its control port, `GET /stack/process`. */
+export interface StackIdentity {
+  pid: number;
+  folder: string;
+  ports: number[];
+}
+
+async function stackAt(controlPort: number): Promise<StackIdentity | undefined> {
+  try {
+    const url = `http://127.0.0.1:${controlPort}/stack/process`;
+    const response = await fetch(url, { signal: AbortSignal.timeout(1000) });
+    const identity = (await response.json()) as Partial<StackIdentity>;
+    const isStack = response.ok && typeof identity.pid === "number" && Array.isArray(identity.ports);
+    return isStack ? (identity as StackIdentity) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Free ports for a test's own stack. */

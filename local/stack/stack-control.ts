@@ -1,5 +1,6 @@
 /** The stack's own control routes: what runs, taking a part down and bringing it back, callers' tokens, and the ledger. */
 import { ControlError, type ControlRoute } from "../emulators/shared/control-route.ts";
+import type { StackIdentity } from "./ports.ts";
 import { callers } from "./world.ts";
 
 /** A part that can be taken down and brought back, with its state kept. */
@@ -14,9 +15,11 @@ export function stackControl(
   services: Record<string, Service>,
   callerToken: (caller: CallerName) => Promise<string>,
   ledgerRows: () => Promise<object[]>,
+  identity: StackIdentity,
 ): ControlRoute[] {
   const running = new Map(Object.keys(services).map((name) => [name, true]));
   return [
+    { method: "GET", path: "/process", handle: () => identity },
     { method: "GET", path: "/services", handle: () => Object.fromEntries(running) },
     {
       method: "PUT",

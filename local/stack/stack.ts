@@ -3,19 +3,22 @@
  * instances of the functions host. Used by `npm start`, by tests and by benchmarks alike.
  */
 import { createHash, publicEncrypt, randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { decodeProtectedHeader } from "jose";
 import { type AzureMonitorEmulator, type LogSettings, startAzureMonitor } from "../emulators/azure-monitor/emulator.ts";
 import { type EntraEmulator, startEntra } from "../emulators/entra/emulator.ts";
-import { type KeyVaultEmulator, startKeyVault } from "../emulators/key-vault/emulator.ts";
+import { type CreatedKey, describeKey, type KeyVaultEmulator, startKeyVault } from "../emulators/key-vault/emulator.ts";
 import { type CertificateAuthority, openCertificateAuthority } from "../emulators/shared/certificate-authority.ts";
 import type { Emulator } from "../emulators/shared/emulator-server.ts";
 import { startControlServer } from "./control-server.ts";
 import { type FunctionsInstance, type HostOptions, startInstance } from "./functions-instance.ts";
+import type { StackProcess } from "./lock.ts";
 import { moveClock } from "./network/clock.ts";
 import type { Ports } from "./ports.ts";
+import { forgetState, keepState, readState } from "./saved-state.ts";
 import { type Service, stackControl } from "./stack-control.ts";
 import { populate, settingsOf } from "./stack-directory.ts";
 import { routesOf, serverNames } from "./stack-hosts.ts";
@@ -25,6 +28,8 @@ import * as world from "./world.ts";
 export interface StackOptions {
   /** CA, policy, logs and storage lie here. */
   folder: string;
+  /** Continue from what an earlier stack left in the folder, and leave it for the next. Default: begin anew. */
+  isKept?: boolean;
   ports: Ports;
   /** Settings of the first instance that differ from the usual ones. */
   settings?: Record<string, string>;
@@ -37,6 +42,8 @@ export interface StackOptions {
   /** False: no instance is started yet. */
   startFunctions?: boolean;
   onProgress?: (what: string) => void;
+  /** A process was started that must not outlive this one. */
+  onProcess?: (child: StackProcess) => void;
 }
 
 export interface Stack {
@@ -79,6 +86,7 @@ export interface Stack {
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { folder, ports } = options;
   const progress = options.onProgress ?? (() => undefined);
+  const onProcess = (pid: number) => options.onProcess?.({ pid, command: join(folder, "server.pem") });
   const stopping: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const stopOne of stopping.splice(0).reverse()) await stopOne();
@@ -86,6 +94,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     progress("certificates");
     await mkdir(folder, { recursive: true });
+    const saved = options.isKept ? await readState(folder) : undefined;
+    if (options.isKept && saved === undefined) await forgetState(folder);
     const authority = await openCertificateAuthority(folder);
     setDefaultCACertificates([...getCACertificates("default"), authority.certificate]);
     const tls = await issueServerCertificate(authority, folder);
@@ -104,7 +114,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
     progress("storage (Azurite)");
     const tokens = { tenantId: world.homeTenantId, jwks: () => entra.jwks(world.homeTenantId) };
-    const storage = await startStorage({ folder: join(folder, "storage"), ports, tls: tls.files, tokens });
+    const isKept = saved !== undefined;
+    const storage = await startStorage({
+      folder: join(folder, "storage"),
+      ports,
+      tls: tls.files,
+      tokens,
+      isKept,
+      onProcess,
+    });
     stopping.push(() => storage.stop());
 
     progress("Key Vault and Azure Monitor (emulators)");
@@ -112,6 +130,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       port: ports.keyVault,
       tls: tls.identity,
       vaultHost: world.vaultHost,
+      restored: saved && { keys: saved.vaultKeys, log: saved.vaultLog },
       ...tokens,
       assignments: [
         ...[world.client.keyName, world.publisher.keyName].map((keyName) => {
@@ -132,14 +151,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ...(options.log ? { log: options.log } : {}),
     });
     stopping.push(() => monitor.stop());
-    const key = await keyVault.createKey(world.client.keyName, { subject: `CN=${world.client.name}` });
-    const publisher = await keyVault.createKey(world.publisher.keyName, { subject: "CN=Keyhold publisher" });
-    const sharedCache = options.sharedCache ? await createSharedCache(keyVault) : {};
+    const key = await keyOf(keyVault, world.client.keyName, `CN=${world.client.name}`);
+    const publisher = await keyOf(keyVault, world.publisher.keyName, "CN=Keyhold publisher");
+    const cacheSettings = saved?.sharedCache ?? (await createSharedCache(keyVault));
     populate(entra, key.certificatePem);
+    if (saved) entra.restore(saved.entra);
 
     const policyFile = join(folder, "policy.json");
     const writePolicy = (policy: world.Policy) => writeFile(policyFile, `${JSON.stringify(policy, undefined, 2)}\n`);
-    await writePolicy(world.policyOf(key, publisher));
+    if (!saved || !existsSync(policyFile)) await writePolicy(world.policyOf(key, publisher));
+    if (options.isKept) {
+      const state = () => ({ vaultKeys: keyVault.keys(), entra: entra.save(), sharedCache: cacheSettings });
+      stopping.push(keepState(folder, state, keyVault.audit));
+    }
 
     const services: Record<string, Service> = {
       "key-vault": keyVault,
@@ -150,7 +174,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     };
     const callerToken = (caller: keyof typeof world.callers) => issueCallerToken(entra, world.callers[caller]);
     const control: Emulator = await startControlServer(ports.control, {
-      stack: stackControl(services, callerToken, storage.ledgerRows),
+      stack: stackControl(services, callerToken, storage.ledgerRows, {
+        pid: process.pid,
+        folder,
+        ports: Object.values(ports),
+      }),
       "key-vault": keyVault.control,
       entra: entra.control,
       "azure-monitor": monitor.control,
@@ -162,7 +190,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const settings = (httpsPort: number) => ({
       ...Object.fromEntries(disabled),
       ...settingsOf(entra, policyFile, authority.certificateFile, httpsPort),
-      ...sharedCache,
+      ...(options.sharedCache ? cacheSettings : {}),
     });
     const instances: FunctionsInstance[] = [];
     const passTime = async (ms: number) => {
@@ -172,6 +200,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const addInstance: Stack["addInstance"] = async ({ http, https }, overrides = {}, root, host = {}) => {
       const instance = await startInstance({
         ...host,
+        onProcess,
         settings: { ...settings(https), ...overrides },
         httpPort: http,
         httpsPort: https,
@@ -213,6 +242,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await stop();
     throw error;
   }
+}
+
+/** The oldest version: the one that the policy of a new stack names. */
+async function keyOf(keyVault: KeyVaultEmulator, name: string, subject: string): Promise<CreatedKey> {
+  const existing = keyVault.keys().find((key) => key.name === name);
+  return existing ? describeKey(existing) : keyVault.createKey(name, { subject });
 }
 
 /** The key that wraps, a root key that nobody keeps in clear text, and the settings that name both. */

@@ -37,17 +37,27 @@ export interface Storage extends Service {
 interface StorageOptions extends Omit<AzuriteOptions, "accountName"> {
   ports: Ports;
   tokens?: StorageTokenOptions;
+  /** What an earlier process left in the folder is served again. */
+  isKept?: boolean;
 }
 
-export async function startStorage({ folder, ports, tls, tokens }: StorageOptions): Promise<Storage> {
-  // The vault begins with new keys and an empty log, so the ledger begins empty too.
-  await rm(folder, { recursive: true, force: true });
+export async function startStorage({
+  folder,
+  ports,
+  tls,
+  tokens,
+  isKept,
+  onProcess,
+}: StorageOptions): Promise<Storage> {
+  // Where the vault begins with new keys and an empty log, the ledger begins empty too.
+  if (!isKept) await rm(folder, { recursive: true, force: true });
   const azurite = await portsBeside(ports);
   const { accountKey, start, stop } = createAzurite({
     folder,
     accountName: storageAccount,
     ports: { ...ports, ...azurite },
     tls,
+    onProcess,
   });
   await start();
   const tableUrl = `https://127.0.0.1:${azurite.table}/${storageAccount}`;

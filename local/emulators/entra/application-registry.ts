@@ -5,6 +5,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import {
   addCertificate,
+  indexCertificates,
   type RegisteredCertificate,
   type RegisteredCertificates,
   readCertificate,
@@ -83,6 +84,18 @@ export class ApplicationRegistry {
     };
     const { name, ownerTenantId } = app;
     this.#applications.set(clientId, { ...before, clientId, name, objectId, ownerTenantId });
+  }
+
+  /** As they were listed by an earlier process. */
+  restore(applications: readonly Application[]): void {
+    for (const application of applications) {
+      const { clientId, certificates, servicePrincipal } = application;
+      this.#applications.set(clientId, {
+        ...application,
+        certificates: indexCertificates(certificates),
+        servicePrincipal: { ...servicePrincipal, certificates: indexCertificates(servicePrincipal.certificates) },
+      });
+    }
   }
 
   find(clientId: string): Application | undefined {

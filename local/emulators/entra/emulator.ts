@@ -16,7 +16,7 @@ import { graphHostOf, jwks } from "./discovery.ts";
 import type { ManagedIdentity } from "./managed-identities.ts";
 import { identityPath, managedIdentityEndpoint } from "./managed-identity-endpoint.ts";
 import type { KeyOptions } from "./signing-keys.ts";
-import { EntraState } from "./state.ts";
+import { EntraState, type SavedEntra } from "./state.ts";
 import { type GrantedRoles, isGuid } from "./tenants.ts";
 import { answerTokenService } from "./token-service.ts";
 
@@ -73,6 +73,9 @@ export interface EntraEmulator extends Emulator {
   activateKey(kid: string, tenantId?: string, options?: KeyOptions): void;
   retireKey(kid: string, tenantId?: string, options?: KeyOptions): void;
   replaceAllKeys(tenantId?: string, options?: KeyOptions): Promise<string>;
+  /** Its keys and directory, for another process to continue with. */
+  save(): SavedEntra;
+  restore(saved: SavedEntra): void;
   readonly audit: EntraAuditEvent[];
   readonly graphAudit: GraphAuditEvent[];
   /** Operations: `token`, `discovery`, `keys`, `federationMetadata`, `managedIdentity`, `graph`. */
@@ -129,6 +132,8 @@ export async function startEntra(options: EntraOptions): Promise<EntraEmulator> 
     activateKey: (kid, tenantId, keyOptions) => keys.activate(kid, tenantId, keyOptions),
     retireKey: (kid, tenantId, keyOptions) => keys.retire(kid, tenantId, keyOptions),
     replaceAllKeys: (tenantId, keyOptions) => keys.replaceAll(tenantId, keyOptions),
+    save: () => state.save(),
+    restore: (saved) => state.restore(saved),
     audit: state.audit,
     graphAudit: state.graphAudit,
     get behaviour() {

@@ -22,6 +22,10 @@ export class ManagedIdentities {
     if (identity.systemAssigned) this.#systemAssigned = identity;
   }
 
+  list(): ManagedIdentity[] {
+    return [...new Set(this.#byId.values())];
+  }
+
   byClientId(clientId: string): ManagedIdentity | undefined {
     return this.#byId.get(key("client_id", clientId));
   }

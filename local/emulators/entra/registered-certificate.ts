@@ -62,3 +62,10 @@ export function removeCertificate(from: RegisteredCertificates, x5tS256: string)
 export function listCertificates(certificates: RegisteredCertificates): RegisteredCertificate[] {
   return [...new Set(certificates.values())];
 }
+
+/** One object under both its thumbprints, however many there were. */
+export function indexCertificates(certificates: RegisteredCertificates): RegisteredCertificates {
+  const index: RegisteredCertificates = new Map();
+  for (const certificate of certificates.values()) addCertificate(index, certificate);
+  return index;
+}

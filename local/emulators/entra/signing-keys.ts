@@ -2,7 +2,6 @@
  * The signing keys. All tenants share one set, as they mostly do in the real service; a tenant gets a set of its own,
  * starting as a copy of the shared one, with the first change made to its keys. An application of a tenant may have
  * keys of its own beside them: these are published and sign metadata, tokens are not signed with them here.
- * Keys live in memory only.
  */
 import { sign } from "node:crypto";
 import { promisify } from "node:util";
@@ -18,6 +17,12 @@ interface KeySet {
   active: SigningKey;
 }
 
+export interface SavedSigningKeys {
+  shared: KeySet;
+  own: Map<string, KeySet>;
+  consumers: SigningKey;
+}
+
 const signAsync = promisify(sign);
 
 export class SigningKeys {
@@ -25,7 +30,7 @@ export class SigningKeys {
   /** By tenant, or by tenant and application. */
   #own = new Map<string, KeySet>();
   /** Of personal accounts: listed by the tenant-independent endpoints beside the others. It signs nothing here. */
-  readonly consumers: SigningKey;
+  consumers: SigningKey;
 
   private constructor(first: SigningKey, consumers: SigningKey) {
     this.#shared = { published: [first], active: first };
@@ -35,6 +40,16 @@ export class SigningKeys {
   static async create(): Promise<SigningKeys> {
     const [first, consumers] = await Promise.all([generateSigningKey(), generateSigningKey()]);
     return new SigningKeys(first, consumers);
+  }
+
+  save(): SavedSigningKeys {
+    return { shared: this.#shared, own: this.#own, consumers: this.consumers };
+  }
+
+  restore({ shared, own, consumers }: SavedSigningKeys): void {
+    this.#shared = sameObjects(shared);
+    this.#own = new Map([...own].map(([name, set]) => [name, sameObjects(set)]));
+    this.consumers = consumers;
   }
 
   /** All published keys, the active one among them. An application without keys of its own has those of its tenant. */
@@ -111,6 +126,11 @@ function nameOf(tenantId: string | undefined, { appId }: KeyOptions = {}): strin
   if (appId === undefined) return tenantId?.toLowerCase() ?? "";
   if (tenantId === undefined) throw new Error("the keys of an application belong to a tenant: name it too");
   return `${tenantId}|${appId}`.toLowerCase();
+}
+
+/** What was read from a file has the active key twice. */
+function sameObjects({ published, active }: KeySet): KeySet {
+  return { published, active: published.find(({ kid }) => kid === active.kid) ?? active };
 }
 
 function generate({ appId }: KeyOptions): Promise<SigningKey> {

@@ -2,12 +2,21 @@
 import { randomBytes } from "node:crypto";
 import type { Behaviour } from "../shared/emulator-server.ts";
 import { randomLifetimeSeconds } from "./access-token.ts";
-import { ApplicationRegistry } from "./application-registry.ts";
+import { type Application, ApplicationRegistry } from "./application-registry.ts";
 import type { EntraAuditEvent, GraphAuditEvent } from "./audit-log.ts";
-import { ManagedIdentities } from "./managed-identities.ts";
+import { ManagedIdentities, type ManagedIdentity } from "./managed-identities.ts";
 import { MetadataDocuments } from "./metadata-documents.ts";
-import { SigningKeys } from "./signing-keys.ts";
-import { Tenants } from "./tenants.ts";
+import { type SavedSigningKeys, SigningKeys } from "./signing-keys.ts";
+import { type SavedTenants, Tenants } from "./tenants.ts";
+
+/** What outlives a process: not the logs, the faults, the clock, or the tokens that the identity endpoint holds. */
+export interface SavedEntra {
+  keys: SavedSigningKeys;
+  applications: Application[];
+  tenants: SavedTenants;
+  identities: ManagedIdentity[];
+  relyingParties: Map<string, string>;
+}
 
 export class EntraState {
   readonly authorityHost: string;
@@ -37,6 +46,25 @@ export class EntraState {
 
   static async create(options: { authorityHost: string; homeTenantId: string }): Promise<EntraState> {
     return new EntraState(options.authorityHost, options.homeTenantId, await SigningKeys.create());
+  }
+
+  save(): SavedEntra {
+    const { keys, applications, tenants, identities, relyingParties } = this;
+    return {
+      keys: keys.save(),
+      applications: applications.list(),
+      tenants: tenants.save(),
+      identities: identities.list(),
+      relyingParties,
+    };
+  }
+
+  restore(saved: SavedEntra): void {
+    this.keys.restore(saved.keys);
+    this.applications.restore(saved.applications);
+    this.tenants.restore(saved.tenants);
+    for (const identity of saved.identities) this.identities.register(identity);
+    for (const [entityId, replyUrl] of saved.relyingParties) this.relyingParties.set(entityId, replyUrl);
   }
 
   /** The emulated time, milliseconds. */

@@ -21,11 +21,27 @@ export function issuerTenant(tenant: string): string {
 /** App roles granted with the consent, by resource. */
 export type GrantedRoles = Record<string, string[]>;
 
+export interface SavedTenants {
+  removed: Set<string>;
+  consents: Map<string, Map<string, Map<string, string[]>>>;
+  blockedResources: Map<string, Set<string>>;
+}
+
 export class Tenants {
   #removed = new Set<string>();
   #consents = new Map<string, Map<string, Map<string, string[]>>>();
   #blockedResources = new Map<string, Set<string>>();
   #forcedErrors = new Map<string, number>();
+
+  save(): SavedTenants {
+    return { removed: this.#removed, consents: this.#consents, blockedResources: this.#blockedResources };
+  }
+
+  restore({ removed, consents, blockedResources }: SavedTenants): void {
+    this.#removed = removed;
+    this.#consents = consents;
+    this.#blockedResources = blockedResources;
+  }
 
   exists(tenantId: string): boolean {
     return isGuid(tenantId) && !this.#removed.has(tenantId.toLowerCase());

@@ -12,7 +12,7 @@ import type { AuditEvent } from "./audit-log.ts";
 import { type AuthenticationOptions, createAuthenticator } from "./authentication.ts";
 import { type ControlledVault, type CreatedKey, type CreateKeyOptions, controlRoutes } from "./control.ts";
 import { type DataPlane, handle } from "./data-plane.ts";
-import { createKeyStore, type KeyStore } from "./key-store.ts";
+import { createKeyStore, type KeyStore, type KeyVersion } from "./key-store.ts";
 import type { RoleAssignment } from "./role-assignments.ts";
 
 export type { AuditEvent } from "./audit-log.ts";
@@ -28,11 +28,15 @@ interface KeyVaultOptions extends AuthenticationOptions {
   vaultHost: string;
   /** Who may do what. Anyone else: 403 ForbiddenByRbac. */
   assignments: RoleAssignment[];
+  /** The keys and the log of an earlier process, which this one continues. */
+  restored?: { keys: readonly KeyVersion[]; log: readonly AuditEvent[] } | undefined;
 }
 
 export interface KeyVaultEmulator extends Emulator {
   /** A new key version with a self-signed certificate around it. Not a request, so not in the audit log. */
   createKey(name: string, options?: CreateKeyOptions): Promise<CreatedKey>;
+  /** All versions of all keys, oldest first, with their private parts. */
+  keys(): KeyVersion[];
   setKeyEnabled(name: string, version: string, enabled: boolean): void;
   /** As if the key had been made so; the real vault does not let it be changed afterwards. */
   setKeyExportable(name: string, version: string, exportable: boolean): void;
@@ -51,8 +55,8 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultE
   const vault = createVault(options);
   const { port, tls } = options;
   const emulator = await createEmulator({ port, tls, handler: (request) => handle(vault, request) });
-  const { audit, behaviour, assignments, createKey, setKeyEnabled, setKeyExportable } = vault;
-  const actions = { createKey, setKeyEnabled, setKeyExportable };
+  const { audit, behaviour, assignments, createKey, setKeyEnabled, setKeyExportable, store } = vault;
+  const actions = { createKey, setKeyEnabled, setKeyExportable, keys: () => store.versions() };
   const parts = { audit, behaviour, assignments, ...actions, control: controlRoutes(vault) };
   return Object.assign(emulator, parts);
 }
@@ -60,7 +64,7 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultE
 function createVault(options: KeyVaultOptions): ControlledVault & DataPlane {
   const name = options.vaultHost.split(".")[0] ?? options.vaultHost;
   const group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/keyhold-local";
-  const store = createKeyStore(options.vaultHost);
+  const store = createKeyStore(options.vaultHost, options.restored?.keys);
   const change = (keyName: string, version: string, changes: { enabled: boolean } | { exportable: boolean }) => {
     const key = store.find(keyName, version);
     if (!key) throw new ControlError(`no key ${keyName} with version ${version}; GET /keys lists them`);
@@ -74,7 +78,7 @@ function createVault(options: KeyVaultOptions): ControlledVault & DataPlane {
     tenantId: options.tenantId,
     authenticate: createAuthenticator(options),
     store,
-    audit: [],
+    audit: [...(options.restored?.log ?? [])],
     behaviour: { latencyMs: 0, faults: [] },
     assignments: options.assignments,
     createKey: (keyName, keyOptions = {}) => createCertificateKey(store, keyName, keyOptions),
@@ -95,6 +99,10 @@ async function createCertificateKey(store: KeyStore, name: string, options: Crea
     enabled: true,
     certificate: { subject, ...(notAfter && { notAfter }) },
   });
-  const { pem: certificatePem = "", x5tS256 = "" } = key.certificate ?? {};
-  return { keyId: key.id, version: key.version, certificatePem, x5tS256 };
+  return describeKey(key);
+}
+
+export function describeKey({ id, version, certificate }: KeyVersion): CreatedKey {
+  const { pem: certificatePem = "", x5tS256 = "" } = certificate ?? {};
+  return { keyId: id, version, certificatePem, x5tS256 };
 }

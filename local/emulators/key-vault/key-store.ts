@@ -1,6 +1,6 @@
 /**
- * The keys inside the emulated vault: made here, kept in memory over stop and start, gone with the process. Nothing
- * here hands out private material; `privateKey` is an opaque KeyObject that JSON does not show.
+ * The keys inside the emulated vault: made here, or restored from what the local stack has kept. No request can read
+ * private material; `privateKey` is an opaque KeyObject that JSON does not show.
  */
 import { KeyObject, randomBytes } from "node:crypto";
 import {
@@ -53,8 +53,8 @@ export interface KeyStore {
   remove(name: string): void;
 }
 
-export function createKeyStore(vaultHost: string): KeyStore {
-  let all: KeyVersion[] = [];
+export function createKeyStore(vaultHost: string, restored: readonly KeyVersion[] = []): KeyStore {
+  let all = [...restored];
   const versions = (name?: string) => all.filter((key) => name === undefined || isSameName(key.name, name));
   return {
     versions,
