@@ -4,7 +4,7 @@ import { parseKeyId } from "./domain/signing/certificate.ts";
 
 /**
  * The settings: the only place that reads the environment. Everything that is wrong is reported at once, each with the
- * variable, the rule and the remedy, and never the value. README.md has the same list.
+ * variable, the rule and the remedy, and never the value. docs/reference/settings.md has the same list.
  */
 export interface Config {
   cloud: Cloud;

@@ -24,7 +24,7 @@ export interface Results {
 
 export const falseAlarmTarget = 4;
 
-/** The tables as Markdown: printed, stored, and copied to the README. */
+/** The tables as Markdown: printed and stored. */
 export function markdownOf({ seed, years, injections, profiles, bestPossible }: Results): string {
   return [
     `Synthetic traffic, seed ${seed}: ${years} years per profile for false alarms, ${injections} injections per incident.`,

@@ -1,6 +1,6 @@
 /**
  * What is true in the world of the soak, from which follows what Keyhold may answer. It knows when something was wrong
- * or was changed, and nothing about how Keyhold works but its promises: README "Errors" and "kept until".
+ * or was changed, and nothing about how Keyhold works but its promises: docs/reference/errors.md and docs/explain/caching.md.
  */
 export interface TimeSpan {
   fromMs: number;

@@ -182,9 +182,9 @@ test("every HTTP function is an operation of the document under its own name, an
   assert.deepEqual(declared.sort(), registered.sort());
 });
 
-test("the errors of the document are those of the README's table, row by row", async () => {
-  const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
-  const rows = [...readme.matchAll(/^\| (\d{3}) \| `([a-z_]+)` \|/gm)].map(([, status, error]) => `${status} ${error}`);
+test("the errors of the document are those of the documented table, row by row", async () => {
+  const page = await readFile(new URL("../../docs/reference/errors.md", import.meta.url), "utf8");
+  const rows = [...page.matchAll(/^\| (\d{3}) \| `([a-z_]+)` \|/gm)].map(([, status, error]) => `${status} ${error}`);
   const { responses } = operationOf("token").operation as { responses: Json };
   const declared = Object.entries(responses).flatMap(([status, response]) => {
     const content = api.resolve(response).content as Record<string, { examples: Record<string, Json> }>;

@@ -35,8 +35,8 @@ test("local.settings.sample.json is a valid configuration, and its numbers are t
   );
 });
 
-test("the README's table of settings has every setting and no other", async () => {
-  const names = [...(await read("README.md")).matchAll(/^\| `(KEYHOLD_[A-Z_]+)` \|/gm)].map((match) => match[1]);
+test("the documented table of settings has every setting and no other", async () => {
+  const names = [...(await read("docs/reference/settings.md")).matchAll(/^\| `(KEYHOLD_[A-Z_]+)` \|/gm)].map((match) => match[1]);
   assert.deepEqual(names.sort(), [...settingNames].sort());
 });
 
@@ -47,8 +47,8 @@ test("policy.sample.json is a valid policy", async () => {
   assert.ok("policy" in compiled, JSON.stringify(compiled));
 });
 
-test("the README names every runtime dependency in one line of why", async () => {
+test("the page of dependencies names every runtime dependency in one line of why", async () => {
   const { dependencies } = JSON.parse(await read("package.json")) as { dependencies: Record<string, string> };
-  const named = [...(await read("README.md")).matchAll(/^\| `([@a-z0-9/-]+)` \| [^|]+ \|$/gm)].map((match) => match[1]);
+  const named = [...(await read("docs/reference/dependencies.md")).matchAll(/^\| `([@a-z0-9/-]+)` \| [^|]+ \|$/gm)].map((match) => match[1]);
   assert.deepEqual(named.sort(), Object.keys(dependencies).sort());
 });

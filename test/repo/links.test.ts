@@ -81,3 +81,7 @@ const fine: [what: string, text: string][] = [
 for (const [what, text] of fine) {
   test(`${what} can be linked to`, () => assert.deepEqual(violations("SECURITY.md", text), []));
 }
+
+test("the README is short enough to read: 150 lines at most", () => {
+  assert.ok(read("README.md").trimEnd().split("\n").length <= 150);
+});

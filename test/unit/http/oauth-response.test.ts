@@ -292,9 +292,9 @@ describe("what a fault becomes", () => {
   });
 });
 
-test("the README's table of errors has every status and error that we answer with, and no other", async () => {
-  const readme = await readFile(new URL("../../../README.md", import.meta.url), "utf8");
-  const documented = [...readme.matchAll(/^\| (\d{3}) \| `([a-z_]+)` \|/gm)].map(
+test("the documented table of errors has every status and error that we answer with, and no other", async () => {
+  const page = await readFile(new URL("../../../docs/reference/errors.md", import.meta.url), "utf8");
+  const documented = [...page.matchAll(/^\| (\d{3}) \| `([a-z_]+)` \|/gm)].map(
     ([, status, error]) => `${status} ${error}`,
   );
   const rows = [...Object.values(refusals), ...Object.values(faults), { status: 500, error: "server_error" }];
