@@ -36,7 +36,9 @@ test("local.settings.sample.json is a valid configuration, and its numbers are t
 });
 
 test("the documented table of settings has every setting and no other", async () => {
-  const names = [...(await read("docs/reference/settings.md")).matchAll(/^\| `(KEYHOLD_[A-Z_]+)` \|/gm)].map((match) => match[1]);
+  const names = [...(await read("docs/reference/settings.md")).matchAll(/^\| `(KEYHOLD_[A-Z_]+)` \|/gm)].map(
+    (match) => match[1],
+  );
   assert.deepEqual(names.sort(), [...settingNames].sort());
 });
 
@@ -49,6 +51,8 @@ test("policy.sample.json is a valid policy", async () => {
 
 test("the page of dependencies names every runtime dependency in one line of why", async () => {
   const { dependencies } = JSON.parse(await read("package.json")) as { dependencies: Record<string, string> };
-  const named = [...(await read("docs/reference/dependencies.md")).matchAll(/^\| `([@a-z0-9/-]+)` \| [^|]+ \|$/gm)].map((match) => match[1]);
+  const named = [...(await read("docs/reference/dependencies.md")).matchAll(/^\| `([@a-z0-9/-]+)` \| [^|]+ \|$/gm)].map(
+    (match) => match[1],
+  );
   assert.deepEqual(named.sort(), Object.keys(dependencies).sort());
 });
