@@ -8,11 +8,19 @@ import { buildBundle, deployableOptions } from "../../build.ts";
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const keyholdEntry = join(repository, "src/index.ts");
 const helloEntry = fileURLToPath(new URL("hello.ts", import.meta.url));
+const bothEntry = fileURLToPath(new URL("keyhold-with-hello.ts", import.meta.url));
 
 /** Keyhold as it is built for Azure: one bundle, no node_modules. */
 export async function buildKeyhold(folder: string): Promise<{ root: string; metafile: Metafile }> {
   const root = await createRoot(folder, "keyhold");
   return { root, metafile: await buildBundle(join(root, "dist")) };
+}
+
+/** Keyhold and hello in one app, and so in one process. */
+export async function buildKeyholdWithHello(folder: string): Promise<string> {
+  const root = await createRoot(folder, "keyhold-with-hello");
+  await build(optionsOf(bothEntry, join(root, "dist/index.js")));
+  return root;
 }
 
 /** Keyhold and hello in readable form, for profiles. */

@@ -21,11 +21,10 @@ interface OAuthError {
 
 /** RFC 6749 §5.1: a token is not to be stored by anything on the way. */
 export const noStore = { "Cache-Control": "no-store", Pragma: "no-cache" };
-const issuedHeaders = { ...noStore, "Content-Type": "application/json" };
 
-/** What was asked for. Its text is made here: of a `jsonBody` the library makes the headers twice. */
+/** What was asked for. */
 export function issuedResponse(body: Record<string, unknown>): HttpResponseInit {
-  return { status: 200, body: JSON.stringify(body), headers: issuedHeaders };
+  return jsonResponse(200, body, {});
 }
 
 /**
@@ -224,5 +223,18 @@ function errorResponse(answer: OAuthError, { correlationId, nowMs }: Correlation
     timestamp: new Date(nowMs).toISOString(),
   };
   const retryAfter = answer.retryAfterSeconds === undefined ? {} : { "Retry-After": String(answer.retryAfterSeconds) };
-  return { status: answer.status, jsonBody: body, headers: { ...noStore, ...answer.headers, ...retryAfter } };
+  return jsonResponse(answer.status, body, { ...answer.headers, ...retryAfter });
+}
+
+/** The text is made here: of a `jsonBody` the library makes the headers twice. */
+function jsonResponse(
+  status: number,
+  body: Record<string, unknown>,
+  headers: Record<string, string>,
+): HttpResponseInit {
+  return {
+    status,
+    body: JSON.stringify(body),
+    headers: { ...noStore, "Content-Type": "application/json", ...headers },
+  };
 }

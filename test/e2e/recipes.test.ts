@@ -8,7 +8,7 @@ import { decodeJwt } from "jose";
 import type { KeyholdOptions } from "../../clients/recipes/azure-identity.ts";
 import type { KeyholdOptions as MsalKeyholdOptions } from "../../clients/recipes/msal-node.ts";
 import * as world from "../../local/stack/world.ts";
-import { countOperations, testStack } from "../support/test-stack.ts";
+import { countOperations, testStack, untilWritten } from "../support/test-stack.ts";
 
 /**
  * The recipes as they are, each in a process of its own, as a service in App Service runs: its managed identity behind
@@ -92,7 +92,7 @@ test("a service without a grant reads the reason in the Azure SDK's own error, w
   assert.match(text, /^AuthenticationRequiredError: access_denied/);
   assert.match(text, /no grant for this caller, client, tenant and scope/);
   const [, correlationId = ""] = /Correlation ID: ([0-9a-f-]{36})/.exec(text) ?? [];
-  assert.match(stack.functions.output(), new RegExp(correlationId));
+  await untilWritten(stack.functions, new RegExp(correlationId));
 });
 
 test("and in MSAL Node's, which has the status too", async () => {

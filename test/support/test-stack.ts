@@ -83,7 +83,7 @@ export async function runTimer(
   await untilWritten({ output: () => output().slice(before) }, new RegExp(`"event":"${lastEvents[name]}"`));
 }
 
-/** Waits until the instance has written this: its lines come a turn of its event loop after the answer. */
+/** Waits until the instance has written this: its lines come a moment after the answer. */
 export async function untilWritten({ output }: { output(): string }, wanted: RegExp): Promise<void> {
   for (let i = 0; i < roundsOfAMinute; i++) {
     if (wanted.test(output())) return;

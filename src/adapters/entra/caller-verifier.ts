@@ -13,6 +13,8 @@ const maxTokenBytes = 16_384;
 /** Seconds that clocks may differ. */
 const leewaySeconds = 60;
 const tokenTypes: ReadonlySet<unknown> = new Set([undefined, "JWT", "at+jwt"]);
+/** Made once: anybody can send tokens of keys that do not exist, and an error with its stack is dear. */
+const noSuchKey = new errors.JWKSNoMatchingKey();
 
 /** "unknown": the provider was asked, and there is no such key. "not_looked_up": there may be one. */
 type FoundKey = KeyObject | "unknown" | "not_looked_up";
@@ -55,7 +57,7 @@ export function createCallerVerifier(expected: CallerExpectation, keys: SigningK
       let found: FoundKey | undefined;
       const keyOf: JWTVerifyGetKey = async ({ kid }) => {
         found = typeof kid === "string" ? await keys.findKey(kid, nowMs) : "unknown";
-        if (typeof found === "string") throw new errors.JWKSNoMatchingKey();
+        if (typeof found === "string") throw noSuchKey;
         return found;
       };
       try {

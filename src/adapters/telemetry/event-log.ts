@@ -82,10 +82,10 @@ interface LineOutput {
 }
 
 /**
- * Collects the lines of one turn of the event loop and writes them at once: output to a pipe is synchronous, and one
- * write for each request was a tenth of all work. What is collected when the process ends is written by `flush`.
+ * Collects lines for `withinMs` and writes them at once: output to a pipe is synchronous, and one write for each request
+ * was the largest part of refusing it. What is collected when the process ends is written by `flush`.
  */
-export function createLineWriter(output: LineOutput): { write(line: string): void; flush(): void } {
+export function createLineWriter(output: LineOutput, withinMs = 20): { write(line: string): void; flush(): void } {
   let lines: string[] = [];
   const flush = () => {
     if (lines.length === 0) return;
@@ -95,7 +95,7 @@ export function createLineWriter(output: LineOutput): { write(line: string): voi
   };
   return {
     write(line) {
-      if (lines.length === 0) setImmediate(flush);
+      if (lines.length === 0) setTimeout(flush, withinMs).unref();
       lines.push(line);
     },
     flush,

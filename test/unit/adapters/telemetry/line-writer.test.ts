@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { createLineWriter } from "../../../../src/adapters/telemetry/event-log.ts";
 
 function output() {
@@ -8,23 +7,27 @@ function output() {
   return { written, write: (text: string) => void written.push(text) };
 }
 
-test("lines of one turn are written at once, in their order, and those of the next turn after them", async () => {
+test("lines of 20 ms are written at once, in their order, and later ones after them", ({ mock }) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
   const to = output();
   const writer = createLineWriter(to);
   writer.write("a");
+  mock.timers.tick(19);
   writer.write("b");
   assert.deepEqual(to.written, []);
-  await nextTurn();
+  mock.timers.tick(1);
   writer.write("c");
-  await nextTurn();
+  mock.timers.tick(20);
+  mock.timers.tick(20);
   assert.deepEqual(to.written, ["a\nb\n", "c\n"]);
 });
 
-test("what is collected when the process ends is written, and nothing twice", async () => {
+test("what is collected when the process ends is written, and nothing twice", ({ mock }) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
   const to = output();
   const writer = createLineWriter(to);
   writer.write("a");
   writer.flush();
-  await nextTurn();
+  mock.timers.tick(20);
   assert.deepEqual(to.written, ["a\n"]);
 });
