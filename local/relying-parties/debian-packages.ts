@@ -14,6 +14,11 @@ const witnesses = {
   "libapache2-mod-shib": `${apacheModules}/mod_shib.so`,
   "shibboleth-sp-utils": "/usr/sbin/shibd",
   "python3-pysaml2": "/usr/lib/python3/dist-packages/saml2/__init__.py",
+  "python3-onelogin-saml2": "/usr/lib/python3/dist-packages/onelogin/saml2/auth.py",
+  "ruby-saml": "/usr/share/doc/ruby-saml/copyright",
+  "php-cli": "/usr/bin/php",
+  "php-xml": "/usr/share/doc/php-xml/copyright",
+  simplesamlphp: "/usr/share/simplesamlphp/www/module.php",
 } as const;
 
 export type DebianPackage = keyof typeof witnesses;

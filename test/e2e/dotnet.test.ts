@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { decodeJwt } from "jose";
 import * as world from "../../local/stack/world.ts";
+import { buildDotnet } from "../support/dotnet-build.ts";
 import { startConnectProxy } from "../support/fixtures/connect-proxy.ts";
 import { skipWithout } from "../support/requirements.ts";
 import { askToken, countOperations, testStack } from "../support/test-stack.ts";
@@ -41,7 +42,7 @@ describe("the .NET recipes", { skip }, async () => {
   if (skip) return;
   const folder = await mkdtemp(join(tmpdir(), "keyhold-dotnet-"));
   after(() => rm(folder, { recursive: true }));
-  const [stack] = await Promise.all([testStack(), build(folder)]);
+  const [stack] = await Promise.all([testStack(), buildDotnet(project, folder)]);
   const proxy = await startConnectProxy(stack.routes);
   const { tenantId } = world.tenants.contoso;
   const keyhold = {
@@ -167,19 +168,3 @@ describe("the .NET recipes", { skip }, async () => {
     assert.equal(countOperations(stack, "KeySign"), 3);
   });
 });
-
-/** Nothing is written beside the sources, no build server is left behind, and the lock file decides about versions. */
-async function build(folder: string): Promise<void> {
-  const properties = [
-    `BaseIntermediateOutputPath=${join(folder, "obj")}/`,
-    "RestoreLockedMode=true",
-    "UseSharedCompilation=false",
-    "RunAnalyzers=false",
-  ].map((property) => `-p:${property}`);
-  const output = join(folder, "out");
-  const args = ["build", project, "--nologo", "--verbosity", "quiet", "--output", output, "-nodeReuse:false"];
-  // The compiler's errors stand in standard output.
-  await run("dotnet", [...args, ...properties], { timeout: 170_000 }).catch(({ message, stdout }) =>
-    assert.fail(`${message}\n${stdout}`),
-  );
-}
