@@ -45,6 +45,7 @@ import { type AccessPolicy, keyNamesOf } from "./domain/policy/access-policy.ts"
 import { createCurrentPolicy } from "./domain/policy/current-policy.ts";
 import type { Guid } from "./domain/shared/guid.ts";
 import type { StartDeadline } from "./domain/shared/retry.ts";
+import { createLedgerId } from "./domain/signing/ledger-id.ts";
 
 /** The process's own: a source map is read once. */
 export const { framesOf, inSource } = createStackFrames();
@@ -113,6 +114,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     verifyFederationMetadata,
     derive: createIdpPublisher({
       ...{ verifyFederationMetadata, signXml, signer, ledger, clock, random, startDeadline, instance },
+      newLedgerId: createLedgerId,
       sleep: sleepUntil,
     }),
     clock,
@@ -185,6 +187,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     federatedIdentity: createFederatedIdentity(cloud, identityOf),
     credentials,
     ledger,
+    newLedgerId: createLedgerId,
     clock,
     sleep: sleepUntil,
     random,

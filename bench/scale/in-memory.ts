@@ -18,6 +18,7 @@ import type { PolicyProblem } from "../../src/domain/policy/problem.ts";
 import { suspendsNothing } from "../../src/domain/policy/suspensions.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import type { Guid } from "../../src/domain/shared/guid.ts";
+import { createLedgerId } from "../../src/domain/signing/ledger-id.ts";
 import { signatureBy } from "../../test/support/fakes/signer.ts";
 import { certificateNotBeforeMs, registered } from "../../test/support/fixtures/certificates.ts";
 import * as ids from "../../test/support/fixtures/ids.ts";
@@ -136,6 +137,7 @@ export function createInMemory(policy: AccessPolicy, lifetimeSeconds: () => numb
     ),
     ledger: { recordIntent: async () => {}, recordOutcome: nothing },
     clock: () => clock.nowMs,
+    newLedgerId: createLedgerId,
     sleep: async () => {},
     random: Math.random,
     framesOf: () => [],

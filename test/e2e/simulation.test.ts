@@ -23,6 +23,13 @@ describe("a simulated fleet", () => {
   }
 });
 
+test("a seed gives the same run again, event by event, and another seed another", async () => {
+  const run = async (seed: number) => (await simulate(planOf(seed, 1_000))).trace;
+  const [first, again, other] = [await run(7), await run(7), await run(8)];
+  assert.equal(again, first);
+  assert.notEqual(other, first);
+});
+
 /** What goes wrong in the code, and what the simulation then says. */
 const bugs: Record<string, { file: string; from: string; to: string; said: RegExp }> = {
   "an intent that is not always written": {

@@ -8,16 +8,16 @@ import { createFailureCache } from "../../src/domain/issuing/failure-cache.ts";
 import { isWanted } from "../../src/domain/issuing/freshness.ts";
 import { createMintBudget } from "../../src/domain/issuing/mint-budget.ts";
 import { createPartHealth } from "../../src/domain/issuing/part-health.ts";
-import type { TokenEndpoint } from "../../src/domain/issuing/ports.ts";
+import type { SharedTokens, TokenEndpoint } from "../../src/domain/issuing/ports.ts";
 import { createTokenCache } from "../../src/domain/issuing/token-cache.ts";
 import { createCurrentPolicy } from "../../src/domain/policy/current-policy.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import { Fault } from "../../src/domain/shared/fault.ts";
 import { ok, refuse } from "../../src/domain/shared/result.ts";
+import { createLedgerId } from "../../src/domain/signing/ledger-id.ts";
 import type { Ledger, VaultSigner } from "../../src/domain/signing/ports.ts";
 import * as ids from "../support/fixtures/ids.ts";
 import { budget, callerToken, type Instance, signingObjectId, type World } from "./model.ts";
-import { isSignedByOneOf, signDigest, wrongSignature } from "./outside.ts";
 
 const never = new Promise<never>(() => {});
 
@@ -29,9 +29,9 @@ export function createInstance(world: World, name: string): Instance {
   const clock = () => Math.floor(time.now()) + instance.offsetMs;
 
   /** One exchange with the outside: takes time, and may be where the process ends, before the effect or after it. */
-  async function io<T>(latencyMs: number, effect: () => T): Promise<T> {
+  async function io<T>(latencyMs: number, effect: () => T | Promise<T>): Promise<T> {
     await step(latencyMs / 2);
-    const result = effect();
+    const result = await effect();
     await step(latencyMs / 2);
     return result;
   }
@@ -41,6 +41,11 @@ export function createInstance(world: World, name: string): Instance {
     await time.sleep(Math.ceil(ms * (0.5 + random.next())));
     if (has("crashes") && random.chance(world.crashChance)) world.crash(instance);
     if (!instance.isAlive) return never;
+  }
+
+  function losesAnswer() {
+    if (!has("shared-cache") || !random.chance(0.01)) return undefined;
+    return random.pick(["before", "after"] as const);
   }
 
   const record = (event: KeyholdEvent) => world.record(instance, event);
@@ -70,9 +75,7 @@ export function createInstance(world: World, name: string): Instance {
       const signature = await io(60, () => {
         world.onSign(instance, keyVersion);
         write(200);
-        const certificate = world.certificates.find((each) => each.keyId === keyId);
-        if (!certificate) throw new TypeError("no such key");
-        return isWrong ? wrongSignature(digest) : signDigest(certificate.privateKey, digest);
+        return isWrong ? world.keys.signWrongly(digest) : world.keys.sign(keyId, digest);
       });
       if (has("lost-answers") && random.chance(0.002)) {
         throw new Fault("signer_unavailable", { maybeSigned: true, because: "cut after it signed" });
@@ -89,7 +92,7 @@ export function createInstance(world: World, name: string): Instance {
       }
       await io(8, () => {
         world.ledger.insert({ id, timeMs, keyName, keyVersion, instance: by });
-        world.onIntent(instance, keyVersion);
+        world.onIntent(instance, keyVersion, id);
       });
       if (has("lost-answers") && random.chance(0.001)) throw new Fault("ledger_unavailable", { because: "cut" });
     },
@@ -108,7 +111,7 @@ export function createInstance(world: World, name: string): Instance {
     async requestToken({ tenantId, clientId, clientAssertion, signal }) {
       signal.throwIfAborted();
       const requestId = random.guid();
-      if (!isSignedByOneOf(world.certificates, clientAssertion))
+      if (!world.keys.isSigned(clientAssertion))
         violations.push("I5: Entra got an assertion that no registered certificate signed");
       const claims = JSON.parse(Buffer.from(clientAssertion.split(".")[1] ?? "", "base64url").toString());
       const audience = `https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`;
@@ -124,6 +127,7 @@ export function createInstance(world: World, name: string): Instance {
       }
       await io(90, () => undefined);
       const tokens = { accessToken: `eyJ-${random.guid()}`, expiresInSeconds: random.between(3_600, 5_400) };
+      world.tenantOfToken.set(tokens.accessToken, tenantId);
       return { issued: true, ...tokens, requestId };
     },
   };
@@ -132,6 +136,7 @@ export function createInstance(world: World, name: string): Instance {
   const tokenCache = createTokenCache({ maxTokens: 20_000, maxBytes: 134_217_728 });
   const failureCache = createFailureCache(20_000);
   const { policySource, suspensionsSource } = world;
+  const sharedTokens = plan.sharesTokens ? world.sharedCache.of({ instance: name, clock, io, losesAnswer }) : undefined;
   const currentPolicy = createCurrentPolicy(
     {
       policy: {
@@ -150,20 +155,17 @@ export function createInstance(world: World, name: string): Instance {
     },
     record,
     (policy) => {
-      tokenCache.retain((token, clientId, tenantId) => isWanted(token, policy, clientId, tenantId));
+      const isWantedNow: Parameters<SharedTokens["sweep"]>[0] = (token, clientId, tenantId) =>
+        isWanted(token, policy, clientId, tenantId);
+      tokenCache.retain(isWantedNow);
       failureCache.clear();
+      void sharedTokens?.sweep(isWantedNow);
     },
   );
-  const shared = plan.sharesTokens ? world.sharedCache.of(name) : undefined;
   instance.context = {
     ...{ cloud: clouds.public, instance: name, currentPolicy, tokenCache, failureCache, signer, ledger, tokenEndpoint },
-    ...(shared && {
-      sharedTokens: {
-        ...shared,
-        find: (key) => io(6, () => undefined).then(() => shared.find(key)),
-        claim: (key) => io(6, () => undefined).then(() => shared.claim(key)),
-      },
-    }),
+    ...(sharedTokens && { sharedTokens }),
+    newLedgerId: (nowMs) => createLedgerId(nowMs, random.fill),
     callerVerifier: {
       verify: async (token) =>
         token === callerToken
@@ -188,13 +190,13 @@ export function createInstance(world: World, name: string): Instance {
   };
 
   const store = throughIo(world.auditStore);
-  const log = world.log.reader(time.now, plan.logsUserAgents);
+  const log = world.log.reader(time.now);
   const ports: SignAuditPorts = {
     vaultLog: {
-      now: () => io(50, () => log.now()).then((now) => now),
-      read: (fromMs, toMs) => io(300, () => log.read(fromMs, toMs)).then((rows) => rows),
-      refusals: (fromMs, toMs) => io(300, () => log.refusals(fromMs, toMs)).then((rows) => rows),
-      arrivals: (fromMs, toMs) => io(300, () => log.arrivals(fromMs, toMs)).then((rows) => rows),
+      now: () => io(50, () => log.now()),
+      read: (fromMs, toMs) => io(300, () => log.read(fromMs, toMs)),
+      refusals: (fromMs, toMs) => io(300, () => log.refusals(fromMs, toMs)),
+      arrivals: (fromMs, toMs) => io(300, () => log.arrivals(fromMs, toMs)),
     },
     ledger: { rowsBetween: (fromMs, toMs) => io(200, () => world.ledger.between(fromMs, toMs)) },
     retention: { expire: async () => 0 },
@@ -212,7 +214,7 @@ export function createInstance(world: World, name: string): Instance {
     const policy = await currentPolicy.at(clock());
     const directory = {
       credentialsOf: async () => ({
-        keys: world.certificates.map(({ der }, i) => ({ on: "application" as const, keyId: `${i}`, der })),
+        keys: world.keys.certificates.map(({ der }, i) => ({ on: "application" as const, keyId: `${i}`, der })),
         ...{ passwords: [], federated: [], isInstanceLocked: true },
       }),
     };

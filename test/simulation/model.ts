@@ -1,4 +1,3 @@
-import type { KeyObject } from "node:crypto";
 import type { VaultLogRow } from "../../src/domain/audit/vault-log.ts";
 import type { CredentialStore } from "../../src/domain/credentials/ports.ts";
 import type { KeyholdEvent } from "../../src/domain/events.ts";
@@ -8,10 +7,10 @@ import type { Guid } from "../../src/domain/shared/guid.ts";
 import type { SigningCertificate } from "../../src/domain/signing/certificate.ts";
 import type { createAuditStore } from "../support/fakes/audit-store.ts";
 import type { createFakePolicySource, createFakeSuspensionsSource } from "../support/fakes/policy-source.ts";
-import type { createFakeSharedCache } from "../support/fakes/shared-tokens.ts";
-import type { LedgerTable, VaultLog } from "./outside.ts";
+import type { LedgerTable, VaultKeys, VaultLog } from "./outside.ts";
 import type { Plan } from "./plan.ts";
 import type { Random } from "./random.ts";
+import type { SharedCache } from "./shared-cache.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 export const callerToken = "a caller's own token";
@@ -44,7 +43,7 @@ export interface World {
   plan: Plan;
   random: Random;
   time: VirtualTime;
-  certificates: (SigningCertificate & { privateKey: KeyObject })[];
+  keys: VaultKeys;
   log: VaultLog;
   ledger: LedgerTable;
   isLedgerDown: boolean;
@@ -52,8 +51,10 @@ export interface World {
   credentialStore: CredentialStore;
   policySource: ReturnType<typeof createFakePolicySource>;
   suspensionsSource: ReturnType<typeof createFakeSuspensionsSource>;
-  sharedCache: ReturnType<typeof createFakeSharedCache>;
+  sharedCache: SharedCache;
   tenants: readonly Guid[];
+  /** Whose token Entra has issued. */
+  tenantOfToken: Map<string, Guid>;
   instances: Instance[];
   truths: Truth[];
   /** Signatures under an open intent as the audit reported them: request id and time, and the intents. */
@@ -64,10 +65,12 @@ export interface World {
   signatures: number;
   mints: Map<string, number[]>;
   crashChance: number;
+  /** Hash of everything that happened, in its order: one seed is one run. */
+  trace(): string;
   crash(instance: Instance): void;
   record(instance: Instance, event: KeyholdEvent): void;
   writeLog(row: VaultLogRow, by: Instance | "thief" | "stranger"): void;
-  onIntent(instance: Instance, keyVersion: string): void;
+  onIntent(instance: Instance, keyVersion: string, ledgerId: Guid): void;
   onSign(instance: Instance, keyVersion: string): void;
   start(): Instance;
   policy(certificates: readonly SigningCertificate[]): AccessPolicy;

@@ -26,7 +26,7 @@ export function judge(world: World): Verdict {
   ];
   const counts = {
     signatures: world.signatures,
-    ...{ thefts: thefts.length, hidden: hidden.length, strangers: strangers.length },
+    ...{ thefts: thefts.length, hidden: hidden.size, strangers: strangers.length },
     "missing records": [...genuine.values()].filter(({ isLogged }) => !isLogged).length,
     "open intents": [...world.ledger.rows.values()].filter(({ outcome }) => outcome === undefined).length,
   };
@@ -37,7 +37,7 @@ export function judge(world: World): Verdict {
 interface Facts {
   thefts: readonly Truth[];
   /** Thefts that stand under an open intent and were reported as covered. */
-  hidden: readonly Truth[];
+  hidden: ReadonlySet<Truth>;
   strangers: readonly Truth[];
   /** By request id. */
   genuine: ReadonlyMap<string, Truth>;
@@ -49,7 +49,7 @@ function factsOf({ truths, covered }: World): Facts {
   const thefts = truths.filter(({ by, isLogged }) => by === "thief" && isLogged);
   return {
     thefts,
-    hidden: thefts.filter(({ row }) => covered.has(`${row.requestId} ${row.timeMs}`)),
+    hidden: new Set(thefts.filter(({ row }) => covered.has(`${row.requestId} ${row.timeMs}`))),
     strangers: truths.filter(({ by }) => by === "stranger"),
     genuine: new Map(truths.filter(({ by }) => by === "instance").map((truth) => [truth.row.requestId, truth])),
     copied: new Set(thefts.map(({ row }) => row.requestId)),
@@ -62,10 +62,13 @@ const ofKind = (kind: Finding["kind"], findings: readonly Finding[]) =>
 function missedThefts(findings: readonly Finding[], { thefts, hidden, strangers }: Facts): string[] {
   const unaccounted = ofKind("unaccounted_signature", findings);
   const isFound = listed(unaccounted);
+  // Of a row and its copy one is accounted for: that there are two is what is reported.
+  const requests = new Set(unaccounted.map(({ requestId }) => requestId));
+  const isCopyOf = ({ row }: Truth) => requests.has(row.requestId);
   const isFoundForeign = listed(ofKind("foreign_identity", findings));
   return [
     ...thefts
-      .filter((theft) => !isFound(theft) && !hidden.includes(theft) && !isCopyOf(theft, unaccounted))
+      .filter((theft) => !isFound(theft) && !hidden.has(theft) && !isCopyOf(theft))
       .map((theft) => `a theft was not reported: ${describe(theft)}`),
     ...strangers
       .filter((theft) => !isFoundForeign(theft))
@@ -80,7 +83,7 @@ function wrongCoverage({ hidden }: Facts, { covered, ledger, plan }: World): str
     if (!intent || intent.keyVersion !== row.keyVersion || !covers(intent, row)) return false;
     return !plan.logsUserAgents || Boolean(row.clientInfo?.startsWith(`keyhold/${intent.instance} `));
   };
-  return hidden
+  return [...hidden]
     .filter((theft) =>
       [...(covered.get(`${theft.row.requestId} ${theft.row.timeMs}`) ?? [])].some((id) => !mayCover(theft, id)),
     )
@@ -92,7 +95,9 @@ function inventedFindings(findings: readonly Finding[], { hidden, genuine, copie
     const truth = finding.count === undefined ? genuine.get(finding.requestId ?? "") : undefined;
     if (!truth || copied.has(truth.row.requestId)) return [];
     // One of two signatures under one open intent is a theft; which, the log does not say.
-    const isSwapped = hidden.some(({ row }) => Math.abs(row.timeMs - finding.timeMs) <= coversBeforeMs + coversAfterMs);
+    const isSwapped = [...hidden].some(
+      ({ row }) => Math.abs(row.timeMs - finding.timeMs) <= coversBeforeMs + coversAfterMs,
+    );
     return isSwapped ? [] : [`a finding was invented: ${finding.reason} ${describe(truth)}`];
   });
   const others = [...ofKind("foreign_operation", findings), ...ofKind("unaccounted_refusal", findings)];
@@ -122,11 +127,6 @@ function listed(findings: readonly Finding[]): (truth: Truth) => boolean {
   const named = new Set(findings.map(({ requestId, timeMs }) => `${requestId} ${timeMs}`));
   const counted = new Set(findings.filter(({ count }) => count !== undefined).map(({ timeMs }) => windowOf(timeMs)));
   return ({ row }) => named.has(`${row.requestId} ${row.timeMs}`) || counted.has(windowOf(row.timeMs));
-}
-
-/** Of a row and its copy one is accounted for: that there are two is what is reported. */
-function isCopyOf({ row }: Truth, findings: readonly Finding[]): boolean {
-  return findings.some(({ requestId }) => requestId === row.requestId);
 }
 
 function windowOf(timeMs: number): number {

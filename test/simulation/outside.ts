@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, sign as signWith, verify } from "node:crypto";
+import { createHash, generateKeyPairSync, type KeyObject } from "node:crypto";
 import type { LedgerRow } from "../../src/domain/audit/findings.ts";
 import type { VaultLogReader } from "../../src/domain/audit/ports.ts";
 import { windowMs } from "../../src/domain/audit/sign-rate.ts";
@@ -10,10 +10,10 @@ import { carriedOut, groupRefusals, type LoggedRow } from "../support/fakes/vaul
 import type { Random } from "./random.ts";
 
 /** Small: the same code for a fraction of the time. PSS with SHA-256 needs 528 bits at least (RFC 8017 §9.1.1). */
-const modulusLength = 768;
+const modulusLength = 528;
 
 /** A key version with a certificate that only the domain looks at: its fields, no X.509. */
-export function createCertificate(version: number, nowMs: number): SigningCertificate & { privateKey: KeyObject } {
+function createCertificate(version: number, nowMs: number): SigningCertificate & { privateKey: KeyObject } {
   const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength });
   const keyVersion = String(version).repeat(32);
   return {
@@ -30,58 +30,69 @@ export function createCertificate(version: number, nowMs: number): SigningCertif
   };
 }
 
-export function signDigest(privateKey: KeyObject, digest: Uint8Array): Uint8Array {
-  return signatureBy(privateKey, digest);
+/** The vault's keys. It remembers what it has signed, so that Entra need not verify a second time what the domain has. */
+export interface VaultKeys {
+  certificates: readonly (SigningCertificate & { privateKey: KeyObject })[];
+  /** With the key of that URL. */
+  sign(keyId: string, digest: Uint8Array): Uint8Array;
+  /** A signature by a key that nobody knows. */
+  signWrongly(digest: Uint8Array): Uint8Array;
+  /** Whether Entra would accept it: signed with the key of the registered certificate that it names. */
+  isSigned(assertion: string): boolean;
 }
 
-/** A signature by a key that nobody knows. */
-export function wrongSignature(digest: Uint8Array): Uint8Array {
-  const { privateKey } = generateKeyPairSync("rsa", { modulusLength });
-  return signWith("sha256", digest, privateKey);
-}
-
-/** Whether Entra would accept it: signed by one of the certificates that are registered. */
-export function isSignedByOneOf(certificates: readonly SigningCertificate[], assertion: string): boolean {
-  const [header = "", claims = "", signature = ""] = assertion.split(".");
-  const { "x5t#S256": x5tS256 } = JSON.parse(Buffer.from(header, "base64url").toString()) as Record<string, string>;
-  const certificate = certificates.find((each) => each.x5tS256 === x5tS256);
-  const bytes = Buffer.from(`${header}.${claims}`);
-  const key = certificate && { key: certificate.publicKey, padding: 6, saltLength: 32 };
-  return Boolean(key && verify("sha256", bytes, key, Buffer.from(signature, "base64url")));
+export function createVaultKeys(nowMs: number): VaultKeys {
+  const certificates = [createCertificate(1, nowMs), createCertificate(2, nowMs)];
+  const signed = new Map<string, string>();
+  let nobodys: KeyObject | undefined;
+  const nameOf = (x5tS256: string, digest: Uint8Array) => `${x5tS256} ${Buffer.from(digest).toString("base64url")}`;
+  return {
+    certificates,
+    sign(keyId, digest) {
+      const certificate = certificates.find((each) => each.keyId === keyId);
+      if (!certificate) throw new TypeError("no such key");
+      const signature = signatureBy(certificate.privateKey, digest);
+      signed.set(Buffer.from(signature).toString("base64url"), nameOf(certificate.x5tS256, digest));
+      return signature;
+    },
+    signWrongly(digest) {
+      nobodys ??= generateKeyPairSync("rsa", { modulusLength }).privateKey;
+      return signatureBy(nobodys, digest);
+    },
+    isSigned(assertion) {
+      const [header = "", claims = "", signature = ""] = assertion.split(".");
+      const { "x5t#S256": x5tS256 = "" } = JSON.parse(Buffer.from(header, "base64url").toString());
+      return signed.get(signature) === nameOf(x5tS256, createHash("sha256").update(`${header}.${claims}`).digest());
+    },
+  };
 }
 
 /** Rows by the window of their time, so that reading a window costs the window. */
 export interface VaultLog {
-  rows: Map<number, LoggedRow[]>;
   add(row: VaultLogRow, appearances: readonly { ingestedMs: number; visibleMs: number }[]): void;
-  reader(now: () => number, logsUserAgents: boolean): VaultLogReader;
+  reader(now: () => number): VaultLogReader;
 }
 
-export function createLog(signingObjectId: string): VaultLog {
+export function createLog(signingObjectId: string, logsUserAgents: boolean): VaultLog {
   const rows = new Map<number, LoggedRow[]>();
   const windowOf = (timeMs: number) => Math.floor(timeMs / windowMs) * windowMs;
   /** Windows by when the log took something in. */
   const ingested = new Map<number, Set<number>>();
   return {
-    rows,
-    add(row, appearances) {
+    add({ clientInfo, ...facts }, appearances) {
+      const row = logsUserAgents && clientInfo !== undefined ? { ...facts, clientInfo } : facts;
+      if (!isInScope(row, signingObjectId)) return;
       const startMs = windowOf(row.timeMs);
       const ofWindow = rows.get(startMs) ?? [];
       rows.set(startMs, ofWindow);
       for (const each of appearances) {
-        ofWindow.push({ row: { ...row }, ...each });
+        ofWindow.push({ row, ...each });
         const at = windowOf(each.ingestedMs);
         ingested.set(at, (ingested.get(at) ?? new Set()).add(startMs));
       }
     },
-    reader(now, logsUserAgents) {
-      const visible = (startMs: number) =>
-        (rows.get(startMs) ?? [])
-          .filter(({ row, visibleMs }) => visibleMs <= now() && isInScope(row, signingObjectId))
-          .map(({ row: { clientInfo, ...row }, ingestedMs }) => ({
-            ingestedMs,
-            row: logsUserAgents && clientInfo !== undefined ? { ...row, clientInfo } : row,
-          }));
+    reader(now) {
+      const visible = (startMs: number) => (rows.get(startMs) ?? []).filter(({ visibleMs }) => visibleMs <= now());
       const between = (fromMs: number, toMs: number) => {
         const found: VaultLogRow[] = [];
         for (let startMs = windowOf(fromMs); startMs < toMs; startMs += windowMs) {
@@ -142,7 +153,9 @@ export function createLedgerTable(): LedgerTable {
     insert(row) {
       rows.set(row.id, row);
       const startMs = windowOf(row.timeMs);
-      windows.set(startMs, [...(windows.get(startMs) ?? []), row]);
+      const ofWindow = windows.get(startMs);
+      if (ofWindow) ofWindow.push(row);
+      else windows.set(startMs, [row]);
     },
     between(fromMs, toMs) {
       const found: LedgerRow[] = [];

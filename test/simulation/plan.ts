@@ -6,6 +6,7 @@ export const faultNames = [
   "lost-answers",
   "throttling",
   "ledger-down",
+  "shared-cache",
   "wrong-signatures",
   "late-rows",
   "missing-rows",

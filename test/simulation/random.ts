@@ -7,6 +7,8 @@ export interface Random {
   chance(probability: number): boolean;
   pick<T>(from: readonly T[]): T;
   guid(): string;
+  /** Fills it. */
+  fill(bytes: Buffer): Buffer;
 }
 
 export function createRandom(seed: number): Random {
@@ -18,19 +20,20 @@ export function createRandom(seed: number): Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
   const between = (least: number, most: number) => least + Math.floor(next() * (most - least + 1));
-  const hex = (digits: number) =>
-    Array.from({ length: Math.ceil(digits / 8) }, () =>
-      Math.floor(next() * 4_294_967_296)
-        .toString(16)
-        .padStart(8, "0"),
-    )
-      .join("")
-      .slice(0, digits);
+  const fill = (bytes: Buffer) => {
+    for (let i = 0; i + 4 <= bytes.length; i += 4) bytes.writeUInt32LE(Math.floor(next() * 4_294_967_296), i);
+    return bytes;
+  };
+  const ofGuid = Buffer.alloc(16);
   return {
     next,
     between,
     chance: (probability) => next() < probability,
     pick: (from) => from[between(0, from.length - 1)] as (typeof from)[number],
-    guid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(12)}`,
+    guid() {
+      const hex = fill(ofGuid).toString("hex");
+      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
+    },
+    fill,
   };
 }

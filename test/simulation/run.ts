@@ -1,58 +1,57 @@
 /**
- * `npm run simulate -- [--seed n] [--seeds n] [--signatures n] [--without fault,...] [--no-shrink]`: a fleet in virtual time, with faults and a
- * thief, whose audit must find every theft and invent none. Runs seeds from `--seed` on until all have made the
- * signatures. A seed that fails is run again with less and less, until nothing can be left out; ends with exit code 1.
+ * `npm run simulate -- [--seed n] [--seeds n] [--signatures n] [--jobs n] [--without fault,...] [--no-shrink]`: fleets in
+ * virtual time, with faults and a thief, whose audit must find every theft and invent none. Runs seeds from `--seed` on
+ * until all have made the signatures, `--jobs` at once (preset: as many as there are processors). A seed that fails is
+ * run again with less and less, until nothing can be left out; ends with exit code 1.
  */
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { type FaultName, faultNames, type Plan, planOf } from "./plan.ts";
-import { simulate } from "./simulate.ts";
+import { type FaultName, faultNames } from "./plan.ts";
+import { runSeeds, type SeedResult } from "./seeds.ts";
 
 const { values } = parseArgs({
   options: {
     seed: { type: "string", default: "1" },
     seeds: { type: "string", default: "20" },
     signatures: { type: "string", default: "1000000" },
+    jobs: { type: "string", default: `${availableParallelism()}` },
     without: { type: "string", default: "" },
     "no-shrink": { type: "boolean", default: false },
   },
 });
 const seeds = Number(values.seeds);
-const each = Math.ceil(Number(values.signatures) / seeds);
+const signatures = Math.ceil(Number(values.signatures) / seeds);
 const without = values.without.split(",").filter((name): name is FaultName => faultNames.includes(name as FaultName));
+const orders = Array.from({ length: seeds }, (_, i) => ({
+  ...{ seed: Number(values.seed) + i, signatures, without, shrinks: !values["no-shrink"] },
+}));
 
-let failed = 0;
-for (let seed = Number(values.seed); seed < Number(values.seed) + seeds; seed++) {
-  const plan = planOf(seed, each, without);
-  const startedMs = performance.now();
-  const { violations, counts, virtualHours } = await simulate(plan);
-  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+const startedMs = performance.now();
+let ended = 0;
+showProgress();
+const results = await runSeeds(orders, Number(values.jobs), (result) => {
+  ended += 1;
+  console.log(lineOf(result));
+  showProgress();
+});
+process.exitCode = results.some(({ violations }) => violations.length > 0) ? 1 : 0;
+
+function lineOf({ seed, instances, sharesTokens, virtualHours, cpuSeconds, counts, violations, least }: SeedResult) {
   const facts = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
-  console.log(
-    `seed ${seed}: ${plan.instances} instances${plan.sharesTokens ? ", shared tokens" : ""}, ${virtualHours.toFixed(1)} h in ` +
-      `${seconds} s: ${facts.join(", ")}; violations ${violations.length}`,
-  );
-  if (violations.length === 0) continue;
-  failed += 1;
-  for (const violation of violations.slice(0, 5)) console.log(`  ${violation}`);
-  if (values["no-shrink"]) continue;
-  const least = await shrink(plan);
-  const kept = [...least.faults].join(",") || "none";
-  console.log(`  still fails with ${least.signatures} signatures and these faults: ${kept}`);
+  return [
+    `seed ${seed}: ${instances} instances${sharesTokens ? ", shared tokens" : ""}, ${virtualHours.toFixed(1)} h in ` +
+      `${cpuSeconds.toFixed(1)} s: ${facts.join(", ")}; violations ${violations.length}`,
+    ...violations.slice(0, 5).map((violation) => `  ${violation}`),
+    ...(least
+      ? [`  still fails with ${least.signatures} signatures and these faults: ${least.faults.join(",") || "none"}`]
+      : []),
+  ].join("\n");
 }
-process.exitCode = failed > 0 ? 1 : 0;
 
-/** The least that still fails: half the signatures, again and again, and without each fault in turn. */
-async function shrink(failing: Plan): Promise<Plan> {
-  const fails = async (plan: Plan) => (await simulate(plan)).violations.length > 0;
-  let plan = failing;
-  while (plan.signatures > 10) {
-    const smaller = { ...plan, signatures: Math.floor(plan.signatures / 2) };
-    if (!(await fails(smaller))) break;
-    plan = smaller;
-  }
-  for (const name of plan.faults) {
-    const calmer = { ...plan, faults: new Set([...plan.faults].filter((each) => each !== name)) };
-    if (await fails(calmer)) plan = calmer;
-  }
-  return plan;
+/** One line, only for people who watch. */
+function showProgress(): void {
+  if (!process.stderr.isTTY) return;
+  const seconds = Math.round((performance.now() - startedMs) / 1000);
+  const line = `${ended} of ${seeds} seeds, ${ended * signatures} signatures, ${seconds} s`;
+  process.stderr.write(ended < seeds ? `\r${line}\r` : `${line}\n`);
 }

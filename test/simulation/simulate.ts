@@ -18,6 +18,8 @@ const settleMs = 14 * hourMs;
 
 export interface Outcome extends Verdict {
   virtualHours: number;
+  /** Hash of all that happened: the same for the same plan. */
+  trace: string;
 }
 
 /** One run of a plan: the fleet works until the vault has made the signatures, and the audit until nothing is open. */
@@ -68,8 +70,16 @@ export async function simulate(plan: Plan): Promise<Outcome> {
       });
     });
   }
+  if (plan.faults.has("shared-cache")) {
+    each(2 * hourMs, () => {
+      world.sharedCache.isDown = !isOver;
+      time.at(time.now() + 3 * minuteMs, () => {
+        world.sharedCache.isDown = false;
+      });
+    });
+  }
   if (plan.faults.has("rotation")) {
-    time.at(startMs + 90 * minuteMs, () => world.policySource.put(world.policy(world.certificates)));
+    time.at(startMs + 90 * minuteMs, () => world.policySource.put(world.policy(world.keys.certificates)));
   }
   if (plan.faults.has("suspension")) {
     each(8 * minuteMs, () => {
@@ -92,7 +102,7 @@ export async function simulate(plan: Plan): Promise<Outcome> {
   isOver = true;
   const virtualHours = (time.now() - startMs) / hourMs;
   await time.run(time.now() + settleMs);
-  return { ...judge(world), virtualHours };
+  return { ...judge(world), virtualHours, trace: world.trace() };
 }
 
 /** The world without new thefts once the fleet is at rest, so that all have been looked at in the end. */
@@ -108,7 +118,7 @@ function untilOver(world: World, isOver: () => boolean): World {
 /** A caller's request, and what must hold of its answer. */
 async function request(
   instance: Instance,
-  { time, violations }: World,
+  { time, violations, tenantOfToken }: World,
   tenantId: Guid,
   suspendedAtMs: ReadonlyMap<Guid, number>,
 ): Promise<void> {
@@ -123,6 +133,7 @@ async function request(
       const since = suspendedAtMs.get(tenantId);
       if (since !== undefined && beganMs > since + 60_000)
         violations.push(`a token was issued ${beganMs - since} ms after its tenant was suspended`);
+      if (tenantOfToken.get(issued.value.accessToken) !== tenantId) violations.push("the token is another tenant's");
       served.set(tenantId, context.clock() + issued.value.expiresInSeconds * 1000);
       return;
     }

@@ -20,7 +20,7 @@ const habits: Partial<Record<FaultName, (world: World) => void>> = {
       const cut = cutConnections.at(-1);
       const isRecent = cut !== undefined && world.time.now() - cut.timeMs < 80_000;
       const name = isRecent ? cut.instance : random.pick(instances)?.name;
-      const keyVersion = isRecent ? cut.keyVersion : random.pick(world.certificates).keyVersion;
+      const keyVersion = isRecent ? cut.keyVersion : random.pick(world.keys.certificates).keyVersion;
       if (name) steal(world, { clientInfo: `keyhold/${name} azsdk-js`, keyVersion });
     }),
   "thief-copies-request-ids": (world) =>
@@ -52,8 +52,8 @@ function steal(
   world: World,
   facts: { requestId?: string; keyVersion?: string; clientInfo?: string; callerObjectId?: string } = {},
 ): void {
-  const { random, time, certificates } = world;
-  const { keyName, keyVersion } = random.pick(certificates);
+  const { random, time, keys } = world;
+  const { keyName, keyVersion } = random.pick(keys.certificates);
   const row = {
     ...{ timeMs: time.now(), operation: "KeySign", httpStatus: 200, requestId: random.guid(), keyName, keyVersion },
     ...{ callerObjectId: signingObjectId, callerAddress: "203.0.113.66", clientInfo: "curl/8" },

@@ -14,6 +14,9 @@ export interface VirtualTime {
   run(untilMs: number, isDone?: () => boolean): Promise<void>;
 }
 
+/** One for all: to make one costs more than to wait. */
+const timedOut = new DOMException("The operation was aborted due to timeout", "TimeoutError");
+
 interface Planned {
   timeMs: number;
   order: number;
@@ -71,7 +74,7 @@ export function createVirtualTime(startMs: number): VirtualTime {
     deadline(withinMs) {
       const atMs = nowMs + withinMs;
       const end = new AbortController();
-      at(atMs, () => end.abort());
+      at(atMs, () => end.abort(timedOut));
       return { atMs, signal: end.signal };
     },
     async run(untilMs, isDone = () => false) {

@@ -1,16 +1,17 @@
+import { createHash } from "node:crypto";
 import { type AccessPolicy, grantKey } from "../../src/domain/policy/access-policy.ts";
 import { type Guid, parseGuid } from "../../src/domain/shared/guid.ts";
 import type { SigningCertificate } from "../../src/domain/signing/certificate.ts";
 import { createAuditStore as createStore } from "../support/fakes/audit-store.ts";
 import { createFakeCredentialStore } from "../support/fakes/credential-store.ts";
 import { createFakePolicySource, createFakeSuspensionsSource } from "../support/fakes/policy-source.ts";
-import { createFakeSharedCache } from "../support/fakes/shared-tokens.ts";
 import * as ids from "../support/fixtures/ids.ts";
 import { createInstance } from "./fleet.ts";
 import { signingObjectId, type World } from "./model.ts";
-import { appearancesOf, createCertificate, createLedgerTable, createLog } from "./outside.ts";
+import { appearancesOf, createLedgerTable, createLog, createVaultKeys } from "./outside.ts";
 import type { Plan } from "./plan.ts";
 import { createRandom } from "./random.ts";
+import { createSharedCache } from "./shared-cache.ts";
 import { createVirtualTime } from "./virtual-time.ts";
 
 export const startMs = Date.UTC(2026, 5, 1);
@@ -20,21 +21,24 @@ const replacedAfterMs = 5_000;
 export function createWorld(plan: Plan): World {
   const random = createRandom(plan.seed);
   const time = createVirtualTime(startMs);
-  const certificates = [createCertificate(1, startMs), createCertificate(2, startMs)];
+  const keys = createVaultKeys(startMs);
+  const happened = createHash("sha256");
+  const note = (...facts: readonly string[]) => happened.update(`${time.now()} ${facts.join(" ")}\n`);
   const intents = new Map<string, number>();
   const signs = new Map<string, number>();
   let started = 0;
   const tenants = Array.from({ length: plan.tenants }, () => parseGuid(random.guid()) as Guid);
   const world: World = {
-    ...{ plan, random, time, certificates, tenants },
-    log: createLog(signingObjectId),
+    ...{ plan, random, time, keys, tenants },
+    log: createLog(signingObjectId, plan.logsUserAgents),
     ledger: createLedgerTable(),
     isLedgerDown: false,
     auditStore: createStore(),
     credentialStore: createFakeCredentialStore(),
     policySource: undefined as unknown as World["policySource"],
     suspensionsSource: createFakeSuspensionsSource(),
-    sharedCache: createFakeSharedCache(),
+    sharedCache: createSharedCache(),
+    tenantOfToken: new Map(),
     instances: [],
     truths: [],
     covered: new Map(),
@@ -44,6 +48,7 @@ export function createWorld(plan: Plan): World {
     mints: new Map(),
     // An instance of a busy fleet ends every hour or so.
     crashChance: 0.00005,
+    trace: () => happened.copy().digest("hex"),
     crash(instance) {
       instance.isAlive = false;
       const place = world.instances.indexOf(instance);
@@ -51,8 +56,9 @@ export function createWorld(plan: Plan): World {
       world.instances.splice(place, 1);
       time.at(time.now() + replacedAfterMs, () => world.start());
     },
-    record(_instance, event) {
+    record(instance, event) {
       const text = JSON.stringify(event);
+      note(instance.name, text);
       if (text.includes("eyJ") || text.includes("vault.azure.net"))
         world.violations.push(`I6: ${event.event} holds a secret`);
       if (event.event === "sign_audit_covered") {
@@ -70,10 +76,12 @@ export function createWorld(plan: Plan): World {
         plan.faults.has("missing-rows") &&
         random.chance(0.0005)
       );
+      note(row.requestId, isLogged ? "logged" : "cut");
       if (row.httpStatus === 200) world.truths.push({ row, by: isInstance ? "instance" : by, isLogged });
       if (isLogged) world.log.add(row, appearancesOf(row.timeMs, random, plan.faults.has("late-rows")));
     },
-    onIntent(instance, keyVersion) {
+    onIntent(instance, keyVersion, ledgerId) {
+      note(instance.name, ledgerId);
       count(intents, `${instance.name} ${keyVersion}`);
     },
     onSign(instance, keyVersion) {
@@ -93,7 +101,7 @@ export function createWorld(plan: Plan): World {
     },
     policy: (registered) => policyOf(registered, tenants),
   };
-  world.policySource = createFakePolicySource(world.policy(certificates.slice(0, 1)));
+  world.policySource = createFakePolicySource(world.policy(keys.certificates.slice(0, 1)));
   return world;
 }
 

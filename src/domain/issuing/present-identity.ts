@@ -1,7 +1,6 @@
 import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Deadline } from "../shared/retry.ts";
-import { createLedgerId } from "../signing/ledger-id.ts";
 import { reasonOf, type SignOrder } from "../signing/sign-assertion.ts";
 import type { IssuingPorts } from "./ports.ts";
 
@@ -17,7 +16,7 @@ export async function presentIdentity(
   deadline: Deadline,
 ): Promise<{ ledgerId: Guid; clientAssertion: string }> {
   const timeMs = ports.clock();
-  const ledgerId = createLedgerId(timeMs);
+  const ledgerId = ports.newLedgerId(timeMs);
   await ports.ledger.recordIntent({ ...reasonOf(order), id: ledgerId, timeMs, identityClientId });
   try {
     return { ledgerId, clientAssertion: await ports.federatedIdentity.getAssertion(identityClientId, deadline.signal) };

@@ -1,12 +1,12 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import { type Guid, parseGuid } from "../shared/guid.ts";
 
 /**
  * A UUID version 7 (RFC 9562 §5.7): the time in it lets a row be found by its id alone, without an index. It goes
- * to Entra as `client-request-id`, so that a customer can quote it back from the sign-in log.
+ * to Entra as `client-request-id`, so that a customer can quote it back from the sign-in log. `random` fills a buffer.
  */
-export function createLedgerId(nowMs: number): Guid {
-  const bytes = randomBytes(16);
+export function createLedgerId(nowMs: number, random: (bytes: Buffer) => Buffer = randomFillSync): Guid {
+  const bytes = random(Buffer.alloc(16));
   bytes.writeUIntBE(nowMs, 0, 6);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

@@ -32,6 +32,8 @@ export interface AccountablePorts {
   ledger: Ledger;
   /** Milliseconds since 1970. */
   clock: () => number;
+  /** The id of a new row of that time, which no other row has: ledger-id.ts. */
+  newLedgerId: (nowMs: number) => Guid;
 }
 
 /** The write-ahead ledger of all signatures. */

@@ -3,7 +3,6 @@ import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { SigningCertificate } from "./certificate.ts";
 import type { SignIntent } from "./ledger.ts";
-import { createLedgerId } from "./ledger-id.ts";
 import type { AccountablePorts, SignatureAlgorithm, VaultSignature } from "./ports.ts";
 
 /** What the ledger is told before; the rest of the intent is filled in here. */
@@ -37,7 +36,7 @@ export async function signAccountably<T extends Signable>(
 ): Promise<AccountableSignature<T>> {
   const timeMs = ports.clock();
   if (timeMs < certificate.notBeforeMs || timeMs >= certificate.notAfterMs) throw new Fault("certificate_not_valid");
-  const ledgerId = createLedgerId(timeMs);
+  const ledgerId = ports.newLedgerId(timeMs);
   const { keyName, keyVersion, keyId } = certificate;
   await ports.ledger.recordIntent({ ...reason, id: ledgerId, timeMs, keyName, keyVersion });
   const signable = build();

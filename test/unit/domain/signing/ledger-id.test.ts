@@ -20,6 +20,12 @@ describe("a ledger id", () => {
     assert.equal(new Set(ids).size, ids.length);
   });
 
+  test("has the random bits that it is given, and for the same ones is the same", () => {
+    const ones = (bytes: Buffer) => bytes.fill(0xff);
+    assert.equal(createLedgerId(startMs, ones).slice(14), "7fff-bfff-ffffffffffff");
+    assert.equal(createLedgerId(startMs, ones), createLedgerId(startMs, ones));
+  });
+
   test("sorts by time", () => {
     const ids = [0, 1, 1000, 1e9, 1e12].map((ms) => createLedgerId(startMs + ms));
     assert.deepEqual([...ids].sort(), ids);
