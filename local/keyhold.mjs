@@ -46,7 +46,6 @@ async function findStack() {
   if (!existsSync(file)) return undefined;
   const stack = JSON.parse(readFileSync(file, "utf8"));
   const isUp = await fetch(stack.control, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
-  if (!isUp) console.error("note: the local stack is not running (npm start)");
   return isUp && stack;
 }
 

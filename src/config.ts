@@ -179,6 +179,11 @@ export function readConfig(env: Environment = process.env): Config {
   return Object.freeze(config);
 }
 
+/** Whether there is any setting of Keyhold's, valid or not. */
+export function hasSettings(env: Environment = process.env): boolean {
+  return Object.keys(env).some((name) => name.startsWith("KEYHOLD_"));
+}
+
 /** Whether the platform offers managed identities to this process (App Service and Functions do). */
 export function isOnPlatform(env: Environment = process.env): boolean {
   return env.IDENTITY_ENDPOINT !== undefined;

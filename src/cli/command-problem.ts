@@ -16,17 +16,35 @@ export class CommandProblem extends Error {
   readonly remedy: string;
   /** More of the same kind, one line each. */
   readonly details: readonly string[];
+  /** The command line that helps; undefined: the help of the command that failed. */
+  readonly command: string | undefined;
 
-  constructor(
-    kind: CommandProblem["kind"],
-    what: string,
-    { where, remedy, details = [] }: { where: string; remedy: string; details?: readonly string[] },
-  ) {
+  constructor(kind: CommandProblem["kind"], what: string, { where, remedy, details = [], command }: ProblemDetail) {
     super(what);
     this.kind = kind;
     this.where = where;
     this.remedy = remedy;
     this.details = details;
+    this.command = command;
+  }
+}
+
+interface ProblemDetail {
+  where: string;
+  remedy: string;
+  details?: readonly string[];
+  command?: string;
+}
+
+/** There are no settings at all: neither a local stack nor a deployment is known. Written as one line. */
+export class NotConnected extends CommandProblem {
+  constructor() {
+    super("usage", "Keyhold is not connected", {
+      where: "the environment, which has no KEYHOLD_ settings",
+      remedy:
+        "start the local stack in a clone (npm start), or export the settings of a deployment " +
+        "(docs/operate/cli.md#settings-and-identity)",
+    });
   }
 }
 
@@ -50,7 +68,8 @@ export const notSignedIn = "nobody is signed in here: az login, or azd auth logi
 export function notSignedInProblem(): CommandProblem {
   return new CommandProblem("unavailable", "Nobody is signed in here", {
     where: "the Azure CLI and the Azure Developer CLI",
-    remedy: "az login, azd auth login, or --operator-identity where there are managed identities",
+    remedy: "sign in, or give --operator-identity where there are managed identities",
+    command: "az login",
   });
 }
 
@@ -66,9 +85,14 @@ export function writeReport({ text, json, notes = [] }: Report, isJson: boolean,
   for (const note of notes) err(note);
 }
 
-/** Error, place, details and remedy to stderr, one line each. */
-export function writeProblem({ message, where, remedy, details }: CommandProblem, { err }: Output): void {
-  const lines = [`error: ${message}`, `where: ${where}`, ...details.map((line) => `  - ${line}`), `remedy: ${remedy}`];
+/** Error, place, details, remedy and the command that helps to stderr, one line each. `helpCommand`: its default. */
+export function writeProblem(problem: CommandProblem, helpCommand: string, { err }: Output): void {
+  const { message, where, remedy, details, command = helpCommand } = problem;
+  const whole = [
+    ...[`error: ${message}`, `where: ${where}`, ...details.map((line) => `  - ${line}`), `remedy: ${remedy}`],
+    `try: ${command}`,
+  ];
+  const lines = problem instanceof NotConnected ? [`error: ${message}: ${remedy}`] : whole;
   err(lines.map((line) => printable(line, 2_000)).join("\n"));
 }
 

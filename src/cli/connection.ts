@@ -10,13 +10,20 @@ import { createTableAuditStore } from "../adapters/storage/audit-store.ts";
 import { createTableCredentialStore } from "../adapters/storage/credential-store.ts";
 import { createTableLedgerSearch } from "../adapters/storage/ledger-search.ts";
 import { createMetadataStore } from "../adapters/storage/metadata-store.ts";
-import { type Config, ConfigurationError, isOnPlatform, readConfig, readIdentityEndpoint } from "../config.ts";
+import {
+  type Config,
+  ConfigurationError,
+  hasSettings,
+  isOnPlatform,
+  readConfig,
+  readIdentityEndpoint,
+} from "../config.ts";
 import type { LedgerSearch } from "../domain/audit/ledger-search.ts";
 import type { AuditStore } from "../domain/audit/ports.ts";
 import type { CredentialStore } from "../domain/credentials/ports.ts";
 import type { MetadataStore } from "../domain/metadata/ports.ts";
 import type { PolicyContext } from "../domain/policy/problem.ts";
-import { CommandProblem, type Output, type Report } from "./command-problem.ts";
+import { CommandProblem, NotConnected, type Output, type Report } from "./command-problem.ts";
 import { type PolicyPlace, policyPlaceOf } from "./policy/policy-place.ts";
 import { createRequestToken, type RequestToken } from "./policy/request-token.ts";
 import { operatorNameOf } from "./suspensions/operator-name.ts";
@@ -101,10 +108,10 @@ function readSettings(): Config {
     return readConfig();
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
+    if (!hasSettings()) throw new NotConnected();
     throw new CommandProblem("usage", "The app's settings are not valid here", {
       where: "the environment",
-      remedy:
-        "take over those of the deployed app, as docs/operate/cli.md says; in a clone, npm start brings a stack with its own",
+      remedy: "correct these, or export all settings of the deployed app: docs/operate/cli.md#settings-and-identity",
       details: error.problems,
     });
   }

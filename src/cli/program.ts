@@ -32,7 +32,7 @@ const summary =
 
 const exitHelp = `
 Exit codes: 0 fine, 1 something is wrong or was refused, 2 usage error, 3 could not be checked.
-Settings:   those of the deployed app, in the environment: docs/operate/cli.md says how to take them over.`;
+Settings:   those of the running local stack (npm start), or of a deployment: docs/operate/cli.md#settings-and-identity.`;
 
 /** Runs one command line; never throws. */
 export async function runCommandLine(args: readonly string[], environment: CommandEnvironment): Promise<ExitCode> {
@@ -49,8 +49,10 @@ export async function runCommandLine(args: readonly string[], environment: Comma
     .option("--operator-identity <clientId>", "act as this managed identity instead of who is signed in")
     .addHelpText("after", exitHelp)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => output.out(text.trimEnd()), writeErr: (text) => output.err(text.trimEnd()) })
-    .showHelpAfterError("(keyhold help <command> explains it)");
+    .configureOutput({
+      writeOut: (text) => output.out(text.trimEnd()),
+      writeErr: (text) => output.err(text.trimEnd()),
+    });
   const run: CommandContext["run"] = async (body) => {
     const { json = false, operatorIdentity } = program.opts<GlobalOptions>();
     const options = operatorIdentity === undefined ? {} : { operatorIdentity };
@@ -75,18 +77,35 @@ export async function runCommandLine(args: readonly string[], environment: Comma
   addFindingsCommands(program, context);
   addRotationCommands(program, context);
   addDoctorCommand(program, context);
+  for (const command of allCommands(program)) command.showHelpAfterError(`try: ${helpOf(command)}`);
+  let current = program;
+  program.hook("preAction", (_, command) => {
+    current = command;
+  });
   try {
     await program.parseAsync(args, { from: "user" });
     return exit;
   } catch (thrown) {
     const error = isNotSignedIn(thrown) ? notSignedInProblem() : thrown;
     if (error instanceof CommandProblem) {
-      writeProblem(error, output);
+      writeProblem(error, helpOf(current), output);
       return exitCodes[error.kind];
     }
     if (isOfCommander(error)) return error.exitCode === 0 ? exitCodes.fine : exitCodes.usage;
     return writeUnexpected(errorClass(error), output);
   }
+}
+
+/** The command and all below it. */
+function allCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(allCommands)];
+}
+
+/** The command line that prints the help of a command: `keyhold tenant suspend --help`. */
+function helpOf(command: Command): string {
+  const names = [];
+  for (let each: Command | null = command; each; each = each.parent) names.unshift(each.name());
+  return `${names.join(" ")} --help`;
 }
 
 interface GlobalOptions {

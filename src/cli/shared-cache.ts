@@ -22,10 +22,13 @@ export function addSharedCacheCommand(program: Command, { run }: CommandContext)
     .description("Makes a new key for them, wrapped by a key of the vault, and prints the two settings that name both.")
     .requiredOption("--vault <url>", "the vault")
     .option("--key <name>", "the vault's key that wraps; it must be there", "shared-cache")
-    .addOption(new Option("--cloud <name>").choices(Object.keys(clouds)).default("public"))
+    .addOption(new Option("--cloud <name>", "which the vault is in").choices(Object.keys(clouds)).default("public"))
     .addHelpText(
       "after",
       `
+Example:
+  keyhold shared-cache create-key --vault https://contoso-keyhold${clouds.public.vaultHostSuffix}
+
 The new key is encrypted with the public part of the vault's key and then forgotten: only the vault can unwrap it. What
 is printed is no secret. Whoever can change these settings can run code as Keyhold anyway. To rotate the key, run it
 again and deploy the settings: tokens under the key before can no longer be read, and each is minted once.

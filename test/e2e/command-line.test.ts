@@ -177,13 +177,15 @@ test("the entry of a clone finds the running stack, with its certificates and na
   assert.match(stdout, new RegExp(world.homeTenantId));
 });
 
-test("without a stack and without settings the entry says what settings it needs", async () => {
+test("without a stack and without settings one line says how to connect: the stack, or a deployment's settings", async () => {
   const folder = await mkdtemp(join(tmpdir(), "keyhold-cli-"));
   after(() => rm(folder, { recursive: true, force: true }));
   const { exit, stderr } = await runEntry(["policy", "check"], { LOCAL_FOLDER: folder });
   assert.equal(exit, 2);
-  assert.match(stderr, /^error: The app's settings are not valid here/);
-  assert.match(stderr, /remedy: .*docs\/operate\/cli\.md/);
+  assert.match(
+    stderr,
+    /^error: Keyhold is not connected: .*npm start.*docs\/operate\/cli\.md#settings-and-identity.*\n$/,
+  );
 });
 
 test("a deployment's settings in the environment win over a stack that is running", async () => {

@@ -44,8 +44,12 @@ interface AnnounceOptions {
 async function announce(connection: Connection, options: AnnounceOptions, nowMs: number): Promise<Report> {
   const operatorObjectId = requireGuid("--operator", options.operator);
   const { key: keyName, reason, minutes } = options;
-  if (minutes * 60_000 > longestAnnouncementMs) throw badOption("--minutes is more than an hour", "--minutes");
-  if (!/^[0-9a-zA-Z-]{1,127}$/.test(keyName)) throw badOption("--key is not the name of a key", "--key");
+  if (minutes * 60_000 > longestAnnouncementMs) {
+    throw badOption("--minutes is more than an hour", "--minutes", "give 60 at most, and announce longer work again");
+  }
+  if (!/^[0-9a-zA-Z-]{1,127}$/.test(keyName)) {
+    throw badOption("--key is not the name of a key", "--key", "give letters, digits and hyphens, 127 at most");
+  }
   const toMs = nowMs + minutes * 60_000;
   const entry: Announcement = {
     operatorObjectId,
@@ -81,6 +85,6 @@ function suppressionRule(vault: string | undefined, operator: Guid, key: string,
   ].join(" \\\n");
 }
 
-function badOption(what: string, where: string): CommandProblem {
-  return new CommandProblem("usage", what, { where, remedy: "keyhold help rotation announce explains it" });
+function badOption(what: string, where: string, remedy: string): CommandProblem {
+  return new CommandProblem("usage", what, { where, remedy });
 }

@@ -6,7 +6,7 @@ import type { Cloud } from "../../domain/shared/cloud.ts";
 import { type MetadataSource, sourceName } from "../../domain/shared/metadata-source.ts";
 import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
 import { changeBeside } from "../policy/beside-policy.ts";
-import { nearest } from "../policy/find-entry.ts";
+import { knownNames } from "../policy/find-entry.ts";
 import type { LoadedPolicy } from "../policy/load-policy.ts";
 import type { PolicyPlace } from "../policy/policy-place.ts";
 import { printable } from "../printable.ts";
@@ -66,7 +66,7 @@ function choose(wanted: string | undefined, { document, policy }: Pick<LoadedPol
   if (chosen.length > 0) return chosen;
   throw new CommandProblem("wrong", `No metadata of "${printable(wanted, 80)}" is kept`, {
     where: "the policy, metadata",
-    remedy: nearest(sources.map(sourceName), wanted),
+    remedy: knownNames("sources", sources.map(sourceName), wanted),
   });
 }
 

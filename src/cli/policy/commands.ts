@@ -3,7 +3,7 @@ import type { Ask } from "../../domain/policy/access-policy.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
 import { compileSuspensions } from "../../domain/policy/suspensions.ts";
 import { clouds } from "../../domain/shared/cloud.ts";
-import { parseGuid } from "../../domain/shared/guid.ts";
+import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { parseScope } from "../../domain/shared/scope.ts";
 import { CommandProblem } from "../command-problem.ts";
 import type { CommandContext } from "../connection.ts";
@@ -107,14 +107,33 @@ function askOf({ scope: text, assertion }: ExplainOptions): Ask {
   });
 }
 
+/**
+ * The entries that are asked about; an id may be one that the policy does not have.
+ * @throws CommandProblem with every name that is unknown.
+ */
 function subjectsOf(document: PolicyDocument, options: ExplainOptions): Subjects {
+  const problems: CommandProblem[] = [];
   const subject = (kind: EntryKind) => {
     const given = options[kind];
     const id = parseGuid(given);
-    if (id === undefined) return requireEntry(document, kind, given);
-    return findEntry(document, kind, given) ?? { name: `${kind}-${id.slice(0, 8)}`, id };
+    try {
+      if (id === undefined) return requireEntry(document, kind, given);
+      return findEntry(document, kind, given) ?? { name: `${kind}-${id.slice(0, 8)}`, id };
+    } catch (error) {
+      if (!(error instanceof CommandProblem)) throw error;
+      problems.push(error);
+      return { name: given, id: "" as Guid };
+    }
   };
-  return { caller: subject("caller"), client: subject("client"), tenant: subject("tenant") };
+  const subjects = { caller: subject("caller"), client: subject("client"), tenant: subject("tenant") };
+  const [first, ...others] = problems;
+  if (!first) return subjects;
+  if (others.length === 0) throw first;
+  throw new CommandProblem("wrong", `${problems.length} names are not those of one entry each`, {
+    where: "the policy",
+    remedy: "give names or ids of entries",
+    details: problems.map(({ message, remedy }) => `${message}; ${remedy}`),
+  });
 }
 
 function addRefreshTenant(tenant: Command, { run, clock }: CommandContext): void {

@@ -7,25 +7,26 @@ import { type Documents, type Obstacle, obstacleOf, type Question, type Subjects
 
 /**
  * `explain`: whether a request would be allowed, or everything that is in its way. The domain's own
- * `authorize` decides. Each obstacle that it names is removed in a copy of policy and suspensions, and it is asked again. So the list
- * is complete, and what is printed to be pasted has been tried and is enough.
+ * `authorize` decides. Each obstacle that it names is removed in a copy of policy and suspensions, and it is asked again,
+ * also where no change can be printed. So the list is complete, and what is printed to be pasted has been tried.
  */
 export function explain(before: Documents, question: Question, subjects: Subjects, context: PolicyContext): Report {
   const obstacles: Obstacle[] = [];
   let documents = before;
   for (;;) {
-    const verdict = judge(documents, question, subjects, context);
-    if (verdict === "allowed") return report(question, obstacles, true);
+    const verdict = evaluate(documents, question, subjects, context);
+    if (verdict === "allowed") return report(question, obstacles);
     const obstacle = obstacleOf(verdict, question, subjects, documents.suspensions);
     const isKnown = obstacles.some(({ words }) => words === obstacle.words);
     if (isKnown) throw new TypeError("what was to take an obstacle away did not");
     obstacles.push(obstacle);
-    if (!obstacle.change) return report(question, obstacles, false);
-    documents = obstacle.change.applyTo(documents);
+    const next = obstacle.change?.applyTo ?? obstacle.assume;
+    if (!next) return report(question, obstacles);
+    documents = next(documents);
   }
 }
 
-function judge(
+function evaluate(
   { document, suspensions }: Documents,
   { ask }: Question,
   { caller, client, tenant }: Subjects,
@@ -51,12 +52,13 @@ function doesNotFit(problems: readonly PolicyProblem[]): CommandProblem {
   });
 }
 
-function report({ ask }: Question, obstacles: readonly Obstacle[], isMendable: boolean): Report {
+function report({ ask }: Question, obstacles: readonly Obstacle[]): Report {
+  const isSufficient = obstacles.every(({ change }) => change);
   const json = {
     allowed: obstacles.length === 0,
     because: obstacles.map(({ because }) => because),
     changes: obstacles.flatMap(({ change }) => (change ? [change.json] : [])),
-    changesSuffice: isMendable,
+    changesSuffice: isSufficient,
   };
   if (obstacles.length === 0) {
     const what = ask.issues === "token" ? `a token for ${ask.scope}` : "an assertion";
@@ -66,6 +68,6 @@ function report({ ask }: Question, obstacles: readonly Obstacle[], isMendable: b
     `- ${because}: ${words}`,
     ...(change ? change.lines.map((line) => `    ${line}`) : []),
   ]);
-  const end = isMendable ? ["With that it would be allowed."] : [];
+  const end = isSufficient ? ["With that it would be allowed."] : [];
   return { exit: exitCodes.wrong, text: ["Refused:", ...lines, ...end].join("\n"), json };
 }

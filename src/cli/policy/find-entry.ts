@@ -50,7 +50,7 @@ export function requireEntry(document: PolicyDocument, kind: EntryKind, nameOrId
   const names = entriesOf(document, kind).map(({ name }) => name);
   throw new CommandProblem("wrong", `No ${kind} has the name or the id "${printable(nameOrId, 80)}"`, {
     where: `the policy, ${entryKinds[kind].list}`,
-    remedy: nearest(names, nameOrId),
+    remedy: knownNames(`${kind}s`, names, nameOrId),
   });
 }
 
@@ -64,10 +64,13 @@ function entriesOf(document: PolicyDocument, kind: EntryKind): Entry[] {
 
 const namesShown = 5;
 
-/** What to give instead of a name that is not there: those that begin alike. */
-export function nearest(names: readonly string[], wanted: string): string {
+/** What to give instead of a name that is not there: those that begin alike, or any. `what`: of what, plural. */
+export function knownNames(what: string, all: readonly string[], wanted: string): string {
+  const names = [...new Set(all)];
   const start = wanted.slice(0, 3).toLowerCase();
   const similar = names.filter((name) => name.toLowerCase().startsWith(start));
-  const shown = (similar.length > 0 ? similar : names).slice(0, namesShown);
-  return shown.length === 0 ? "add it to the policy" : `known names: ${shown.join(", ")}`;
+  const candidates = similar.length > 0 ? similar : names;
+  if (candidates.length === 0) return `there are no ${what}: add one`;
+  const more = candidates.length > namesShown ? `, and ${candidates.length - namesShown} more` : "";
+  return `known ${what}: ${candidates.slice(0, namesShown).join(", ")}${more}`;
 }

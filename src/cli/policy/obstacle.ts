@@ -18,6 +18,8 @@ export interface Obstacle {
   because: GrantRefusal["because"];
   words: string;
   change?: PolicyChange;
+  /** Where no change can be printed: the documents as if it were gone, to find what else is in the way. */
+  assume?: (documents: Documents) => Documents;
 }
 
 /** What decides: the policy, and the suspensions beside it. */
@@ -62,7 +64,10 @@ export function obstacleOf(
     case "client_unknown":
       return {
         because,
-        words: `no client has the client id ${client.id}: it needs a key, keyhold client add-certificate makes one`,
+        words:
+          `no client has the client id ${client.id}. It needs a certificate first: keyhold client add-certificate ` +
+          "makes one, and keyhold client add adds the client",
+        assume: withClient(client),
       };
     case "client_suspended":
       return suspendedObstacle(because, "client", client, suspensions);
@@ -120,6 +125,17 @@ function addition<L extends ListName>(list: L, entry: PolicyDocument[L][number])
       document: { ...document, [list]: [...document[list], entry] },
       suspensions,
     }),
+  };
+}
+
+/** As it would be once it is added: with the certificates of another client, since nothing is signed. */
+function withClient({ name, id }: Subjects["client"]): (documents: Documents) => Documents {
+  return ({ document, suspensions }) => {
+    const certificates = document.clients.find((each) => each.certificates)?.certificates;
+    const managedIdentityFederation = { identityClientId: id, identityObjectId: id };
+    const credential = certificates ? { certificates } : { managedIdentityFederation };
+    const client = { name, clientId: id, state: "active" as const, ...credential };
+    return { document: { ...document, clients: [...document.clients, client] }, suspensions };
   };
 }
 

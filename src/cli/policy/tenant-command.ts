@@ -13,6 +13,7 @@ import type { ValidPolicy } from "./difference.ts";
 import { addEntry } from "./entries.ts";
 import { explain } from "./explain.ts";
 import { requireEntry } from "./find-entry.ts";
+import { loadPolicy } from "./load-policy.ts";
 import type { TokenAnswer, TokenQuestion } from "./request-token.ts";
 
 interface TenantAddOptions {
@@ -87,22 +88,22 @@ async function addTenant(
 ): Promise<Report> {
   const { policyPlace: place, policyContext, suspensionsPlace } = connection;
   const { name, dryRun = false } = options;
+  // Before anything is written.
+  const { document: before } = await loadPolicy(place, policyContext);
+  const client = options.client === undefined ? undefined : requireEntry(before, "client", options.client);
+  const caller = check && requireEntry(before, "caller", check.caller);
   const target = { place, context: policyContext, dryRun };
   const { report, valid } = await addEntry(
     "tenant",
     { id, name, value: { name, tenantId: id, state: "active" } },
     target,
   );
-  const links = consentLinks(valid, id, options.client, connection);
+  const links = consentLinks(valid, id, client?.id, connection);
   const lines = [report.text, "Consent: an administrator of the tenant opens", ...links.map((link) => `  ${link}`)];
   const json = { ...(report.json as object), consentUrls: links };
-  if (!check) return { exit: exitCodes.fine, text: lines.join("\n"), json };
+  if (!check || !caller || !client) return { exit: exitCodes.fine, text: lines.join("\n"), json };
   const { document } = valid;
-  const subjects = {
-    caller: requireEntry(document, "caller", check.caller),
-    client: requireEntry(document, "client", check.client),
-    tenant: { name, id },
-  };
+  const subjects = { caller, client, tenant: { name, id } };
   const suspensions = compileSuspensions(await loadSuspensions(suspensionsPlace));
   const question = { ask: { issues: "token" as const, scope: check.scope }, homeTenantId: policyContext.homeTenantId };
   const explained = explain({ document, suspensions }, question, subjects, policyContext);
@@ -128,15 +129,13 @@ async function addTenant(
 function consentLinks(
   { policy }: ValidPolicy,
   tenantId: Guid,
-  client: string | undefined,
+  clientId: Guid | undefined,
   connection: Connection,
 ): string[] {
   const { cloud } = connection.policyContext;
-  const clients = [...policy.clients.values()].filter((each) => each.isActive);
-  const named = clients.filter(
-    (each) => client === undefined || each.name === client || each.clientId === parseGuid(client),
-  );
-  return named.map(({ clientId }) => adminConsentUrlOf(cloud, tenantId, clientId));
+  const clients = [...policy.clients.values()].filter(({ isActive }) => isActive);
+  const named = clients.filter((each) => clientId === undefined || each.clientId === clientId);
+  return named.map((each) => adminConsentUrlOf(cloud, tenantId, each.clientId));
 }
 
 /** Instances read the policy within 60 s; until then they refuse. */

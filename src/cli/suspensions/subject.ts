@@ -3,7 +3,7 @@ import { withoutMark } from "../../adapters/policy/text.ts";
 import type { SuspendedKind } from "../../domain/policy/suspensions.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { CommandProblem, isNotSignedIn, notSignedIn, notSignedInProblem } from "../command-problem.ts";
-import { entryKinds, nearest } from "../policy/find-entry.ts";
+import { entryKinds, knownNames } from "../policy/find-entry.ts";
 import type { PolicyPlace } from "../policy/policy-place.ts";
 import { printable } from "../printable.ts";
 
@@ -60,7 +60,8 @@ function idOfName(entries: readonly LooseEntry[], kind: SuspendedKind, name: str
     const remedy = `give one of the ids: ${ids.join(", ")}`;
     throw new CommandProblem("wrong", `Several ${kind}s have the name "${printable(name, 80)}"`, { where, remedy });
   }
-  const remedy = nearest(
+  const remedy = knownNames(
+    `${kind}s`,
     entries.map((entry) => printable(entry.name, 64)),
     name,
   );

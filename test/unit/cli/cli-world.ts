@@ -151,3 +151,12 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
   };
   return world;
 }
+
+/** Every command that does something, as the help lists them: `tenant suspend`. */
+export async function leafCommands(parent: readonly string[] = []): Promise<string[]> {
+  const { out } = await createCliWorld().run(...parent, "--help");
+  const [, list = ""] = /^Commands:\n((?: {2}.*\n?)*)/m.exec(out) ?? [];
+  const names = [...list.matchAll(/^ {2}(\S+)/gm)].map(([, name = ""]) => name).filter((name) => name !== "help");
+  if (names.length === 0) return [parent.join(" ")];
+  return (await Promise.all(names.map((name) => leafCommands([...parent, name])))).flat();
+}

@@ -104,6 +104,17 @@ describe("tenant add", () => {
     assert.match(bad.out, /no_grant/);
   });
 
+  test("of an unknown client or caller adds nothing, and names those that there are", async () => {
+    const world = createCliWorld();
+    const add = ["tenant", "add", litware, "--name", "litware"];
+    const client = await world.run(...add, "--client", "brocker");
+    assert.deepEqual([client.exit, /known clients: broker/.test(client.err)], [1, true]);
+    const check = ["--caller", "exp", "--client", "broker", "--scope", scope];
+    const caller = await world.run(...add, ...check);
+    assert.deepEqual([caller.exit, /known callers: exporter/.test(caller.err)], [1, true]);
+    assert.equal(world.place.writes, 0);
+  });
+
   test("asks for a first token as the caller, again until instances have read the policy, and shows no token", async () => {
     const world = createCliWorld();
     world.rounds = 100;

@@ -101,9 +101,24 @@ test("Microsoft's services and assertions in the home tenant are never granted, 
   }
 });
 
-test("an unknown client is explained: it needs a key first", async () => {
-  const { because, changesSuffice } = await explained({ client: ids.unknownClientId });
-  assert.deepEqual([because, changesSuffice], [["client_unknown"], false]);
+test("an unknown client needs a certificate first, and what else is in the way is reported with it", async () => {
+  for (const assertion of [{}, { assertion: true as const }]) {
+    const asked = { client: ids.unknownClientId, caller: "leaver", tenant: "northwind", ...assertion };
+    const { because, changes, changesSuffice } = await explained(asked);
+    assert.deepEqual(because, ["caller_suspended", "client_unknown", "tenant_suspended", "no_grant"]);
+    assert.equal(changesSuffice, false);
+    assert.ok(!changes.some(({ add }) => add === "clients"), "no change makes a key");
+  }
+});
+
+test("several unknown names are reported together, each with names that there are", async () => {
+  const { exit, err } = await explain({ caller: "bling", client: "brocker", tenant: "contosa" });
+  assert.equal(exit, 1);
+  assert.match(err, /^error: 3 names are not those of one entry each\n/);
+  assert.match(err, /No caller has the name or the id "bling"; known callers: billing/);
+  assert.match(err, /No client has the name or the id "brocker"; known clients: broker/);
+  assert.match(err, /No tenant has the name or the id "contosa"; known tenants: contoso/);
+  assert.match(err, /\ntry: keyhold explain --help$/);
 });
 
 test("for people it says the reason, the JSON to paste, and that this is enough", async () => {
@@ -118,7 +133,7 @@ test("an unknown name is refused with names that there are, and cannot steer the
   const { exit, err } = await explain({ tenant: "cont\u001b[31moso\u202e" });
   assert.equal(exit, 1);
   assert.match(err, /No tenant has the name or the id "cont\?\[31moso\?"/);
-  assert.match(err, /remedy: known names: contoso/);
+  assert.match(err, /remedy: known tenants: contoso/);
   const long = await explain({ tenant: "x".repeat(100_000) });
   assert.ok(long.err.length < 500);
 });

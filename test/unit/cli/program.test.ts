@@ -1,24 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CredentialUnavailableError } from "@azure/identity";
-import { createCliWorld } from "./cli-world.ts";
+import { createCliWorld, leafCommands } from "./cli-world.ts";
 
-const commands = [
-  ...["policy check", "explain", "ledger", "metadata status", "credentials status", "doctor"],
-  ...["tenant suspend", "tenant resume", "caller suspend", "caller resume", "client suspend", "client resume"],
-  ...["tenant add", "tenant remove", "caller add", "caller remove", "client add", "client remove"],
-  ...["grant add", "grant remove", "policy diff", "policy publish", "suspensions"],
-  "client add-certificate",
-];
-
-for (const command of commands) {
-  test(`the help of "${command}" says what it is for, two examples, and what it needs`, async () => {
-    const { exit, out } = await createCliWorld().run(...command.split(" "), "--help");
+test("the help of every command says what it is for, how it is called, what its options are, and gives an example", async () => {
+  const names = await leafCommands();
+  assert.ok(names.length > 30, names.join(", "));
+  for (const name of names) {
+    const { exit, out } = await createCliWorld().run(...name.split(" "), "--help");
     assert.equal(exit, 0);
-    assert.ok((out.match(new RegExp(`^  keyhold ${command}`, "gm")) ?? []).length >= 2, out);
-    assert.match(out, /^Needs/m);
-  });
-}
+    assert.match(out, new RegExp(`^Usage: keyhold ${name} \\[options\\]`));
+    assert.match(out, /\n\n[A-Z](?:(?!\n\n)[\s\S])+\.\n\n/, `${name}: a description in sentences`);
+    assert.match(out, new RegExp(`^Examples?:\n  keyhold ${name}`, "m"));
+    for (const [, option, text] of out.matchAll(/^ {2}(-\S+(?: <\S+>)?)(.*)$/gm)) {
+      assert.match(text ?? "", /\S/, `${name} ${option} has a description`);
+    }
+  }
+});
+
+test("a usage error ends with the command whose help explains it", async () => {
+  const { err } = await createCliWorld().run("tenant", "suspend");
+  assert.match(err, /\ntry: keyhold tenant suspend --help$/);
+  const unknown = await createCliWorld().run("tenant", "stop");
+  assert.match(unknown.err, /\ntry: keyhold tenant --help$/);
+});
 
 test("the help of the whole documents every exit code", async () => {
   const { out } = await createCliWorld().run("--help");

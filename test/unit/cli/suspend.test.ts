@@ -150,7 +150,10 @@ test("a name that is not there, or stands for several ids, suspends nothing", as
   const world = createCliWorld(JSON.stringify(policy));
   const unknown = await world.run("tenant", "suspend", "contosa");
   assert.equal(unknown.exit, 1);
-  assert.match(unknown.err, /No tenant has the name "contosa"[\s\S]*known names: contoso/);
+  assert.match(
+    unknown.err,
+    /No tenant has the name "contosa"[\s\S]*known tenants: contoso\ntry: keyhold tenant suspend --help$/,
+  );
   const several = await world.run("tenant", "suspend", "contoso");
   assert.equal(several.exit, 1);
   assert.match(several.err, new RegExp(`Several tenants[\\s\\S]*${ids.contosoId}, ${ids.unknownTenantId}`));
