@@ -1,7 +1,12 @@
 /** Microsoft Graph in the emulated Entra, over TLS under its production name. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { addFederatedCredential, addPassword } from "../../local/emulators/entra/application-registry.ts";
+import {
+  ApplicationRegistry,
+  addFederatedCredential,
+  addPassword,
+} from "../../local/emulators/entra/application-registry.ts";
+import { showApplication } from "../../local/emulators/graph/objects.ts";
 import {
   assertionBy,
   attacker,
@@ -218,6 +223,90 @@ describe("the control routes", () => {
     assert.deepEqual((await read(principal)).passwordCredentials, []);
     assert.deepEqual((await read(`${byAppId}/federatedIdentityCredentials`)).value, []);
   });
+});
+
+describe("a new application", () => {
+  const unique = () => `app-${crypto.randomUUID()}`;
+  const upsert = async (
+    name: string,
+    body: object,
+    headers: Record<string, string> = { prefer: "create-if-missing" },
+  ) =>
+    world.graph(`applications(uniqueName='${name}')`, await world.token(writer), {
+      ...{ method: "PATCH", body: JSON.stringify(body), headers },
+    });
+  const post = async (path: string, body: object, by: { clientId: string } = assigner) =>
+    world.graph(path, await world.token(by), { method: "POST", body: JSON.stringify(body) });
+  const role = {
+    ...{ id: crypto.randomUUID(), value: "Tokens.Issue", displayName: "Tokens.Issue", description: "May ask." },
+    ...{ isEnabled: true, allowedMemberTypes: ["Application"] },
+  };
+  const manifest = { displayName: "api", api: { requestedAccessTokenVersion: 2 }, appRoles: [role] };
+  const assigner = { ...writer, clientId: crypto.randomUUID(), objectId: crypto.randomUUID() };
+
+  before(() => {
+    const roles = ["Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All"];
+    world.entra.registerManagedIdentity({ ...assigner, appRoles: { "https://graph.microsoft.com": roles } });
+  });
+
+  test("is made under a unique name once, if that is preferred, and changed from then on", async () => {
+    const name = unique();
+    assert.equal((await upsert(name, manifest, {})).status, 404);
+    const made = await upsert(name, manifest);
+    assert.deepEqual(
+      [made.status, made.body.uniqueName, made.body.servicePrincipalLockConfiguration],
+      [201, name, null],
+    );
+    const again = await upsert(name, { displayName: "other" });
+    assert.deepEqual([again.status, again.body], [204, undefined]);
+    const found = await read(`applications(uniqueName='${name}')?$select=appId,displayName,appRoles,api`);
+    assert.deepEqual([found.appId, found.displayName, found.appRoles], [made.body.appId, "other", [role]]);
+    assert.equal(found.api.requestedAccessTokenVersion, 2);
+  });
+
+  test("keeps a role that is enabled, and takes no property that Graph does not know", async () => {
+    const name = unique();
+    await upsert(name, manifest);
+    assert.deepEqual(await refusalOf(upsert(name, { appRoles: [] })), [400, "Request_BadRequest"]);
+    assert.deepEqual(await refusalOf(upsert(name, { requestedAccessTokenVersion: 2 })), [400, "Request_BadRequest"]);
+  });
+
+  test("has a service principal once it is made, whose role a managed identity then has in its tokens", async () => {
+    const { appId } = (await upsert(unique(), manifest)).body;
+    const identity = { ...stranger, clientId: crypto.randomUUID(), objectId: crypto.randomUUID() };
+    world.entra.registerManagedIdentity(identity);
+    assert.equal((await refusalOf(post("servicePrincipals", { appId: crypto.randomUUID() })))[0], 400);
+    assert.equal((await world.token(identity, appId)) ?? "none", "none", "Entra does not know the API yet");
+    const { id: resourceId, appRoles } = (await post("servicePrincipals", { appId })).body;
+    assert.deepEqual([(await post("servicePrincipals", { appId })).status, appRoles], [409, [role]]);
+    const path = `servicePrincipals/${resourceId}/appRoleAssignedTo`;
+    const grant = { principalId: identity.objectId, resourceId, appRoleId: role.id };
+    assert.equal((await post(path, grant, writer)).status, 403, "to change applications is not enough");
+    assert.equal((await post(path, { ...grant, appRoleId: crypto.randomUUID() })).status, 400);
+    assert.equal((await post(path, grant)).status, 201);
+    assert.deepEqual((await refusalOf(post(path, grant)))[0], 400, "it is there already");
+    assert.deepEqual(
+      (await read(path)).value.map((each: { principalId: string; appRoleId: string }) => [
+        each.principalId,
+        each.appRoleId,
+      ]),
+      [[identity.objectId, role.id]],
+    );
+    const claims = JSON.parse(
+      Buffer.from((await world.token(identity, appId)).split(".")[1] ?? "", "base64url").toString(),
+    );
+    assert.deepEqual([claims.ver, claims.aud, claims.roles], ["2.0", appId, ["Tokens.Issue"]]);
+    const byUri = await world.token(identity, `api://${appId}`);
+    assert.equal(byUri ?? "none", "none", "no identifier URI names it");
+  });
+});
+
+test("an application that an earlier version of the emulator kept is shown with nothing registered beside it", () => {
+  const { manifest: _, createdAt: __, ...kept } = world.application();
+  const registry = new ApplicationRegistry();
+  registry.restore([kept]);
+  const shown = showApplication(registry.require(clientId), { select: ["appRoles", "web"], isSingle: true });
+  assert.deepEqual(shown, { appRoles: [], web: { redirectUris: [] } });
 });
 
 describe("a service principal's key", () => {

@@ -42,10 +42,35 @@ interface InstanceLock {
   tokenEncryptionKeyId: boolean | null;
 }
 
+/** What others may be granted at an application, with the names of Microsoft Graph. */
+export interface AppRole {
+  id: string;
+  value: string;
+  displayName: string;
+  description: string;
+  isEnabled: boolean;
+  allowedMemberTypes: string[];
+}
+
+/** What is registered beside credentials, with the names of Microsoft Graph. */
+export interface Manifest {
+  /** The key that who created it has chosen. */
+  uniqueName: string | null;
+  signInAudience: string;
+  identifierUris: string[];
+  /** 2 or, for 1, null. */
+  requestedAccessTokenVersion: number | null;
+  appRoles: AppRole[];
+  requiredResourceAccess: { resourceAppId: string; resourceAccess: { id: string; type: string }[] }[];
+  redirectUris: string[];
+}
+
 export interface Application extends CredentialHolder {
   clientId: string;
   name: string;
   objectId: string;
+  createdAt: string;
+  manifest: Manifest;
   federated: FederatedCredential[];
   /** On for a new application, as the portal sets it. */
   lock: InstanceLock | null;
@@ -54,6 +79,9 @@ export interface Application extends CredentialHolder {
   /** Of the home tenant; it is there for others once the home tenant has consented. */
   servicePrincipal: CredentialHolder;
 }
+
+export type SavedApplication = Omit<Application, "createdAt" | "manifest"> &
+  Partial<Pick<Application, "createdAt" | "manifest">>;
 
 const yearMs = 365 * 86_400_000;
 const fullLock: InstanceLock = {
@@ -76,6 +104,8 @@ export class ApplicationRegistry {
     const clientId = app.clientId.toLowerCase();
     const objectId = app.objectId?.toLowerCase() ?? deterministicGuid("application", clientId);
     const before = this.#applications.get(clientId) ?? {
+      createdAt: new Date().toISOString(),
+      manifest: emptyManifest(),
       certificates: new Map(),
       passwords: [],
       federated: [],
@@ -86,11 +116,12 @@ export class ApplicationRegistry {
     this.#applications.set(clientId, { ...before, clientId, name, objectId, ownerTenantId });
   }
 
-  /** As they were listed by an earlier process. */
-  restore(applications: readonly Application[]): void {
+  /** As they were listed by an earlier process; an older one kept credentials only. */
+  restore(applications: readonly SavedApplication[]): void {
     for (const application of applications) {
       const { clientId, certificates, servicePrincipal } = application;
       this.#applications.set(clientId, {
+        ...{ createdAt: new Date().toISOString(), manifest: emptyManifest() },
         ...application,
         certificates: indexCertificates(certificates),
         servicePrincipal: { ...servicePrincipal, certificates: indexCertificates(servicePrincipal.certificates) },
@@ -100,6 +131,10 @@ export class ApplicationRegistry {
 
   find(clientId: string): Application | undefined {
     return this.#applications.get(clientId.toLowerCase());
+  }
+
+  byUniqueName(uniqueName: string): Application | undefined {
+    return this.list().find(({ manifest }) => manifest.uniqueName === uniqueName);
   }
 
   byObjectId(objectId: string): Application | undefined {
@@ -123,6 +158,14 @@ export class ApplicationRegistry {
     if (application === undefined) throw new Error(`no application ${clientId} is registered`);
     return application;
   }
+}
+
+/** As Graph makes an application of which only a name is said. */
+function emptyManifest(): Manifest {
+  return {
+    ...{ uniqueName: null, signInAudience: "AzureADMyOrg", identifierUris: [], requestedAccessTokenVersion: null },
+    ...{ appRoles: [], requiredResourceAccess: [], redirectUris: [] },
+  };
 }
 
 /** As if somebody had made a client secret. */

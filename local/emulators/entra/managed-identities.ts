@@ -15,15 +15,13 @@ export class ManagedIdentities {
   #byId = new Map<string, ManagedIdentity>();
   #systemAssigned: ManagedIdentity | undefined;
 
-  register(identity: ManagedIdentity): void {
+  register(given: ManagedIdentity): void {
+    // Roles that are granted later are this registry's own.
+    const identity = { ...given };
     this.#byId.set(key("client_id", identity.clientId), identity);
     this.#byId.set(key("principal_id", identity.objectId), identity);
     if (identity.resourceId !== undefined) this.#byId.set(key("mi_res_id", identity.resourceId), identity);
     if (identity.systemAssigned) this.#systemAssigned = identity;
-  }
-
-  list(): ManagedIdentity[] {
-    return [...new Set(this.#byId.values())];
   }
 
   byClientId(clientId: string): ManagedIdentity | undefined {
@@ -32,6 +30,10 @@ export class ManagedIdentities {
 
   byObjectId(objectId: string): ManagedIdentity | undefined {
     return this.#byId.get(key("principal_id", objectId));
+  }
+
+  list(): ManagedIdentity[] {
+    return [...new Set(this.#byId.values())];
   }
 
   /** By the request's parameters; without any of the id parameters the system-assigned identity. */

@@ -41,6 +41,9 @@ export async function managedIdentityEndpoint(state: EntraState, request: Emulat
     );
   }
   const refused = apiVersion === "2025-03-30" ? query.get("token_sha256_to_refresh") : null;
+  if (!isKnown(state, resource)) {
+    return refuse(400, `AADSTS500011: The resource principal named ${resource} was not found in the tenant.`);
+  }
   const { token, expiresAt } = await keptToken(state, identity, resource, refused ?? "");
   return {
     status: 200,
@@ -67,7 +70,23 @@ async function keptToken(state: EntraState, identity: ManagedIdentity, resource:
   return issued;
 }
 
-/** The v2 shape for an API named by its GUID (plain or as `api://`) and for the exchange, the v1 shape for all others. */
+/**
+ * Whether the home tenant knows an API by this name. Of those that are registered it knows the service principal, by
+ * its id and its identifier URIs; every other name stands for an API that is not emulated.
+ */
+function isKnown({ applications, tenants, homeTenantId }: EntraState, resource: string): boolean {
+  const application = applications.find(resource.replace(/^api:\/\//, ""));
+  if (!application) return true;
+  const isNamed = !resource.startsWith("api://") || application.manifest.identifierUris.includes(resource);
+  return isNamed && tenants.consent(homeTenantId, application.clientId) !== undefined;
+}
+
+/** Of an API that is registered what it asks for; of others the v2 shape where they are named by a GUID, and for the exchange. */
+function isVersion2({ applications }: EntraState, audience: string): boolean {
+  const application = applications.find(audience);
+  return application ? application.manifest.requestedAccessTokenVersion === 2 : isGuid(audience);
+}
+
 export async function managedIdentityToken(
   state: EntraState,
   identity: ManagedIdentity,
@@ -76,7 +95,7 @@ export async function managedIdentityToken(
   const times = tokenTimes(state.now(), state.tokenLifetimeSeconds ?? lifetimeSeconds);
   const audience = resource === exchangeResource ? exchangeAudience : resource.replace(/^api:\/\//, "").toLowerCase();
   const subject = { tenantId: state.homeTenantId, clientId: identity.clientId, objectId: identity.objectId };
-  const claims = isGuid(audience)
+  const claims = isVersion2(state, audience)
     ? v2Claims({ ...subject, roles: rolesFor(identity, audience) }, audience, times, state.authorityHost)
     : v1Claims({ ...subject, roles: rolesFor(identity, audience) }, resource, times);
   return { token: await state.keys.sign(claims, state.homeTenantId), expiresAt: times.expiresAt };

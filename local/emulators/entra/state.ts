@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Behaviour } from "../shared/emulator-server.ts";
 import { randomLifetimeSeconds } from "./access-token.ts";
-import { type Application, ApplicationRegistry } from "./application-registry.ts";
+import { ApplicationRegistry, type SavedApplication } from "./application-registry.ts";
 import type { EntraAuditEvent, GraphAuditEvent } from "./audit-log.ts";
 import { ManagedIdentities, type ManagedIdentity } from "./managed-identities.ts";
 import { MetadataDocuments } from "./metadata-documents.ts";
@@ -12,7 +12,7 @@ import { type SavedTenants, Tenants } from "./tenants.ts";
 /** What outlives a process: not the logs, the faults, the clock, or the tokens that the identity endpoint holds. */
 export interface SavedEntra {
   keys: SavedSigningKeys;
-  applications: Application[];
+  applications: SavedApplication[];
   tenants: SavedTenants;
   identities: ManagedIdentity[];
   relyingParties: Map<string, string>;

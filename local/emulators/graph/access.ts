@@ -54,6 +54,13 @@ export function requireWriter({ roles }: GraphCaller): void {
   if (!isWriter(roles)) throw forbidden();
 }
 
+/** `AppRoleAssignment.ReadWrite.All`, and a right to read: not even who may change every application has it. */
+export function requireAssigner({ roles }: GraphCaller): void {
+  if (!roles.includes("AppRoleAssignment.ReadWrite.All") || !readRoles.some((role) => roles.includes(role))) {
+    throw forbidden();
+  }
+}
+
 /** An application needs no permission to roll its own keys: the proof is all that stands before `addKey`. */
 export function requireSelfOrWriter({ clientId, roles }: GraphCaller, application: { clientId: string }): void {
   if (clientId.toLowerCase() !== application.clientId && !isWriter(roles)) throw forbidden();

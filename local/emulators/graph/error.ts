@@ -20,6 +20,7 @@ export const proofRefused = () =>
   new GraphError(401, "Authentication_MissingOrMalformed", "Access Token missing or malformed.");
 export const forbidden = () =>
   new GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.");
+export const conflict = (message: string) => new GraphError(409, "Request_MultipleObjectsWithSameKeyValue", message);
 export const notFound = (id: string) =>
   new GraphError(404, "Request_ResourceNotFound", `Resource '${id}' does not exist or is not visible to the caller.`);
 

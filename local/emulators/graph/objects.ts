@@ -1,7 +1,8 @@
-/** Applications and service principals as Graph shows them. Only properties that concern credentials are there. */
+/** Applications and service principals as Graph shows them. Only properties that Keyhold and its operators need are there. */
 import type { Application, CredentialHolder } from "../entra/application-registry.ts";
 import { listCertificates, type RegisteredCertificate } from "../entra/registered-certificate.ts";
 import { badRequest } from "./error.ts";
+import type { ServicePrincipal } from "./service-principals.ts";
 
 /** `key` is returned on `$select` for a single object, and null otherwise. */
 export interface Shown {
@@ -9,22 +10,37 @@ export interface Shown {
   isSingle: boolean;
 }
 
+/** The tenant of Microsoft's own applications. */
+const microsoftTenantId = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
+
 export function showApplication(application: Application, shown: Shown): Record<string, unknown> {
-  const { objectId: id, clientId: appId, name: displayName, lock } = application;
-  const all = { id, appId, displayName, ...credentials(application, shown), servicePrincipalLockConfiguration: lock };
+  const { objectId: id, clientId: appId, name: displayName, createdAt: createdDateTime, lock } = application;
+  const { requestedAccessTokenVersion, redirectUris, ...manifest } = application.manifest;
+  const all = {
+    ...{ id, appId, displayName, createdDateTime, ...credentials(application, shown), ...manifest },
+    ...{ api: { requestedAccessTokenVersion }, web: { redirectUris } },
+    servicePrincipalLockConfiguration: lock,
+  };
   return pick(all, "application", shown);
 }
 
 export function showServicePrincipal(
-  application: Application,
-  { id, homeTenantId }: { id: string; homeTenantId: string },
+  { id, appId, displayName, appRoles, application, identity }: ServicePrincipal,
+  homeTenantId: string,
   shown: Shown,
 ): Record<string, unknown> {
-  const { clientId: appId, name: displayName, servicePrincipal, ownerTenantId } = application;
-  const names = { appId, appDisplayName: displayName, displayName };
-  const appOwnerOrganizationId = ownerTenantId ?? homeTenantId;
-  const all = { id, ...names, appOwnerOrganizationId, ...credentials(servicePrincipal, shown) };
+  const all = {
+    ...{ id, appId, displayName, appDisplayName: displayName, appRoles },
+    servicePrincipalType: identity ? "ManagedIdentity" : "Application",
+    appOwnerOrganizationId: ownerOf(application, homeTenantId),
+    ...credentials(application?.servicePrincipal ?? { certificates: new Map(), passwords: [] }, shown),
+  };
   return pick(all, "servicePrincipal", shown);
+}
+
+/** The tenant that registered it; what the directory has not registered is Microsoft's. */
+function ownerOf(application: Application | undefined, homeTenantId: string): string {
+  return application ? (application.ownerTenantId ?? homeTenantId) : microsoftTenantId;
 }
 
 export function parseSelect(text: string | null): string[] | undefined {

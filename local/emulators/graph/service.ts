@@ -8,16 +8,31 @@ import type { GraphAuditEvent } from "../entra/audit-log.ts";
 import { graphHostOf } from "../entra/discovery.ts";
 import type { EntraState } from "../entra/state.ts";
 import { applyBehaviour, type EmulatorRequest, type EmulatorResponse } from "../shared/emulator-server.ts";
-import { authenticate, type GraphCaller, requireReader, requireSelfOrWriter, requireWriter } from "./access.ts";
+import {
+  authenticate,
+  type GraphCaller,
+  requireAssigner,
+  requireReader,
+  requireSelfOrWriter,
+  requireWriter,
+} from "./access.ts";
 import { badRequest, GraphError, graphErrorAnswer, notFound } from "./error.ts";
 import { parseSelect, type Shown, showApplication, showServicePrincipal } from "./objects.ts";
-import { addKey, patchApplication } from "./write.ts";
+import {
+  assignmentsOf,
+  assignRole,
+  createServicePrincipal,
+  findServicePrincipal,
+  type ServicePrincipal,
+} from "./service-principals.ts";
+import { addKey, patchApplication, upsertApplication } from "./write.ts";
 
 const keptEvents = 10_000;
-/** Small, so that whoever reads two federated credentials has to follow the link. */
+/** Small, so that whoever reads two entries of a collection has to follow the link. */
 const pageSize = 1;
 const guid = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
-const collectionPath = /^\/v1\.0\/applications$/;
+const collectionPath = /^\/v1\.0\/(applications|servicePrincipals)$/;
+const uniqueNamePath = /^\/v1\.0\/applications\(uniqueName='([^']+)'\)$/;
 const objectPath = new RegExp(
   `^/v1\\.0/(applications|servicePrincipals)(?:/(${guid})|\\(appId='(${guid})'\\))(/[A-Za-z]+)?$`,
 );
@@ -59,10 +74,12 @@ function route(asked: Asked): EmulatorResponse {
   const path = decodeURIComponent(asked.request.url.pathname);
   const [, kind, objectId, appId, sub = ""] = objectPath.exec(path) ?? [];
   const { method } = asked.request;
-  if (method === "GET" && collectionPath.test(path)) return listApplications(asked);
-  if (kind === "servicePrincipals" && method === "GET" && sub === "") {
-    return getServicePrincipal(asked, objectId, appId);
-  }
+  const [, collection] = collectionPath.exec(path) ?? [];
+  const [, uniqueName] = uniqueNamePath.exec(path) ?? [];
+  if (uniqueName !== undefined) return byUniqueName(asked, uniqueName);
+  if (method === "GET" && collection === "applications") return listApplications(asked);
+  if (method === "POST" && collection === "servicePrincipals") return postServicePrincipal(asked);
+  if (kind === "servicePrincipals") return ofServicePrincipal(asked, { id: objectId, appId }, sub);
   if (kind !== "applications") throw badRequest("This part of Graph is not emulated.");
   const application = () => {
     const { applications } = asked.state;
@@ -98,30 +115,88 @@ function listApplications(asked: Asked): EmulatorResponse {
   return { status: 200, body: { "@odata.context": contextOf(asked, "applications"), value } };
 }
 
-/** It is there where the home tenant has consented to the application, or the application is its own. */
-function getServicePrincipal(asked: Asked, objectId: string | undefined, appId: string | undefined): EmulatorResponse {
-  requireReader(asked.caller);
-  const { applications, tenants, homeTenantId } = asked.state;
-  const idOf = ({ clientId }: Application) => tenants.servicePrincipalId(homeTenantId, clientId);
-  const found = appId ? applications.find(appId) : applications.list().find((each) => idOf(each) === objectId);
-  if (found === undefined || tenants.consent(homeTenantId, found.clientId) === undefined) {
-    throw notFound(objectId ?? appId ?? "");
+function byUniqueName(asked: Asked, uniqueName: string): EmulatorResponse {
+  const { state, request, caller } = asked;
+  if (request.method === "GET") {
+    requireReader(caller);
+    const found = state.applications.byUniqueName(uniqueName);
+    if (!found) throw notFound(uniqueName);
+    return single("applications", asked, showApplication(found, shownBy(asked, true)));
   }
-  const shown = showServicePrincipal(found, { id: idOf(found), homeTenantId }, shownBy(asked, true));
-  return single("servicePrincipals", asked, shown);
+  if (request.method !== "PATCH") throw badRequest("This part of Graph is not emulated.");
+  requireWriter(caller);
+  const createsIfMissing = request.headers.prefer === "create-if-missing";
+  const made = upsertApplication(state, uniqueName, request.body, createsIfMissing);
+  if (!made) return { status: 204 };
+  return single("applications", asked, showApplication(made, shownBy(asked, true)), 201);
+}
+
+function postServicePrincipal(asked: Asked): EmulatorResponse {
+  requireWriter(asked.caller);
+  const made = createServicePrincipal(asked.state, jsonOf(asked.request));
+  return single("servicePrincipals", asked, showPrincipal(asked, made), 201);
+}
+
+/** That of an application is there where the home tenant has consented to it, or it was made there. */
+function ofServicePrincipal(
+  asked: Asked,
+  { id, appId }: { id: string | undefined; appId: string | undefined },
+  sub: string,
+): EmulatorResponse {
+  const { state, caller, request } = asked;
+  const found = () => findServicePrincipal(state, { ...(id && { id }), ...(appId && { appId }) });
+  switch (`${request.method} ${sub}`) {
+    case "GET ":
+      requireReader(caller);
+      return single("servicePrincipals", asked, showPrincipal(asked, found()));
+    case "GET /appRoleAssignedTo": {
+      requireReader(caller);
+      const resource = found();
+      return page(asked, `servicePrincipals('${resource.id}')/appRoleAssignedTo`, assignmentsOf(state, resource));
+    }
+    case "POST /appRoleAssignedTo": {
+      requireAssigner(caller);
+      const resource = found();
+      const made = assignRole(state, resource, jsonOf(request));
+      return single(`servicePrincipals('${resource.id}')/appRoleAssignedTo`, asked, { ...made }, 201);
+    }
+    default:
+      throw badRequest("This part of Graph is not emulated.");
+  }
+}
+
+function showPrincipal(asked: Asked, principal: ServicePrincipal): Record<string, unknown> {
+  return showServicePrincipal(principal, asked.state.homeTenantId, shownBy(asked, true));
+}
+
+function jsonOf({ body }: EmulatorRequest): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    throw badRequest("The body must be JSON.");
+  }
 }
 
 function listFederated(asked: Asked, application: Application): EmulatorResponse {
+  const path = `applications('${application.objectId}')/federatedIdentityCredentials`;
+  return page(
+    asked,
+    path,
+    application.federated.map((each) => ({ ...each, description: null })),
+  );
+}
+
+/** One page of a collection, with a link to the next. */
+function page(asked: Asked, path: string, all: readonly object[]): EmulatorResponse {
   const { url } = asked.request;
   const start = Number(Buffer.from(url.searchParams.get("$skiptoken") ?? "", "base64url").toString() || 0);
-  const page = application.federated.slice(start, start + pageSize);
   const next = start + pageSize;
   const link = new URL(url.pathname, `https://${graphHostOf(asked.state.authorityHost)}`);
   link.search = `$skiptoken=${Buffer.from(`${next}`).toString("base64url")}`;
   const body = {
-    "@odata.context": contextOf(asked, `applications('${application.objectId}')/federatedIdentityCredentials`),
-    ...(next < application.federated.length ? { "@odata.nextLink": link.href } : {}),
-    value: page.map((each) => ({ ...each, description: null })),
+    "@odata.context": contextOf(asked, path),
+    ...(next < all.length ? { "@odata.nextLink": link.href } : {}),
+    value: all.slice(start, next),
   };
   return { status: 200, body };
 }
@@ -135,8 +210,8 @@ function shownBy({ request }: Asked, isSingle: boolean): Shown {
   return { select: parseSelect(request.url.searchParams.get("$select")), isSingle };
 }
 
-function single(set: string, asked: Asked, object: Record<string, unknown>): EmulatorResponse {
-  return { status: 200, body: { "@odata.context": `${contextOf(asked, set)}/$entity`, ...object } };
+function single(set: string, asked: Asked, object: Record<string, unknown>, status = 200): EmulatorResponse {
+  return { status, body: { "@odata.context": `${contextOf(asked, set)}/$entity`, ...object } };
 }
 
 function contextOf({ state }: Asked, set: string): string {

@@ -1,6 +1,7 @@
-/** Changes of an application's keys: `PATCH`, which replaces them all, and `addKey`. */
+/** What makes and changes applications: `PATCH`, with `create-if-missing` too, and `addKey`. */
+import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import type { Application } from "../entra/application-registry.ts";
+import type { Application, Manifest } from "../entra/application-registry.ts";
 import {
   addCertificate,
   listCertificates,
@@ -8,7 +9,8 @@ import {
   type RegisteredCertificates,
   readCertificate,
 } from "../entra/registered-certificate.ts";
-import { badRequest } from "./error.ts";
+import type { EntraState } from "../entra/state.ts";
+import { badRequest, notFound } from "./error.ts";
 import { showKey } from "./objects.ts";
 import { checkProof } from "./proof.ts";
 
@@ -22,12 +24,45 @@ const keyCredential = z.looseObject({
 });
 type KeyCredential = z.infer<typeof keyCredential>;
 
-const patchBody = z.strictObject({ keyCredentials: z.array(keyCredential) });
+const appRole = z.strictObject({
+  ...{ id: z.guid(), value: z.string().min(1), displayName: z.string().min(1), description: z.string().min(1) },
+  ...{ isEnabled: z.boolean(), allowedMemberTypes: z.array(z.enum(["Application", "User"])).min(1) },
+});
+const access = z.strictObject({ id: z.guid(), type: z.enum(["Role", "Scope"]) });
+const lock = z.strictObject({
+  ...{ isEnabled: z.boolean(), allProperties: z.boolean().nullable().default(null) },
+  credentialsWithUsageVerify: z.boolean().nullable().default(null),
+  credentialsWithUsageSign: z.boolean().nullable().default(null),
+  tokenEncryptionKeyId: z.boolean().nullable().default(null),
+});
+const patchBody = z
+  .strictObject({
+    displayName: z.string().min(1).max(256),
+    signInAudience: z.enum(["AzureADMyOrg", "AzureADMultipleOrgs"]),
+    identifierUris: z.array(z.url()),
+    api: z.strictObject({ requestedAccessTokenVersion: z.union([z.literal(1), z.literal(2), z.null()]) }),
+    appRoles: z.array(appRole),
+    requiredResourceAccess: z.array(z.strictObject({ resourceAppId: z.guid(), resourceAccess: z.array(access) })),
+    web: z.strictObject({ redirectUris: z.array(z.url()) }),
+    servicePrincipalLockConfiguration: lock.nullable(),
+    keyCredentials: z.array(keyCredential),
+  })
+  .partial();
 const addKeyBody = z.strictObject({ keyCredential, passwordCredential: z.null().optional(), proof: z.string() });
 
-/** What is not in the new collection is gone. An entry without a `key` stays only if its `keyId` is registered. */
+/**
+ * What is sent replaces what was there, collections as a whole. An entry without a `key` stays only if its `keyId` is
+ * registered.
+ */
 export function patchApplication(application: Application, body: Buffer): void {
-  const { keyCredentials } = parse(patchBody, body);
+  const { displayName, keyCredentials, servicePrincipalLockConfiguration: locked, ...rest } = parse(patchBody, body);
+  const { api, web, ...listed } = rest;
+  const manifest: Manifest = { ...application.manifest, ...defined(listed), ...api, ...web };
+  assertRemovable(application.manifest, manifest);
+  application.manifest = manifest;
+  if (displayName !== undefined) application.name = displayName;
+  if (locked !== undefined) application.lock = locked;
+  if (keyCredentials === undefined) return;
   const existing = listCertificates(application.certificates);
   const replaced: RegisteredCertificates = new Map();
   for (const credential of keyCredentials) {
@@ -35,6 +70,37 @@ export function patchApplication(application: Application, body: Buffer): void {
     addCertificate(replaced, kept ?? read(credential));
   }
   application.certificates = replaced;
+}
+
+/** An enabled role is disabled before it goes (Microsoft Graph, "Delete an app role"). */
+function assertRemovable(before: Manifest, after: Manifest): void {
+  const lost = before.appRoles.find(({ id, isEnabled }) => isEnabled && !after.appRoles.some((each) => each.id === id));
+  if (lost) throw badRequest("Permission cannot be deleted or updated unless disabled first.");
+}
+
+/** `PATCH /applications(uniqueName='...')`. Undefined: one of this name was there, and is changed. */
+export function upsertApplication(
+  { applications }: EntraState,
+  uniqueName: string,
+  body: Buffer,
+  createsIfMissing: boolean,
+): Application | undefined {
+  const found = applications.byUniqueName(uniqueName);
+  if (found) return void patchApplication(found, body);
+  if (!createsIfMissing) throw notFound(uniqueName);
+  const { displayName: name } = parse(patchBody, body);
+  if (name === undefined) throw badRequest("Property displayName is required.");
+  const clientId = randomUUID();
+  applications.register({ clientId, name, objectId: randomUUID() });
+  const made = applications.require(clientId);
+  // The portal locks its instances; Graph does what it is asked.
+  Object.assign(made, { lock: null, manifest: { ...made.manifest, uniqueName } });
+  patchApplication(made, body);
+  return made;
+}
+
+function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }
 
 /** The registered key, as the answer shows it. */

@@ -76,7 +76,7 @@ export async function startGraphWorld(): Promise<GraphWorld> {
       },
     }),
     async graph(path, bearer, options = {}) {
-      const headers = { authorization: `Bearer ${bearer}`, "content-type": "application/json" };
+      const headers = { authorization: `Bearer ${bearer}`, "content-type": "application/json", ...options.headers };
       const response = await fetch(new URL(path, `${graphResource}/v1.0/`), { ...options, headers });
       const text = await response.text();
       return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
