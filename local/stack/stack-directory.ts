@@ -16,7 +16,9 @@ export function populate(entra: EntraEmulator, certificatePem: string): void {
   for (const identity of Object.values(world.identities)) entra.registerManagedIdentity(identity);
   const directoryReader = { [`https://${graphHost}`]: ["Application.Read.All"] };
   entra.registerManagedIdentity({ ...world.identities.monitoring, appRoles: directoryReader });
-  const directoryWriter = { [`https://${graphHost}`]: ["Application.ReadWrite.All"] };
+  const directoryWriter = {
+    [`https://${graphHost}`]: ["Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All"],
+  };
   entra.registerManagedIdentity({ ...world.operator, appRoles: directoryWriter });
   for (const caller of Object.values(world.callers)) entra.registerManagedIdentity({ ...caller, appRoles });
 }

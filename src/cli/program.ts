@@ -22,6 +22,7 @@ import { addLedgerCommand } from "./ledger/commands.ts";
 import { addMetadataCommands } from "./metadata/commands.ts";
 import { addPolicyCommands } from "./policy/commands.ts";
 import { escapeUnsafe } from "./printable.ts";
+import { addSetupCommand } from "./setup/command.ts";
 import { addSharedCacheCommand } from "./shared-cache.ts";
 import { addStopCommand } from "./stop/command.ts";
 import { addSuspensionCommands } from "./suspensions/commands.ts";
@@ -73,6 +74,7 @@ export async function runCommandLine(args: readonly string[], environment: Comma
   addMetadataCommands(program, context);
   addCredentialsCommand(program, context);
   addSharedCacheCommand(program, context);
+  addSetupCommand(program, context);
   addStopCommand(program, context);
   addFindingsCommands(program, context);
   addRotationCommands(program, context);

@@ -23,6 +23,7 @@ import {
   assignRole,
   createServicePrincipal,
   findServicePrincipal,
+  listServicePrincipals,
   type ServicePrincipal,
 } from "./service-principals.ts";
 import { addKey, patchApplication, upsertApplication } from "./write.ts";
@@ -153,6 +154,13 @@ function ofServicePrincipal(
       requireReader(caller);
       const resource = found();
       return page(asked, `servicePrincipals('${resource.id}')/appRoleAssignedTo`, assignmentsOf(state, resource));
+    }
+    case "GET /appRoleAssignments": {
+      requireReader(caller);
+      const { id } = found();
+      const held = listServicePrincipals(state).flatMap((resource) => assignmentsOf(state, resource));
+      const own = held.filter(({ principalId }) => principalId === id);
+      return page(asked, `servicePrincipals('${id}')/appRoleAssignments`, own);
     }
     case "POST /appRoleAssignedTo": {
       requireAssigner(caller);

@@ -1,11 +1,9 @@
-import { createHash } from "node:crypto";
-import { Fault } from "../../domain/shared/fault.ts";
-import { CommandProblem, isNotSignedIn, notSignedInProblem, type Report } from "../command-problem.ts";
+import { CommandProblem, type Report } from "../command-problem.ts";
 import { editPolicy } from "../policy/edit-policy.ts";
 import { type AddCertificateInput, madeReport, planReport, thumbprintOf, whenAppended } from "./certificate-report.ts";
+import { certify, vaultTrouble } from "./certify.ts";
 import type { Registration } from "./registration.ts";
-import { assembleCertificate, buildTbsCertificate } from "./self-signed-certificate.ts";
-import type { KeyOwner, VaultKey } from "./vault-key.ts";
+import type { KeyOwner } from "./vault-key.ts";
 
 interface AddCertificatePorts {
   keys: KeyOwner;
@@ -15,10 +13,6 @@ interface AddCertificatePorts {
   save: ((pem: string) => Promise<void>) | undefined;
   nowMs: number;
 }
-
-const dayMs = 86_400_000;
-/** Entra's clock may be behind ours. */
-const backdatedMs = 10 * 60_000;
 
 /**
  * `client add-certificate`, `publisher add-certificate`: a certificate around a key that nobody can export. The vault signs its SHA-256 and is not
@@ -38,7 +32,7 @@ export async function addCertificate(input: AddCertificateInput, ports: AddCerti
   }
   if (input.dryRun) return planReport(input, before, prepared?.existing);
   const key = input.newVersion || !before ? await vaultTrouble(() => ports.keys.create(keyName, before)) : before;
-  const { certificate, requestId } = await certify(key, input, ports);
+  const { certificate, requestId } = await certify(key, { commonName: owner.name, days: input.days }, ports);
   const pem = certificate.toString();
   const done = [`certificate ${thumbprintOf(certificate)}, key ${keyName}, signed by vault request ${requestId}`];
   try {
@@ -58,48 +52,6 @@ export async function addCertificate(input: AddCertificateInput, ports: AddCerti
   }
   const made = { certificate, keyId: key.keyId, requestId, done, isSaved: ports.save !== undefined };
   return madeReport(input, made, ports.nowMs);
-}
-
-async function certify(key: VaultKey, { owner, days }: AddCertificateInput, { keys, nowMs }: AddCertificatePorts) {
-  const { publicKey, keyId } = key;
-  const notBeforeMs = nowMs - backdatedMs;
-  const tbs = buildTbsCertificate({
-    commonName: owner.name,
-    publicKey,
-    notBeforeMs,
-    notAfterMs: nowMs + days * dayMs,
-  });
-  const digest = createHash("sha256").update(tbs).digest();
-  const signal = AbortSignal.timeout(30_000);
-  const signed = await vaultTrouble(() => keys.sign({ keyId, algorithm: "RS256", digest, signal }));
-  if (signed.keyId !== keyId) throw notOurs(signed.requestId);
-  try {
-    return { certificate: assembleCertificate(tbs, signed.signature, publicKey), requestId: signed.requestId };
-  } catch {
-    throw notOurs(signed.requestId);
-  }
-}
-
-function notOurs(requestId: string): CommandProblem {
-  return new CommandProblem("wrong", "The vault's signature is not of this key: nothing was done with it", {
-    where: `vault request ${requestId}`,
-    remedy: "find out what answered in the vault's place",
-  });
-}
-
-/** Never the SDK's text: it holds the key's URL. */
-async function vaultTrouble<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (isNotSignedIn(error)) throw notSignedInProblem();
-    const { statusCode, name } = error as { statusCode?: number; name?: string };
-    const codes = error instanceof Fault ? [error.code, ...(error.detail.codes ?? [])] : [name, statusCode];
-    throw new CommandProblem("unavailable", `The vault did not do it (${codes.filter(Boolean).join(" ")})`, {
-      where: "Key Vault",
-      remedy: "the operator needs keys/read and keys/sign, and keys/create for --new-version: Key Vault Crypto Officer",
-    });
-  }
 }
 
 /** What was done stays done: the error reports it, with the certificate. */

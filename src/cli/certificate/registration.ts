@@ -13,6 +13,8 @@ export interface Registration {
 
 interface PreparedRegistration {
   existing: number;
+  /** What is there, DER in base64. */
+  certificates: readonly string[];
   /** Adds it to all that are there, and looks whether all of them are still there. */
   add(certificate: { der: string; displayName: string }): Promise<void>;
 }
@@ -50,6 +52,7 @@ export function createRegistration({ graphHost }: Cloud, rest: Rest): Registrati
       }
       return {
         existing: keyCredentials.length,
+        certificates: keyCredentials.flatMap(({ key }) => key ?? []),
         async add({ der, displayName }) {
           if (keyCredentials.some(({ key }) => key === der)) return;
           const added = { type: "AsymmetricX509Cert", usage: "Verify", key: der, displayName };

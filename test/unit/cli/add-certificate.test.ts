@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { constants, createHash, createPublicKey, privateEncrypt, webcrypto, X509Certificate } from "node:crypto";
+import { createHash, createPublicKey, webcrypto, X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { compilePolicyText } from "../../../src/adapters/policy/compile-text.ts";
 import { addCertificate } from "../../../src/cli/certificate/add-certificate.ts";
@@ -15,7 +15,13 @@ import type { CertificateDocument } from "../../../src/domain/policy/document.ts
 import { clouds } from "../../../src/domain/shared/cloud.ts";
 import { Fault } from "../../../src/domain/shared/fault.ts";
 import { startMs } from "../../support/fakes/clock.ts";
-import { foreign, type KeyWithCertificate, makeRsa, registered } from "../../support/fixtures/certificates.ts";
+import {
+  foreign,
+  type KeyWithCertificate,
+  makeRsa,
+  registered,
+  signDigest,
+} from "../../support/fixtures/certificates.ts";
 import * as ids from "../../support/fixtures/ids.ts";
 import { validPolicy, vaultHost } from "../../support/fixtures/policy.ts";
 import { createFakePlace } from "./cli-world.ts";
@@ -30,7 +36,6 @@ const vaultKey = ({ privateKey }: KeyWithCertificate, version: string): VaultKey
     publicKey: createPublicKey(privateKey.export({ type: "pkcs8", format: "pem" })),
   },
 });
-const digestInfo = Buffer.from("3031300d060960864801650304020105000420", "hex");
 
 function createFakeVault() {
   const keys = new Map([[keyIdOf("1"), registered]]);
@@ -54,9 +59,7 @@ function createFakeVault() {
     async sign({ keyId, algorithm, digest }) {
       vault.signs.push({ keyId, algorithm, bytes: digest.length });
       const { privateKey } = vault.signWith ?? keys.get(keyId) ?? registered;
-      const padded = { key: privateKey, padding: constants.RSA_PKCS1_PADDING };
-      const signature = privateEncrypt(padded, Buffer.concat([digestInfo, digest]));
-      return { signature, keyId: vault.answerAs ?? keyId, requestId: "request-1" };
+      return { signature: signDigest(privateKey, digest), keyId: vault.answerAs ?? keyId, requestId: "request-1" };
     },
   };
   return { ...vault, vault, owner };
@@ -76,6 +79,7 @@ function createWorld() {
       steps.push("prepare");
       return {
         existing: 2,
+        certificates: [],
         async add({ der }) {
           steps.push("add");
           saved.push(der);

@@ -1,0 +1,61 @@
+import { CommandProblem } from "../command-problem.ts";
+import type { AppRole, Directory, DirectoryApplication, ServicePrincipal } from "./directory.ts";
+import type { Steps } from "./steps.ts";
+
+/** An application with its service principal in the home tenant. */
+export interface Registered {
+  application: DirectoryApplication;
+  principal: ServicePrincipal;
+}
+
+export interface ApplicationPorts {
+  directory: Directory;
+  steps: Steps;
+}
+
+/** Changes what the application lacks; nothing where it lacks nothing. */
+export async function ensureProperties(
+  what: string,
+  { id }: DirectoryApplication,
+  lacks: () => object | Promise<object>,
+  { directory, steps }: ApplicationPorts,
+): Promise<void> {
+  let lacking: object = {};
+  await steps.ensure({
+    what,
+    find: async () => {
+      lacking = await lacks();
+      return Object.keys(lacking).length === 0 ? true : undefined;
+    },
+    create: async () => {
+      await directory.changeApplication(id, lacking);
+      return true;
+    },
+  });
+}
+
+/** Both, or undefined where there is no service principal in the home tenant. */
+export async function withPrincipal(
+  what: string,
+  application: DirectoryApplication,
+  { directory, steps }: ApplicationPorts,
+): Promise<Registered | undefined> {
+  const { appId } = application;
+  const principal = await steps.ensure({
+    what,
+    find: () => directory.servicePrincipal({ appId }),
+    create: () => directory.createServicePrincipal(appId),
+  });
+  return principal && { application, principal };
+}
+
+/** A client id that was given, and that nobody has. */
+export function noApplication(where: string): CommandProblem {
+  const remedy = "check the client id, or leave it out: a registration is made then";
+  return new CommandProblem("wrong", "The home tenant has no application with this client id", { where, remedy });
+}
+
+/** Whether applications, and not only users, may hold the role. */
+export function isForApplications({ isEnabled, allowedMemberTypes }: AppRole): boolean {
+  return isEnabled && allowedMemberTypes.includes("Application");
+}
