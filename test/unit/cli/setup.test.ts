@@ -15,7 +15,7 @@ import { clouds } from "../../../src/domain/shared/cloud.ts";
 import { type Guid, parseGuid } from "../../../src/domain/shared/guid.ts";
 import { makeRsa, signDigest } from "../../support/fixtures/certificates.ts";
 import { type GraphWorld, homeTenantId, startGraphWorld } from "../adapters/graph/graph-world.ts";
-import { createFakePlace } from "./cli-world.ts";
+import { createCliWorld, createFakePlace } from "./cli-world.ts";
 
 let graph: GraphWorld;
 before(async () => {
@@ -355,4 +355,26 @@ test("nobody who is signed in nowhere gets further than the first step", async (
     world.run(),
     (error) => error instanceof CommandProblem && /Nobody is signed in/.test(error.message),
   );
+});
+
+test("what cannot be meant is refused before anybody is asked", async () => {
+  const cli = createCliWorld();
+  graph.entra.graphAudit.length = 0;
+  const storage = "https://s.blob.core.windows.net/policy";
+  const wrong = {
+    "--permission": ["User.Read.All", "graph/User.Read.All", `${graphAppId}/`],
+    "--caller": ["billing-service", "billing-service=no-guid", `=${homeTenantId}`],
+    "--redirect-uri": ["http://contoso.example", "contoso"],
+    "--vault": ["https://v.example", "https://v.vault.azure.net/keys"],
+    "--policy-container": ["https://s.example/policy", `${storage}?sv=secret`, `${storage}/policy.json`],
+    "--audience": ["keyhold"],
+  };
+  for (const [option, values] of Object.entries(wrong)) {
+    for (const value of values) {
+      const { exit, err } = await cli.run("setup", "--client", "orders-app", option, value);
+      assert.deepEqual([exit, err.includes(`where: ${option}`)], [2, true], `${option} ${value}: ${err}`);
+      assert.doesNotMatch(err, /secret/);
+    }
+  }
+  assert.equal(graph.entra.graphAudit.length, 0);
 });
