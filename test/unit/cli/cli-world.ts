@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { ExitCode } from "../../../src/cli/command-problem.ts";
 import type { CommandEnvironment, Connection, ConnectOptions } from "../../../src/cli/connection.ts";
@@ -15,6 +16,7 @@ import { clouds } from "../../../src/domain/shared/cloud.ts";
 import { Fault } from "../../../src/domain/shared/fault.ts";
 import { ok, type Result } from "../../../src/domain/shared/result.ts";
 import type { LedgerEntry } from "../../../src/domain/signing/ledger.ts";
+import { commandOf, shapeErrors } from "../../support/cli-json.ts";
 import { startMs } from "../../support/fakes/clock.ts";
 import { createFakeCredentialStore } from "../../support/fakes/credential-store.ts";
 import { createFakeMetadataStore } from "../../support/fakes/metadata-store.ts";
@@ -146,10 +148,16 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
         operatorOf: () => ({ getToken: async () => null }),
       };
       const exit = await runCommandLine(args, environment);
+      if (args.includes("--json") && lines.out.length > 0) assertShape(args, lines.out.join("\n"));
       return { exit, out: lines.out.join("\n"), err: lines.err.join("\n") };
     },
   };
   return world;
+}
+
+/** Whatever a test is about: what a command prints with --json has the documented shape. */
+function assertShape(args: readonly string[], out: string): void {
+  assert.deepEqual(shapeErrors(commandOf(args) ?? args.join(" "), JSON.parse(out)), [], args.join(" "));
 }
 
 /** Every command that does something, as the help lists them: `tenant suspend`. */
