@@ -122,6 +122,8 @@ export interface CommandEnvironment {
   /** Of this command line, as package.json has it: `0.1.0`. */
   version: string;
   output: Output;
+  /** Shows what long work is at, in the place of what was shown before; on a terminal only. Empty: nothing any more. */
+  progress: (text: string) => void;
   /** Milliseconds since 1970. */
   clock: () => number;
   /** Waits; false when the operator has had enough (Ctrl-C). */

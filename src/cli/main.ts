@@ -30,6 +30,8 @@ const exit = await runCommandLine(process.argv.slice(2), {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
   },
+  // Back to the beginning of the line, and what is right of it erased (ECMA-48: CR, EL).
+  progress: process.stderr.isTTY ? (text) => void process.stderr.write(`\r\u001b[K${text}`) : () => {},
   clock: Date.now,
   pause: (ms) =>
     sleep(ms, undefined, { signal: interrupted.signal }).then(

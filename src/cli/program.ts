@@ -21,7 +21,7 @@ import { addFindingsCommands } from "./findings/commands.ts";
 import { addLedgerCommand } from "./ledger/commands.ts";
 import { addMetadataCommands } from "./metadata/commands.ts";
 import { addPolicyCommands } from "./policy/commands.ts";
-import { escapeUnsafe } from "./printable.ts";
+import { escapeUnsafe, printable } from "./printable.ts";
 import { addSetupCommand } from "./setup/command.ts";
 import { addSharedCacheCommand } from "./shared-cache.ts";
 import { addStopCommand } from "./stop/command.ts";
@@ -39,10 +39,17 @@ Settings:   those of the running local stack (npm start), or of a deployment: do
 export async function runCommandLine(args: readonly string[], environment: CommandEnvironment): Promise<ExitCode> {
   let exit: ExitCode = exitCodes.fine;
   // Whoever wrote the table, the policy or an argument: nothing of it steers the terminal or the reader of JSON.
-  const output: Output = {
-    out: (text) => environment.output.out(escapeUnsafe(text)),
-    err: (text) => environment.output.err(escapeUnsafe(text)),
+  let isProgressShown = false;
+  const progress = (text: string) => {
+    if (text === "" && !isProgressShown) return;
+    isProgressShown = text !== "";
+    environment.progress(printable(text, 100));
   };
+  const write = (to: keyof Output) => (text: string) => {
+    progress("");
+    environment.output[to](escapeUnsafe(text));
+  };
+  const output: Output = { out: write("out"), err: write("err") };
   const program = new Command("keyhold")
     .description(summary)
     .version(environment.version)
@@ -65,7 +72,7 @@ export async function runCommandLine(args: readonly string[], environment: Comma
     writeReport(report, json, output);
     exit = report.exit;
   };
-  const context = { ...environment, output, run };
+  const context = { ...environment, output, progress, run };
   const kinds = addPolicyCommands(program, context);
   addSuspensionCommands(program, kinds, context);
   addCertificateCommand(kinds.client, context);
@@ -95,6 +102,8 @@ export async function runCommandLine(args: readonly string[], environment: Comma
     }
     if (isOfCommander(error)) return error.exitCode === 0 ? exitCodes.fine : exitCodes.usage;
     return writeUnexpected(errorClass(error), output);
+  } finally {
+    progress("");
   }
 }
 

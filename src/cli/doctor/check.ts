@@ -32,16 +32,20 @@ interface RunOptions {
   parallel: number;
   /** For each check: one that hangs does not keep the others. */
   deadlineMs: number;
+  /** After each check: how many are done. */
+  onProgress?: (done: number) => void;
 }
 
 /** In the order of the checks, however long each took. */
 export async function runChecks(checks: readonly Check[], options: RunOptions): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   let next = 0;
+  let done = 0;
   const work = async () => {
     for (let i = next++; i < checks.length; i = next++) {
       const check = checks[i];
       if (check) results[i] = { id: check.id, title: check.title, ...(await runOne(check, options.deadlineMs)) };
+      options.onProgress?.(++done);
     }
   };
   await Promise.all(Array.from({ length: options.parallel }, work));

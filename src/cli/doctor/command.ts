@@ -23,7 +23,7 @@ import { vaultRightChecks } from "./vault-rights.ts";
 const parallel = 6;
 
 /** `doctor`: whether the deployment is as it should be, seen from where the command runs. */
-export function addDoctorCommand(program: Command, { run, clock }: CommandContext): void {
+export function addDoctorCommand(program: Command, { run, clock, progress }: CommandContext): void {
   program
     .command("doctor")
     .description("Checks a deployment, and proves by trying that the app's identities can sign and nothing more.")
@@ -53,7 +53,9 @@ those about Azure; Key Vault Reader for those about keys. Exit code 1: a line is
         const ports = connectDoctor(connection, compiled, { clock, noise, withTries: options.tries });
         const startedMs = clock();
         const checks = [settingsCheck, ...documentChecks(policy, connection.suspensionsPlace), ...doctorChecks(ports)];
-        const results = await runChecks(checks, { parallel, deadlineMs: options.deadline * 1000 });
+        const onProgress = (done: number) => progress(`${done} of ${checks.length} checks done`);
+        onProgress(0);
+        const results = await runChecks(checks, { parallel, deadlineMs: options.deadline * 1000, onProgress });
         return doctorReport(results, describeNoise(noise, startedMs, clock()));
       }),
     );

@@ -39,7 +39,7 @@ interface LedgerOptions {
 }
 
 /** `ledger`: lists rows of the ledger by time, caller, client, tenant, purpose and outcome, or follows it. */
-export function addLedgerCommand(program: Command, { run, clock, output, pause }: CommandContext): void {
+export function addLedgerCommand(program: Command, { run, clock, output, pause, progress }: CommandContext): void {
   program
     .command("ledger")
     .description("Says who got what, when, and what became of it: every signature has a row. Newest first.")
@@ -73,7 +73,7 @@ It holds no tokens, only their SHA-256. Exit code 1: rows were found that Keyhol
         const query = queryOf(options, policy, clock());
         const { ledger } = connection;
         const nameOf = namesOf(policy);
-        if (!options.follow) return { exit: await listLedger(query, { ledger, nameOf, format, output }) };
+        if (!options.follow) return { exit: await listLedger(query, { ledger, nameOf, format, output, progress }) };
         if (format === "json")
           throw usage("--json with --follow", "give --jsonl: a document that has an end does not follow");
         await followLedger(query, { ledger, nameOf, format, output, clock, pause });

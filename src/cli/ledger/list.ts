@@ -7,15 +7,24 @@ import { columns, csvLine, type FlatRow, flatten, type NameOf, tableHead, tableL
 
 export type LedgerFormat = "table" | "csv" | "json" | "jsonl";
 
+interface ListPorts {
+  ledger: LedgerSearch;
+  nameOf: NameOf;
+  format: LedgerFormat;
+  output: Output;
+  progress: (text: string) => void;
+}
+
 /** `ledger`: who got what. Rows are written as they are read; only one JSON document waits for its last. */
 export async function listLedger(
   query: LedgerQuery,
-  { ledger, nameOf, format, output }: { ledger: LedgerSearch; nameOf: NameOf; format: LedgerFormat; output: Output },
+  { ledger, nameOf, format, output, progress }: ListPorts,
 ): Promise<ExitCode> {
   const rows: FlatRow[] = [];
   let count = 0;
   let unreadable = 0;
   writeHead(format, output);
+  progress("reading the ledger");
   await reading(async () => {
     for await (const found of ledger.find(query)) {
       if (!found.ok) {
@@ -25,8 +34,11 @@ export async function listLedger(
       }
       count += 1;
       const row = flatten(found.value, nameOf);
-      if (format === "json") rows.push(row);
-      else writeRow(row, format, output);
+      if (format === "json") {
+        rows.push(row);
+        progress(`reading the ledger: ${plural(count, "row")}`);
+      }
+      if (format !== "json") writeRow(row, format, output);
     }
   });
   if (format === "json") output.out(JSON.stringify(rows, undefined, 2));

@@ -35,7 +35,7 @@ Exit code 1: a source is stale, that is, was not verified for two hours. keyhold
     );
 }
 
-function addRefresh(metadata: Command, { run, clock, pause, output }: CommandContext): void {
+function addRefresh(metadata: Command, { run, clock, pause, output, progress }: CommandContext): void {
   metadata
     .command("refresh")
     .description(
@@ -62,7 +62,7 @@ Exit code 1: a document was refused or held. Exit code 3: the app has not answer
         const { policyPlace, policyContext, refreshPlace, metadataStore, operatorName } = connect();
         const loaded = await loadPolicy(policyPlace, policyContext);
         const ports = { refreshPlace, metadataStore, cloud: policyContext.cloud, operatorName, clock, pause };
-        return refreshMetadata(tenant, loaded, { ...ports, note: output.err });
+        return refreshMetadata(tenant, loaded, { ...ports, note: output.err, progress });
       }),
     );
 }

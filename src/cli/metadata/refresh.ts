@@ -9,7 +9,7 @@ import { changeBeside } from "../policy/beside-policy.ts";
 import { knownNames } from "../policy/find-entry.ts";
 import type { LoadedPolicy } from "../policy/load-policy.ts";
 import type { PolicyPlace } from "../policy/policy-place.ts";
-import { printable } from "../printable.ts";
+import { plural, printable } from "../printable.ts";
 import { type RefreshResult, resultOf } from "./refresh-result.ts";
 import { loadStored, sourcesOf } from "./state.ts";
 
@@ -22,6 +22,7 @@ interface RefreshPorts {
   /** False: the operator does not wait any longer. */
   pause: (ms: number) => Promise<boolean>;
   note: (text: string) => void;
+  progress: (text: string) => void;
 }
 
 /** Milliseconds between two looks. */
@@ -95,16 +96,19 @@ async function writeRequests(names: readonly string[], id: string, ports: Refres
 
 /** The records of the sources whose request was carried out. */
 async function waitFor(sources: readonly MetadataSource[], id: string, ports: RefreshPorts) {
-  const { metadataStore, cloud, clock, pause } = ports;
+  const { metadataStore, cloud, clock, pause, progress } = ports;
   const answered = new Map<string, LastKnownGood>();
-  const untilMs = clock() + patienceMs;
+  const startedMs = clock();
+  const isPatient = () => clock() - startedMs < patienceMs;
   do {
     for (const source of sources) {
       if (answered.has(sourceName(source))) continue;
       const { known } = await loadStored(metadataStore, source, cloud);
       if (known?.refreshed?.requestId === id) answered.set(sourceName(source), known);
     }
-  } while (answered.size < sources.length && clock() < untilMs && (await pause(lookMs)));
+    const waited = `${Math.round((clock() - startedMs) / 1000)} s of ${patienceMs / 1000} s at most`;
+    progress(`waiting for the app: ${answered.size} of ${plural(sources.length, "source")} answered, ${waited}`);
+  } while (answered.size < sources.length && isPatient() && (await pause(lookMs)));
   return answered;
 }
 

@@ -145,10 +145,12 @@ const pauseMs = 5_000;
 async function firstToken(
   question: TokenQuestion,
   { requestToken }: Connection,
-  { clock, pause }: CommandContext,
+  { clock, pause, progress }: CommandContext,
 ): Promise<TokenAnswer> {
   const startedMs = clock();
   for (;;) {
+    const waited = `${Math.round((clock() - startedMs) / 1000)} s of ${inForceMs / 1000} s at most`;
+    progress(`asking for a first token, until every instance has read the policy: ${waited}`);
     let answer: TokenAnswer;
     try {
       answer = await requestToken(question);

@@ -4,7 +4,7 @@ import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
 import type { CommandContext, Connection } from "../connection.ts";
 import { requireGuid } from "../options.ts";
 import { printable } from "../printable.ts";
-import { createRest } from "../rest.ts";
+import { createRest, type RestRequest } from "../rest.ts";
 import { NotReadable, type StopStep, stopSigning } from "./stop-signing.ts";
 
 interface CommandOptions {
@@ -25,7 +25,7 @@ const effects = [
 ];
 
 /** Adds the command `stop`. */
-export function addStopCommand(program: Command, { run }: CommandContext): void {
+export function addStopCommand(program: Command, { run, progress }: CommandContext): void {
   program
     .command("stop")
     .description("Takes the right to sign from Keyhold's identity, from anywhere. Without --yes says what it would do.")
@@ -56,7 +56,11 @@ Role Based Access Control Administrator); for --cut-network Key Vault Contributo
         const signal = AbortSignal.timeout(deadlineMs);
         const stop = { ...target, managementUrl: `https://${cloud.managementHost}` };
         const more = { cutNetwork: options.cutNetwork === true, acts: options.yes === true };
-        const steps = await stopSigning((request) => rest.send(request, signal), { ...stop, ...more }).catch(asProblem);
+        const arm = (request: RestRequest) => {
+          progress(`${request.method === "GET" ? "reading roles" : "taking rights"} at Azure Resource Manager`);
+          return rest.send(request, signal);
+        };
+        const steps = await stopSigning(arm, { ...stop, ...more }).catch(asProblem);
         return stopReport(steps, more.acts);
       }),
     );

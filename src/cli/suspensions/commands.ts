@@ -25,7 +25,7 @@ export function addSuspensionCommands(
 
 const replaceMalformed = "replace suspensions that are not valid; entries that can be read are kept";
 
-function addSuspend(parent: Command, kind: EntryKind, { run, clock }: CommandContext): void {
+function addSuspend(parent: Command, kind: EntryKind, context: CommandContext): void {
   parent
     .command("suspend")
     .description(
@@ -46,11 +46,11 @@ Needs: to write the policy's container (Storage Blob Data Contributor); to read 
 Suspending twice is success.`,
     )
     .action((nameOrId: string, options: SuspensionOptions) =>
-      run(async (connection) => suspend(kind, nameOrId, options, portsOf(connection(), clock()))),
+      context.run(async (connection) => suspend(kind, nameOrId, options, portsOf(connection(), context))),
     );
 }
 
-function addResume(parent: Command, kind: EntryKind, { run, clock }: CommandContext): void {
+function addResume(parent: Command, kind: EntryKind, context: CommandContext): void {
   parent
     .command("resume")
     .description("Withdraws the suspension: it is let in again within 60 s, unless the policy itself suspends it.")
@@ -67,13 +67,13 @@ Needs: to write the policy's container (Storage Blob Data Contributor).
 Exit code 1: the policy itself still suspends it.`,
     )
     .action((nameOrId: string, options: { replaceMalformed?: true }) =>
-      run(async (connection) => resume(kind, nameOrId, options, portsOf(connection(), clock()))),
+      context.run(async (connection) => resume(kind, nameOrId, options, portsOf(connection(), context))),
     );
 }
 
-function portsOf(connection: Connection, nowMs: number): SuspensionPorts {
+function portsOf(connection: Connection, { clock, progress }: CommandContext): SuspensionPorts {
   const { policyPlace, suspensionsPlace, ledger, operatorName } = connection;
-  return { policyPlace, suspensionsPlace, ledger, operatorName, nowMs };
+  return { policyPlace, suspensionsPlace, ledger, operatorName, progress, nowMs: clock() };
 }
 
 function addList(program: Command, { run }: CommandContext): void {

@@ -13,6 +13,7 @@ export interface SuspensionPorts {
   ledger: LedgerSearch;
   /** Who acts, for the entry. Never rejects. */
   operatorName: () => Promise<string>;
+  progress: (text: string) => void;
   nowMs: number;
 }
 
@@ -45,6 +46,7 @@ export async function suspend(
     },
     replaceMalformed,
   );
+  ports.progress("suspended; reading a day of the ledger for tokens that are already out");
   const tail = await tokenTail(ports.ledger, kind, id, ports.nowMs);
   const since = earlier ? ` already, by ${printable(earlier.by)} at ${earlier.at}` : "";
   const lines = [

@@ -107,8 +107,11 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
   const credentialStore = createFakeCredentialStore();
   const connections: ConnectOptions[] = [];
   const pauses: number[] = [];
+  const shown: string[] = [];
   const world = {
     ...{ place, suspensions, refreshes, notes, findings, ledger, metadataStore, credentialStore, connections, pauses },
+    /** What a terminal would have shown of long work, one after the other; empty: erased. */
+    shown,
     /** What Keyhold answers to a first token, one after the other; the last one again. */
     tokenAnswers: [{ issued: true, expiresInSeconds: 3_600 }] as TokenAnswer[],
     tokenQuestions: [] as TokenQuestion[],
@@ -138,6 +141,7 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
       const environment: CommandEnvironment = {
         version: "1.2.3",
         output: { out: (text) => lines.out.push(text), err: (text) => lines.err.push(text) },
+        progress: (text) => shown.push(text),
         clock: () => world.nowMs,
         pause: async (ms) => {
           pauses.push(ms);

@@ -417,3 +417,11 @@ test("addresses are told apart: private, public, this machine", () => {
     assert.equal(kindOfAddress(address), "public", address);
   for (const address of ["127.0.0.1", "::1", "::ffff:127.0.0.1"]) assert.equal(kindOfAddress(address), "this machine");
 });
+
+test("each check that is done is reported, whatever came of it", async () => {
+  const failing = { id: "b", title: "b", run: () => Promise.reject(new TypeError("no")) };
+  const checks: Check[] = [{ id: "a", title: "a", run: async () => green("it is") }, failing];
+  const seen: number[] = [];
+  await runChecks(checks, { parallel: 2, deadlineMs: 5_000, onProgress: (done) => seen.push(done) });
+  assert.deepEqual(seen, [1, 2]);
+});

@@ -128,6 +128,7 @@ describe("tenant add", () => {
     assert.equal(exit, 0);
     assert.match(out, /First token: issued, valid for 60 min\. It was not kept\.$/);
     assert.deepEqual(world.pauses, [5_000, 5_000]);
+    assert.match(world.shown[2] ?? "", /^asking for a first token, .*: 10 s of 75 s at most$/);
     assert.deepEqual(world.tokenQuestions[2], {
       ...{ tenantId: litware, clientId: ids.clientId, scope: ids.graphScope, callerIdentity: ids.billingAzp },
     });

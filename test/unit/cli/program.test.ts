@@ -109,3 +109,20 @@ test("the first certificate needs neither policy nor settings, and says what it 
     assert.match(err, expected);
   }
 });
+
+test("long work shows what it is at, and the line is erased before anything else is written and at the end", async () => {
+  const cases: [args: string[], expected: RegExp][] = [
+    [["ledger", "--json"], /^reading the ledger$/],
+    [["tenant", "suspend", "contoso"], /^suspended; reading a day of the ledger/],
+    [["metadata", "refresh"], /^waiting for the app: 0 of \d+ sources? answered, 0 s of 120 s at most$/],
+  ];
+  for (const [args, expected] of cases) {
+    const world = createCliWorld();
+    await world.run(...args);
+    assert.match(world.shown[0] ?? "", expected);
+    assert.equal(world.shown.at(-1), "", args.join(" "));
+  }
+  const quick = createCliWorld();
+  await quick.run("policy", "check");
+  assert.deepEqual(quick.shown, [], "what is quick shows nothing");
+});
