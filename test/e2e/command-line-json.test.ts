@@ -106,6 +106,7 @@ const calls: [command: string, args: string[], expected?: { exit: number }][] = 
   ["caller remove", ["invoices"]],
   ["client remove", ["reports"]],
   ["policy publish", [file]],
+  ["setup", ["--client", "reports-app", "--dry-run"]],
   ["ledger", []],
   ["metadata status", []],
   ["metadata refresh", ["contoso"]],
