@@ -59,30 +59,33 @@ async function stackAt(controlPort: number): Promise<StackIdentity | undefined> 
   }
 }
 
+/**
+ * Below the ports that systems give to outgoing connections, which could take one between this answer and its use. Each
+ * process begins elsewhere, so that tests side by side do not choose the same.
+ */
+const [lowestFree, highestFree, perProcess] = [20_000, 32_000, 60];
+let nextFree = lowestFree + ((process.pid * perProcess) % (highestFree - lowestFree));
+
 /** Free ports for a test's own stack. */
 export async function freePorts(): Promise<Ports> {
-  const servers = await Promise.all(names.map(() => bind(0)));
-  const ports = names.map((name, i) => [name, servers[i]?.port ?? 0] as const);
-  await Promise.all(servers.map((server) => server?.close()));
+  const ports: [PortName, number][] = [];
+  for (const name of names) ports.push([name, await nextFreePort()]);
   return Object.fromEntries(ports) as Ports;
 }
 
-async function isFree(port: number): Promise<boolean> {
-  const bound = await bind(port);
-  await bound?.close();
-  return bound !== undefined;
+async function nextFreePort(): Promise<number> {
+  for (let looked = lowestFree; looked < highestFree; looked++) {
+    const port = nextFree;
+    nextFree = port + 1 < highestFree ? port + 1 : lowestFree;
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no port from ${lowestFree} to ${highestFree} is free`);
 }
 
-function bind(port: number): Promise<{ port: number; close(): Promise<void> } | undefined> {
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", () => resolve(undefined));
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      resolve({
-        port: typeof address === "object" && address ? address.port : port,
-        close: () => new Promise((closed) => server.close(() => closed())),
-      });
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }
