@@ -31,7 +31,7 @@ test("a seed gives the same run again, event by event, and another seed another"
 });
 
 /** What goes wrong in the code, and what the simulation then says. */
-const bugs: Record<string, { file: string; from: string; to: string; said: RegExp }> = {
+const bugs: Record<string, { file: string; from: string; to: string; said: RegExp; seed?: number }> = {
   "an intent that is not always written": {
     file: "src/domain/signing/sign.ts",
     from: "await ports.ledger.recordIntent(",
@@ -56,6 +56,56 @@ const bugs: Record<string, { file: string; from: string; to: string; said: RegEx
     to: "const isChanged = rows < 0 && look !== undefined && fromMs < state.watermarkMs;",
     said: /was not reported|was reported missing that is there/,
   },
+  "a request id that is proof enough": {
+    file: "src/domain/audit/reconcile.ts",
+    from: 'return intent.outcome !== "not_signed" && covers(intent, row) && (lacksKey(row) || keyOf(intent) === keyOf(row));',
+    to: "return covers(intent, row) || lacksKey(row) || keyOf(intent) === keyOf(row);",
+    said: /a theft was not reported/,
+  },
+  "a record that may be missing": {
+    file: "src/domain/audit/reconcile.ts",
+    from: "if (nowMs - timeMs < missingGraceMs) continue;",
+    to: "if (nowMs - timeMs > missingGraceMs) continue;",
+    said: /a row of the ledger without a signature was not reported/,
+  },
+  "clocks that must agree to the second": {
+    file: "src/domain/audit/open-intents.ts",
+    from: "export const coversBeforeMs = 60_000;",
+    to: "export const coversBeforeMs = 1_000;",
+    said: /a finding was invented/,
+  },
+  "a signature that nobody checks": {
+    file: "src/domain/signing/sign.ts",
+    from: "if (!isAskedKey || !isSignedBy(certificate, algorithm, bytes, answer.signature)) {",
+    to: "if (!isAskedKey) {",
+    said: /I5: /,
+  },
+  "a cache that forgets": {
+    file: "src/domain/issuing/token-cache.ts",
+    from: "if (token === undefined || token.expiresAt > nowSeconds) return token;",
+    to: "if (token === undefined || token.expiresAt > nowSeconds + 1_800) return token;",
+    said: /I3: /,
+    seed: 2,
+  },
+  "a token of the wrong tenant": {
+    file: "src/domain/issuing/token-cache.ts",
+    from: 'return [cloud, clientId, tenantId, scope].join(" ");',
+    to: 'return [cloud, clientId, tenantId.slice(0, 2), scope].join(" ");',
+    said: /the token is another tenant's/,
+  },
+  "an event with the URL of a key": {
+    file: "src/domain/audit/rates.ts",
+    from: "return { keyName, windowFromMs",
+    to: 'return { keyName: "https://simulated.vault.azure.net/keys/client", windowFromMs',
+    said: /I6: /,
+  },
+  "a budget without end": {
+    file: "src/domain/issuing/mint-budget.ts",
+    from: "caller.tokens -= 1;\n      total.tokens -= 1;",
+    to: "",
+    said: /I9: /,
+    seed: 8,
+  },
   "a suspension without effect": {
     file: "src/domain/policy/suspensions.ts",
     from: "if (rule) suspended.set(id, { ...rule, isActive: false });",
@@ -68,17 +118,33 @@ describe("the simulation notices", { concurrency: 2 }, () => {
   const root = fileURLToPath(new URL("../../", import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), "keyhold-simulation-"));
   after(() => rmSync(folder, { recursive: true, force: true }));
-  for (const [number, [what, { file, from, to, said }]] of Object.entries(bugs).entries()) {
+  for (const [number, [what, { file, from, to, said, seed = 1 }]] of Object.entries(bugs).entries()) {
     test(what, () => {
       const copy = join(folder, `${number}`);
-      for (const part of ["src", "test/simulation", "test/support", "local/emulators", "package.json"]) {
+      for (const part of [
+        "src",
+        "test/simulation",
+        "test/support",
+        "local/emulators",
+        "local/synthetic-year",
+        "package.json",
+      ]) {
         cpSync(join(root, part), join(copy, part), { recursive: true });
       }
       symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
       const source = readFileSync(join(root, file), "utf8");
       assert.equal(source.split(from).length, 2, `${file} has this once: ${from}`);
       writeFileSync(join(copy, file), source.replace(from, to));
-      const args = ["test/simulation/run.ts", "--seed", "1", "--seeds", "1", "--signatures", "3000", "--no-shrink"];
+      const args = [
+        "test/simulation/run.ts",
+        "--seed",
+        `${seed}`,
+        "--seeds",
+        "1",
+        "--signatures",
+        "3000",
+        "--no-shrink",
+      ];
       const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: copy, encoding: "utf8" });
       assert.equal(status, 1, `${stdout}${stderr}`);
       assert.match(stdout, said);

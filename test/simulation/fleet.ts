@@ -71,7 +71,7 @@ export function createInstance(world: World, name: string): Instance {
         world.cutConnections.push({ instance: name, keyVersion, timeMs: time.now() });
         throw new Fault("signer_unavailable", { maybeSigned: true, because: "cut before it arrived" });
       }
-      const isWrong = has("wrong-signatures") && random.chance(0.0005);
+      const isWrong = has("wrong-signatures") && random.chance(0.002);
       const signature = await io(60, () => {
         world.onSign(instance, keyVersion);
         write(200);

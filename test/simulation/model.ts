@@ -14,7 +14,8 @@ import type { SharedCache } from "./shared-cache.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 export const callerToken = "a caller's own token";
-export const budget = { perMinute: 1_200, perMinutePerCaller: 1_200 };
+/** So few that a cold instance meets it. */
+export const budget = { perMinute: 60, perMinutePerCaller: 60 };
 export const signingObjectId = "aaaaaaaa-0000-4000-8000-000000000001";
 /** A process of the app: the real domain, with ports that lead into the world. Dead: none of its waits ever ends. */
 export interface Instance {
@@ -33,6 +34,8 @@ export interface Instance {
 /** A row of the vault's log, and what really happened. */
 export interface Truth {
   row: VaultLogRow;
+  /** A forged row of the ledger says in every detail that it was Keyhold: the documentation names it as hidable. */
+  isForged?: boolean;
   by: "instance" | "thief" | "stranger";
   /** Whether it ever appears in the log. */
   isLogged: boolean;
@@ -61,6 +64,8 @@ export interface World {
   covered: Map<string, Set<string>>;
   /** Requests to the vault whose answer got lost. */
   cutConnections: { instance: string; keyVersion: string; timeMs: number }[];
+  /** By somebody who can write the table: request ids of rows without a signature, and of signatures whose row they deleted. */
+  forgery: { invented: Set<string>; deleted: Set<string> };
   violations: string[];
   signatures: number;
   mints: Map<string, number[]>;
@@ -69,7 +74,7 @@ export interface World {
   trace(): string;
   crash(instance: Instance): void;
   record(instance: Instance, event: KeyholdEvent): void;
-  writeLog(row: VaultLogRow, by: Instance | "thief" | "stranger"): void;
+  writeLog(row: VaultLogRow, by: Instance | "thief" | "stranger", isForged?: boolean): void;
   onIntent(instance: Instance, keyVersion: string, ledgerId: Guid): void;
   onSign(instance: Instance, keyVersion: string): void;
   start(): Instance;

@@ -19,14 +19,17 @@ export function judge(world: World): Verdict {
   const violations = [
     ...world.violations,
     ...missedThefts(findings, facts),
-    ...inventedFindings(findings, facts),
+    ...inventedFindings(findings, facts, world),
     ...missingRecords(findings, facts, world),
+    ...missedForgeries(findings, facts, world),
     ...wrongCoverage(facts, world),
     ...overBudget(world),
   ];
   const counts = {
     signatures: world.signatures,
-    ...{ thefts: thefts.length, hidden: hidden.size, strangers: strangers.length },
+    ...{ thefts: thefts.length, hidden: hidden.size },
+    "behind forged rows": thefts.filter(({ isForged }) => isForged).length,
+    strangers: strangers.length,
     "missing records": [...genuine.values()].filter(({ isLogged }) => !isLogged).length,
     "open intents": [...world.ledger.rows.values()].filter(({ outcome }) => outcome === undefined).length,
   };
@@ -49,7 +52,7 @@ function factsOf({ truths, covered }: World): Facts {
   const thefts = truths.filter(({ by, isLogged }) => by === "thief" && isLogged);
   return {
     thefts,
-    hidden: new Set(thefts.filter(({ row }) => covered.has(`${row.requestId} ${row.timeMs}`))),
+    hidden: new Set(thefts.filter(({ row }) => covered.has(nameOf(row)))),
     strangers: truths.filter(({ by }) => by === "stranger"),
     genuine: new Map(truths.filter(({ by }) => by === "instance").map((truth) => [truth.row.requestId, truth])),
     copied: new Set(thefts.map(({ row }) => row.requestId)),
@@ -68,7 +71,7 @@ function missedThefts(findings: readonly Finding[], { thefts, hidden, strangers 
   const isFoundForeign = listed(ofKind("foreign_identity", findings));
   return [
     ...thefts
-      .filter((theft) => !isFound(theft) && !hidden.has(theft) && !isCopyOf(theft))
+      .filter((theft) => !theft.isForged && !isFound(theft) && !hidden.has(theft) && !isCopyOf(theft))
       .map((theft) => `a theft was not reported: ${describe(theft)}`),
     ...strangers
       .filter((theft) => !isFoundForeign(theft))
@@ -84,18 +87,22 @@ function wrongCoverage({ hidden }: Facts, { covered, ledger, plan }: World): str
     return !plan.logsUserAgents || Boolean(row.clientInfo?.startsWith(`keyhold/${intent.instance} `));
   };
   return [...hidden]
-    .filter((theft) =>
-      [...(covered.get(`${theft.row.requestId} ${theft.row.timeMs}`) ?? [])].some((id) => !mayCover(theft, id)),
-    )
+    .filter((theft) => [...(covered.get(nameOf(theft.row)) ?? [])].some((id) => !mayCover(theft, id)))
     .map((theft) => `a theft was covered by an intent that cannot be its own: ${describe(theft)}`);
 }
 
-function inventedFindings(findings: readonly Finding[], { hidden, genuine, copied }: Facts): string[] {
+function inventedFindings(
+  findings: readonly Finding[],
+  { hidden, genuine, copied }: Facts,
+  { covered, forgery }: World,
+): string[] {
+  const deleted = [...forgery.deleted].flatMap((requestId) => genuine.get(requestId) ?? []);
+  const swappable = [...hidden, ...deleted.filter(({ row }) => covered.has(nameOf(row)))];
   const invented = ofKind("unaccounted_signature", findings).flatMap((finding) => {
     const truth = finding.count === undefined ? genuine.get(finding.requestId ?? "") : undefined;
-    if (!truth || copied.has(truth.row.requestId)) return [];
+    if (!truth || copied.has(truth.row.requestId) || forgery.deleted.has(truth.row.requestId)) return [];
     // One of two signatures under one open intent is a theft; which, the log does not say.
-    const isSwapped = [...hidden].some(
+    const isSwapped = swappable.some(
       ({ row }) => Math.abs(row.timeMs - finding.timeMs) <= coversBeforeMs + coversAfterMs,
     );
     return isSwapped ? [] : [`a finding was invented: ${finding.reason} ${describe(truth)}`];
@@ -122,11 +129,30 @@ function missingRecords(findings: readonly Finding[], { genuine, copied }: Facts
   ];
 }
 
+/** Rows of the ledger without a signature, and signatures whose row was deleted: both are told. */
+function missedForgeries(findings: readonly Finding[], { genuine }: Facts, { covered, forgery }: World): string[] {
+  const missing = new Set(ofKind("missing_record", findings).map(({ requestId }) => requestId));
+  const isFound = listed(ofKind("unaccounted_signature", findings));
+  const deleted = [...forgery.deleted].flatMap((requestId) => genuine.get(requestId) ?? []);
+  return [
+    ...[...forgery.invented]
+      .filter((requestId) => !missing.has(requestId))
+      .map((requestId) => `a row of the ledger without a signature was not reported: ${requestId}`),
+    ...deleted
+      .filter((truth) => truth.isLogged && !isFound(truth) && !covered.has(nameOf(truth.row)))
+      .map((truth) => `a signature whose row was deleted was not reported: ${describe(truth)}`),
+  ];
+}
+
 /** Whether a row is one of these findings, or among those that are only counted for its window. */
 function listed(findings: readonly Finding[]): (truth: Truth) => boolean {
-  const named = new Set(findings.map(({ requestId, timeMs }) => `${requestId} ${timeMs}`));
+  const named = new Set(findings.map(nameOf));
   const counted = new Set(findings.filter(({ count }) => count !== undefined).map(({ timeMs }) => windowOf(timeMs)));
-  return ({ row }) => named.has(`${row.requestId} ${row.timeMs}`) || counted.has(windowOf(row.timeMs));
+  return ({ row }) => named.has(nameOf(row)) || counted.has(windowOf(row.timeMs));
+}
+
+function nameOf({ requestId, timeMs }: { requestId?: string; timeMs: number }): string {
+  return `${requestId} ${timeMs}`;
 }
 
 function windowOf(timeMs: number): number {

@@ -141,6 +141,7 @@ export function appearancesOf(
 export interface LedgerTable {
   rows: Map<Guid, LedgerRow>;
   insert(row: LedgerRow): void;
+  delete(row: LedgerRow): void;
   between(fromMs: number, toMs: number): LedgerRow[];
 }
 
@@ -156,6 +157,12 @@ export function createLedgerTable(): LedgerTable {
       const ofWindow = windows.get(startMs);
       if (ofWindow) ofWindow.push(row);
       else windows.set(startMs, [row]);
+    },
+    delete(row) {
+      rows.delete(row.id);
+      const startMs = windowOf(row.timeMs);
+      const left = (windows.get(startMs) ?? []).filter((each) => each !== row);
+      windows.set(startMs, left);
     },
     between(fromMs, toMs) {
       const found: LedgerRow[] = [];

@@ -19,6 +19,8 @@ export const faultNames = [
   "thief-leak",
   "thief-behind-open-intents",
   "thief-copies-request-ids",
+  "thief-in-slowly-heated-water",
+  "thief-forges-rows",
   "stranger",
 ] as const;
 export type FaultName = (typeof faultNames)[number];

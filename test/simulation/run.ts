@@ -41,11 +41,17 @@ function lineOf({ seed, instances, sharesTokens, virtualHours, cpuSeconds, count
   return [
     `seed ${seed}: ${instances} instances${sharesTokens ? ", shared tokens" : ""}, ${virtualHours.toFixed(1)} h in ` +
       `${cpuSeconds.toFixed(1)} s: ${facts.join(", ")}; violations ${violations.length}`,
-    ...violations.slice(0, 5).map((violation) => `  ${violation}`),
+    ...kindsOf(violations),
     ...(least
       ? [`  still fails with ${least.signatures} signatures and these faults: ${least.faults.join(",") || "none"}`]
       : []),
   ].join("\n");
+}
+
+/** One of each kind, with their number. */
+function kindsOf(violations: readonly string[]): string[] {
+  const kinds = Map.groupBy(violations, (violation) => violation.split(" ").slice(0, 4).join(" "));
+  return [...kinds.values()].map((all) => `  ${all.length} times: ${all[0]}`);
 }
 
 /** One line, only for people who watch. */

@@ -28,6 +28,9 @@ const file = fileURLToPath(new URL("seed.ts", import.meta.url));
 /** Half of what an error costs is its stack, and errors are what is simulated. */
 const flags = ["--stack-trace-limit=0"];
 
+/** Bytes: a mistake in the code may make as many violations as there are signatures. */
+const maxBuffer = 2 ** 28;
+
 /**
  * Runs seeds, each in a process of its own, so many at once. `onResult` is called as each ends. The results are in the
  * order of the seeds.
@@ -43,7 +46,9 @@ export async function runSeeds(
   const work = async () => {
     for (let next = left.shift(); next; next = left.shift()) {
       const [place, order] = next;
-      const { stdout } = await promisify(execFile)(process.execPath, [...flags, file, JSON.stringify(order)]);
+      const { stdout } = await promisify(execFile)(process.execPath, [...flags, file, JSON.stringify(order)], {
+        maxBuffer,
+      });
       const result = JSON.parse(stdout) as SeedResult;
       results[place] = result;
       onResult(result);

@@ -63,9 +63,9 @@ export async function simulate(plan: Plan): Promise<Outcome> {
         .catch(() => undefined);
   });
   if (plan.faults.has("ledger-down")) {
-    each(3 * hourMs, () => {
+    each(40 * minuteMs, () => {
       world.isLedgerDown = !isOver;
-      time.at(time.now() + 2 * minuteMs, () => {
+      time.at(time.now() + minuteMs, () => {
         world.isLedgerDown = false;
       });
     });
@@ -105,14 +105,13 @@ export async function simulate(plan: Plan): Promise<Outcome> {
   return { ...judge(world), virtualHours, trace: world.trace() };
 }
 
-/** The world without new thefts once the fleet is at rest, so that all have been looked at in the end. */
+/** The world in which the thief plans: nothing of it happens once the fleet is at rest, so that all is looked at in the end. */
 function untilOver(world: World, isOver: () => boolean): World {
-  return {
-    ...world,
-    writeLog: (row, by) => {
-      if (!isOver()) world.writeLog(row, by);
-    },
-  };
+  const at: World["time"]["at"] = (timeMs, work) =>
+    world.time.at(timeMs, () => {
+      if (!isOver()) work();
+    });
+  return { ...world, time: { ...world.time, at } };
 }
 
 /** A caller's request, and what must hold of its answer. */

@@ -1,5 +1,8 @@
-import { signingObjectId, type World } from "./model.ts";
+import { forgeRow } from "./forger.ts";
+import type { World } from "./model.ts";
 import type { FaultName } from "./plan.ts";
+import { heatSlowly } from "./slow-water.ts";
+import { steal } from "./steal.ts";
 
 /**
  * Somebody with a token of the signing identity (or, as `stranger`, with another identity that may sign) who asks the
@@ -28,6 +31,8 @@ const habits: Partial<Record<FaultName, (world: World) => void>> = {
       const copied = world.truths.at(-1);
       if (copied) steal(world, { requestId: copied.row.requestId, clientInfo: copied.row.clientInfo ?? "" });
     }),
+  "thief-in-slowly-heated-water": (world) => every(world, heatSlowly(world), () => steal(world)),
+  "thief-forges-rows": (world) => every(world, 3 * 60_000, () => forgeRow(world)),
   stranger: (world) =>
     every(world, 20 * 60_000, () => steal(world, { callerObjectId: "bbbbbbbb-0000-4000-8000-000000000002" })),
 };
@@ -46,18 +51,4 @@ function every(world: World, meanMs: number, work: () => void): void {
     });
   };
   next();
-}
-
-function steal(
-  world: World,
-  facts: { requestId?: string; keyVersion?: string; clientInfo?: string; callerObjectId?: string } = {},
-): void {
-  const { random, time, keys } = world;
-  const { keyName, keyVersion } = random.pick(keys.certificates);
-  const row = {
-    ...{ timeMs: time.now(), operation: "KeySign", httpStatus: 200, requestId: random.guid(), keyName, keyVersion },
-    ...{ callerObjectId: signingObjectId, callerAddress: "203.0.113.66", clientInfo: "curl/8" },
-    ...facts,
-  };
-  world.writeLog(row, row.callerObjectId === signingObjectId ? "thief" : "stranger");
 }

@@ -43,6 +43,7 @@ export function createWorld(plan: Plan): World {
     truths: [],
     covered: new Map(),
     cutConnections: [],
+    forgery: { invented: new Set(), deleted: new Set() },
     violations: [],
     signatures: 0,
     mints: new Map(),
@@ -68,7 +69,7 @@ export function createWorld(plan: Plan): World {
       if (event.event === "sign_audit_failed")
         world.violations.push(`the audit failed: ${event.because} ${event.frames?.join(" ")}`);
     },
-    writeLog(row, by) {
+    writeLog(row, by, isForged = false) {
       const isInstance = by !== "thief" && by !== "stranger";
       const isLogged = !(
         isInstance &&
@@ -77,7 +78,7 @@ export function createWorld(plan: Plan): World {
         random.chance(0.0005)
       );
       note(row.requestId, isLogged ? "logged" : "cut");
-      if (row.httpStatus === 200) world.truths.push({ row, by: isInstance ? "instance" : by, isLogged });
+      if (row.httpStatus === 200) world.truths.push({ row, by: isInstance ? "instance" : by, isLogged, isForged });
       if (isLogged) world.log.add(row, appearancesOf(row.timeMs, random, plan.faults.has("late-rows")));
     },
     onIntent(instance, keyVersion, ledgerId) {
