@@ -24,6 +24,7 @@ const parts = [
   "made-up-keys",
   "ledger-throughput",
   "audit-throughput",
+  "simulation",
   "baseline",
   "soak",
 ];

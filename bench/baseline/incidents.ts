@@ -95,6 +95,13 @@ export const incidents: readonly Incident[] = [
     mayStart: isBusy,
     change: (signs, rate, i, random) => (i < 3 ? signs + random.poisson(5 * rate) : signs),
   },
+  {
+    name: "slowly heated water, a tenth more each week, 12 weeks",
+    expected: "above",
+    horizonWindows: 84 * day,
+    mayStart: (startMs) => startMs < yearEndMs - 12 * weekMs,
+    change: (signs, rate, i, random) => signs + random.poisson(rate * (1.1 ** (i / (7 * day)) - 1)),
+  },
 ];
 
 export interface Found {
