@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { evaluateAll, play } from "../../local/drills/alerts/drill.ts";
+import { drillAlerts, evaluateAll, play } from "../../local/drills/alerts/drill.ts";
 import { type LogRule, logRules } from "../../local/drills/alerts/rules.ts";
-import { scenarios } from "../../local/drills/alerts/scenarios.ts";
+import { type Scenario, scenarios } from "../../local/drills/alerts/scenarios.ts";
 import { healthyWorkspace, stranger, Workspace } from "../../local/drills/alerts/workspace.ts";
 import { problemsOf } from "./alert-checks.ts";
 import { activityAlerts, alerts, alertsIn, metricAlerts } from "./alert-definitions.ts";
@@ -62,6 +62,33 @@ describe("the drill: each alert raised once, on a workspace in which all is well
         play(scenario, nowMs).map(({ rule, alert }) => ({ rule, alert })),
         [{ rule: scenario.rule, alert: scenario.alert }],
       );
+    });
+  }
+});
+
+describe("the drill as a command", () => {
+  const [first, second] = scenarios.filter(({ rule }) => rule === "vault-0");
+  const drill = (change: Partial<Scenario>) => {
+    const lines: string[] = [];
+    assert.ok(first);
+    const wrong = drillAlerts(nowMs, (line) => lines.push(line), [{ ...first, ...change }]);
+    return [wrong, lines[0]?.slice(0, 4)];
+  };
+
+  test("is content with an alert that its rule fires, alone, under its name", () => {
+    assert.deepEqual(drill({}), [0, "ok  "]);
+  });
+
+  for (const [what, change] of Object.entries({
+    "another rule fires": { rule: "vault-1" },
+    "the rule fires with another value of the dimension Alert": { alert: second?.alert ?? "" },
+    "a second alert of the same rule fires too": {
+      raise: (it) => second?.raise(first?.raise(it) ?? it) ?? it,
+    },
+    "nothing fires": { raise: (it) => it },
+  } satisfies Record<string, Partial<Scenario>>)) {
+    test(`fails where ${what}`, () => {
+      assert.deepEqual(drill(change), [1, "FAIL"]);
     });
   }
 });

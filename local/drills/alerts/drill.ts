@@ -34,9 +34,13 @@ export function play({ raise }: Scenario, nowMs: number): Fired[] {
 }
 
 /** Prints one line for each alert. @returns how many did not fire alone. */
-export function drillAlerts(nowMs: number, write: (line: string) => void): number {
+export function drillAlerts(
+  nowMs: number,
+  write: (line: string) => void,
+  played: readonly Scenario[] = scenarios,
+): number {
   let wrong = 0;
-  for (const scenario of scenarios) {
+  for (const scenario of played) {
     const fired = play(scenario, nowMs);
     const [only] = fired;
     const isRight = fired.length === 1 && only?.rule === scenario.rule && only.alert === scenario.alert;
@@ -45,6 +49,6 @@ export function drillAlerts(nowMs: number, write: (line: string) => void): numbe
       fired.map(({ rule, alert, details }) => `${rule} fires ${alert} ${details}`).join("; ") || "nothing fires";
     write(`${isRight ? "ok  " : "FAIL"} ${scenario.alert.padEnd(28)} ${what}`);
   }
-  write(`${scenarios.length} alerts of ${logRules.length} rules, ${wrong} did not fire alone`);
+  write(`${played.length} alerts of ${logRules.length} rules, ${wrong} did not fire alone`);
   return wrong;
 }
