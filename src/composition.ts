@@ -25,7 +25,7 @@ import { createFramedEvents } from "./adapters/telemetry/framed-events.ts";
 import { createStackFrames } from "./adapters/telemetry/stack-frames.ts";
 import { createTelemetry } from "./adapters/telemetry/telemetry.ts";
 import { createMetadataTransport } from "./adapters/tls/metadata-transport.ts";
-import { signXml, verifyFederationMetadata } from "./adapters/xml/on-first-use.ts";
+import { signXml, verifyFederationMetadata, verifyIdpDocument } from "./adapters/xml/on-first-use.ts";
 import { type Config, configureExporter, readConfig, type SharedCacheConfig } from "./config.ts";
 import type { SignAuditPorts } from "./domain/audit/ports.ts";
 import { signAuditRun } from "./domain/audit/run.ts";
@@ -111,7 +111,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     cloud,
     transport: { get: tracer.call("Entra metadata", get) },
     store: createMetadataStore(config.metadataContainerUrl, storageIdentity),
-    verifyFederationMetadata,
+    ...{ verifyFederationMetadata, verifyIdpDocument },
     derive: createIdpPublisher({
       ...{ verifyFederationMetadata, signXml, signer, ledger, clock, random, startDeadline, instance },
       newLedgerId: createLedgerId,
@@ -164,7 +164,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
       tokenCache.retain((token, clientId, tenantId) => isWanted(token, policy, clientId, tenantId));
       failureCache.clear();
       void sweepSharedTokens(policy);
-      metadata.apply({ sources: policy.metadata, publisher: policy.publisher?.active });
+      metadata.apply({ sources: policy.metadata, publisher: policy.publisher });
     },
   );
 

@@ -55,7 +55,7 @@ function notFound(why: string): HttpResponseInit {
 
 /**
  * What is not verified is not sent: 503 without a body. What is not kept is 404. The policy is re-read as for any other
- * request: beside the answer for a source that is kept, before it for one that the policy may have got since.
+ * request: beside the answer for what is kept, before it for a source or a publisher that the policy may have got since.
  */
 function handler(
   contentType: string,
@@ -72,8 +72,11 @@ function handler(
     if (!find(name)) await reread;
     const source = find(name);
     if (!source) return notKept;
-    const known = await source[read](nowMs);
-    const published = known ? pick(known, nowMs) : undefined;
+    const look = async () => {
+      const known = await source[read](nowMs);
+      return known && pick(known, nowMs);
+    };
+    const published = (await look()) ?? (await reread.then(look));
     if (!published)
       return { status: 503, headers: { "Retry-After": `${retryAfterSeconds}`, "Cache-Control": "no-store" } };
     return publishedResponse(request, published, contentType);

@@ -1,4 +1,4 @@
-import type { SignXml, VerifyFederationMetadata } from "../../domain/metadata/ports.ts";
+import type { SignXml, VerifyFederationMetadata, VerifyIdpDocument } from "../../domain/metadata/ports.ts";
 
 import { refuse } from "../../domain/shared/result.ts";
 
@@ -10,6 +10,12 @@ export const verifyFederationMetadata: VerifyFederationMetadata = async (body) =
   const loaded = await import("./federation-metadata.ts").catch(() => undefined);
   // Nothing was read, so nothing is taken: what is known stays, and the other documents are judged as ever.
   return loaded?.verifyFederationMetadata(body) ?? refuse({ reason: "verifier_not_loaded" });
+};
+
+/** Not loaded, the same. */
+export const verifyIdpDocument: VerifyIdpDocument = async (...document) => {
+  const loaded = await import("./idp-document.ts").catch(() => undefined);
+  return loaded?.verifyIdpDocument(...document) ?? refuse({ reason: "verifier_not_loaded" });
 };
 
 /** Rejects before anything is signed where it cannot be loaded. */

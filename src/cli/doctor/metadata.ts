@@ -1,8 +1,9 @@
-import { verifyFederationMetadata } from "../../adapters/xml/on-first-use.ts";
+import { verifyFederationMetadata, verifyIdpDocument } from "../../adapters/xml/on-first-use.ts";
 import type { KeyholdEvent } from "../../domain/events.ts";
 import type { LastKnownGood } from "../../domain/metadata/last-known-good.ts";
 import { isPublishable } from "../../domain/metadata/publish-idp.ts";
 import { refreshSource } from "../../domain/metadata/refresh-source.ts";
+import { verifiesIdp } from "../../domain/metadata/stored-idp.ts";
 import { type MetadataSource, sourceName } from "../../domain/shared/metadata-source.ts";
 import { readStored, staleAfterMs, stateOfSource } from "../metadata/state.ts";
 import { duration, isoTime } from "../printable.ts";
@@ -34,7 +35,8 @@ export function metadataChecks(ports: DoctorPorts): Check[] {
 
 async function checkPublication(source: MetadataSource, ports: DoctorPorts) {
   const nowMs = ports.clock();
-  const { known } = await readStored(ports.metadataStore, source, ports.config.cloud);
+  const { cloud } = ports.config;
+  const { known } = await readStored(ports.metadataStore, source, cloud);
   const { idp, federation } = known ?? {};
   const remedy =
     "see the event metadata_not_republished and whether the timer checkMetadata runs; keyhold metadata refresh";
@@ -48,16 +50,19 @@ async function checkPublication(source: MetadataSource, ports: DoctorPorts) {
   if (idp.madeFromSha256 !== federation?.sha256) {
     return red("it was made from older metadata", "relying parties do not get the keys that are verified now", remedy);
   }
+  const publisherDers = ports.policy?.publisher?.certificates.map(({ der }) => der) ?? [];
+  if (!(await verifiesIdp({ idp, federation }, source, publisherDers, { cloud, verifyIdpDocument })))
+    return red("what is stored is not one of the publisher's", without, refusedRecord);
   return green(`valid until ${isoTime(idp.validUntilMs)}`);
 }
 
+const refusedRecord = "docs/operate/runbook.md#metadata-record-refused";
 const why = "after Entra's next change of keys callers, and relying parties, are refused";
 
 async function checkSource(name: string, source: MetadataSource, ports: DoctorPorts) {
   const nowMs = ports.clock();
   const { known, refused } = await readStored(ports.metadataStore, source, ports.config.cloud);
-  if (refused !== undefined)
-    return red(`what is stored is refused: ${refused}`, why, "docs/operate/runbook.md#metadata-record-refused");
+  if (refused !== undefined) return red(`what is stored is refused: ${refused}`, why, refusedRecord);
   const { verifiedAtMs, isStale } = stateOfSource(name, known, nowMs);
   const held = await heldOrRefused(name, source, known, ports, nowMs);
   if (verifiedAtMs === undefined) {

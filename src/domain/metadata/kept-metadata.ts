@@ -7,6 +7,7 @@ import { type LastKnownGood, trustedKeys } from "./last-known-good.ts";
 import type { MetadataStore, StoredMetadata } from "./ports.ts";
 import { verifyPublishedKey } from "./published-key.ts";
 import { type RefreshPorts, refreshSource } from "./refresh-source.ts";
+import { type IdpVerification, verifiesIdp } from "./stored-idp.ts";
 import { verifiesFederation, verifyRecord } from "./stored-record.ts";
 
 /**
@@ -17,7 +18,7 @@ export interface KeptMetadata {
   readonly name: string;
   /** What is known; undefined where nothing was ever accepted. Waits for nothing that is known already. */
   view(nowMs: number): Promise<LastKnownGood | undefined>;
-  /** The same to be republished: without federation metadata whose signature was not verified in this process. */
+  /** The same to be republished: without documents whose signature was not verified in this process. */
   readable(nowMs: number): Promise<LastKnownGood | undefined>;
   /** What is known at this moment, without reading or asking. */
   known(): LastKnownGood | undefined;
@@ -41,8 +42,10 @@ export interface KeptMetadata {
   isReady(nowMs: number): Promise<boolean>;
 }
 
-export interface KeptMetadataPorts extends RefreshPorts {
+export interface KeptMetadataPorts extends RefreshPorts, IdpVerification {
   store: MetadataStore;
+  /** Base64 of the DER of those that may have signed `idp.xml`; none where that is not known. */
+  publisherDers: () => readonly string[];
   /** Asked at each refresh: the policy may have changed. */
   onDiscontinuity: (source: MetadataSource) => OnDiscontinuity;
   /** Adds what is derived and stored with it: the re-signed document. Throws a `Fault` to leave that as it was. */
@@ -71,6 +74,8 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   let hasRead = false;
   /** The federation metadata whose signature this process has verified: hash, signer and keys. */
   let verifiedFederation: string | undefined;
+  /** The `idp.xml` that was verified last: hash and time, and what it was verified by. */
+  let judgedIdp: { identity: string; verdict: Promise<boolean | undefined> } | undefined;
   let readAtMs = Number.NEGATIVE_INFINITY;
   let askedAtMs = Number.NEGATIVE_INFINITY;
   const reading = singleFlight(read);
@@ -124,12 +129,39 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     return verifies === true;
   }
 
+  /**
+   * What storage had of `idp.xml` is served only if it verifies, and as long as its signer is one of the policy's. For once
+   * `verifyFederation` has been through. Undefined where there is none, or where that cannot be said now.
+   */
+  async function verifyIdp(): Promise<boolean | undefined> {
+    const publisherDers = ports.publisherDers();
+    if (!known?.idp || publisherDers.length === 0) return undefined;
+    const { sha256, validUntilMs } = known.idp;
+    const identity = [sha256, validUntilMs, verifiedFederation, ...publisherDers].join();
+    if (judgedIdp?.identity !== identity) judgedIdp = { identity, verdict: judgeIdp(known, publisherDers) };
+    const judged = judgedIdp;
+    const verdict = await judged.verdict;
+    if (verdict === undefined && judgedIdp === judged) judgedIdp = undefined;
+    return verdict;
+  }
+
+  async function judgeIdp(record: LastKnownGood, publisherDers: readonly string[]): Promise<boolean | undefined> {
+    const verdict = await verifiesIdp(record, source, publisherDers, ports);
+    if (verdict === false)
+      ports.record({ event: "metadata_record_refused", source: name, rule: "idp.xml is not one of the publisher's" });
+    return verdict;
+  }
+
   /** Ends when the answer is in use: a request that waits for a key does not wait for storage. */
   async function ask(nowMs: number): Promise<void> {
     await storing;
     askedAtMs = nowMs;
     await reading(nowMs);
     await verifyFederation();
+    if ((await verifyIdp()) === false && known) {
+      const { idp: _idp, ...others } = known;
+      known = others;
+    }
     const observed = { firstUses, onDiscontinuity: ports.onDiscontinuity(source), nowMs };
     const next = await refreshSource(source, known, observed, ports);
     adopt(next);
@@ -188,9 +220,15 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     view,
     async readable(nowMs) {
       await view(nowMs);
-      if (await verifyFederation()) return known;
-      const { federation: _federation, ...others } = known ?? { version: 2, keys: [] };
-      return others;
+      const isFederationVerified = await verifyFederation();
+      const isIdpVerified = isFederationVerified && (await verifyIdp()) === true;
+      if (!known) return known;
+      const { federation, idp, ...others } = known;
+      return {
+        ...others,
+        ...(isFederationVerified && federation && { federation }),
+        ...(isIdpVerified && idp && { idp }),
+      };
     },
     known: () => known,
     async stored(nowMs, olderThanMs = 0) {

@@ -11,8 +11,8 @@ import type { RefreshRequest } from "./refresh-requests.ts";
 export interface WantedMetadata {
   /** By source name. */
   sources: ReadonlyMap<string, MetadataSource & { onDiscontinuity: OnDiscontinuity }>;
-  /** Signs `idp.xml`; without one there is none. */
-  publisher: SigningCertificate | undefined;
+  /** Signs `idp.xml`; without one there is none. `certificates`: all that may have signed one, `active` among them. */
+  publisher: { active: SigningCertificate; certificates: readonly SigningCertificate[] } | undefined;
 }
 
 /** All sources: the home tenant, which callers' tokens are verified with, and those that the policy lists. */
@@ -37,7 +37,7 @@ export interface MetadataKeeper {
   apply(wanted: WantedMetadata): void;
 }
 
-export interface MetadataKeeperPorts extends Omit<KeptMetadataPorts, "onDiscontinuity" | "derive"> {
+export interface MetadataKeeperPorts extends Omit<KeptMetadataPorts, "onDiscontinuity" | "derive" | "publisherDers"> {
   derive: (
     next: LastKnownGood,
     source: string,
@@ -77,7 +77,8 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
       if (!wanted) return "hold";
       return wanted.sources.get(sourceName(source))?.onDiscontinuity ?? "accept-and-alarm";
     },
-    derive: (next, source, nowMs) => ports.derive(next, source, wanted?.publisher, nowMs),
+    publisherDers: () => wanted?.publisher?.certificates.map(({ der }) => der) ?? [],
+    derive: (next, source, nowMs) => ports.derive(next, source, wanted?.publisher?.active, nowMs),
   };
   const keep = (source: MetadataSource) => {
     const name = sourceName(source);
@@ -94,7 +95,7 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     known?.idp !== undefined && known.idp.validUntilMs > nowMs;
   /** By the certificate that signs now: after a rotation a document of the former one is valid, and is replaced. */
   const isByPublisher = (known: LastKnownGood | undefined) =>
-    known?.idp?.publisherX5tS256 === wanted?.publisher?.x5tS256;
+    known?.idp?.publisherX5tS256 === wanted?.publisher?.active.x5tS256;
   const wantsPublication = ({ name }: KeptMetadata) => wanted?.publisher !== undefined && isPublishable(name);
 
   /** The id of the request that is still to be carried out, or `publication`; undefined where nothing is due. */

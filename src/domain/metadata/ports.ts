@@ -21,6 +21,23 @@ export interface TlsCertificate {
 /** Verifies the signature of federation metadata and reads it, from the signed bytes only. Never rejects. */
 export type VerifyFederationMetadata = (body: Uint8Array) => Promise<Result<FederationMetadata, MetadataRefusal>>;
 
+/**
+ * Verifies the signature of an `idp.xml` by one of the publisher's certificates (base64 of the DER), and reads it from the
+ * signed bytes only. Never rejects.
+ */
+export type VerifyIdpDocument = (
+  body: Uint8Array,
+  publisherDers: readonly string[],
+) => Promise<Result<VerifiedIdp, MetadataRefusal>>;
+
+export interface VerifiedIdp {
+  entityId: string;
+  /** Milliseconds since 1970; NaN where it has no readable time. */
+  validUntilMs: number;
+  /** The identity provider's, base64 of the DER without white space. */
+  certificates: readonly string[];
+}
+
 /** Keeps what was accepted. Throws when storage does not answer. */
 export interface MetadataStore {
   read(source: string): Promise<StoredMetadata | undefined>;

@@ -19,7 +19,8 @@ export type RecordRule =
   | "a key is not the one of its certificate"
   | "the key set is not the one of its document"
   | "the signer of the federation metadata is not listed"
-  | "the federation metadata do not verify";
+  | "the federation metadata do not verify"
+  | "idp.xml is not one of the publisher's";
 
 type Verify = Pick<RefreshPorts, "cloud" | "verifyFederationMetadata">;
 
@@ -39,11 +40,11 @@ export async function verifyRecord(
 }
 
 function brokenRule(
-  { federation, discovery, jwks, keys }: LastKnownGood,
+  { federation, discovery, jwks, keys, idp }: LastKnownGood,
   source: MetadataSource,
   { cloud }: Verify,
 ): RecordRule | undefined {
-  const documents = [federation, discovery, jwks].filter((record) => record !== undefined);
+  const documents = [federation, discovery, jwks, idp].filter((record) => record !== undefined);
   if (!documents.every(isOfItsHash)) return "a document is not the one of its hash";
   const all = [...keys, ...(jwks?.keys ?? []), ...(federation?.keys ?? []), ...(federation?.former ?? [])];
   if (!all.every((key) => verifyPublishedKey(key))) return "a key is not the one of its certificate";
@@ -70,9 +71,10 @@ export async function verifiesFederation(
   return read.value.signedBy === stored.signedBy && namesOf(read.value.keys) === namesOf(stored.keys);
 }
 
-const bodyOf = ({ body }: DocumentRecord) => Buffer.from(body, "base64");
+type Hashed = Pick<DocumentRecord, "body" | "sha256">;
+const bodyOf = ({ body }: Hashed) => Buffer.from(body, "base64");
 const sha256Of = (body: Uint8Array) => createHash("sha256").update(body).digest("hex");
-const isOfItsHash = (record: DocumentRecord) => sha256Of(bodyOf(record)) === record.sha256;
+const isOfItsHash = (record: Hashed) => sha256Of(bodyOf(record)) === record.sha256;
 const namesOf = (keys: readonly SetKey[]) =>
   keys.map(({ kid, otherIssuer }) => `${kid} ${otherIssuer ?? false}`).join();
 
@@ -104,7 +106,7 @@ async function migrate(stored: RecordVersion1, source: MetadataSource, verify: V
       const { kid, n, e, certificate } = certified.get(key.kid) ?? {};
       return kid && n && e && certificate && n === key.n ? [{ ...key, kid, n, e, certificate }] : [];
     }),
-    ...(stored.idp && { idp: stored.idp }),
+    ...(federation && stored.idp && isOfItsHash(stored.idp) && { idp: stored.idp }),
   };
 }
 
@@ -113,6 +115,7 @@ async function migrateFederation(
   source: MetadataSource,
   verify: Verify,
 ): Promise<FederationRecord | undefined> {
+  if (!isOfItsHash(stored)) return undefined;
   const read = await readFederation(bodyOf(stored), source, verify);
   return read.ok ? { ...withoutEtag(stored), ...read.value, former: [] } : undefined;
 }

@@ -17,6 +17,8 @@ import { refuse } from "../../../src/domain/shared/result.ts";
 import { startMs } from "../../support/fakes/clock.ts";
 import { createFakeCredentialStore } from "../../support/fakes/credential-store.ts";
 import { createFakeMetadataStore } from "../../support/fakes/metadata-store.ts";
+import { foreign, type KeyWithCertificate, registered } from "../../support/fixtures/certificates.ts";
+import { idpDocument, storedBody } from "../../support/fixtures/idp-document.ts";
 import * as ids from "../../support/fixtures/ids.ts";
 import { outcomes, tokenIntent } from "../../support/fixtures/ledger.ts";
 import { compiled, grant, validPolicy } from "../../support/fixtures/policy.ts";
@@ -282,16 +284,18 @@ test("idp.xml is green while it is valid and made from what is verified, and has
   const publisher = { active, certificates: [active] };
   const federation = { ...documentRecord("<EntityDescriptor/>", startMs), signedBy: "k", keys: [], former: [] };
   const key = publishedKey(await generateSigningKey());
-  const checkOf = async (differing: Partial<IdpRecord> | undefined) => {
+  const idpBy = async ({ privateKey }: KeyWithCertificate): Promise<IdpRecord> => {
+    const validUntilMs = startMs + minuteMs;
+    const content = { validUntilMs, certificates: [key.certificate], signingKey: privateKey, named: active.der };
+    const text = await idpDocument({ entityId: `https://sts.windows.net/${ids.homeTenantId}/`, ...content });
+    return { ...storedBody(text), madeFromSha256: federation.sha256, publisherX5tS256: "", validUntilMs };
+  };
+  const genuine = await idpBy(registered);
+  const checkOf = async (idp: IdpRecord | undefined) => {
     const metadataStore = createFakeMetadataStore();
     const record: LastKnownGood = {
       ...{ version: 2, federation: { ...federation, keys: [key], signedBy: key.kid }, keys: [] },
-      ...(differing && {
-        idp: {
-          ...{ body: "", sha256: "", madeFromSha256: federation.sha256, publisherX5tS256: "" },
-          ...{ validUntilMs: startMs + minuteMs, ...differing },
-        },
-      }),
+      ...(idp && { idp }),
     };
     metadataStore.blobs.set(ids.homeTenantId, { text: JSON.stringify(record), etag: "1" });
     const ledger = createFakeLedgerSearch();
@@ -301,10 +305,11 @@ test("idp.xml is green while it is valid and made from what is verified, and has
     });
     return `${state}: ${reason}`;
   };
-  assert.match(await checkOf({}), /^green: valid until/);
+  assert.match(await checkOf(genuine), /^green: valid until/);
   assert.match(await checkOf(undefined), /^red: it was never published/);
-  assert.match(await checkOf({ validUntilMs: startMs }), /^red: it was valid until/);
-  assert.match(await checkOf({ madeFromSha256: "older" }), /^red: it was made from older metadata/);
+  assert.match(await checkOf({ ...genuine, validUntilMs: startMs }), /^red: it was valid until/);
+  assert.match(await checkOf({ ...genuine, madeFromSha256: "older" }), /^red: it was made from older metadata/);
+  assert.match(await checkOf(await idpBy(foreign)), /^red: what is stored is not one of the publisher's/);
   const lines = doctorChecks({ ...healthyPorts(), policy });
   assert.ok(lines.every(({ id }) => !id.startsWith("idp/")));
 });

@@ -132,6 +132,13 @@ describe("idp.xml", () => {
     });
   }
 
+  test("of a publisher that the policy has got since is served, for the policy is read again", async () => {
+    const world = createWorld([contosoId], () => world.kept.set(contosoId, documentsOf(contosoId)));
+    delete world.kept.get(contosoId)?.idp;
+    const { status } = await answerOf(idpMetadataHandler(world.options), request(contosoId));
+    assert.deepEqual([status, world.readings], [200, 1]);
+  });
+
   test("that is not valid any more, or not there, is 503 without a body, to be asked for again in a second", async () => {
     const world = createWorld([contosoId, fabrikamId]);
     delete world.kept.get(fabrikamId)?.idp;

@@ -1,7 +1,7 @@
 /**
  * The attack matrix, syntax: what two parsers could read differently, what is not XML, and what takes too long.
  */
-import { maxMetadataBytes } from "../../../../src/adapters/xml/federation-metadata.ts";
+import { maxMetadataBytes } from "../../../../src/adapters/xml/signed-metadata.ts";
 import { entra, replaced, rootId, unsigned } from "../../../support/fixtures/federation-metadata.ts";
 import {
   type Attack,

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { maxMetadataBytes, verifyFederationMetadata } from "../../../../src/adapters/xml/federation-metadata.ts";
+import { verifyFederationMetadata } from "../../../../src/adapters/xml/federation-metadata.ts";
+import { maxMetadataBytes } from "../../../../src/adapters/xml/signed-metadata.ts";
 import type { FederationMetadata } from "../../../../src/domain/metadata/federation-metadata.ts";
 import { certificateNotAfterMs } from "../../../support/fixtures/certificates.ts";
 import {

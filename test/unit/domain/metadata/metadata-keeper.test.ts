@@ -38,6 +38,7 @@ function createWorld(count: number, hangs: (tenant: Guid) => boolean) {
     },
     store: createFakeMetadataStore(),
     verifyFederationMetadata: async () => refuse({ reason: "document_not_utf8" }),
+    verifyIdpDocument: async () => refuse({ reason: "document_not_utf8" }),
     derive: async (next) => next,
     clock: () => startMs,
     sleep: async () => undefined,

@@ -1,10 +1,11 @@
 /** What the timer does that comes twice a minute: nothing, unless a source is to be published or was asked for. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import type { IdpRecord, LastKnownGood } from "../../../../src/domain/metadata/last-known-good.ts";
 import type { RefreshRequest } from "../../../../src/domain/metadata/refresh-requests.ts";
 import { ok } from "../../../../src/domain/shared/result.ts";
-import { newer } from "../../../support/fixtures/credentials.ts";
+import { newer, older } from "../../../support/fixtures/credentials.ts";
 import {
   createMetadataWorld,
   type DocumentName,
@@ -21,11 +22,16 @@ const halfMinuteMs = 30_000;
 async function publishingWorld() {
   const world = await createMetadataWorld();
   const signed = { count: 0, fails: false };
+  const entityId = `https://sts.windows.net/${homeTenantId}/`;
+  world.verifyIdpDocument = async (stamp) =>
+    ok({ entityId, validUntilMs: Number(Buffer.from(stamp).toString()), certificates: [] });
   world.derive = async (known, _source, publisher, nowMs) => {
     if (!known.federation) return known;
+    const validUntilMs = nowMs + 7 * dayMs;
+    const stamp = Buffer.from(`${validUntilMs}`);
     const idp: IdpRecord = {
-      ...{ body: "", sha256: "", madeFromSha256: known.federation.sha256 },
-      ...{ publisherX5tS256: publisher?.x5tS256 ?? "", validUntilMs: nowMs + 7 * dayMs },
+      ...{ body: stamp.toString("base64"), sha256: createHash("sha256").update(stamp).digest("hex") },
+      ...{ madeFromSha256: known.federation.sha256, publisherX5tS256: publisher?.x5tS256 ?? "", validUntilMs },
     };
     const { madeFromSha256, publisherX5tS256 } = known.idp ?? {};
     if (madeFromSha256 === idp.madeFromSha256 && publisherX5tS256 === idp.publisherX5tS256) return known;
@@ -72,7 +78,7 @@ describe("a source whose idp.xml is missing", () => {
     const instance = world.publishingInstance();
     await instance.refreshDue([]);
     const before = record(world)?.idp?.publisherX5tS256;
-    instance.apply({ sources: new Map(), publisher: newer });
+    instance.apply({ sources: new Map(), publisher: { active: newer, certificates: [older, newer] } });
     world.wait(halfMinuteMs);
     await instance.refreshDue([]);
     assert.notEqual(before, newer.x5tS256);

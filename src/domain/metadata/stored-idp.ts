@@ -1,0 +1,33 @@
+import type { Cloud } from "../shared/cloud.ts";
+import type { MetadataSource } from "../shared/metadata-source.ts";
+import { expectedEntityId } from "./accept-federation-metadata.ts";
+import type { LastKnownGood } from "./last-known-good.ts";
+import type { VerifyIdpDocument } from "./ports.ts";
+
+export interface IdpVerification {
+  cloud: Cloud;
+  verifyIdpDocument: VerifyIdpDocument;
+}
+
+/**
+ * Whether the stored `idp.xml` is one that the publisher has signed for this source, valid as long as it says beside it;
+ * undefined where that cannot be said now. Its keys must be known from federation metadata: the document of another
+ * application of the same tenant is signed as well. Apart from `verifyRecord`, since it loads the XML libraries.
+ */
+export async function verifiesIdp(
+  { idp, federation }: Pick<LastKnownGood, "idp" | "federation">,
+  source: MetadataSource,
+  publisherDers: readonly string[],
+  { cloud, verifyIdpDocument }: IdpVerification,
+): Promise<boolean | undefined> {
+  if (!idp || !federation) return false;
+  const read = await verifyIdpDocument(Buffer.from(idp.body, "base64"), publisherDers);
+  if (!read.ok) return read.refusal.reason === "verifier_not_loaded" ? undefined : false;
+  const { entityId, validUntilMs, certificates } = read.value;
+  const known = new Set([...federation.keys, ...federation.former].map(({ certificate }) => certificate));
+  return (
+    entityId === expectedEntityId({ cloud, tenant: source.tenant }) &&
+    validUntilMs === idp.validUntilMs &&
+    certificates.every((certificate) => known.has(certificate))
+  );
+}
