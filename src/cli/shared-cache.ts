@@ -2,7 +2,7 @@ import { type KeyObject, publicEncrypt, randomBytes } from "node:crypto";
 import { type Command, Option } from "commander";
 import { rootKeyBytes } from "../adapters/shared-cache/seal.ts";
 import { type CloudName, clouds } from "../domain/shared/cloud.ts";
-import { requireKeyName, requireVaultUrl } from "./certificate/command.ts";
+import { requireKeyName, requireVaultUrl } from "./certificate/options.ts";
 import { createKeyOwner } from "./certificate/vault-key.ts";
 import { CommandProblem, exitCodes } from "./command-problem.ts";
 import type { CommandContext } from "./connection.ts";

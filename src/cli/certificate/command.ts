@@ -1,48 +1,41 @@
-import { open, rm } from "node:fs/promises";
 import type { TokenCredential } from "@azure/identity";
-import { type Command, Option } from "commander";
-import { errorClass } from "../../adapters/azure/error.ts";
+import type { Command } from "commander";
 import type { CertificateDocument } from "../../domain/policy/document.ts";
-import { type Cloud, type CloudName, clouds } from "../../domain/shared/cloud.ts";
-import { CommandProblem } from "../command-problem.ts";
+import { type Cloud, clouds } from "../../domain/shared/cloud.ts";
 import type { CommandContext, Connection } from "../connection.ts";
-import { parseCount, requireGuid } from "../options.ts";
+import { requireGuid } from "../options.ts";
 import { requireEntry } from "../policy/find-entry.ts";
 import { loadPolicy } from "../policy/load-policy.ts";
 import { createRest } from "../rest.ts";
-import { addCertificate } from "./add-certificate.ts";
 import type { AddCertificateInput } from "./certificate-report.ts";
+import {
+  addCertificateOptions,
+  type CertificateOptions,
+  makeCertificate,
+  requireKeyName,
+  requireVaultUrl,
+  stepsOf,
+  usage,
+} from "./options.ts";
 import { createRegistration } from "./registration.ts";
 import { createKeyOwner } from "./vault-key.ts";
 
-interface AddCertificateOptions {
+interface AddCertificateOptions extends CertificateOptions {
   client: string;
-  key?: string;
-  vault?: string;
-  cloud: CloudName;
-  newVersion?: boolean;
-  days: number;
-  register?: boolean;
-  policy?: boolean;
-  out?: string;
-  dryRun?: boolean;
 }
 
 /** Adds to the command `client`. */
 export function addCertificateCommand(client: Command, { run, clock }: CommandContext): void {
-  client
+  const command = client
     .command("add-certificate")
     .description("Makes a certificate around a key that stays in the vault, and registers it where it is to be known.")
     .requiredOption("--client <name|clientId>", "the application that it is for")
-    .option("--key <name>", "key of the vault; without it, that of the client's first certificate")
-    .option("--vault <url>", "for the first certificate, before there is a policy; with --client <clientId> and --key")
-    .addOption(new Option("--cloud <name>", "with --vault").choices(Object.keys(clouds)).default("public"))
-    .option("--new-version", "make a new version of the key first: RSA, only to sign, not exportable")
-    .option("--days <days>", "how long it is valid", parseCount, 365)
-    .option("--register", "add it to the application's keyCredentials in Microsoft Graph; what is there stays")
-    .option("--policy", "append it to the client's certificates in the policy, where a canary promotes it")
-    .option("--out <file.pem>", "write the certificate to a file that is not there yet; without it, to stdout")
-    .option("--dry-run", "say what would be done, and do nothing")
+    .option("--register", "add it to the application's keyCredentials in Microsoft Graph; what is there stays");
+  addCertificateOptions(command, {
+    key: "key of the vault; without it, that of the client's first certificate",
+    vault: "for the first certificate, before there is a policy; with --client <clientId> and --key",
+    policy: "append it to the client's certificates in the policy, where a canary promotes it",
+  })
     .addHelpText(
       "after",
       `
@@ -60,18 +53,10 @@ The vault signs for you, not for Keyhold: the audit reports that as foreign_iden
         const first = options.vault === undefined ? undefined : firstCertificate(options, options.vault, operator());
         const { input, vaultUrl, cloud, credential } = first ?? (await nextCertificate(options, connect()));
         const rest = createRest(credential, `https://${cloud.graphHost}/.default`);
-        // Before anything is signed: a signature for nothing would still alarm.
-        const out = options.out === undefined || options.dryRun ? undefined : await reserve(options.out);
-        try {
-          return await addCertificate(input, {
-            keys: createKeyOwner(vaultUrl, credential),
-            registration: createRegistration(cloud, rest),
-            nowMs: clock(),
-            save: out?.write,
-          });
-        } finally {
-          await out?.close();
-        }
+        const registration = createRegistration(cloud, rest);
+        return makeCertificate(options, input, {
+          ...{ keys: createKeyOwner(vaultUrl, credential), registration, nowMs: clock() },
+        });
       }),
     );
 }
@@ -119,54 +104,4 @@ async function nextCertificate(options: AddCertificateOptions, connection: Conne
   };
   const vaultUrl = new URL(first.keyId).origin;
   return { input, vaultUrl, cloud: context.cloud, credential: identities.operator };
-}
-
-/** The origin of a vault. The operator's token goes there: only to a vault of the cloud. */
-export function requireVaultUrl(vault: string, cloud: Cloud): string {
-  const url = URL.parse(vault);
-  const isVault =
-    url?.protocol === "https:" &&
-    url.port === "" &&
-    url.hostname.endsWith(cloud.vaultHostSuffix) &&
-    url.href === `${url.origin}/`;
-  if (!url || !isVault) throw usage("--vault", `give https://<name>${cloud.vaultHostSuffix}`);
-  return url.origin;
-}
-
-function stepsOf({ days, newVersion = false, register = false, dryRun = false }: AddCertificateOptions) {
-  return { days, newVersion, register, dryRun };
-}
-
-/** A name that a key of Key Vault may have. */
-export function requireKeyName(name: string | undefined): string {
-  if (name !== undefined && /^[0-9A-Za-z-]{1,127}$/.test(name)) return name;
-  throw usage("--key", "name a key: letters, digits and hyphens, 127 at most");
-}
-
-/** A setting that cannot be used. */
-export function usage(where: string, remedy: string): CommandProblem {
-  return new CommandProblem("usage", `${where} is not usable here`, { where, remedy });
-}
-
-/** A file that was not there; gone again where nothing was written to it. */
-export async function reserve(path: string) {
-  try {
-    const file = await open(path, "wx");
-    let isWritten = false;
-    return {
-      async write(pem: string) {
-        await file.writeFile(pem);
-        isWritten = true;
-      },
-      async close() {
-        await file.close();
-        if (!isWritten) await rm(path, { force: true });
-      },
-    };
-  } catch (error) {
-    throw new CommandProblem("wrong", `The certificate cannot be written (${errorClass(error)}): nothing was done`, {
-      where: "--out",
-      remedy: "name a file that is not there yet, in a folder that you may write to",
-    });
-  }
 }

@@ -1,27 +1,22 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { CertificateDocument } from "../../domain/policy/document.ts";
-import { type CloudName, clouds } from "../../domain/shared/cloud.ts";
+import { clouds } from "../../domain/shared/cloud.ts";
 import type { CommandContext, Connection } from "../connection.ts";
-import { parseCount } from "../options.ts";
 import { editPolicy } from "../policy/edit-policy.ts";
 import { loadPolicy } from "../policy/load-policy.ts";
-import { addCertificate } from "./add-certificate.ts";
 import type { AddCertificateInput } from "./certificate-report.ts";
-import { requireKeyName, requireVaultUrl, reserve, usage } from "./command.ts";
+import {
+  addCertificateOptions,
+  type CertificateOptions,
+  makeCertificate,
+  requireKeyName,
+  requireVaultUrl,
+  stepsOf,
+  usage,
+} from "./options.ts";
 import { activatedReport, assertValid, certificatesReport, requireCertificate } from "./publisher-certificates.ts";
 import { activateInPublisher, addToPublisher } from "./publisher-entry.ts";
 import { createKeyOwner } from "./vault-key.ts";
-
-interface AddOptions {
-  key?: string;
-  vault?: string;
-  cloud: CloudName;
-  newVersion?: boolean;
-  days: number;
-  policy?: boolean;
-  out?: string;
-  dryRun?: boolean;
-}
 
 const commonName = "Keyhold publisher";
 
@@ -34,17 +29,14 @@ export function addPublisherCommand(program: Command, context: CommandContext): 
 }
 
 function addAddCertificate(publisher: Command, { run, clock }: CommandContext): void {
-  publisher
+  const command = publisher
     .command("add-certificate")
-    .description("Makes a certificate around a key that stays in the vault, for relying parties to get to know.")
-    .option("--key <name>", "key of the vault, never a client's; without it, that of the active certificate")
-    .option("--vault <url>", "for the first certificate, before there is a policy; with --key")
-    .addOption(new Option("--cloud <name>", "with --vault").choices(Object.keys(clouds)).default("public"))
-    .option("--new-version", "make a new version of the key first: RSA, only to sign, not exportable")
-    .option("--days <days>", "how long it is valid", parseCount, 365)
-    .option("--policy", "add it to the policy: staged, or active if it is the first")
-    .option("--out <file.pem>", "write the certificate to a file that is not there yet; without it, to stdout")
-    .option("--dry-run", "say what would be done, and do nothing")
+    .description("Makes a certificate around a key that stays in the vault, for relying parties to get to know.");
+  addCertificateOptions(command, {
+    key: "key of the vault, never a client's; without it, that of the active certificate",
+    vault: "for the first certificate, before there is a policy; with --key",
+    policy: "add it to the policy: staged, or active if it is the first",
+  })
     .addHelpText(
       "after",
       `
@@ -56,41 +48,33 @@ Needs, of the operator: keys/read, keys/sign, and keys/create for --new-version 
 to write it. A staged certificate signs nothing until keyhold publisher activate.
 The vault signs for you, not for Keyhold: the audit reports that as foreign_identity; the command prints the request id.`,
     )
-    .action((options: AddOptions) =>
+    .action((options: CertificateOptions) =>
       run(async (connect, _, operator) => {
         const { input, vaultUrl, credential } =
           options.vault === undefined
             ? await nextCertificate(options, connect())
             : { ...firstCertificate(options, options.vault), credential: operator() };
-        const out = options.out === undefined || options.dryRun ? undefined : await reserve(options.out);
-        try {
-          return await addCertificate(input, {
-            keys: createKeyOwner(vaultUrl, credential),
-            nowMs: clock(),
-            save: out?.write,
-          });
-        } finally {
-          await out?.close();
-        }
+        return makeCertificate(options, input, { keys: createKeyOwner(vaultUrl, credential), nowMs: clock() });
       }),
     );
 }
 
-const stepsOf = ({ days, newVersion = false, dryRun = false }: AddOptions) => ({ days, newVersion, dryRun });
-
-function firstCertificate(options: AddOptions, vault: string): { input: AddCertificateInput; vaultUrl: string } {
+function firstCertificate(
+  options: CertificateOptions,
+  vault: string,
+): { input: AddCertificateInput; vaultUrl: string } {
   const vaultUrl = requireVaultUrl(vault, clouds[options.cloud]);
   if (options.policy) throw usage("--policy", "leave it out with --vault: what to add to the policy is printed");
   const keyName = requireKeyName(options.key);
   return {
-    input: { owner: { name: commonName }, keyName, isNewOwner: true, register: false, ...stepsOf(options) },
+    input: { owner: { name: commonName }, keyName, isNewOwner: true, ...stepsOf(options) },
     vaultUrl,
   };
 }
 
 /** In the vault of the active certificate, or of the first client's where there is none yet. */
 async function nextCertificate(
-  options: AddOptions,
+  options: CertificateOptions,
   { policyPlace: place, policyContext: context, identities }: Connection,
 ) {
   const loaded = await loadPolicy(place, context);
@@ -104,7 +88,7 @@ async function nextCertificate(
     throw usage("--key", "name another: this one is a client's, and must not be the publisher's too");
   }
   const input: AddCertificateInput = {
-    ...{ owner: { name: commonName }, keyName, isNewOwner: !publisher, register: false, ...stepsOf(options) },
+    ...{ owner: { name: commonName }, keyName, isNewOwner: !publisher, ...stepsOf(options) },
     ...(options.policy && {
       policy: {
         loaded,

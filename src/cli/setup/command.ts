@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { type Cloud, type CloudName, clouds } from "../../domain/shared/cloud.ts";
-import { requireKeyName, requireVaultUrl, usage } from "../certificate/command.ts";
+import { requireKeyName, requireVaultUrl, usage } from "../certificate/options.ts";
 import { createRegistration } from "../certificate/registration.ts";
 import { createKeyOwner } from "../certificate/vault-key.ts";
 import type { CommandContext } from "../connection.ts";

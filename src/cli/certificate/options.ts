@@ -1,0 +1,103 @@
+import { open, rm } from "node:fs/promises";
+import { type Command, Option } from "commander";
+import { errorClass } from "../../adapters/azure/error.ts";
+import { type Cloud, type CloudName, clouds } from "../../domain/shared/cloud.ts";
+import { CommandProblem, type Report } from "../command-problem.ts";
+import { parseCount } from "../options.ts";
+import { addCertificate } from "./add-certificate.ts";
+import type { AddCertificateInput } from "./certificate-report.ts";
+
+/** The options of both commands `add-certificate`. */
+export interface CertificateOptions {
+  key?: string;
+  vault?: string;
+  cloud: CloudName;
+  newVersion?: boolean;
+  days: number;
+  policy?: boolean;
+  out?: string;
+  dryRun?: boolean;
+  /** Of a client's alone. */
+  register?: boolean;
+}
+
+/** Adds them to the command. `descriptions`: of those that mean something else for each. */
+export function addCertificateOptions(
+  command: Command,
+  descriptions: { key: string; vault: string; policy: string },
+): Command {
+  return command
+    .option("--key <name>", descriptions.key)
+    .option("--vault <url>", descriptions.vault)
+    .addOption(new Option("--cloud <name>", "with --vault").choices(Object.keys(clouds)).default("public"))
+    .option("--new-version", "make a new version of the key first: RSA, only to sign, not exportable")
+    .option("--days <days>", "how long it is valid", parseCount, 365)
+    .option("--policy", descriptions.policy)
+    .option("--out <file.pem>", "write the certificate to a file that is not there yet; without it, to stdout")
+    .option("--dry-run", "say what would be done, and do nothing");
+}
+
+/** The steps that are asked for. */
+export function stepsOf({ days, newVersion = false, register = false, dryRun = false }: CertificateOptions) {
+  return { days, newVersion, register, dryRun };
+}
+
+/** Reserves the file before anything is signed: a signature for nothing would still alarm. */
+export async function makeCertificate(
+  { out, dryRun }: CertificateOptions,
+  input: AddCertificateInput,
+  ports: Omit<Parameters<typeof addCertificate>[1], "save">,
+): Promise<Report> {
+  const file = out === undefined || dryRun ? undefined : await reserve(out);
+  try {
+    return await addCertificate(input, { ...ports, save: file?.write });
+  } finally {
+    await file?.close();
+  }
+}
+
+/** The origin of a vault. The operator's token goes there: only to a vault of the cloud. */
+export function requireVaultUrl(vault: string, cloud: Cloud): string {
+  const url = URL.parse(vault);
+  const isVault =
+    url?.protocol === "https:" &&
+    url.port === "" &&
+    url.hostname.endsWith(cloud.vaultHostSuffix) &&
+    url.href === `${url.origin}/`;
+  if (!url || !isVault) throw usage("--vault", `give https://<name>${cloud.vaultHostSuffix}`);
+  return url.origin;
+}
+
+/** A name that a key of Key Vault may have. */
+export function requireKeyName(name: string | undefined): string {
+  if (name !== undefined && /^[0-9A-Za-z-]{1,127}$/.test(name)) return name;
+  throw usage("--key", "name a key: letters, digits and hyphens, 127 at most");
+}
+
+/** A setting that cannot be used. */
+export function usage(where: string, remedy: string): CommandProblem {
+  return new CommandProblem("usage", `${where} is not usable here`, { where, remedy });
+}
+
+/** A file that was not there; gone again where nothing was written to it. */
+async function reserve(path: string) {
+  try {
+    const file = await open(path, "wx");
+    let isWritten = false;
+    return {
+      async write(pem: string) {
+        await file.writeFile(pem);
+        isWritten = true;
+      },
+      async close() {
+        await file.close();
+        if (!isWritten) await rm(path, { force: true });
+      },
+    };
+  } catch (error) {
+    throw new CommandProblem("wrong", `The certificate cannot be written (${errorClass(error)}): nothing was done`, {
+      where: "--out",
+      remedy: "name a file that is not there yet, in a folder that you may write to",
+    });
+  }
+}
