@@ -4,6 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { prepareAudit, runAuditAsOf } from "../../local/drills/audit-as-of.ts";
 import { stealSignature } from "../../local/drills/thief.ts";
@@ -37,7 +38,15 @@ await runAuditAsOf(25 * 60_000, audit);
 /** Azure Resource Manager, with one role of the signing identity: the local stack has none of its own. */
 const vaultId = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v";
 const { certificate: cert, privateKey: key } = await stack.authority.issue(["management.azure.com"]);
-const arm = createServer({ cert, key }, (_, response) => {
+/** Rules that were set, by their names. */
+const rules = new Map<string, { scopes: string[] }>();
+const arm = createServer({ cert, key }, async (request, response) => {
+  if (request.method === "PUT") {
+    const [, name = ""] = /\/actionRules\/([^?]+)\?api-version=2021-08-08$/.exec(request.url ?? "") ?? [];
+    rules.set(name, ((await json(request)) as { properties: { scopes: string[] } }).properties);
+    response.writeHead(201, { "content-type": "application/json" }).end("{}");
+    return;
+  }
   const properties = { scope: vaultId, principalId: world.identities.signing.objectId };
   response.setHeader("content-type", "application/json");
   response.end(JSON.stringify({ value: [{ id: `${vaultId}/providers/roleAssignments/1`, properties }] }));
@@ -47,8 +56,13 @@ await once(arm.listen(0, "127.0.0.1"), "listening");
 stack.routes["management.azure.com"] = (arm.address() as AddressInfo).port;
 
 const settings = { KEYHOLD_AUDIT_TABLE_URL: audit.settings.KEYHOLD_AUDIT_TABLE_URL ?? "" };
+/** Without it `doctor` leaves Azure Resource Manager alone, of which there is too little here. */
+const whereVaultIs = { KEYHOLD_VAULT_RESOURCE_ID: vaultId };
 const keyhold = (...args: string[]) =>
-  runKeyhold(stack, ["--json", "--operator-identity", operator.clientId, ...args], settings);
+  runKeyhold(stack, ["--json", "--operator-identity", operator.clientId, ...args], {
+    ...settings,
+    ...(args[0] === "rotation" && whereVaultIs),
+  });
 const file = join(stack.folder, "policy-copy.json");
 await writeFile(file, await readFile(stack.policyFile));
 const newTenant = "40000000-0000-4000-8000-000000000077";
@@ -121,6 +135,7 @@ const calls: [command: string, args: string[], expected?: { exit: number }][] = 
   ["stop", ["--vault", vaultId, "--identity", world.identities.signing.objectId, "--yes"]],
   ["findings list", [], { exit: 1 }],
   ["rotation announce", ["--operator", operator.objectId, "--key", client.keyName, "--reason", "yearly"]],
+  ["rotation announce", ["--operator", operator.objectId, "--key", client.keyName, "--reason", "yearly", "--yes"]],
   ["doctor", []],
 ];
 
@@ -153,6 +168,13 @@ test("keyhold findings acknowledge prints JSON of the documented shape", async (
   const found = (await check("findings list", await keyhold("findings", "list"), 1)) as { id: string }[];
   const ids = found.map(({ id }) => id);
   await check("findings acknowledge", await keyhold("findings", "acknowledge", ...ids, "--reason", "a drill"), 0);
+});
+
+test("keyhold rotation announce sets its rule at Azure Resource Manager once, with --yes", () => {
+  assert.deepEqual(
+    [...rules.values()].map(({ scopes }) => scopes),
+    [[vaultId.split("/").slice(0, 5).join("/")]],
+  );
 });
 
 test("no command is left out", () => {

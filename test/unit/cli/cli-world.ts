@@ -119,10 +119,12 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
     rounds: 1,
     onPause: () => {},
     nowMs: startMs,
+    vaultResourceId: "/subscriptions/s-1/resourceGroups/g-1/providers/Microsoft.KeyVault/vaults/v" as
+      | string
+      | undefined,
     connect(options: ConnectOptions): Connection {
       connections.push(options);
       const policyContext = { cloud: clouds.public, homeTenantId: ids.homeTenantId, nowMs: world.nowMs };
-      const vaultResourceId = "/subscriptions/s-1/resourceGroups/g-1/providers/Microsoft.KeyVault/vaults/v";
       const places = { policyPlace: place, suspensionsPlace: suspensions, refreshPlace: refreshes, notesPlace: notes };
       const operatorName = async () => "anna@example.com";
       const requestToken = async (question: TokenQuestion): Promise<TokenAnswer> => {
@@ -132,7 +134,7 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
       };
       const ports = {
         ...{ ...places, requestToken, operatorName, policyContext, ledger, metadataStore, credentialStore, auditStore },
-        config: { vaultResourceId },
+        config: { vaultResourceId: world.vaultResourceId },
       };
       return ports as unknown as Connection;
     },

@@ -152,6 +152,16 @@ describe("rotation announce", () => {
     assert.match(out, /--schedule-start-datetime '2026-06-01 12:00:00' --schedule-end-datetime '2026-06-01 13:30:00'$/);
   });
 
+  test("does not set it without --yes, and with --yes must know where the vault is", async () => {
+    const world = createCliWorld();
+    assert.match((await announce(world)).out, /still pages/);
+    world.vaultResourceId = undefined;
+    const { exit, err } = await announce(world, "--yes");
+    assert.equal(exit, 2);
+    assert.match(err, /KEYHOLD_VAULT_RESOURCE_ID is not set/);
+    assert.equal(world.notes.writes, 1);
+  });
+
   test("takes no more than an hour, and no name that would end the rule's text", async () => {
     const world = createCliWorld();
     assert.equal((await announce(world, "--minutes", "61")).exit, 2);
