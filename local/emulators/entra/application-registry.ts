@@ -63,6 +63,8 @@ export interface Manifest {
   appRoles: AppRole[];
   requiredResourceAccess: { resourceAppId: string; resourceAccess: { id: string; type: string }[] }[];
   redirectUris: string[];
+  /** Object ids. */
+  owners: string[];
 }
 
 export interface Application extends CredentialHolder {
@@ -121,8 +123,9 @@ export class ApplicationRegistry {
     for (const application of applications) {
       const { clientId, certificates, servicePrincipal } = application;
       this.#applications.set(clientId, {
-        ...{ createdAt: new Date().toISOString(), manifest: emptyManifest() },
+        createdAt: new Date().toISOString(),
         ...application,
+        manifest: { ...emptyManifest(), ...application.manifest },
         certificates: indexCertificates(certificates),
         servicePrincipal: { ...servicePrincipal, certificates: indexCertificates(servicePrincipal.certificates) },
       });
@@ -164,7 +167,7 @@ export class ApplicationRegistry {
 function emptyManifest(): Manifest {
   return {
     ...{ uniqueName: null, signInAudience: "AzureADMyOrg", identifierUris: [], requestedAccessTokenVersion: null },
-    ...{ appRoles: [], requiredResourceAccess: [], redirectUris: [] },
+    ...{ appRoles: [], requiredResourceAccess: [], redirectUris: [], owners: [] },
   };
 }
 

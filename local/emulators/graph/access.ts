@@ -1,6 +1,6 @@
 /**
  * Who asks Microsoft Graph: a bearer token of the home tenant for Graph, app-only. What it may do is in its roles; the
- * role OwnedBy counts for every application, as owners are not kept.
+ * role OwnedBy counts for every application, as owners are known of new ones only.
  */
 import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from "jose";
 import { graphHostOf, issuerOf, jwks } from "../entra/discovery.ts";

@@ -15,7 +15,7 @@ const microsoftTenantId = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
 
 export function showApplication(application: Application, shown: Shown): Record<string, unknown> {
   const { objectId: id, clientId: appId, name: displayName, createdAt: createdDateTime, lock } = application;
-  const { requestedAccessTokenVersion, redirectUris, ...manifest } = application.manifest;
+  const { requestedAccessTokenVersion, redirectUris, owners: _, ...manifest } = application.manifest;
   const all = {
     ...{ id, appId, displayName, createdDateTime, ...credentials(application, shown), ...manifest },
     ...{ api: { requestedAccessTokenVersion }, web: { redirectUris } },

@@ -95,6 +95,9 @@ function route(asked: Asked): EmulatorResponse {
     case "GET /federatedIdentityCredentials":
       requireReader(asked.caller);
       return listFederated(asked, application());
+    case "GET /owners":
+      requireReader(asked.caller);
+      return listOwners(asked, application());
     case "PATCH ":
       requireWriter(asked.caller);
       patchApplication(application(), asked.request.body);
@@ -127,7 +130,9 @@ function byUniqueName(asked: Asked, uniqueName: string): EmulatorResponse {
   if (request.method !== "PATCH") throw badRequest("This part of Graph is not emulated.");
   requireWriter(caller);
   const createsIfMissing = request.headers.prefer === "create-if-missing";
-  const made = upsertApplication(state, uniqueName, request.body, createsIfMissing);
+  const made = upsertApplication(state, uniqueName, request.body, {
+    ...{ createsIfMissing, ownerId: caller.objectId },
+  });
   if (!made) return { status: 204 };
   return single("applications", asked, showApplication(made, shownBy(asked, true)), 201);
 }
@@ -192,6 +197,13 @@ function listFederated(asked: Asked, application: Application): EmulatorResponse
     path,
     application.federated.map((each) => ({ ...each, description: null })),
   );
+}
+
+/** Who registered it; nobody for what the emulator began with. */
+function listOwners(asked: Asked, { objectId, manifest }: Application): EmulatorResponse {
+  const { identities } = asked.state;
+  const owners = manifest.owners.map((id) => ({ id, displayName: identities.byObjectId(id)?.name ?? null }));
+  return page(asked, `applications('${objectId}')/owners`, owners);
 }
 
 /** One page of a collection, with a link to the next. */

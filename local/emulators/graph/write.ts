@@ -83,7 +83,7 @@ export function upsertApplication(
   { applications }: EntraState,
   uniqueName: string,
   body: Buffer,
-  createsIfMissing: boolean,
+  { createsIfMissing, ownerId }: { createsIfMissing: boolean; ownerId: string },
 ): Application | undefined {
   const found = applications.byUniqueName(uniqueName);
   if (found) return void patchApplication(found, body);
@@ -94,7 +94,7 @@ export function upsertApplication(
   applications.register({ clientId, name, objectId: randomUUID() });
   const made = applications.require(clientId);
   // The portal locks its instances; Graph does what it is asked.
-  Object.assign(made, { lock: null, manifest: { ...made.manifest, uniqueName } });
+  Object.assign(made, { lock: null, manifest: { ...made.manifest, uniqueName, owners: [ownerId] } });
   patchApplication(made, body);
   return made;
 }

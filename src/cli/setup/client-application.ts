@@ -1,7 +1,14 @@
 import type { Guid } from "../../domain/shared/guid.ts";
 import { CommandProblem } from "../command-problem.ts";
 import type { Directory, DirectoryApplication, RequiredResource } from "./directory.ts";
-import { ensureProperties, isForApplications, noApplication, type Registered, withPrincipal } from "./registered.ts";
+import {
+  ensureProperties,
+  findByName,
+  isForApplications,
+  noApplication,
+  type Registered,
+  withPrincipal,
+} from "./registered.ts";
 import type { Steps } from "./steps.ts";
 
 /** An application permission: app role `role` of the API with this application id. */
@@ -32,7 +39,10 @@ export async function ensureClient(
   const lock = { isEnabled: true, allProperties: true };
   const application = await steps.ensure({
     what: `registration of the client ${name}`,
-    find: () => directory.application(clientId === undefined ? { uniqueName } : { appId: clientId }),
+    find: () =>
+      clientId === undefined
+        ? findByName(uniqueName, "--client-id", directory)
+        : directory.application({ appId: clientId }),
     create: () => {
       if (clientId !== undefined) throw noApplication("--client-id");
       if (redirectUri === undefined) throw noRedirect();

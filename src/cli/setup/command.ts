@@ -7,6 +7,7 @@ import type { CommandContext } from "../connection.ts";
 import { requireGuid } from "../options.ts";
 import { filePlace, policyPlaceOf } from "../policy/policy-place.ts";
 import { createRest } from "../rest.ts";
+import { operatorObjectId } from "../suspensions/operator-name.ts";
 import type { NamedCaller } from "./app-roles.ts";
 import type { Permission } from "./client-application.ts";
 import { createDirectory } from "./directory.ts";
@@ -89,11 +90,13 @@ The vault signs the certificates for you, not for Keyhold: the alert foreign-sig
         const vaultUrl = options.vault ? requireVaultUrl(options.vault, cloud) : undefined;
         const blobUrl = options.policyContainer ? requirePolicyUrl(options.policyContainer, cloud) : undefined;
         const credential = operator();
-        const rest = createRest(credential, `https://${cloud.graphHost}/.default`);
+        const scope = `https://${cloud.graphHost}/.default`;
+        const rest = createRest(credential, scope);
+        const operatorId = () => operatorObjectId(credential, scope);
         const actors = { reader: () => credential, writer: () => credential };
         const result = await setUp(input, {
           cloud,
-          directory: createDirectory(cloud, rest, pause),
+          directory: createDirectory(cloud, rest, { pause, operatorId }),
           registration: createRegistration(cloud, rest),
           keys: vaultUrl === undefined ? undefined : createKeyOwner(vaultUrl, credential),
           policy: {

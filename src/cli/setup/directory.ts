@@ -9,6 +9,10 @@ import type { Rest, RestAnswer, RestRequest } from "../rest.ts";
 export interface Directory {
   /** Undefined where there is none. */
   application(by: { appId: Guid } | { uniqueName: string }): Promise<DirectoryApplication | undefined>;
+  /** Who may change it besides administrators. */
+  owners(id: string): Promise<Owner[]>;
+  /** Object id of who runs this command; undefined where it is not known. */
+  operatorId(): Promise<string | undefined>;
   /** Makes it, or changes the one that has got this unique name in between. */
   createApplication(uniqueName: string, properties: object): Promise<DirectoryApplication>;
   /** What is sent replaces what was there, lists as a whole. */
@@ -19,6 +23,9 @@ export interface Directory {
   hasAppRole(grant: RoleGrant): Promise<boolean>;
   grantAppRole(grant: RoleGrant): Promise<void>;
 }
+
+const owner = z.object({ id: z.guid().transform((id) => id.toLowerCase()), displayName: z.string().nullish() });
+type Owner = z.infer<typeof owner>;
 
 /** App role `roleId` of `resource`, for `principal`. */
 export interface RoleGrant {
@@ -44,6 +51,7 @@ const application = z.object({
   api: z.object({ requestedAccessTokenVersion: z.number().nullish() }),
   requiredResourceAccess: z.array(requiredResource),
   web: z.object({ redirectUris: z.array(z.string()) }),
+  passwordCredentials: z.array(z.object({ keyId: z.guid() })),
   servicePrincipalLockConfiguration: z
     .looseObject({ isEnabled: z.boolean(), allProperties: z.boolean().nullish() })
     .nullish(),
@@ -56,10 +64,7 @@ const servicePrincipal = z.object({
 });
 export type ServicePrincipal = z.infer<typeof servicePrincipal>;
 
-const assignments = z.object({
-  value: z.array(z.object({ resourceId: z.guid(), appRoleId: z.guid() })),
-  "@odata.nextLink": z.string().optional(),
-});
+const assignment = z.object({ resourceId: z.guid(), appRoleId: z.guid() });
 
 export const graphAppId = "00000003-0000-0000-c000-000000000000";
 const timeoutMs = 30_000;
@@ -80,7 +85,11 @@ const rights = {
  * throws a `CommandProblem` that names the right which is missing.
  * `pause` waits milliseconds; false: the operator has had enough.
  */
-export function createDirectory({ graphHost }: Cloud, rest: Rest, pause: (ms: number) => Promise<boolean>): Directory {
+export function createDirectory(
+  { graphHost }: Cloud,
+  rest: Rest,
+  { pause, operatorId }: { pause: (ms: number) => Promise<boolean>; operatorId: Directory["operatorId"] },
+): Directory {
   const base = `https://${graphHost}/v1.0`;
   let hasCreated = false;
 
@@ -114,11 +123,27 @@ export function createDirectory({ graphHost }: Cloud, rest: Rest, pause: (ms: nu
     throw refused(status, rights.read);
   }
 
+  async function list<T>(item: z.ZodType<T>, first: string): Promise<T[]> {
+    const page = z.object({ value: z.array(item), "@odata.nextLink": z.string().optional() });
+    const all: T[] = [];
+    let url: string | undefined = first;
+    for (let pages = 0; url !== undefined && pages < maxPages; pages++) {
+      const found: z.infer<typeof page> | undefined = await read(page, url);
+      all.push(...(found?.value ?? []));
+      const next: string | undefined = found?.["@odata.nextLink"];
+      // The token goes to this host alone.
+      url = next?.startsWith(`${base}/`) ? next : undefined;
+    }
+    return all;
+  }
+
   const readApplication = (key: string) =>
     read(application, `${base}/applications(${key})?$select=${Object.keys(application.shape).join(",")}`);
 
   return {
     application: (by) => readApplication("appId" in by ? `appId='${by.appId}'` : `uniqueName='${by.uniqueName}'`),
+    owners: (id) => list(owner, `${base}/applications/${id}/owners?$select=id,displayName`),
+    operatorId,
     async createApplication(uniqueName, properties) {
       const url = `${base}/applications(uniqueName='${uniqueName}')`;
       const request = { method: "PATCH", url, body: properties, headers: { prefer: "create-if-missing" } };
@@ -147,14 +172,8 @@ export function createDirectory({ graphHost }: Cloud, rest: Rest, pause: (ms: nu
     },
     async hasAppRole({ principal, resource, roleId }) {
       // The principal's own list: that of a resource such as Microsoft Graph may have thousands.
-      let url: string | undefined = `${base}/servicePrincipals/${principal.id}/appRoleAssignments`;
-      for (let page = 0; url !== undefined && page < maxPages; page++) {
-        const found: z.infer<typeof assignments> | undefined = await read(assignments, url);
-        if (found?.value.some((each) => each.resourceId === resource.id && each.appRoleId === roleId)) return true;
-        const next: string | undefined = found?.["@odata.nextLink"];
-        url = next?.startsWith(`${base}/`) ? next : undefined;
-      }
-      return false;
+      const held = await list(assignment, `${base}/servicePrincipals/${principal.id}/appRoleAssignments`);
+      return held.some((each) => each.resourceId === resource.id && each.appRoleId === roleId);
     },
     async grantAppRole({ principal, resource, roleId }) {
       const url = `${base}/servicePrincipals/${resource.id}/appRoleAssignedTo`;

@@ -2,7 +2,14 @@ import { randomUUID } from "node:crypto";
 import type { Guid } from "../../domain/shared/guid.ts";
 import { CommandProblem } from "../command-problem.ts";
 import type { Directory, DirectoryApplication } from "./directory.ts";
-import { ensureProperties, isForApplications, noApplication, type Registered, withPrincipal } from "./registered.ts";
+import {
+  ensureProperties,
+  findByName,
+  isForApplications,
+  noApplication,
+  type Registered,
+  withPrincipal,
+} from "./registered.ts";
 import type { Steps } from "./steps.ts";
 
 interface KeyholdApplication {
@@ -21,7 +28,8 @@ export async function ensureKeyhold(
 ): Promise<Registered | undefined> {
   const application = await steps.ensure({
     what: `registration of Keyhold, ${name}`,
-    find: () => directory.application(audience === undefined ? { uniqueName: name } : { appId: audience }),
+    find: () =>
+      audience === undefined ? findByName(name, "--audience", directory) : directory.application({ appId: audience }),
     create: () => {
       if (audience !== undefined) throw noApplication("--audience");
       const api = { requestedAccessTokenVersion: 2 };

@@ -13,6 +13,33 @@ export interface ApplicationPorts {
   steps: Steps;
 }
 
+/**
+ * A registration by its unique name. Whoever may register applications can take a name that is easily guessed, and would
+ * own what Keyhold trusts: one that belongs to somebody else too, or has a secret, is taken by its client id only.
+ * `option`: how that is given.
+ * @throws CommandProblem
+ */
+export async function findByName(
+  uniqueName: string,
+  option: string,
+  directory: Directory,
+): Promise<DirectoryApplication | undefined> {
+  const found = await directory.application({ uniqueName });
+  if (!found) return undefined;
+  const operatorId = await directory.operatorId();
+  const others = (await directory.owners(found.id)).filter(({ id }) => id !== operatorId);
+  const names = others.map(({ id, displayName }) => (displayName ? `${displayName} (${id})` : id)).join(", ");
+  const doubts = [
+    ...(others.length > 0 ? [`is owned by ${names}`] : []),
+    ...(found.passwordCredentials.length > 0 ? ["has a client secret"] : []),
+  ];
+  if (doubts.length === 0) return found;
+  throw new CommandProblem("wrong", `There is a registration ${uniqueName} already, and it ${doubts.join(" and ")}`, {
+    where: "Entra, app registrations",
+    remedy: `if it is yours, name it: ${option} ${found.appId}. Otherwise choose another --name`,
+  });
+}
+
 /** Changes what the application lacks; nothing where it lacks nothing. */
 export async function ensureProperties(
   what: string,

@@ -19,3 +19,9 @@ export async function operatorNameOf(isFile: boolean, operator: TokenCredential)
     return "unknown";
   }
 }
+
+/** Object id of who acts (claim `oid`), by the token for this scope; undefined where it says none. */
+export async function operatorObjectId(operator: TokenCredential, scope: string): Promise<string | undefined> {
+  const { oid } = decodeJwt((await operator.getToken(scope))?.token ?? "");
+  return typeof oid === "string" ? oid.toLowerCase() : undefined;
+}

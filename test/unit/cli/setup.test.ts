@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createPublicKey, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
+import { addPassword } from "../../../local/emulators/entra/application-registry.ts";
 import { listCertificates } from "../../../local/emulators/entra/registered-certificate.ts";
 import { compilePolicyText } from "../../../src/adapters/policy/compile-text.ts";
 import { createRegistration } from "../../../src/cli/certificate/registration.ts";
@@ -83,7 +84,11 @@ function createWorld(roles = ["Application.ReadWrite.All", "AppRoleAssignment.Re
       const result = await setUp(
         { ...input, ...change },
         {
-          ...{ cloud: clouds.public, nowMs, directory: createDirectory(clouds.public, rest, pause) },
+          ...{
+            cloud: clouds.public,
+            nowMs,
+            directory: createDirectory(clouds.public, rest, { pause, operatorId: async () => by.objectId }),
+          },
           registration: createRegistration(clouds.public, rest),
           keys: world.isDeployed ? keys : undefined,
           policy: { draft, inForce: world.isDeployed ? inForce : undefined },
@@ -260,7 +265,8 @@ test("who may not grant roles does the rest, and is told who may and what that p
   assert.ok(world.inForce.text, "the policy does not need them");
   assert.equal(setupReport(world.input, result, true).exit, 1);
   const other = world.person(["Application.Read.All", "AppRoleAssignment.ReadWrite.All"]);
-  const again = await world.run({}, other);
+  const { audience, clientId } = result;
+  const again = await world.run({ audience, client: { ...world.input.client, clientId } }, other);
   assert.deepEqual(
     again.states.filter((state) => state !== "found"),
     ["done", "done"],
@@ -295,6 +301,27 @@ test("of a registration that is there only what it lacks is changed, and the res
   assert.deepEqual(client.redirectUris, redirectUris);
   assert.deepEqual(client.requiredResourceAccess[0], required[0]);
   assert.equal(client.requiredResourceAccess[1]?.resourceAppId, graphAppId);
+});
+
+test("a registration of the same name that somebody else owns, or that has a secret, is not taken for ours", async () => {
+  const world = createWorld();
+  const attacker = world.person(["Application.ReadWrite.All"]);
+  const { audience = "", clientId = "" } = await world.run({ callers: [] }, attacker);
+  world.writes();
+  const refused = await world.run();
+  const waiting = refused.steps.filter(({ state }) => state === "waiting");
+  assert.deepEqual(
+    waiting.map(({ because }) => / is owned by (.*)$/.exec(because ?? "")?.[1]),
+    Array(2).fill(`person (${attacker.objectId})`),
+  );
+  assert.match(waiting[0]?.remedy ?? "", new RegExp(`--audience ${audience}\\. Otherwise choose another --name`));
+  assert.match(waiting[1]?.remedy ?? "", new RegExp(`--client-id ${clientId}`));
+  assert.deepEqual([world.vault.signs, world.inForce.writes, refused.audience], [2, 1, undefined]);
+  const own = createWorld();
+  const mine = await own.run();
+  addPassword(graph.entra.application(mine.clientId ?? ""));
+  const again = await own.run();
+  assert.match(own.find(again, /registration of the client/).because ?? "", /has a client secret/);
 });
 
 test("a client id that nobody has is reported, and no other registration is made in its place", async () => {
