@@ -1,4 +1,4 @@
-/** Writes what is generated from the source and kept in the repository: `npm run generate`. A test tells when it is due. */
+/** Writes the generated files that are kept in the repository: `npm run generate`. A test fails when they are out of date. */
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";

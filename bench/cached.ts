@@ -21,7 +21,7 @@ type Sample = Pick<LoadResult, "requestsPerSecond" | "p99" | "failed">;
 await runPart("cached", async ({ quick }): Promise<Measurement> => {
   const rounds = quick ? 2 : 7;
   const seconds = quick ? 1 : 3;
-  // V8 goes on compiling for some 20,000 requests, and an instance that is busy has long answered more.
+  // V8 keeps compiling during the first 20,000 requests or so; a busy instance is long past that.
   const warmUpSeconds = quick ? 1 : 25;
   return withStack(async (stack, folder) => {
     const { tenantIds } = await addTenants(stack, 1);

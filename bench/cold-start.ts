@@ -99,7 +99,7 @@ await runPart("cold-start", async ({ quick }): Promise<Measurement> => {
             .slice(0, 20)
             .map(({ owner, loadedKb, idleKb }) => [owner, loadedKb.toFixed(0), idleKb.toFixed(0)]),
           below:
-            "Without a bundle, so that files can be told apart; source size. Telemetry is loaded after the first event, in the background.",
+            "Measured without a bundle, so that each file is counted by itself; sizes are those of the source. Telemetry is loaded after the first event, in the background.",
         },
       ],
       charts: {

@@ -52,18 +52,18 @@ await runPart("cold", async ({ quick }): Promise<Measurement> => {
       ["the function", summarise(whole)],
       ["1. intent into the ledger, before the signature", summarise(intent)],
       ["2. the vault signs", summarise(vault)],
-      ["3. Entra trades", summarise(entra)],
+      ["3. Entra issues the token", summarise(entra)],
       ["the rest of the function: verify, authorize, build, check, answer", summarise(own)],
       ["outside the function: host, HTTP, the caller", summarise([median(samples.Keyhold) - median(whole)])],
       ["the same request again, cached", summarise(samples["Keyhold, the same token cached"])],
-      ["without Keyhold: sign and trade, nothing else", summarise(samples.direct)],
+      ["without Keyhold: sign and exchange, nothing else", summarise(samples.direct)],
     ] as const;
     return {
       title: "A new token",
       about:
         `${rounds} new tokens, one at a time, each for another tenant, on a warm instance; vault and Entra take ${latencyMs} ms ` +
         `each before they answer. The ledger is Azurite, without added latency. Steps are Keyhold's own spans, as it sends them to ` +
-        `Application Insights. In turns with a process that signs and trades and does nothing else.`,
+        `Application Insights. Measured in turns with a process that only signs an assertion and exchanges it.`,
       targets: [
         {
           what: "a new token against the round trips to the vault and to Entra",

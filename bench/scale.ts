@@ -55,7 +55,7 @@ await runPart("scale", async (options): Promise<Measurement> => {
       `difference, of ${real.cached / 2} and ${real.cached} tokens, each once the telemetry of the mints is sent and their deadlines are over; ` +
       `besides its cache it holds what V8 compiles meanwhile and tables of Node that grow with requests. Grants: two instances in turns, ` +
       `over HTTP. Wave: a real instance, whose clock is set ahead so that ${wave.cached} cached tokens are due for renewal while ` +
-      `${wave.perSecond} requests a second go on; the delay of its event loop is measured from within.`,
+      `${wave.perSecond} requests a second keep coming in; the delay of its event loop is measured inside the process.`,
     targets: [
       {
         what: "memory for each tenant beyond the token, cache and policy",
@@ -94,7 +94,7 @@ await runPart("scale", async (options): Promise<Measurement> => {
       },
       {
         what: "busiest minute of renewals of 10,000 tenants",
-        target: `<= ${mintsPerMinute}, the preset of KEYHOLD_MINTS_PER_MINUTE`,
+        target: `<= ${mintsPerMinute}, the default of KEYHOLD_MINTS_PER_MINUTE`,
         measured: `${Math.max(...firstWave)}`,
         met: Math.max(...firstWave) <= mintsPerMinute,
       },

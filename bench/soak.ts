@@ -77,7 +77,7 @@ await runPart("soak", async ({ quick, seed, minutes: asked }): Promise<Measureme
     tables: [
       { title: "Answers", head: ["asked: answered", "number"], rows: sorted(traffic.answers) },
       {
-        title: "What went on",
+        title: "Faults and changes during the run",
         head: ["", "number"],
         rows: [
           ...kinds.map((kind) => [kind, `${faults.filter((fault) => fault.kind === kind).length}`]),

@@ -13,7 +13,7 @@ import type { JudgedWindow, SignHistory } from "../../src/domain/audit/sign-rate
 import { type Found, incidents, inject } from "./incidents.ts";
 import type { FalseAlarms, ProfileResult } from "./report.ts";
 
-/** A year judged from its cold start on. */
+/** A year of windows, each evaluated in order from the cold start. */
 export interface JudgedYear {
   year: SyntheticYear;
   judged: SignHistory;

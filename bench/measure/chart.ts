@@ -41,7 +41,7 @@ export interface Series {
   points: readonly (readonly [x: number, y: number])[];
 }
 
-/** Lines over one axis, from zero. `spans` are shaded: something was going on there. */
+/** Lines over one axis, from zero. `spans` are shaded, for example the time of a fault. */
 export function lineChart(
   title: string,
   axes: { x: string; y: string },

@@ -1,4 +1,4 @@
-/** What is told of a series: the median, and how far its middle half spreads. */
+/** Summary of a series: the median, and the spread of its middle half. */
 export interface Summary {
   count: number;
   median: number;

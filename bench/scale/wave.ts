@@ -28,7 +28,7 @@ const lifetimeSeconds = 3_600;
 const aheadMs = 52 * 60_000;
 const fillAtATime = 16;
 
-/** Fills an instance with tokens, sets the clocks ahead, and goes on asking at a constant rate. */
+/** Fills an instance with tokens, sets the clocks ahead, and keeps sending requests at a constant rate. */
 export async function measureWave(stack: Stack, root: string, { quick }: Options): Promise<WaveReport> {
   const [cached, perSecond, beforeSeconds] = quick ? [150, 20, 3] : [3_000, 50, 15];
   const { tenantIds, policy } = await addTenants(stack, 10_000);

@@ -7,7 +7,7 @@ import type { ChangeKind } from "./plan.ts";
 import type { CallerTokens } from "./traffic.ts";
 import type { Truth } from "./truth.ts";
 
-/** Changes of the policy and of the provider's keys, while requests go on. */
+/** Changes of the policy and of the provider's keys, made under load. */
 export interface Changes {
   make(kind: ChangeKind): Promise<void>;
   callers(): CallerTokens;

@@ -9,7 +9,7 @@ export interface LedgerComparison {
   outcomes: Record<string, number>;
   /** Signatures whose row says nothing of their request id, as where the answer was cut off. */
   maybeSigned: number;
-  /** Signatures that no row accounts for: what a thief would leave behind. */
+  /** Signatures without a ledger row, as an attacker with the signing identity would leave them. */
   unaccounted: string[];
   /** Rows that claim a signature which the vault does not know. */
   invented: string[];

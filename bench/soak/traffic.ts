@@ -43,7 +43,7 @@ export interface TrafficReport {
   behindMs: number;
 }
 
-/** A constant rate, whatever comes back; every answer is judged. */
+/** Sends requests at a constant rate, whatever the answers, and checks every answer. */
 export async function makeTraffic(options: TrafficOptions): Promise<TrafficReport> {
   const { perSecond, totalMs, truth, clocks } = options;
   const report: TrafficReport = { requests: 0, answers: {}, wrong: [], worst: [], behindMs: 0 };

@@ -24,7 +24,7 @@ export interface Answer {
 
 /** A failed mint is remembered for 5 s, and the request that met the fault may have begun before. Milliseconds. */
 const rememberedMs = 5_000;
-/** For what only our own operators could mend, such as a clock that is off even after it was measured. */
+/** For faults that only our own operators can fix, such as a clock that is still off after it was measured. */
 const credentialRememberedMs = 60_000;
 const slackMs = 2_000;
 

@@ -1,6 +1,6 @@
 /**
- * Preloaded into an instance that is measured (`NODE_OPTIONS=--import`): tells its memory and the delays of its event
- * loop from within, sets its clock ahead, and profiles it. Loopback only, and never part of what is deployed.
+ * Preloaded into an instance that is measured (`NODE_OPTIONS=--import`): reports its memory and the delays of its event
+ * loop, sets its clock ahead, and profiles it. Listens on loopback only, and is never part of the deployed package.
  *
  * BENCH_AGENT_PORT: where it listens. BENCH_NO_LOG: nothing is written. BENCH_COVERAGE: counts functions.
  */

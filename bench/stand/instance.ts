@@ -16,7 +16,7 @@ export interface Agent {
   resetLag(): Promise<unknown>;
   /** Microseconds of processor time so far. */
   cpu(): Promise<{ user: number; system: number }>;
-  /** For new readings of the clock; timers go on as they are. */
+  /** Affects what the clock says from now on; running timers are unchanged. */
   setClockAhead(ms: number): Promise<unknown>;
   profile(during: () => Promise<unknown>): Promise<Profiler.Profile>;
   /** Functions that ran since the last time, by file. */

@@ -1,4 +1,4 @@
-// Where logs and telemetry go, who may read and write them, and who is told.
+// The workspace of logs and telemetry, who may read and write it, and who gets the alerts.
 
 import { Tags } from 'types.bicep'
 

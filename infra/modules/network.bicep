@@ -1,4 +1,4 @@
-// The network through which the app reaches vault and storage, which have no other door.
+// The network through which the app reaches vault and storage, which are reachable only through private endpoints.
 
 import { Tags } from 'types.bicep'
 
