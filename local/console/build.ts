@@ -56,7 +56,7 @@ const page = `<!doctype html>
 </head>
 <body>
 <div id="app"></div>
-<noscript>The console needs JavaScript. The same is told by curl http://127.0.0.1:7100/</noscript>
+<noscript>The console needs JavaScript. For the same data as text: curl http://127.0.0.1:7100/</noscript>
 </body>
 </html>
 `;

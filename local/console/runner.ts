@@ -1,4 +1,4 @@
-/** Runs what the buttons ask for, one of a kind at a time, and tells the page how it goes. */
+/** Runs the actions of the buttons, one of a kind at a time, and reports their progress to the page. */
 import type { Stack } from "../stack/stack.ts";
 import type { Action, ActionContext } from "./actions/action.ts";
 import type { Live } from "./live.ts";

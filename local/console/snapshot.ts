@@ -1,6 +1,6 @@
 /**
- * What the page is told, and all that it is told: compact, bounded, and without tokens, assertions or key URLs. Types
- * only, shared by the server and the page. Times are milliseconds since 1970.
+ * All data that the page gets: compact, bounded, and without tokens, assertions or key URLs. Types only, shared by the
+ * server and the page. Times are milliseconds since 1970.
  */
 
 export interface Snapshot {
@@ -147,7 +147,7 @@ export interface Run {
   lines: string[];
 }
 
-/** A judged year of synthetic traffic (`GET /year`), windows of five minutes; a band holds for an hour. */
+/** An evaluated year of synthetic traffic (`GET /year`), windows of five minutes; a band holds for an hour. */
 export interface Year {
   about: string;
   fromMs: number;

@@ -1,4 +1,4 @@
-/** A year of synthetic traffic with three incidents put in, judged in a process of its own (it takes a second or two). */
+/** A year of synthetic traffic with three incidents added, evaluated in a separate process (it takes a second or two). */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";

@@ -30,7 +30,7 @@ if (signs > 0) {
   const nowMs = Math.floor(Date.now() / windowMs) * windowMs;
   for (let week = 0; week <= weeks; week++) {
     const writes: Promise<void>[] = [];
-    // Of today only what is past: the audit itself tells the rest.
+    // Of today only the windows that are over: the audit itself adds the rest.
     const last = week === 0 ? -1 : 12 * hoursAround;
     for (let i = -12 * hoursAround; i <= last; i++) {
       const startMs = nowMs - week * weekMs + i * windowMs;

@@ -2,7 +2,7 @@ import { bandOf } from "../../src/domain/audit/baseline.ts";
 import { type Band, hourMs, type JudgedWindow, type SignHistory, windowMs } from "../../src/domain/audit/sign-rate.ts";
 import { judge, opensEpisode } from "../../src/domain/audit/sign-rate-verdict.ts";
 
-/** What the app would have done: every window judged in order, with nothing known but what came before it. */
+/** What the app would have found: every window evaluated in order, with only the earlier windows known. */
 interface Replay {
   judged: SignHistory;
   windows: readonly JudgedWindow[];
@@ -10,7 +10,7 @@ interface Replay {
   alarms: readonly JudgedWindow[];
 }
 
-/** `before`: what was judged earlier; its windows from `fromMs` on are not looked at. */
+/** `before`: windows that were evaluated earlier; those from `fromMs` on are ignored. */
 export function replay(
   fromMs: number,
   toMs: number,

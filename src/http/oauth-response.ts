@@ -147,7 +147,7 @@ function refusalError(refusal: Refusal): OAuthError {
   }
 }
 
-/** Faults: ours, never the caller's. 503 where waiting helps, 502 where our credential must be mended, else 500. */
+/** Faults: ours, never the caller's. 503 where waiting helps, 502 where our credential must be fixed, else 500. */
 export function faultResponse(fault: unknown, correlation: Correlation): HttpResponseInit {
   return errorResponse(faultError(fault), correlation);
 }

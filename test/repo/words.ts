@@ -1,7 +1,4 @@
-/**
- * Words that our texts do not use, each in the one sense that is meant, and where people read.
- * `node test/repo/words.ts > test/repo/words-exceptions.json` writes today's exceptions anew; they may only shrink.
- */
+/** Words that our texts do not use, and how the files that people read are searched for them. */
 import { globSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -140,9 +137,4 @@ export function wordsIn(prose: string): string[] {
     const acrossLines = new RegExp(pattern.source.replaceAll(" ", String.raw`(?:\s|\*|//|#)+`), "gim");
     return [...prose.matchAll(acrossLines)].map(([found]) => `"${found.replace(/\s+/g, " ")}", write e.g. "${but}"`);
   });
-}
-
-if (import.meta.main) {
-  const counts = [...readFiles()].map(([name, text]) => [name, wordsIn(proseOf(name, text)).length] as const);
-  console.log(JSON.stringify(Object.fromEntries(counts.filter(([, count]) => count > 0)), undefined, 2));
 }

@@ -1,4 +1,4 @@
-/** What a button does: its input, and the work, which tells as it goes. */
+/** What a button does: its input, and its work, which reports progress. */
 import type { z } from "zod";
 import type { Stack } from "../../stack/stack.ts";
 import type { LoggedEvent } from "../watch/log-tail.ts";

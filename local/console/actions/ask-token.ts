@@ -12,7 +12,7 @@ const input = z.strictObject({
   scope: z.enum(Object.values(scopes)),
 });
 
-/** What the caller is told is shown; the token itself is thrown away here. */
+/** Shows the answer that the caller gets, without the token, which is dropped here. */
 export const askToken = action({
   input,
   title: ({ caller, tenant }) => `${caller} asks for a token for ${tenant}`,

@@ -22,7 +22,7 @@ function drill(name: string, kind: string, title: string): Action {
 }
 
 export const rollKey = drill("rollover", "metadata", "The provider rolls its signing key");
-/** These ask for, and cut, the same log, so one at a time. */
-export const stealSignature = drill("theft", "audit", "A thief has the vault sign");
+/** These read and change the same log, so only one runs at a time. */
+export const stealSignature = drill("theft", "audit", "An attacker asks the vault for a signature directly");
 export const cutLog = drill("log-cut", "audit", "A row is cut from the vault's log");
 export const burst = drill("burst", "audit", "Far more signatures than usual");

@@ -5,9 +5,9 @@ import { startManInTheMiddle } from "../../stack/man-in-the-middle.ts";
 import { action, control, runTimer } from "./action.ts";
 
 /**
- * For the time of one refresh somebody else answers on Entra's port, with a certificate for Entra's name from an
- * authority that Keyhold does not pin. He needs no way to the real Entra: nobody gets past his handshake. What a man
- * with a pinned certificate could do is in test/e2e/metadata-man-in-the-middle.test.ts.
+ * During one refresh an attacker answers on Entra's port, with a certificate for Entra's name from an authority that
+ * Keyhold does not pin. There is no connection to the real Entra, since every TLS handshake fails. An attacker who has a
+ * pinned certificate is tested in test/e2e/metadata-man-in-the-middle.test.ts.
  */
 export const manInTheMiddle = action({
   input: z.strictObject({}),
@@ -20,7 +20,9 @@ export const manInTheMiddle = action({
     const upstream = { port: 1, ca: "", servername: "login.microsoftonline.com" };
     const man = await startManInTheMiddle({ port: stack.ports.entra, tls: leaves.unknownCa, upstream });
     try {
-      say("he answers as login.microsoftonline.com, with a certificate for that name; the hourly refresh runs now");
+      say(
+        "an attacker answers as login.microsoftonline.com, with a certificate for that name; the hourly refresh runs now",
+      );
       await runTimer(stack, "refreshMetadata");
       await sleep(1_000);
     } finally {
@@ -28,7 +30,7 @@ export const manInTheMiddle = action({
       await control(stack, "PUT", "/stack/services", { name: "entra", running: true });
     }
     const refused = eventsSince(sinceMs).filter(({ event }) => event === "metadata_refused").length;
-    say(`${refused} documents refused at the TLS handshake; ${man.exchanges.length} questions were asked of him`);
-    say("the keys of before stay, and no caller noticed");
+    say(`${refused} documents refused at the TLS handshake; ${man.exchanges.length} requests reached the attacker`);
+    say("the known keys stay in use, and callers are not affected");
   },
 });

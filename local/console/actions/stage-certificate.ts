@@ -31,7 +31,7 @@ export const stageCertificate = action({
     await runTimer(stack, "checkCredentials");
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     const promoted = eventsSince(sinceMs).some(({ event }) => event === "credential_promoted");
-    if (!promoted) throw new Error("its canary failed, and the one before goes on: see the alarms");
+    if (!promoted) throw new Error("its canary failed, and the previous certificate still signs: see the alarms");
     say("its canary token was issued: it signs from now on");
   },
 });

@@ -28,7 +28,7 @@ export function Try({ choices, services: running, runs }: TryProps) {
       <h2 id="try-heading">Try it</h2>
       <${Ask} choices=${choices} runs=${runs} />
       <${Group} name="Somebody attacks">
-      <${Act} ...${shared} name="steal-signature" label="Steal a signature" about="A thief with Keyhold’s identity has the vault sign." strong=${true} />
+      <${Act} ...${shared} name="steal-signature" label="Steal a signature" about="An attacker with Keyhold’s identity asks the vault for a signature directly." strong=${true} />
       <${Act} ...${shared} name="man-in-the-middle" label="Stand in the middle" about="Somebody else answers for Entra, for one refresh." />
       <${Act} ...${shared} name="cut-log" label="Cut the vault’s log" about="A row of it disappears." />
       <${Act} ...${shared} name="burst" label="Sign far too much" about="40 signatures where 10 are usual." />

@@ -23,13 +23,13 @@ export function YearReplay() {
   const year = useFetched<Year>(wanted ? `/year?key=${size}` : undefined);
   return html`
     <div class="year">
-      <h3>A year in fast motion <span class="muted">synthetic traffic, judged by the product’s own baseline</span></h3>
+      <h3>A year in fast motion <span class="muted">synthetic traffic, evaluated by the product’s own baseline</span></h3>
       ${
         !wanted
           ? html`<p><button onClick=${() => want(true)}>Show the year</button></p>`
           : html`
           <${Choice} label="Key" inline=${true} value=${size} options=${sizes} onChoose=${setSize} />
-          ${year ? html`<${Replay} key=${size} year=${year} />` : html`<p class="empty" role="status">Keyhold judges 105,120 windows; two seconds.</p>`}`
+          ${year ? html`<${Replay} key=${size} year=${year} />` : html`<p class="empty" role="status">Keyhold evaluates 105,120 windows, which takes about two seconds.</p>`}`
       }
     </div>
   `;

@@ -112,7 +112,7 @@ function vaultSide(event: AuditEvent) {
   };
 }
 
-/** `azsdk-js-keyvault-keys/4.10.2 ...` is told as `azsdk-js`. */
+/** `azsdk-js-keyvault-keys/4.10.2 ...` is shown as `azsdk-js`. */
 function clientOf(clientInfo: string): string {
   const [product = ""] = clientInfo.split(/[/ ]/);
   return product.split("-").slice(0, 2).join("-").slice(0, 24);

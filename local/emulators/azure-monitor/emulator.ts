@@ -54,7 +54,7 @@ export interface AzureMonitorEmulator extends Emulator {
   control: ControlRoute[];
 }
 
-/** Names of the query API: the SDK's own preset, and its successor. */
+/** Names of the query API: the SDK's default, and its successor. */
 export const queryHosts = ["api.loganalytics.io", "api.loganalytics.azure.com"];
 
 export async function startAzureMonitor(options: AzureMonitorOptions): Promise<AzureMonitorEmulator> {

@@ -1,6 +1,6 @@
 /**
  * Errors of the token service: which OAuth error and HTTP status goes with an AADSTS number, and the JSON they are
- * answered as. The texts only resemble the real ones: clients must go by `error_codes`, as the documentation says.
+ * answered as. The texts only resemble the real ones: clients must branch on `error_codes`, as the documentation says.
  */
 import { randomUUID } from "node:crypto";
 import type { EmulatorResponse } from "../shared/emulator-server.ts";

@@ -20,7 +20,7 @@ export function withQuery<T>(
   return { method, path, handle: ({ query }) => run(schema, Object.fromEntries(query), handle) };
 }
 
-/** Whatever goes wrong with the input, also inside the emulator, is told as a control error. */
+/** Every fault of the input is answered as a control error, also one that the emulator finds later. */
 async function run<T>(schema: z.ZodType<T>, input: unknown, handle: (value: T) => unknown): Promise<unknown> {
   const parsed = schema.safeParse(input);
   if (!parsed.success) throw new ControlError(z.prettifyError(parsed.error));

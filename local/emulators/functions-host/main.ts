@@ -1,6 +1,6 @@
 /**
- * The local development host: loads the built app and serves it over HTTP and, where asked, HTTPS until it is told to
- * stop. It stands in for the Azure Functions host on a developer's machine; it is not hardened, scales nothing, and
+ * The local development host: loads the built app and serves it over HTTP and, where asked, HTTPS until it is
+ * stopped. It stands in for the Azure Functions host on a developer's machine; it is not hardened, scales nothing, and
  * binds no storage, queue or other service.
  *
  *   node local/emulators/functions-host/main.ts --root . --http 7071 [--https 7443 --cert cert.pem --key key.pem]

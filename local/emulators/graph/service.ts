@@ -29,7 +29,7 @@ import {
 import { addKey, patchApplication, upsertApplication } from "./write.ts";
 
 const keptEvents = 10_000;
-/** Small, so that whoever reads two entries of a collection has to follow the link. */
+/** Small, so that a client must follow `@odata.nextLink` to read the second entry of a collection. */
 const pageSize = 1;
 const guid = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
 const collectionPath = /^\/v1\.0\/(applications|servicePrincipals)$/;

@@ -2,7 +2,7 @@
  * The audit log in the columns of Azure Monitor's table AZKVAuditLogs, one event per answered request. Digests,
  * signatures and tokens are never in it. Unlike the real table it can be read at once, not minutes later.
  *
- * As observed on the real service, ResultType is "Success" even for a refused operation: HttpStatusCode tells.
+ * As observed on the real service, ResultType is "Success" even for a refused operation; only HttpStatusCode differs.
  */
 import { STATUS_CODES } from "node:http";
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";

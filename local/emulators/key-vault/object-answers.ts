@@ -1,5 +1,5 @@
 /**
- * What Key Vault tells about a key: the bundle, the list item, and the secret behind a certificate. The secret of an
+ * Key Vault's answers about a key: the bundle, the list item, and the secret behind a certificate. The secret of an
  * exportable key is the one place where private material leaves the vault, as it would from a badly configured one.
  */
 import type { KeyVersion } from "./key-store.ts";

@@ -40,7 +40,7 @@ export interface Fault {
   delayMs?: number;
   /** `true`: the connection is cut without an answer. */
   drop?: boolean;
-  /** With a status the emulator answers this and does nothing else. Without one the request goes on after the delay. */
+  /** With a status, the emulator only sends this answer. Without one, it handles the request as usual after the delay. */
   status?: number;
   headers?: Record<string, string>;
   body?: unknown;

@@ -1,8 +1,8 @@
 import { RestError } from "@azure/data-tables";
 
 /**
- * What can be told of an error without telling what it says: its class, its code and its HTTP status. Messages of SDKs
- * hold URLs, and may hold anything (T5); codes are words of a fixed list, so whatever does not look like one is left out.
+ * What is safe to log of an error: its class, its code and its HTTP status, but not its message. Messages of SDKs hold
+ * URLs, and may hold anything (T5). Codes are words of a fixed list, so a code of any other form is left out.
  */
 export function errorClass(error: unknown): string {
   if (!(error instanceof Error)) return "unknown";

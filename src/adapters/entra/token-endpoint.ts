@@ -13,8 +13,8 @@ import { errorClass, parseRetryAfter } from "../azure/error.ts";
 const requestTimeoutMs = 10_000;
 
 /**
- * Trades a client assertion at Entra (RFC 6749 §4.4, RFC 7523 §2.2). oauth4webapi does the protocol, does not follow
- * redirects and lets us put in an assertion that it did not sign.
+ * Exchanges a client assertion at Entra for an access token (RFC 6749 §4.4, RFC 7523 §2.2). oauth4webapi implements the
+ * protocol, does not follow redirects, and accepts an assertion that it did not sign.
  */
 export function createEntraTokenEndpoint(cloud: Cloud, withinMs = requestTimeoutMs): TokenEndpoint {
   return {

@@ -38,7 +38,7 @@ const federatedPage = z.object({
 });
 
 /**
- * The credentials of an application of the home tenant, as Microsoft Graph tells them. `credential` needs the app role
+ * The credentials of an application of the home tenant, as Microsoft Graph returns them. `credential` needs the app role
  * `Application.Read.All`. An answer without the expected shape is an error: it never means that there is nothing.
  */
 export function createApplicationDirectory(

@@ -8,7 +8,7 @@ import { fetchWithToken } from "../azure/refused-token.ts";
 const maxBytes = 1_048_576;
 /** Where the service is busy and does not say for how long. */
 const defaultRetrySeconds = 1;
-/** Who is told to wait longer gives up: a later run asks again, when the time has passed. */
+/** A longer `Retry-After` ends the run; a later run asks again. */
 const longestRetrySeconds = 15;
 
 /** What the requests to one service share. */

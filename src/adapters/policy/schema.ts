@@ -44,7 +44,9 @@ export const policySchema = z
             .array(certificate)
             .min(1)
             .optional()
-            .describe("The first begins. One that is added signs as soon as a canary token was issued for it."),
+            .describe(
+              "The first certificate signs from the start. An added one signs after its canary token was issued.",
+            ),
           managedIdentityFederation: z
             .strictObject({
               identityClientId: guid.describe("Client id of a user-assigned managed identity of Keyhold."),
@@ -107,9 +109,7 @@ export const policySchema = z
           onDiscontinuity: z
             .enum(["accept-and-alarm", "hold"])
             .default("accept-and-alarm")
-            .describe(
-              "What to do with metadata that no key of before vouches for: an emergency rollover, or an attack.",
-            ),
+            .describe("What to do with metadata that no known key vouches for: an emergency rollover, or an attack."),
         }),
       )
       .default([])

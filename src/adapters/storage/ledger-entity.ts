@@ -110,7 +110,7 @@ export function parseLedgerEntity(entity: Record<string, unknown>): Result<Ledge
   return ok(outcome ? { ...entry, outcome: outcome.data } : entry);
 }
 
-/** Only what a managed identity's own token was traded for has no signature of the vault. */
+/** The vault signed, but the outcome does not hold its request id. Not for the own token of a managed identity, which the vault does not sign. */
 function lacksVaultRequest({ outcome, vaultRequestId }: SignOutcome): boolean {
   return outcome !== "not_signed" && outcome !== "maybe_signed" && vaultRequestId === undefined;
 }

@@ -16,9 +16,9 @@ import { intentEntity, outcomeEntity } from "./ledger-entity.ts";
 const intentDelaysMs = [200];
 const intentMaxWaitMs = 1_000;
 /**
- * Nobody waits for the outcome: attempts go on for a quarter of an hour, and longer where storage asks to be left alone
- * (an hour for each attempt at most). What waits is bounded, since a ledger that takes no outcomes takes no intents
- * either, and then nothing is signed.
+ * No request waits for the outcome: it is retried for a quarter of an hour, and longer if storage sends `Retry-After` (at
+ * most an hour for each attempt). The number of waiting outcomes is bounded: a ledger that rejects outcomes rejects
+ * intents too, and then nothing is signed.
  */
 const outcomeDelaysMs = [500, 1_000, 2_000, 4_000, 8_000, 16_000, ...Array.from({ length: 28 }, () => 30_000)];
 /**

@@ -20,9 +20,9 @@ export interface PipelineOptions extends DistroOptions, DeliveryOptions {
   sendAfterMs: number;
   /** Events beyond these are lost, of requests and of all others: memory is bounded. */
   maxWaiting: number;
-  /** How long equal answers from the cache are counted before they are told. */
+  /** How long equal answers from the cache are counted before their number is sent. */
   tallyEveryMs: number;
-  /** Of the events of cached answers so many are sent, 0 (excluded) to 1. */
+  /** Share of the events of cached answers that is sent, 0 (excluded) to 1. */
   cachedAnswersShare: number;
 }
 

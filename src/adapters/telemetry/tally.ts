@@ -2,13 +2,13 @@ import type { KeyholdEvent } from "../../domain/events.ts";
 import type { TimedEvent } from "./queue.ts";
 
 /**
- * Counts answers from the cache that differ in nothing but their moment, and tells them as one event with their number:
- * a busy caller is given the same token a thousand times, and a thousand events would cost more and say no more
- * (docs/adr/0012-equal-cached-answers.md). The same for requests that were turned away before anybody looked at them,
- * which whoever has no token can send at any rate. What was minted, refused otherwise or failed is never counted together.
+ * Counts answers from the cache that differ only in their time, and records them as one event with their number: a busy
+ * caller gets the same token a thousand times, and a thousand events would cost more and say no more
+ * (docs/adr/0012-equal-cached-answers.md). So are requests that were throttled before their caller was verified, which
+ * anyone can send at any rate. Every new token, other refusal and failure has an event of its own.
  */
 interface AnswerTally {
-  /** False: it is none of these, and has to be told by itself. */
+  /** False: it is none of these, and must be sent by itself. */
   count(timed: TimedEvent): boolean;
   flush(): void;
 }
@@ -22,10 +22,10 @@ interface Tally {
   totalMs: number;
 }
 
-/** Nothing but load, and nothing that is known of such a request is proven. */
+/** Refused before the caller was verified, so nothing that such a request claims is proven. */
 const turnedAway: ReadonlySet<string | undefined> = new Set(["caller_key_not_looked_up", "overloaded"]);
 
-/** Undefined: each of them matters. */
+/** Undefined: the event is sent by itself. */
 function keyOf(event: KeyholdEvent): string | undefined {
   if (event.event !== "request_answered") return undefined;
   const { operation, outcome, cached, refusal, tenantId, clientId, scope, callerObjectId, callerName } = event;
@@ -34,7 +34,7 @@ function keyOf(event: KeyholdEvent): string | undefined {
   return [operation, tenantId, clientId, scope, callerObjectId, callerName].join(" ");
 }
 
-/** So many different ones are told at once: memory is bounded by what they are, not by how long they wait. */
+/** With this many different events the tally is sent at once, so memory is bounded whatever the interval. */
 const maxDifferent = 1_000;
 
 /**

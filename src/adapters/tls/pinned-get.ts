@@ -56,7 +56,7 @@ type PinnedGet = (url: string, conditions?: ConditionsOfGet) => Promise<PinnedRe
 
 const presetDeadlineMs = 10_000;
 const maxBodyBytes = 1_048_576;
-/** Node's own preset, stated so that no NODE_OPTIONS changes it. */
+/** Node's default, set here so that NODE_OPTIONS cannot change it. */
 const maxHeaderBytes = 16_384;
 
 /**
@@ -69,8 +69,8 @@ export function createPinnedFetch(options: PinnedFetchOptions): PinnedGet {
   const ca = parseTrustedRoots(options.roots.join("\n"), Date.now());
   const allowedHosts = new Set(options.allowedHosts);
   if (allowedHosts.size === 0) throw new RangeError("there is no host to fetch from");
-  // An agent of our own: the global one may go through a proxy. No session is kept, since Node does not check the name
-  // of the server in a resumed one. Explicit, since the environment changes the preset of `rejectUnauthorized`.
+  // An agent of our own: the global one may use a proxy. TLS sessions are not kept, since Node does not check the server's
+  // name in a resumed one. `rejectUnauthorized` is set since the environment can change its default.
   const agent = new Agent({
     ca,
     rejectUnauthorized: true,

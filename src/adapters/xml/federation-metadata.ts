@@ -1,5 +1,5 @@
 /**
- * From the bytes of a federation metadata document to what is known of it, or to the reason why it is not taken.
+ * Verifies the bytes of a federation metadata document: returns what it says, or the reason why it is rejected.
  *
  * Attacker: anyone on the way who gets past TLS, or changes a stored document. A tampered document is refused. A
  * document that the attacker signed with a key of the attacker's own, which it also lists, is verified like Entra's,

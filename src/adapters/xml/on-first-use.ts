@@ -8,7 +8,7 @@ import { refuse } from "../../domain/shared/result.ts";
  */
 export const verifyFederationMetadata: VerifyFederationMetadata = async (body) => {
   const loaded = await import("./federation-metadata.ts").catch(() => undefined);
-  // Nothing was read, so nothing is taken: what is known stays, and the other documents are judged as ever.
+  // The document was not read, so it is rejected: the known one stays, and other documents are handled as usual.
   return loaded?.verifyFederationMetadata(body) ?? refuse({ reason: "verifier_not_loaded" });
 };
 

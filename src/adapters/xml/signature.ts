@@ -4,7 +4,7 @@
  * Attacker: signature wrapping (a signed element somewhere, another one that is read), confusion of algorithms and
  * keys, content where the signature does not reach. xml-crypto computes canonical form, digest and signature; it
  * believes the document about everything else. So the signature must first have exactly the shape that Entra writes,
- * element by element and attribute by attribute, and the caller goes on with the signed bytes, never with the document.
+ * element by element and attribute by attribute, and the caller uses the signed bytes only, never the document.
  *
  * It does not decide which key is to be trusted: a key in the signature's KeyInfo is never used.
  */

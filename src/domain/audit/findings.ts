@@ -4,9 +4,9 @@ import type { VaultLogRow } from "./vault-log.ts";
 
 /**
  * What reconciliation reports, and the rows that it reads. Plain data: it does not decide (reconcile.ts), store or
- * send anything. Against a thief who signs behind the ledger (T7) and against a cut log or ledger (T15): ids are
- * hashes of what is reported, so a finding that is written twice is one finding, and one that vanishes is resolved,
- * never deleted.
+ * send anything. Protects against signatures that bypass the ledger (T7) and against a cut log or ledger (T15). An id is
+ * the hash of what is reported, so a finding that is written twice is one finding. A finding that no longer holds is
+ * marked as resolved, never deleted.
  */
 
 /** A row of the ledger, as far as reconciliation needs it: the intent, and of the outcome what may be there. */

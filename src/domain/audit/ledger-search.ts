@@ -22,8 +22,8 @@ export interface LedgerQuery {
 }
 
 /**
- * A row that is none of ours: another hand or a bug wrote it. It is told, since to pass over it would hide it. Holds
- * names of properties and never their values: whoever writes rows (T15) must not write to an operator's terminal.
+ * A row that Keyhold did not write as it is: a bug or somebody else wrote it. It is reported, since skipping it would
+ * hide it. Holds names of properties, never values: whoever writes rows (T15) must not control an operator's terminal.
  */
 export interface UnreadableRow {
   reason: "row_unreadable";

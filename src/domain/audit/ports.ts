@@ -12,9 +12,9 @@ export interface LedgerReader {
   rowsBetween(fromMs: number, toMs: number): Promise<LedgerRow[]>;
 }
 
-/** Lets the ledger end where it is not kept any longer. */
+/** Deletes the ledger's expired rows. */
 export interface LedgerRetention {
-  /** Deletes rows of before, not necessarily all at once. Returns how many. */
+  /** Deletes rows older than `beforeMs`, not necessarily all in one call. Returns how many. */
   expire(beforeMs: number): Promise<number>;
 }
 
@@ -28,7 +28,7 @@ export interface Revisit {
 /** What the audit remembers. Every write is by a key of its own, so that to repeat it changes nothing. */
 export interface AuditStore {
   loadState(): Promise<{ state: AuditState; etag: string } | undefined>;
-  /** `conflict`: another run is at work, which is then the one to go on. */
+  /** `conflict`: another run is at work and continues; this one stops. */
   saveState(state: AuditState, etag: string | undefined): Promise<{ etag: string } | "conflict">;
   /** The last looks at the windows that start at `fromMs` <= time < `toMs`. */
   looks(fromMs: number, toMs: number): Promise<Looks>;
@@ -44,7 +44,7 @@ export interface AuditStore {
   /** Their notes were reported. */
   markNoted(findings: readonly OpenFinding[]): Promise<void>;
   putFindings(windowFromMs: number, findings: readonly Finding[], resolved: readonly Finding[]): Promise<void>;
-  /** Judged windows from then on, by key name. */
+  /** Evaluated windows from `fromMs` on, by key name. */
   windowsSince(fromMs: number): Promise<Map<string, Map<number, JudgedWindow>>>;
   putWindow(keyName: string, window: JudgedWindow): Promise<void>;
 }
@@ -118,7 +118,7 @@ export interface SignAuditPorts {
   record: (event: AuditEvent) => void;
   /** Milliseconds since 1970. */
   clock: () => number;
-  /** The identity that Keyhold signs with, and the keys whose rate is judged. */
+  /** The identity that Keyhold signs with, and the keys whose rate is evaluated. */
   signingObjectId: string;
   keyNames: () => Promise<readonly string[]>;
   /** What operators have noted by now. Throws where that cannot be read. */

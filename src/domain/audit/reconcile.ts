@@ -26,9 +26,9 @@ import {
 import type { Refusals, VaultLogRow } from "./vault-log.ts";
 
 /**
- * Holds the vault's log against the ledger, for one window of time. Against a thief with our signing identity who has
- * the vault sign behind the ledger (T7, T20), and against who cuts one of the two records (T15). Pure: it does not
- * read, write or know a clock.
+ * Compares the vault's log with the ledger, for one window of time. Detects an attacker with our signing identity who
+ * asks the vault for signatures directly (T7, T20), and rows cut from one of the two records (T15). Pure: no I/O, no
+ * clock.
  *
  * A signature is accounted for by the ledger row with its request id, if key and time agree, else by an open intent
  * (open-intents.ts). Each row of the ledger accounts for one. Of several rows with one request id, which should not be,

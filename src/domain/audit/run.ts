@@ -35,7 +35,7 @@ export async function signAuditRun(ports: SignAuditPorts): Promise<void> {
   try {
     await runSignAudit(ports);
   } catch (error) {
-    // The next run does what this one could not. That none succeeds is what the silence of the heartbeat tells.
+    // The next run does what this one could not. If no run succeeds, the missing heartbeat raises an alarm.
     const failed = { event: "sign_audit_failed", because: error instanceof Error ? error.name : "unknown" } as const;
     if (error instanceof VaultLogUnavailable) ports.record({ ...failed, because: error.message });
     else ports.record({ ...failed, frames: ports.framesOf(error) });
@@ -143,8 +143,8 @@ async function evaluate(
 }
 
 /**
- * Tells before it stores: a crash in between tells twice, the other way round it would never tell. Returns what has
- * vanished, to be marked when the state is ours: a run that was overtaken must not take back what a newer one found.
+ * Reports before storing, so a crash can report a finding twice but never zero times. Returns the findings that no longer
+ * hold. They are marked only once this run has saved its state: an overtaken run must not resolve a newer run's findings.
  */
 async function reportFindings(
   { fromMs }: AuditWindow,

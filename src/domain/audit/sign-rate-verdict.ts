@@ -33,7 +33,7 @@ const silentWindows = 312;
 /** An episode is over when this many windows in a row were usual: one alarm, not one each time the rate crosses. */
 const calmWindows = 12;
 
-/** `band` is `bandOf(window.startMs, history)`. Older windows must have been judged before. */
+/** `band` is `bandOf(window.startMs, history)`. Older windows must be in `history` already. */
 export function judge(window: SignWindow, band: Band, history: SignHistory): JudgedWindow {
   return { startMs: window.startMs, signs: window.signs, verdict: verdictOf({ ...window, band }, history), band };
 }

@@ -4,7 +4,7 @@ export interface VaultLogRow {
   timeMs: number;
   /** `OperationName`: KeySign, KeyGet, SecretGet, Authentication, ... */
   operation: string;
-  /** A refused operation is logged with `ResultType` Success too: only the status tells. 0 where the log has none. */
+  /** The only sign of a refused operation, whose `ResultType` is Success too. 0 where the log has no status. */
   httpStatus: number;
   /** `CorrelationId`: the vault's own `x-ms-request-id` of the answer. Perhaps the caller's choice: it may repeat. */
   requestId: string;

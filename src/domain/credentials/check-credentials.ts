@@ -93,7 +93,7 @@ async function checkClient(
   }
   let promoted: SigningCertificate | undefined;
   let told: (() => void)[] = [];
-  // May be run again with a newer state, so that what is told is collected anew each time.
+  // The store may call this again with a newer state, so the events are collected anew each time.
   await ports.store.update(clientId, (state) => {
     told = [];
     const applied = applyCanaries(certificates, state, canaries, nowMs);
@@ -131,7 +131,7 @@ async function mintCanary(
   }
 }
 
-/** The record with what is told about it marked as told; `told` gets what is to be said once that is stored. */
+/** Marks in the record what it reports. `told` gets the functions that report it, to be called once the record is stored. */
 function warnOf(
   { clientId, certificates }: ClientRule,
   record: CertificateRecord,

@@ -1,7 +1,7 @@
 import type { SigningCertificate } from "../signing/certificate.ts";
 import type { CertificateRecord } from "./credential-state.ts";
 
-/** Days before the end at which somebody is told, and how urgent that is; at 0 it is over. */
+/** Days before expiry at which an alarm is raised, with its severity. 0: it has expired. */
 const thresholds = [
   { days: 30, severity: 3 },
   { days: 14, severity: 2 },

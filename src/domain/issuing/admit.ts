@@ -9,7 +9,7 @@ import type { CallerRefusal } from "./refusal.ts";
 /** A request that is well formed; who sent it and whether they may is not known yet. */
 export type CallerRequest = { tenantId: Guid; clientId: Guid; callerToken: string } & Ask;
 
-/** Who is asking, and may they? The only door to every signature. No I/O to the vault, Entra or storage (I2). */
+/** Authenticates and authorizes the caller. Every signature passes this check first. No I/O to vault, Entra or storage (I2). */
 export async function admit(
   request: CallerRequest,
   ports: { callerVerifier: CallerVerifier; currentPolicy: CurrentPolicy; clock: () => number },

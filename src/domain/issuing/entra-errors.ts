@@ -86,7 +86,7 @@ export type EntraAnswer =
       serverTimeMs?: number;
     };
 
-/** What else an answer that says no tells. */
+/** What else an error answer contains. */
 export interface RejectionFacts {
   /** Entra's own request id. */
   requestId?: string;

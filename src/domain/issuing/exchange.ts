@@ -36,7 +36,7 @@ export interface Presented {
   vaultRequestId?: string;
 }
 
-/** Trades the assertion for a token and tells the ledger what became of it. */
+/** Exchanges the assertion for a token and records the outcome in the ledger. */
 export async function exchange(
   order: TokenOrder,
   presented: Presented,

@@ -58,7 +58,7 @@ async function mintWithAnother(
 const ofOneCertificate: ReadonlySet<Fault["code"]> = new Set(["credential_rejected", "signer_key_disabled"]);
 
 /**
- * Signs an assertion with this certificate and trades it at Entra. A retried exchange uses the same assertion, so
+ * Signs an assertion with this certificate and exchanges it at Entra. A retried exchange uses the same assertion, so
  * throttling costs no signature. If Entra says that our clock is off, it is measured and one more is signed.
  */
 export async function mintWith(

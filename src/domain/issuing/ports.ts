@@ -18,11 +18,11 @@ export interface CallerVerifier {
   verify(callerToken: string, nowMs: number): Promise<Result<Caller, CallerRefusal>>;
 }
 
-/** Trades a signed assertion for an access token. */
+/** Exchanges a signed assertion for an access token. */
 export interface TokenEndpoint {
   /**
-   * One POST, no retry. A "no" of Entra is a value.
-   * @throws Fault `token_endpoint_*` where there is no answer, or none that tells anything but "later"
+   * One POST, no retry. A rejection by Entra is returned as a value.
+   * @throws Fault `token_endpoint_*` without an answer, or if the answer only asks to retry later
    */
   requestToken(input: {
     tenantId: Guid;

@@ -55,7 +55,7 @@ function isLongGone({ removedMs }: FormerKey, nowMs: number): boolean {
 export interface KeyChange {
   added: readonly string[];
   removed: readonly string[];
-  /** Nothing of before is left: an emergency, or somebody else's keys. Always worth an alarm. */
+  /** No known key is left: an emergency rollover, or somebody else's keys. Always raises an alarm. */
   isReplacement: boolean;
 }
 

@@ -57,7 +57,7 @@ async function publish(
   validUntilMs: number,
   ports: PublisherPorts,
 ): Promise<IdpRecord | undefined> {
-  // Read again from the bytes, through the same door as when they came.
+  // The stored bytes are verified again, by the same checks as on arrival.
   const verified = await ports.verifyFederationMetadata(Buffer.from(federation.body, "base64"));
   if (!verified.ok) return undefined;
   const id = `_${createHash("sha256").update(`${federation.sha256} ${validUntilMs}`).digest("hex").slice(0, 32)}`;

@@ -140,7 +140,7 @@ interface Accepted<F> {
   body?: Uint8Array;
 }
 interface Judgement<F> {
-  /** What is known from now on: the new document, or the one of before. */
+  /** What is known from now on: the new document, or the previous one. */
   record: (DocumentRecord & F) | undefined;
   /** Entra has just said that `record` is what it publishes. */
   isConfirmed: boolean;
@@ -150,7 +150,7 @@ interface Judgement<F> {
   outcome: RefreshOutcome;
 }
 
-/** The verdict on one document. Whatever is wrong with it, the one of before stays. */
+/** The verdict on one document. If anything is wrong with it, the previous one stays. */
 async function judge<F extends { keys?: readonly PublishedKey[] }>(
   round: Round,
   document: MetadataDocument,

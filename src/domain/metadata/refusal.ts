@@ -1,8 +1,8 @@
 import type { TransportRefusal } from "./transport-refusal.ts";
 
 /**
- * Why a document of the identity provider is not taken. Values, as everywhere (issuing/refusal.ts). They carry our own
- * words, numbers and thumbprints only: what stands in a refused document is not repeated to logs or operators.
+ * Why a document of the identity provider is rejected. Values, as everywhere (issuing/refusal.ts). They carry our own
+ * words, numbers and thumbprints only: the text of a rejected document is never copied to logs or operators.
  */
 
 /** The bytes are not the small part of XML that we read (adapters/xml/document.ts). */

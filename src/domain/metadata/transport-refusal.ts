@@ -17,7 +17,7 @@ export type TransportRefusal =
   | { reason: "status_not_accepted"; status: number }
   | { reason: "encoded" }
   | { reason: "too_large" }
-  /** Cut off, or of a kind whose end cannot be told from a cut. */
+  /** Cut off, or without a length or chunks, so that a cut cannot be detected. */
   | { reason: "truncated" }
   | { reason: "timed_out" }
   /** By the caller's own signal. */

@@ -93,7 +93,7 @@ function index<D extends { name: string }, K extends keyof D & string, R>(
     if (rules.has(document.name)) report(`${path}.name`, `must be unique among ${list}`);
     if (id !== undefined && ids.has(id)) report(`${path}.${idKey}`, `must be unique among ${list}`);
     if (id !== undefined) ids.add(id);
-    // Also without an id, so that what else is wrong with the entry is told at once.
+    // Also without an id, so that all problems of the entry are reported at once.
     const rule = compile(document, id ?? placeholder, path);
     if (rule !== undefined && id !== undefined) rules.set(document.name, rule);
   }

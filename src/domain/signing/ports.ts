@@ -4,7 +4,7 @@ import type { SignIntent, SignOutcome } from "./ledger.ts";
 /** RFC 7518 §3.1. PS256 for assertions, RS256 where XML signatures know no other. */
 export type SignatureAlgorithm = "PS256" | "RS256";
 
-/** Has the vault sign. */
+/** Asks the vault for a signature. */
 export interface VaultSigner {
   /**
    * One request to the vault, no retry: a second signature needs a second intent. `keyId` is the versioned key URL.

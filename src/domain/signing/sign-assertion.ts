@@ -54,7 +54,7 @@ export async function signAssertion(
   return { ...rest, clientAssertion, expiresAt: signed.expiresAt };
 }
 
-/** What the ledger is told of an order. */
+/** What the ledger records of an order. */
 export function reasonOf({ purpose, caller, clientId, tenantId, scope, instance }: SignOrder): SignReason {
   return {
     purpose,

@@ -5,7 +5,7 @@ import type { SigningCertificate } from "./certificate.ts";
 import type { SignIntent } from "./ledger.ts";
 import type { AccountablePorts, SignatureAlgorithm, VaultSignature } from "./ports.ts";
 
-/** What the ledger is told before; the rest of the intent is filled in here. */
+/** The caller's part of the ledger's intent; the rest is filled in here. */
 export type SignReason = Omit<SignIntent, "id" | "timeMs" | "keyName" | "keyVersion">;
 
 /** What is signed. */
