@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { generateSigningKey } from "../../../local/emulators/entra/signing-key.ts";
 import type { IdpRecord, LastKnownGood, RefreshRecord } from "../../../src/domain/metadata/last-known-good.ts";
@@ -11,8 +12,10 @@ import { createCliWorld } from "./cli-world.ts";
 
 const [one, two] = await Promise.all([generateSigningKey(), generateSigningKey()]);
 const outcome = { atMs: startMs, federation: "unchanged", discovery: "unchanged", jwks: "unchanged" };
-const idp = (sha256: string): IdpRecord => ({
-  ...{ body: "", sha256, madeFromSha256: "", publisherX5tS256: "", validUntilMs: startMs + 7 * 86_400_000 },
+const idp = (text: string): IdpRecord => ({
+  body: Buffer.from(text).toString("base64"),
+  sha256: createHash("sha256").update(text).digest("hex"),
+  ...{ madeFromSha256: "", publisherX5tS256: "", validUntilMs: startMs + 7 * 86_400_000 },
 });
 
 /** Home and Contoso are kept; each time that the command waits, the app carries out what is asked as the test says. */
