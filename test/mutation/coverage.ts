@@ -1,6 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { hash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Import, importsOf, readSources, repository } from "../support/source-tree.ts";
 import type { Mutant } from "./mutants.ts";
@@ -21,24 +22,78 @@ export interface CoveredTest {
 
 /** Unit test files that import one of these source files, whatever lies between. */
 export function testsOf(sources: readonly string[]): string[] {
-  const importers = new Map<string, string[]>();
+  return importersOf(readImports(), sources).filter((file) => /^test\/unit\/.*\.test\.ts$/.test(file));
+}
+
+/** What must be loaded anew for a change of this file: whatever depends on it, and whatever registers tests or hooks. */
+export function dependentsOf(source: string): string[] {
+  const imports = readImports();
+  const registering = imports.filter(({ specifier }) => specifier === "node:test").map(({ from }) => from);
+  return importersOf(imports, [source, ...registering]);
+}
+
+function readImports(): Import[] {
   const typesOnly = /^import type [^;]*;/gm;
-  const imports: Import[] = readSources(["src", "test", "local"]).flatMap(({ path, text }) =>
+  return readSources(["src", "test", "local"]).flatMap(({ path, text }) =>
     importsOf({ path, text: text.replace(typesOnly, "") }),
   );
-  for (const { from, target } of imports) if (target) importers.set(target, [...(importers.get(target) ?? []), from]);
+}
+
+/** These files and those that import them, whatever lies between. */
+function importersOf(imports: readonly Import[], files: readonly string[]): string[] {
+  return reached(
+    files,
+    imports.map(({ from, target }) => [target, from]),
+  );
+}
+
+/** This file and those that it imports, whatever lies between. */
+function dependenciesOf(imports: readonly Import[], file: string): string[] {
+  return reached(
+    [file],
+    imports.map(({ from, target }) => [from, target]),
+  );
+}
+
+function reached(files: readonly string[], edges: readonly [string | undefined, string | undefined][]): string[] {
+  const next = Map.groupBy(edges, ([from]) => from);
   const found = new Set<string>();
   const visit = (file: string): void => {
     if (found.has(file)) return;
     found.add(file);
-    for (const importer of importers.get(file) ?? []) visit(importer);
+    for (const [, to] of next.get(file) ?? []) if (to !== undefined) visit(to);
   };
-  for (const source of sources) visit(source);
-  return [...found].filter((file) => /^test\/unit\/.*\.test\.ts$/.test(file)).sort();
+  for (const file of files) visit(file);
+  return [...found].sort();
+}
+
+/** What a test file executes as `cover` found it, for as long as nothing that it imports has changed. */
+export async function coverOnce(file: string, limitMs: number): Promise<CoveredTest | undefined> {
+  const cached = join(repository, ".local/mutation/coverage", `${file}.json`);
+  const sha256 = hashOf(dependenciesOf(readImports(), file));
+  const known = readCovered(cached);
+  if (known?.sha256 === sha256) return { ...known, executed: new Map(known.executed) };
+  const test = (await cover(file, limitMs)) ?? (await cover(file, limitMs));
+  if (!test) return undefined;
+  mkdirSync(dirname(cached), { recursive: true });
+  writeFileSync(cached, JSON.stringify({ ...test, sha256, executed: [...test.executed] }));
+  return test;
+}
+
+function readCovered(path: string) {
+  if (!existsSync(path)) return undefined;
+  return JSON.parse(readFileSync(path, "utf8")) as Omit<CoveredTest, "executed"> & {
+    sha256: string;
+    executed: [string, readonly FunctionCoverage[]][];
+  };
+}
+
+function hashOf(files: readonly string[]): string {
+  return hash("sha256", files.map((path) => `${path}\0${readFileSync(join(repository, path), "utf8")}`).join("\0"));
 }
 
 /** Runs a test file as it is; undefined where it fails without any mutant, so that it can tell nothing. */
-export async function cover(file: string, limitMs: number): Promise<CoveredTest | undefined> {
+async function cover(file: string, limitMs: number): Promise<CoveredTest | undefined> {
   const folder = mkdtempSync(join(tmpdir(), "keyhold-mutation-"));
   try {
     const startedMs = performance.now();
@@ -66,15 +121,33 @@ function executedIn(folder: string): Map<string, readonly FunctionCoverage[]> {
   return executed;
 }
 
+/** Milliseconds of tests for one mutant: what only a test further away notices deserves one of its own. */
+const enoughMs = 20_000;
+
 /**
- * The tests that execute the mutant's place, those that are most likely to notice first: the file's own tests, then the
- * fast ones. What runs when the module is loaded is run by every importer: then those that call any function of it.
+ * The tests that execute the mutant's place, those that are most likely to notice first: the file's own tests, then
+ * those that have `noticed` most, then the fast ones. What runs when the module is loaded is run by every importer: then
+ * those that call any function of it.
  */
-export function testsFor(source: string, mutant: Mutant, tests: readonly CoveredTest[]): CoveredTest[] {
+export function testsFor(
+  source: string,
+  mutant: Mutant,
+  tests: readonly CoveredTest[],
+  noticed: ReadonlyMap<string, number> = new Map(),
+): CoveredTest[] {
   const own = source.replace(/^src/, "test/unit").replace(/\.ts$/, "");
-  const callers = tests.filter(({ executed }) => isExecuted(executed.get(source) ?? [], mutant));
-  const isOwn = ({ file }: CoveredTest) => (file.startsWith(`${own}.`) || file.startsWith(`${own}-`) ? 0 : 1);
-  return callers.sort((a, b) => isOwn(a) - isOwn(b) || a.durationMs - b.durationMs);
+  const rank = ({ file }: CoveredTest) => {
+    const isOwn = file.startsWith(`${own}.`) || file.startsWith(`${own}-`);
+    return isOwn ? Number.POSITIVE_INFINITY : (noticed.get(file) ?? 0);
+  };
+  const callers = tests
+    .filter(({ executed }) => isExecuted(executed.get(source) ?? [], mutant))
+    .sort((a, b) => (rank(a) === rank(b) ? a.durationMs - b.durationMs : rank(b) - rank(a)));
+  let totalMs = 0;
+  return callers.filter(({ durationMs }, i) => {
+    totalMs += durationMs;
+    return i === 0 || totalMs <= enoughMs;
+  });
 }
 
 function isExecuted(functions: readonly FunctionCoverage[], { start, end }: Mutant): boolean {

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { isOf, readAccepted } from "../mutation/accepted.ts";
-import { testsOf } from "../mutation/coverage.ts";
+import { dependentsOf, testsOf } from "../mutation/coverage.ts";
 import { mutantsOf } from "../mutation/mutants.ts";
+import { createWorkers } from "../mutation/workers.ts";
 import { repository } from "../support/source-tree.ts";
 
 /** The changed parts, as `original -> replacement`. */
@@ -70,6 +71,37 @@ test("the tests of a file are those that import it, whatever lies between", () =
     assert.ok(tests.includes(`test/unit/${file}.test.ts`), file);
   }
   assert.ok(!tests.includes("test/unit/domain/shared/scope.test.ts"));
+});
+
+describe("a worker", () => {
+  const workers = createWorkers();
+  after(() => workers.stop());
+  const source = "src/domain/issuing/caller.ts";
+  const testFile = "test/unit/domain/issuing/caller.test.ts";
+  const mutants = mutantsOf(readFileSync(join(repository, source), "utf8"));
+  const run = (original?: string, replacement?: string, limitMs = 60_000) => {
+    const mutant = mutants.find((one) => one.original === original);
+    assert.ok(original === undefined || mutant, original);
+    const changed = mutant && { source, ...mutant, ...(replacement !== undefined && { replacement }) };
+    return workers.run({ testFile, anew: dependentsOf(source), ...(changed && { mutant: changed }) }, limitMs);
+  };
+
+  test("runs a file of tests again and again, each time against the mutant that it is given", async () => {
+    assert.equal(await run(), "passed");
+    for (const original of ['"2.0"', "!isAppOnly(claims, objectId)"]) assert.equal(await run(original), "failed");
+    assert.equal(await run(), "passed");
+  });
+
+  test("is ended where a mutant makes an endless loop, and another one continues", async () => {
+    const endless = "(() => { for (;;); })()";
+    assert.equal(await run("!isAppOnly(claims, objectId)", endless, 3_000), "timed out");
+    assert.equal(await run(), "passed");
+  });
+
+  test("fails at once where a test waits for nothing that could come", async () => {
+    const hanging = "test/support/fixtures/never-ending-test.ts";
+    assert.equal(await workers.run({ testFile: hanging, anew: [hanging] }, 60_000), "failed");
+  });
 });
 
 test("every accepted mutant still exists, and has a reason", () => {

@@ -4,7 +4,6 @@ import { validateCallerClaims } from "../../domain/issuing/caller.ts";
 import type { CallerVerifier } from "../../domain/issuing/ports.ts";
 import { createVerifiedCallers, type VerifiedToken } from "../../domain/issuing/verified-callers.ts";
 import { type Cloud, issuerOf } from "../../domain/shared/cloud.ts";
-import { Fault } from "../../domain/shared/fault.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import { ok, refuse } from "../../domain/shared/result.ts";
 
@@ -56,7 +55,8 @@ export function createCallerVerifier(expected: CallerExpectation, keys: SigningK
       if (known && (await stillHolds(known, nowMs))) return ok(known.caller);
       let found: FoundKey | undefined;
       const keyOf: JWTVerifyGetKey = async ({ kid }) => {
-        found = typeof kid === "string" ? await keys.findKey(kid, nowMs) : "unknown";
+        if (typeof kid !== "string") throw noSuchKey;
+        found = await keys.findKey(kid, nowMs);
         if (typeof found === "string") throw noSuchKey;
         return found;
       };
@@ -69,19 +69,17 @@ export function createCallerVerifier(expected: CallerExpectation, keys: SigningK
           currentDate: new Date(nowMs),
           requiredClaims: ["iat", "nbf", "exp"],
         });
-        keys.noteUse(String(protectedHeader.kid), nowMs);
+        const kid = String(protectedHeader.kid);
+        keys.noteUse(kid, nowMs);
         if (!tokenTypes.has(protectedHeader.typ)) return reject("typ is neither JWT nor at+jwt");
         // `aud` may be an array in a JWT, but Entra sends one string: a token for several is not ours alone.
         if (typeof payload.aud !== "string") return reject("aud is not one string");
         const caller = validateCallerClaims(payload, expected);
-        const { nbf: notBefore, exp: expiresAt } = payload;
-        if (caller.ok && typeof found === "object" && notBefore !== undefined && expiresAt !== undefined) {
-          const kid = String(protectedHeader.kid);
-          verified.remember(callerToken, { caller: caller.value, kid, key: found, notBefore, expiresAt });
-        }
+        const [notBefore, expiresAt] = [Number(payload.nbf), Number(payload.exp)];
+        if (caller.ok) verified.remember(callerToken, { caller: caller.value, kid, key: found, notBefore, expiresAt });
         return caller;
       } catch (error) {
-        if (error instanceof Fault) throw error;
+        if (!(error instanceof errors.JOSEError)) throw error;
         if (found === "not_looked_up") return refuse({ reason: "caller_key_not_looked_up" });
         return reject(because(error));
       }
@@ -90,11 +88,9 @@ export function createCallerVerifier(expected: CallerExpectation, keys: SigningK
 }
 
 /** The library's stable code and the claim's name; never its message, which may quote the token. */
-function because(error: unknown): string {
-  if (error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired) {
-    return `${error.code} ${error.claim}`;
-  }
-  return error instanceof errors.JOSEError ? error.code : "not readable";
+function because(error: errors.JOSEError): string {
+  const isOfClaim = error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired;
+  return isOfClaim ? `${error.code} ${error.claim}` : error.code;
 }
 
 function reject(reason: string) {

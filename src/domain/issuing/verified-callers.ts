@@ -1,4 +1,4 @@
-import { hash, type KeyObject } from "node:crypto";
+import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../policy/access-policy.ts";
 
@@ -15,7 +15,8 @@ export interface VerifiedCallers {
 export interface VerifiedToken {
   caller: Caller;
   kid: string;
-  key: KeyObject;
+  /** As its source gave it: another object is another key. */
+  key: unknown;
   /** `nbf` and `exp`, seconds since 1970. */
   notBefore: number;
   expiresAt: number;

@@ -17,7 +17,7 @@ export function acceptDiscovery(
   if (document.issuer !== expectedIssuer(cloud, source)) return refuse({ reason: "discovery_issuer_mismatch" });
   for (const member of ["jwks_uri", "token_endpoint", "authorization_endpoint"]) {
     const value = document[member];
-    const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
+    const url = typeof value === "string" ? URL.parse(value) : undefined;
     if (url?.origin !== `https://${cloud.authorityHost}`) {
       return refuse({ reason: "discovery_endpoint_elsewhere", member });
     }

@@ -50,10 +50,10 @@ export function acceptJwks(
 }
 
 /** The name of a key that we know, beside a key that is not that one. Whatever else is wrong with it, this is said. */
-function changedKid(entry: unknown, known: ReadonlyMap<string, PublishedKey>): string | undefined {
+function changedKid(entry: unknown, known: ReadonlyMap<unknown, PublishedKey>): string | undefined {
   if (typeof entry !== "object" || entry === null) return undefined;
   const { kid, n, e, x5c } = entry as Record<string, unknown>;
-  const before = typeof kid === "string" ? known.get(kid) : undefined;
+  const before = known.get(kid);
   if (!before) return undefined;
   const certificate = Array.isArray(x5c) ? x5c[0] : before.certificate;
   return before.n === n && before.e === e && before.certificate === certificate ? undefined : before.kid;

@@ -36,8 +36,7 @@ export function continuityOfKeys(
   nowMs: number,
 ): Continuity {
   if (previous === undefined) return "first";
-  const recent = former.filter((key) => !isLongGone(key, nowMs));
-  const known = new Set([...previous, ...recent, ...vouching].map(({ n }) => n));
+  const known = new Set([...previous, ...former, ...vouching].map(({ n }) => n));
   const follows = keys.every(({ n }) => known.has(n));
   return follows && !returns(keys, former, nowMs) ? "continuous" : "discontinuous";
 }

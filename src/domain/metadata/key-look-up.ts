@@ -54,7 +54,7 @@ export function createKeyLookUp(ports: KeyLookUpPorts): LookUpKey {
     const request = { kid };
     waiting.add(request);
     const { signal } = ports.startDeadline(maxWaitMs);
-    const timedOut = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    const timedOut = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
     try {
       await Promise.race([lookUp(kid, nowMs), timedOut]);
     } finally {

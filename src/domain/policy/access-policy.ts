@@ -23,7 +23,7 @@ export interface AccessPolicy {
   withheld: readonly PolicyProblem[];
   /** By source name. */
   metadata: ReadonlyMap<string, MetadataRule>;
-  publisher?: PublisherRule;
+  publisher?: PublisherRule | undefined;
 }
 
 export interface MetadataRule extends MetadataSource {
@@ -56,13 +56,13 @@ export interface TenantRule {
   tenantId: Guid;
   isActive: boolean;
   /** Milliseconds since 1970, never in the future. Tokens that were minted earlier are not served. */
-  tokensNotBeforeMs?: number;
+  tokensNotBeforeMs?: number | undefined;
 }
 
 export interface CallerRule {
   name: string;
   objectId: Guid;
-  azp?: Guid;
+  azp?: Guid | undefined;
   isActive: boolean;
 }
 

@@ -38,6 +38,5 @@ export function compileClient(
     }
     certificates.push(certificate);
   });
-  if (certificates.length === 0) return undefined;
   return { ...rule, certificates };
 }

@@ -64,8 +64,8 @@ export function addGrant(
     const key = grantKey(caller.objectId, client.clientId, tenantId);
     const before = grants.get(key);
     grants.set(key, {
-      tokenScopes: new Set([...(before?.tokenScopes ?? []), ...(issuesToken ? scopes : [])]),
-      issuesAssertion: issuesAssertion || (before?.issuesAssertion ?? false),
+      tokenScopes: new Set([...(before?.tokenScopes ?? []), ...scopes]),
+      issuesAssertion: issuesAssertion || before?.issuesAssertion === true,
     });
   }
 }

@@ -22,16 +22,15 @@ export function compilePolicy(document: PolicyDocument, context: PolicyContext):
     if (tenant.name === "all-active")
       report(`${path}.name`, 'must not be "all-active": grants use it for every tenant');
     const tokensNotBeforeMs = compileTokensNotBefore(tenant, path, context.nowMs, report);
-    const rule = { name: tenant.name, tenantId, isActive: tenant.state === "active" };
-    return tokensNotBeforeMs === undefined ? rule : { ...rule, tokensNotBeforeMs };
+    return { name: tenant.name, tenantId, isActive: tenant.state === "active", tokensNotBeforeMs };
   });
   const callers = index(document.callers, "callers", "objectId", report, (caller, objectId, path): CallerRule => {
     if (parseGuid(caller.tenantId) !== context.homeTenantId) {
       report(`${path}.tenantId`, "must be the home tenant: only internal services may call");
     }
-    const azp = caller.azp === undefined ? undefined : parseGuid(caller.azp);
+    const azp = parseGuid(caller.azp);
     if (caller.azp !== undefined && azp === undefined) report(`${path}.azp`, "must be a GUID");
-    return { name: caller.name, objectId, isActive: caller.state === "active", ...(azp === undefined ? {} : { azp }) };
+    return { name: caller.name, objectId, isActive: caller.state === "active", azp };
   });
   const homeApis = compileHomeApis(document, context, report);
   const withheld: PolicyProblem[] = [];
@@ -53,7 +52,7 @@ export function compilePolicy(document: PolicyDocument, context: PolicyContext):
     homeApis,
     withheld,
     metadata,
-    ...(publisher ? { publisher } : {}),
+    publisher,
   };
 }
 
@@ -90,9 +89,9 @@ function index<D extends { name: string }, K extends keyof D & string, R>(
     const path = `${list}[${i}]`;
     const id = parseGuid(document[idKey]);
     if (id === undefined) report(`${path}.${idKey}`, "must be a GUID");
+    else if (ids.has(id)) report(`${path}.${idKey}`, `must be unique among ${list}`);
+    else ids.add(id);
     if (rules.has(document.name)) report(`${path}.name`, `must be unique among ${list}`);
-    if (id !== undefined && ids.has(id)) report(`${path}.${idKey}`, `must be unique among ${list}`);
-    if (id !== undefined) ids.add(id);
     // Also without an id, so that all problems of the entry are reported at once.
     const rule = compile(document, id ?? placeholder, path);
     if (rule !== undefined && id !== undefined) rules.set(document.name, rule);
@@ -125,7 +124,7 @@ function compileMetadata(documents: readonly MetadataDocument[], report: Report)
       continue;
     }
     if (appIdText !== undefined && appId === undefined) report(`${path}.appId`, "must be a GUID");
-    const rule = { tenant, ...(appId === undefined ? {} : { appId }), onDiscontinuity };
+    const rule = { tenant, appId, onDiscontinuity };
     if (rules.has(sourceName(rule))) report(path, "must be unique among metadata");
     rules.set(sourceName(rule), rule);
   }

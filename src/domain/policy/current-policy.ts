@@ -40,7 +40,6 @@ export function createCurrentPolicy(
   let inForce: AccessPolicy | undefined;
   let triedAtMs = Number.NEGATIVE_INFINITY;
   let isDown = false;
-  let failedAtMs = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | undefined;
   let suspendedAny = false;
 
@@ -83,7 +82,6 @@ export function createCurrentPolicy(
     triedAtMs = nowMs;
     await Promise.all(documents.map((each) => each.read(nowMs)));
     isDown = documents.some((each) => each.answeredAtMs() !== nowMs);
-    if (isDown) failedAtMs = nowMs;
   }
 
   function readOnce(nowMs: number): Promise<void> {
@@ -104,8 +102,7 @@ export function createCurrentPolicy(
       const mustWait = !isUsable() || ageMs >= waitMs;
       const isDue = (!isUsable() || ageMs >= freshMs) && Math.abs(nowMs - triedAtMs) >= retryMs;
       // While storage is known to be down, waiting for it would gain nothing: it is asked again beside the requests.
-      const isKnownDown =
-        inForce !== undefined && isDown && (reading !== undefined || nowMs - failedAtMs < 2 * retryMs);
+      const isKnownDown = inForce !== undefined && isDown && (reading !== undefined || nowMs - triedAtMs < 2 * retryMs);
       if (isDue || (reading && mustWait)) {
         const done = readOnce(nowMs);
         if (mustWait && !isKnownDown) await done;

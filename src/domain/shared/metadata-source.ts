@@ -17,7 +17,7 @@ export type OnDiscontinuity = "accept-and-alarm" | "hold";
 export interface MetadataSource {
   tenant: Guid | MultiTenant;
   /** Enterprise applications sign with certificates of their own, listed only in their own documents. */
-  appId?: Guid;
+  appId?: Guid | undefined;
 }
 
 /** Names a source in events and in storage: letters, digits, hyphens and one dot. */

@@ -188,6 +188,20 @@ test("a disallowed algorithm never makes us look for a key: an unknown kid costs
   assert.deepEqual(keys.asked, []);
 });
 
+test("a kid that is no text never makes us look for a key", async () => {
+  const keys = keysInMemory();
+  for (const other of [undefined, null, 1, [kid], { kid }]) {
+    assert.ok(!(await verify(callerToken({ header: { kid: other } }), keys)).ok);
+  }
+  assert.deepEqual(keys.asked, []);
+});
+
+test("an error in the key source is a fault of ours, and never said to be the caller's", async () => {
+  const keys = keysInMemory();
+  keys.failure = new TypeError("x is not a function");
+  await assert.rejects(verify(callerToken(), keys), keys.failure);
+});
+
 test("no text makes it throw, and no reason repeats the text", async (t) => {
   const part = fc.oneof(
     fc.string().map((text) => Buffer.from(text).toString("base64url")),
@@ -275,6 +289,19 @@ describe("a token that was verified before", () => {
     keys.findKey = async () => attackerKey.publicKey;
     assert.ok(!(await again(callerToken())).ok);
   });
+
+  for (const [whose, claims] of [
+    ["of a user", { scp: "access" }],
+    ["without our role", { roles: [] }],
+    ["for several audiences", { aud: [ids.audience] }],
+  ] as const) {
+    test(`and was refused as one ${whose} is refused again`, async () => {
+      const { verify: again } = instance();
+      const first = await again(callerToken({ claims }));
+      assert.ok(!first.ok);
+      assert.deepEqual(await again(callerToken({ claims })), first);
+    });
+  }
 
   test("and was refused is verified again, since what was wrong may be mended", async () => {
     const { keys, verify: again } = instance();

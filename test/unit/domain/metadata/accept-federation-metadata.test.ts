@@ -122,6 +122,11 @@ describe("federation metadata is refused", () => {
       { reason: "certificate_key_too_short", modulusBits: 2047 },
     ],
     [
+      "with two short keys, of which the first is named",
+      { idpCertificates: [current, short, certificate("shorter", { modulusBits: 1024 })] },
+      { reason: "certificate_key_too_short", modulusBits: 2047 },
+    ],
+    [
       "with a short key for WS-Federation",
       { stsCertificates: [short, current] },
       { reason: "certificate_key_too_short", modulusBits: 2047 },

@@ -105,6 +105,31 @@ describe("a key set", () => {
     ["of which one key for another issuer is forged", [valid, { ...second, n: valid.n, issuer: "x" }], contradictory],
     ["with more keys than anybody has", Array.from({ length: 257 }, () => valid), "jwks_too_many_keys"],
   ];
+  const rules: [rule: string, keys: unknown[]][] = [
+    ["a key is not an object", [valid, "key"]],
+    ["x5c is not a list of certificates", [{ ...valid, x5c: signing.certificate }]],
+    ["x5c: the key is too short", [keyOf(short)]],
+    ["x5c is not base64 of a certificate", [{ ...valid, x5c: [` ${signing.certificate}`] }]],
+    ["n and e are not the key of x5c", [{ ...valid, n: second.n }]],
+    ["x5t is not the thumbprint of x5c", [{ ...valid, x5t: second.kid }]],
+    ["kid is not the thumbprint of x5c", [{ ...valid, kid: second.kid }]],
+    ["two keys have one kid", [valid, second, valid]],
+  ];
+  for (const [rule, keys] of rules) {
+    test(`is refused with the rule that it breaks: ${rule}`, () => {
+      assert.deepEqual(accept(...keys), { ok: false, refusal: { reason: contradictory, rule } });
+    });
+  }
+
+  test("is read with 256 keys, and with one more refused with that number", () => {
+    const refusalOf = (count: number) => {
+      const result = accept(...Array.from({ length: count }, () => ({ kty: "oct" })));
+      return !result.ok && result.refusal;
+    };
+    assert.deepEqual(refusalOf(256), { reason: "jwks_without_usable_key" });
+    assert.deepEqual(refusalOf(257), { reason: "jwks_too_many_keys", maxKeys: 256 });
+  });
+
   for (const [what, keys, reason] of refused) {
     test(`is refused ${what}`, () => assert.equal(outcomeOf(accept(...keys)), reason));
   }
@@ -125,6 +150,17 @@ describe("a key set", () => {
       assert.deepEqual(!result.ok && result.refusal, { reason: "jwks_known_key_changed", kid });
     });
   }
+
+  test("in which two known keys are others is refused with the name of the first", () => {
+    const { n, e, kid, certificate } = other;
+    const both = [...known, { kid, n, e, certificate }];
+    const keys = [
+      { ...second, n: valid.n },
+      { ...valid, n: second.n },
+    ];
+    const result = acceptJwks(encode({ keys }), source, cloud, both);
+    assert.deepEqual(!result.ok && result.refusal, { reason: "jwks_known_key_changed", kid });
+  });
 
   test("with the known keys themselves is accepted", () => {
     assert.ok(acceptJwks(encode({ keys: [valid, second] }), source, cloud, known).ok);
@@ -208,6 +244,8 @@ describe("a discovery document", () => {
       "discovery_endpoint_elsewhere",
     ],
     ["without an authorization endpoint", { authorization_endpoint: undefined }, "discovery_endpoint_elsewhere"],
+    ["with keys at what is no URL", { jwks_uri: "keys" }, "discovery_endpoint_elsewhere"],
+    ["with a list of places for keys", { jwks_uri: [document.jwks_uri] }, "discovery_endpoint_elsewhere"],
   ];
   for (const [what, change, reason] of cases) {
     test(`${what} is ${reason === undefined ? "accepted" : "refused"}`, () => {
@@ -216,8 +254,23 @@ describe("a discovery document", () => {
     });
   }
 
+  test("with an endpoint elsewhere is refused with that endpoint's name", () => {
+    for (const member of ["jwks_uri", "token_endpoint", "authorization_endpoint"]) {
+      const result = acceptDiscovery(encode({ ...document, [member]: "https://elsewhere.example/" }), source, cloud);
+      assert.deepEqual(result, { ok: false, refusal: { reason: "discovery_endpoint_elsewhere", member } });
+    }
+  });
+
   test("that is not UTF-8, not JSON or not an object is refused", () => {
-    for (const body of [new Uint8Array([0xff, 0xfe]), encode("{"), encode("[]"), encode("null"), encode('"text"')]) {
+    const notUtf8 = Buffer.from(JSON.stringify({ ...document, note: "\u00fc" }), "latin1");
+    for (const body of [
+      new Uint8Array([0xff, 0xfe]),
+      notUtf8,
+      encode("{"),
+      encode("[]"),
+      encode("null"),
+      encode('"text"'),
+    ]) {
       const result = acceptDiscovery(body, source, cloud);
       assert.equal(result.ok ? "accepted" : result.refusal.reason, "discovery_not_readable");
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { continuityOfFederation, continuityOfKeys } from "../../../../src/domain/metadata/continuity.ts";
+import { changeOfKeys, continuityOfFederation, continuityOfKeys } from "../../../../src/domain/metadata/continuity.ts";
 
 const dayMs = 86_400_000;
 const nowMs = Date.UTC(2026, 5, 1);
@@ -59,4 +59,42 @@ describe("a key set", () => {
       assert.equal(continuityOfKeys([one], former, keys, [one, two], nowMs), expected);
     });
   }
+});
+
+test("where nothing is known everything is the first, whatever vouches for it", () => {
+  const gone = [{ ...one, removedMs: nowMs - dayMs - 1 }];
+  assert.equal(continuityOfFederation(undefined, gone, { keys: [one], signedBy: "one" }, nowMs), "first");
+  assert.equal(continuityOfKeys(undefined, gone, [one], [one], nowMs), "first");
+});
+
+test("a key that is still published is never long gone", () => {
+  assert.equal(continuityOfKeys([one], [two], [one, two], [two], nowMs), "continuous");
+});
+
+describe("of two sets of keys differ", () => {
+  const cases: [
+    before: (typeof one)[] | undefined,
+    now: (typeof one)[],
+    added: string[],
+    removed: string[],
+    all: boolean,
+  ][] = [
+    [undefined, [one], ["one"], [], false],
+    [[], [one], ["one"], [], false],
+    [[one, two], [one, two], [], [], false],
+    [[one], [one, two], ["two"], [], false],
+    [[one, two], [two, three], ["three"], ["one"], false],
+    [[one, two], [three], ["three"], ["one", "two"], true],
+    [[one, two], [], [], ["one", "two"], true],
+  ];
+  for (const [before, now, added, removed, isReplacement] of cases) {
+    const kids = (keys: (typeof one)[] = []) => keys.map(({ kid }) => kid).join(" and ") || "none";
+    test(`${kids(before)} and ${kids(now)}: ${added.length} added, ${removed.length} removed`, () => {
+      assert.deepEqual(changeOfKeys(before, now), { added, removed, isReplacement });
+    });
+  }
+
+  test("one and nothing: all are removed", () => {
+    assert.deepEqual(changeOfKeys([one]), { added: [], removed: ["one"], isReplacement: true });
+  });
 });

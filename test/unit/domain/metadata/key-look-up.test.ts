@@ -138,6 +138,33 @@ describe("a kid", () => {
     assert.equal(provider.asked, 2);
   });
 
+  test("that was unknown five minutes ago is not said to be so while the provider is asked again", async () => {
+    const first = provider.lookUp("other", startMs);
+    await provider.answer();
+    await first;
+    provider.published.add("other");
+    void provider.lookUp("another", startMs + 5 * minutesMs);
+    assert.equal(await stateOf(provider.lookUp("other", startMs + 5 * minutesMs)), "waiting");
+    await provider.answer();
+    assert.ok(provider.known.has("other"));
+  });
+
+  test("that was looked up is answered at once, also while somebody else has the provider asked", async () => {
+    const first = provider.lookUp("other", startMs);
+    await provider.answer();
+    await first;
+    void provider.ask();
+    assert.equal(await stateOf(provider.lookUp("other", startMs)), "looked up");
+  });
+
+  test("that may not be looked up yet takes no place among those who wait", async () => {
+    const first = provider.lookUp("first", startMs);
+    await provider.answer();
+    await first;
+    await provider.lookUp("other", startMs);
+    assert.equal(provider.limits.length, 1);
+  });
+
   test("that came while others were being looked up was not looked up itself", async () => {
     const first = provider.lookUp("first", startMs);
     const late = provider.lookUp("late", startMs);

@@ -121,6 +121,34 @@ test("a publisher with one key and certificate, as policies before had it, is on
   assert.deepEqual([policy.publisher?.active.keyId, policy.publisher?.active.state], [publisherKeyId, "active"]);
 });
 
+test("metadata are rules by the name of their source", () => {
+  const document = validPolicy();
+  document.metadata = [
+    { tenant: ids.contosoId.toUpperCase(), onDiscontinuity: "hold" },
+    { tenant: ids.contosoId, appId: ids.clientId.toUpperCase(), onDiscontinuity: "accept-and-alarm" },
+    { tenant: "common", onDiscontinuity: "hold" },
+  ];
+  const policy = compilePolicy(document, context);
+  assert.ok(!Array.isArray(policy));
+  assert.deepEqual(
+    [...policy.metadata],
+    [
+      [ids.contosoId, { tenant: ids.contosoId, appId: undefined, onDiscontinuity: "hold" }],
+      [
+        `${ids.contosoId}.${ids.clientId}`,
+        { tenant: ids.contosoId, appId: ids.clientId, onDiscontinuity: "accept-and-alarm" },
+      ],
+      ["common", { tenant: "common", appId: undefined, onDiscontinuity: "hold" }],
+    ],
+  );
+});
+
+test("without a publisher the keys are those of the clients", () => {
+  const policy = compilePolicy(validPolicy(), context);
+  assert.ok(!Array.isArray(policy) && policy.publisher === undefined);
+  assert.deepEqual(keyNamesOf(policy), ["client-assertion"]);
+});
+
 test("an empty policy is valid and grants nothing", () => {
   const policy = compilePolicy(
     { clients: [], tenants: [], callers: [], grants: [], metadata: [], homeApis: [] },
@@ -193,7 +221,7 @@ const cases: [name: string, change: (policy: PolicyDocument) => void, path: stri
   ],
   [
     "tokensNotBefore in the future",
-    (p) => Object.assign(named(p.tenants, "fabrikam"), { tokensNotBefore: "2026-06-01T12:05:01Z" }),
+    (p) => Object.assign(named(p.tenants, "fabrikam"), { tokensNotBefore: "2026-06-01T12:05:00.001Z" }),
     "tenants[1].tokensNotBefore",
     /must not lie in the future/,
   ],
@@ -309,6 +337,18 @@ const cases: [name: string, change: (policy: PolicyDocument) => void, path: stri
   ["a publisher whose certificate is none", withPublisher({ certificate: "x" }), "publisher", /X\.509/],
   ["a publisher without a certificate", withPublisher({ certificate: undefined }), "publisher", /either/],
   ["a publisher with one and a list", withPublisher({ certificates: [inList("active")] }), "publisher", /either/],
+  [
+    "a list of a publisher beside a key alone",
+    withPublisher({ certificates: [inList("active")], certificate: undefined }),
+    "publisher",
+    /either/,
+  ],
+  [
+    "a list of a publisher beside a certificate alone",
+    withPublisher({ certificates: [inList("active")], keyId: undefined }),
+    "publisher",
+    /either/,
+  ],
   ["a list without an active one", withPublisherList(inList("staged")), "publisher.certificates", /exactly one/],
   [
     "a list with two active ones",
@@ -337,7 +377,19 @@ const cases: [name: string, change: (policy: PolicyDocument) => void, path: stri
   ["a publisher with a client's key", withPublisher({ keyId }), "publisher.keyId", /not be the key of a client/],
   [
     "a publisher with a client's key, its name in other case: the vault does not tell them apart",
-    withPublisher({ keyId: keyId.replace("client-assertion", "Client-Assertion") }),
+    withPublisher({
+      keyId: keyId.replace("client-assertion", "Client-Assertion"),
+      certificate: foreign.pem,
+    }),
+    "publisher.keyId",
+    /not be the key of a client/,
+  ],
+  [
+    "a publisher with another version of a client's key",
+    withPublisher({
+      keyId: keyId.replace(keyVersion, keyVersion.split("").reverse().join("")),
+      certificate: foreign.pem,
+    }),
     "publisher.keyId",
     /not be the key of a client/,
   ],
@@ -422,6 +474,23 @@ test("all problems are reported at once, those inside an entry with a wrong id t
   ]) {
     assert.ok(paths.includes(path), `${path} is among ${paths.join(", ")}`);
   }
+});
+
+test("a certificate of a client that is none is reported beside a publisher too", () => {
+  const problems = problemsOf((policy) => {
+    withCertificate({ certificate: "x" })(policy);
+    withPublisherList(inList("active"))(policy);
+  });
+  assert.deepEqual([...new Set(problems.map(({ path }) => path))], [certificatePath]);
+});
+
+test("a publisher's key must be that of no client, not only not that of all", () => {
+  const problems = problemsOf((policy) => {
+    const broker = named(policy.clients, "broker");
+    broker.certificates = [...(broker.certificates ?? []), { ...newerOfPublisher, keyId: `${keyId}0` }];
+    withPublisher({ keyId })(policy);
+  });
+  assert.ok(problems.some(({ path, rule }) => path === "publisher.keyId" && /not be the key of a client/.test(rule)));
 });
 
 test("no problem repeats a value, whatever the value is", () => {

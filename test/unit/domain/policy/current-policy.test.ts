@@ -220,6 +220,21 @@ describe("the current policy", () => {
     assert.ok(source.calls.length - from <= 4, `${source.calls.length - from} tries in 20 s`);
   });
 
+  test("storage that was down ten seconds ago is waited for again, before that nobody waits", async () => {
+    for (const [second, expected] of [
+      [69, one],
+      [70, two],
+    ] as const) {
+      const { at, source } = setUp();
+      await at(0);
+      source.failure = new Error("down");
+      await at(60);
+      source.failure = undefined;
+      source.put(two);
+      assert.equal(await at(second), expected);
+    }
+  });
+
   test("after an hour without a reading nothing is issued, until it can be read again", async () => {
     const { at, source, names } = setUp();
     await at(0);
@@ -242,6 +257,16 @@ describe("the current policy", () => {
     source.failure = undefined;
     source.put(two);
     assert.equal(await at(79), two, "storage answers again: the request waits for it");
+  });
+
+  test("counts the problems of both documents", async () => {
+    const { current, source, suspensions } = setUp(problems);
+    suspensions.put([...problems, ...problems]);
+    await current.load(startMs);
+    assert.equal(current.rejectedProblems(), 3);
+    source.put(one);
+    await current.load(startMs + 300_000);
+    assert.equal(current.rejectedProblems(), 2);
   });
 
   test("tells its age for the readiness probe", async () => {

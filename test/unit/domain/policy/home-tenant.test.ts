@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type AccessPolicy, authorize } from "../../../../src/domain/policy/access-policy.ts";
 import { compilePolicy } from "../../../../src/domain/policy/compile.ts";
+import { isDirectoryGraph } from "../../../../src/domain/policy/grantable.ts";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
 import { parseScope, type Scope } from "../../../../src/domain/shared/scope.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
@@ -46,6 +47,9 @@ const applications: [what: string, id: string][] = [
   ["Managed HSM", "589d5083-6f11-4d30-a62a-a4b316a14abf"],
   ["Storage", "e406a681-f3d4-42a8-90b6-c2b029497af1"],
   ["Log Analytics", "ca7f3f0b-7d91-482c-8e09-c5d840d0eac5"],
+  ["Application Insights", "f5c26e74-f226-4ae8-85f0-b4af0080ac9e"],
+  ["Azure Monitor", "e933bd07-d2ee-4f1d-933c-3752b819567b"],
+  ["Azure SQL Database", "022907d3-0f1b-48f7-badc-1ba6abab6d66"],
   ["Azure DevOps", "499b84ac-1321-427f-aa17-267ca6975798"],
   ["token exchange", "fb60f99c-7a34-4190-8149-302f77469936"],
   ["Privileged Identity Management", "01fc33a7-78ba-4d2f-a4b7-768e336e890e"],
@@ -119,6 +123,42 @@ test("a policy from before homeApis is still read: the scope at home is withheld
   assert.equal(isGranted(policy, ids.vaultScope), false);
   assert.equal(isGranted(policy, ids.vaultScope, ids.contosoId), true);
   assert.equal(isGranted(policy, ids.homeApiScope), true);
+});
+
+test("an API by an application id that homeApis does not list is withheld and named too", () => {
+  const policy = withGrantAtHome(ids.homeApiScope, "11111111-0000-4000-8000-000000000000/.default");
+  assert.deepEqual(
+    policy.withheld.map(({ path }) => path),
+    ["grants[0].scopes[1]"],
+  );
+});
+
+test("Microsoft Graph at home refuses the whole policy, also beside an own API", () => {
+  for (const scopes of [[ids.graphScope], [ids.homeApiScope, ids.graphScope]]) {
+    const result = compilePolicy({ ...validPolicy(), grants: [grant({ tenants: ["home"], scopes })] }, context);
+    assert.ok(Array.isArray(result));
+    assert.match(result.map(({ rule }) => rule).join(), /^must not reach Microsoft Graph in the home tenant/);
+  }
+});
+
+describe("a resource is a directory's Graph", () => {
+  const id = "00000003-0000-0000-c000-000000000000";
+  const olderId = "00000002-0000-0000-c000-000000000000";
+  const graphs = [
+    ...[id, olderId, `api://${id}`, `https://x/${olderId}`, id.toUpperCase()],
+    ...["https://graph.microsoft.com", "https://graph.windows.net", "https://GRAPH.microsoft.COM"],
+    ...["https://eu.graph.microsoft.com", "https://user@graph.microsoft.com", "https://graph.microsoft.com:443"],
+    ...["https://graph.microsoft.com./", "https://gr%61ph.microsoft.com"],
+  ];
+  for (const resource of graphs) {
+    test(`written as ${resource}`, () => assert.ok(isDirectoryGraph(ids.scope(`${resource}/.default`))));
+  }
+
+  test("and others are not, though their names are similar", () => {
+    for (const resource of ["https://mygraph.microsoft.com", "https://graph.microsoft.com.example", ids.homeApiId]) {
+      assert.equal(isDirectoryGraph(ids.scope(`${resource}/.default`)), false, resource);
+    }
+  });
 });
 
 test("a grant for all active tenants is not withheld: it never meant the home tenant", () => {
