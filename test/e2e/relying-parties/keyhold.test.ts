@@ -1,6 +1,7 @@
 /**
- * Keyhold itself, with Entra's sign-on behind it and two relying parties before it: Apache with mod_auth_mellon and the
- * updater, and Shibboleth. People log in through what Entra and Keyhold do to their keys; no server is restarted.
+ * Keyhold itself, with Entra's sign-on behind it and relying parties of every make before it: Apache with mod_auth_mellon and
+ * others that read the updater's file, Shibboleth and SimpleSAMLphp. People log in through what Entra and Keyhold do to
+ * their keys; no server is restarted. (.NET takes long to build and is tested in dotnet.test.ts alone.)
  */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
@@ -17,9 +18,18 @@ import * as world from "../../../local/stack/world.ts";
 import { skipWithout } from "../../support/requirements.ts";
 import { runTimer, testStack } from "../../support/test-stack.ts";
 import { makeSigner } from "./fixtures/certificates.ts";
+import { nodeSaml, pysaml2, python3Saml, rubySaml, startFileReader } from "./fixtures/file-readers.ts";
+import { simpleSamlPackages, startSimpleSaml } from "./fixtures/simplesamlphp.ts";
 import { runUpdater } from "./fixtures/updater.ts";
 
-const skip = skipWithout(...requirementsOf([...new Set([...mellonPackages, ...shibbolethPackages])]));
+const readers = [pysaml2, python3Saml, rubySaml, nodeSaml];
+const packages = [
+  ...mellonPackages,
+  ...shibbolethPackages,
+  ...simpleSamlPackages,
+  ...readers.flatMap((each) => each.packages),
+];
+const skip = skipWithout(...requirementsOf([...new Set(packages)]));
 
 describe("relying parties of Keyhold", { skip }, async () => {
   if (skip) return;
@@ -84,16 +94,30 @@ describe("relying parties of Keyhold", { skip }, async () => {
     publisherCertFiles: [fileOf("publisher.pem"), fileOf("publisher-next.pem")],
   });
   after(() => shibboleth.stop());
-  const relyingParties: Record<string, ServiceProvider> = { mellon, shibboleth };
-  for (const { entityId: name, acsUrl } of Object.values(relyingParties))
+  const simpleSaml = await startSimpleSaml({
+    ...{ folder: folderOf("simplesamlphp"), entityId, url, rootsFile },
+    publisherCertificates: [stack.publisher.certificatePem, next.certificatePem],
+  });
+  after(() => simpleSaml.stop());
+  const fileReaders = await Promise.all(
+    readers.map(async (reader) => {
+      const settings = { folder: stack.folder, key: await makeSigner(reader.name), entityId, metadataFile };
+      const started = await startFileReader(reader, settings);
+      after(started.stop);
+      return started;
+    }),
+  );
+  for (const { entityId: name, acsUrl } of [mellon, shibboleth, simpleSaml, ...fileReaders])
     stack.entra.registerRelyingParty(name, acsUrl);
 
-  const login = ({ secretUrl }: ServiceProvider) =>
+  const login = ({ secretUrl }: Pick<ServiceProvider, "secretUrl">) =>
     new Browser(stack.authority.certificate, { "login.microsoftonline.com": stack.ports.entra }).login(secretUrl);
 
-  /** Both let the user in; Shibboleth within 20 s, since it fetches when it wants. */
+  /** All let the user in; Shibboleth within 20 s, since it fetches when it wants. */
   async function assertLogins(because: string): Promise<void> {
-    assert.deepEqual(await login(mellon), { status: 200, user: signedInUser }, `${because}\n${mellon.log()}`);
+    await simpleSaml.refresh();
+    for (const party of [mellon, simpleSaml, ...fileReaders])
+      assert.deepEqual(await login(party), { status: 200, user: signedInUser }, `${because}\n${party.log()}`);
     for (let i = 0; i < 200 && (await login(shibboleth)).status !== 200; i += 1) await sleep(100);
     assert.deepEqual(await login(shibboleth), { status: 200, user: signedInUser }, `${because}\n${shibboleth.log()}`);
   }
@@ -143,7 +167,8 @@ describe("relying parties of Keyhold", { skip }, async () => {
 
   test("Entra withdraws all keys at once, Keyhold's own tokens with them, and people log in again after one fetch", async () => {
     await stack.entra.replaceAllKeys();
-    assert.equal((await login(mellon)).status, 400, "the key of this response is not known yet");
+    for (const party of [mellon, shibboleth, simpleSaml, ...fileReaders])
+      assert.equal((await login(party)).user, undefined, `the key of this response is not known yet\n${party.log()}`);
     await runTimer(stack.functions, "refreshMetadata");
     assert.equal((await published()).match(/<KeyDescriptor /g)?.length, 1);
     await update();

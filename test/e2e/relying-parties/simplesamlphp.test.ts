@@ -9,9 +9,9 @@ import type { KeyWithCertificate } from "./fixtures/certificates.ts";
 import { openLab } from "./fixtures/lab.ts";
 import { poisonedDocuments } from "./fixtures/poisoned-documents.ts";
 import { startPublisher } from "./fixtures/publisher.ts";
-import { startSimpleSaml } from "./fixtures/simplesamlphp.ts";
+import { simpleSamlPackages, startSimpleSaml } from "./fixtures/simplesamlphp.ts";
 
-const skip = skipWithout(...requirementsOf(["simplesamlphp", "php-cli", "php-xml"]));
+const skip = skipWithout(...requirementsOf(simpleSamlPackages));
 
 /** What SimpleSAMLphp takes although the updater refuses it: the publisher's own key has signed each of them. */
 const signedByThePublisher = [
@@ -63,12 +63,12 @@ describe("SimpleSAMLphp", { skip }, async () => {
     return lab.login(simpleSaml);
   }
   async function assertLogin(key: KeyWithCertificate, because: string): Promise<void> {
-    assert.deepEqual(await login(key), { status: 200, user }, `${because}\n${simpleSaml.output()}`);
+    assert.deepEqual(await login(key), { status: 200, user }, `${because}\n${simpleSaml.log()}`);
   }
   async function assertNoLogin(key: KeyWithCertificate, because: string): Promise<void> {
-    const before = simpleSaml.output().length;
+    const before = simpleSaml.log().length;
     assert.equal((await login(key)).user, undefined, because);
-    assert.match(simpleSaml.output().slice(before), /Unable to validate Signature/, because);
+    assert.match(simpleSaml.log().slice(before), /Unable to validate Signature/, because);
   }
 
   test("everybody logs in through a planned rollover, and no retired or unknown key is taken", async () => {
