@@ -8,9 +8,11 @@ import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { generateSigningKey } from "../../local/emulators/entra/signing-key.ts";
 import { requirementsOf, updaterPackages } from "../../local/relying-parties/debian-packages.ts";
 import { freePorts } from "../../local/stack/ports.ts";
 import * as world from "../../local/stack/world.ts";
+import { idpDocument, storedBody } from "../support/fixtures/idp-document.ts";
 import { skipWithout } from "../support/requirements.ts";
 import { runKeyhold } from "../support/run-keyhold.ts";
 import { askToken, settledLedgerRows, testStack, untilWritten } from "../support/test-stack.ts";
@@ -145,6 +147,31 @@ test("a rolled key is picked up by the first token that it signed, and no caller
   const answer = await askToken(stack, tenantId, { callerToken: await stack.callerToken("billing") });
   assert.equal(answer.status, 200);
   await untilWritten(stack.functions, /"event":"metadata_keys_replaced"/);
+});
+
+test("who can write to storage puts an idp.xml of their own there: it is alarmed, never served, and made anew", async () => {
+  const blob = stack.storage.blobs.getContainerClient(world.metadataContainer).getBlockBlobClient(`${tenantId}.json`);
+  const record = JSON.parse((await blob.downloadToBuffer()).toString("utf8"));
+  const attacker = await generateSigningKey();
+  const content = { entityId: `https://sts.windows.net/${tenantId}/`, validUntilMs: record.idp.validUntilMs };
+  const keys = { certificates: [attacker.certificate], signingKey: attacker.privateKey, named: attacker.certificate };
+  Object.assign(record.idp, storedBody(await idpDocument({ ...content, ...keys })));
+  const text = JSON.stringify(record);
+  await blob.upload(text, Buffer.byteLength(text));
+  const seen = new Set<number>();
+  await stack.passTime(61_000);
+  for (let i = 0; i < 100 && !seen.has(503); i++) {
+    const response = await fetch(`${base()}/${idpPath}`);
+    assert.ok(!(await response.text()).includes(attacker.certificate));
+    seen.add(response.status);
+  }
+  assert.ok(seen.has(503), "it has been read");
+  await untilWritten(stack.functions, /"event":"metadata_record_refused".*idp\.xml is not one of the publisher's/);
+  await stack.passTime(300_000);
+  await runTimer("checkMetadata");
+  const repaired = await fetch(`${base()}/${idpPath}`);
+  assert.equal(repaired.status, 200);
+  assert.ok(!(await repaired.text()).includes(attacker.certificate));
 });
 
 test("two instances that refresh at once leave one whole record in storage, and both serve it", async () => {

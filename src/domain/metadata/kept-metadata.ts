@@ -24,6 +24,8 @@ export interface KeptMetadata {
   known(): LastKnownGood | undefined;
   /** What storage holds now, without asking the provider; read again only where that is so long ago. Never throws. */
   stored(nowMs: number, olderThanMs?: number): Promise<LastKnownGood | undefined>;
+  /** The same to be republished, as `readable`. */
+  republishable(nowMs: number, olderThanMs: number): Promise<LastKnownGood | undefined>;
   /** Whether storage has ever answered. */
   hasRead(): boolean;
   /**
@@ -202,6 +204,24 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     return known;
   }
 
+  async function stored(nowMs: number, olderThanMs = 0): Promise<LastKnownGood | undefined> {
+    if (nowMs - readAtMs >= olderThanMs) await reading(nowMs);
+    return known;
+  }
+
+  /** What is known, without what does not verify. */
+  async function verified(): Promise<LastKnownGood | undefined> {
+    const isFederationVerified = await verifyFederation();
+    const isIdpVerified = isFederationVerified && (await verifyIdp()) === true;
+    if (!known) return known;
+    const { federation, idp, ...others } = known;
+    return {
+      ...others,
+      ...(isFederationVerified && federation && { federation }),
+      ...(isIdpVerified && idp && { idp }),
+    };
+  }
+
   /** Whether the last asking got an answer that was accepted. */
   const isConfirmed = () => known?.jwks !== undefined && known.jwks.verifiedAtMs >= askedAtMs;
   const trusted = (nowMs: number) => trustedKeys(known?.keys ?? [], nowMs);
@@ -220,20 +240,13 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     view,
     async readable(nowMs) {
       await view(nowMs);
-      const isFederationVerified = await verifyFederation();
-      const isIdpVerified = isFederationVerified && (await verifyIdp()) === true;
-      if (!known) return known;
-      const { federation, idp, ...others } = known;
-      return {
-        ...others,
-        ...(isFederationVerified && federation && { federation }),
-        ...(isIdpVerified && idp && { idp }),
-      };
+      return verified();
     },
     known: () => known,
-    async stored(nowMs, olderThanMs = 0) {
-      if (nowMs - readAtMs >= olderThanMs) await reading(nowMs);
-      return known;
+    stored,
+    async republishable(nowMs, olderThanMs) {
+      await stored(nowMs, olderThanMs);
+      return verified();
     },
     hasRead: () => hasRead,
     async refresh(nowMs, requestId) {

@@ -63,6 +63,8 @@ const staleAfterMs = keyLifetimeMs / 4;
 /** Milliseconds after a refresh that left its source as it was, doubled with each further one up to the most. */
 const firstPauseMs = 30_000;
 const longestPauseMs = 3_600_000;
+/** Milliseconds: how old a reading of storage may be for a source with nothing due. It is verified each time. */
+const settledAgeMs = 300_000;
 /** Milliseconds: how old a reading of storage may be for the readiness probe. */
 const probeAgeMs = 60_000;
 
@@ -113,11 +115,13 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
   async function refreshIfDue(metadata: KeptMetadata, request: RefreshRequest | undefined, run: Deadline) {
     const nowMs = ports.clock();
     const due = (known: LastKnownGood | undefined) => dueOf(metadata, known, request, nowMs);
-    const why = due(metadata.known());
+    const guess = due(metadata.known());
     const pause = pauses.get(metadata.name);
-    if (why === undefined || (pause?.why === why && nowMs < pause.untilMs)) return;
-    // Another instance may have done it.
-    if (due(await metadata.stored(nowMs)) === undefined) return;
+    const isPaused = (why: string | undefined) => pause !== undefined && pause.why === why && nowMs < pause.untilMs;
+    if (isPaused(guess)) return;
+    // Another instance may have done it, and somebody may have put there what is none of ours.
+    const why = due(await metadata.republishable(nowMs, guess === undefined ? settledAgeMs : 0));
+    if (why === undefined || isPaused(why)) return;
     await inTurn(metadata.refresh(nowMs, request?.id), run);
     if (due(metadata.known()) === undefined) return void pauses.delete(metadata.name);
     const forMs = pause?.why === why ? Math.min(2 * pause.forMs, longestPauseMs) : firstPauseMs;

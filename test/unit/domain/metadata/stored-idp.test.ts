@@ -149,6 +149,25 @@ test("an instance that has served the genuine document does not serve what is pu
   assert.deepEqual(rulesOf(world), [notThePublishers]);
 });
 
+test("the timer that comes twice a minute notices it within five minutes, and makes it anew by itself", async () => {
+  const world = await publishingWorld();
+  const genuine = stored(world);
+  put(world, (record) => ({ ...record, idp: withDocument(record.idp, "Service Unavailable") }));
+  for (let i = 0; i < 10; i++) {
+    world.wait(30_000);
+    await world.first.refreshDue([]);
+  }
+  assert.deepEqual(rulesOf(world), [notThePublishers]);
+  assert.equal(textOf(stored(world).idp), await served(world, world.first));
+  assert.notEqual(stored(world).idp.body, genuine.idp.body);
+  const before = world.signatures();
+  for (let i = 0; i < 20; i++) {
+    world.wait(30_000);
+    await world.first.refreshDue([]);
+  }
+  assert.equal(world.signatures(), before, "what is good is left alone");
+});
+
 test("a document under the hash of a genuine one is not taken for verified: the whole record is refused", async () => {
   const world = await publishingWorld();
   const before = await served(world, world.first);
