@@ -404,6 +404,9 @@ output AZURE_APP_NAME string = functionApp.outputs.name
 @description('Name of the vault.')
 output AZURE_KEY_VAULT_NAME string = vault.outputs.name
 
+@description('ARM id of the vault.')
+output AZURE_KEY_VAULT_ID string = vault.outputs.id
+
 @description('Address of the vault, as the policy names keys.')
 output AZURE_KEY_VAULT_URI string = vault.outputs.uri
 
@@ -413,6 +416,9 @@ output AZURE_KEY_IDS string[] = vault.outputs.keyIds
 @description('Storage account of policy, ledger, audit and metadata.')
 output AZURE_DATA_STORAGE_NAME string = storageData.outputs.name
 
+@description('ARM id of that account.')
+output AZURE_DATA_STORAGE_ID string = storageData.outputs.id
+
 @description('Container that the policy is uploaded to, as policy.json.')
 output AZURE_POLICY_CONTAINER_URL string = storageData.outputs.policyContainerUrl
 
@@ -421,6 +427,9 @@ output AZURE_SIGNER_ROLE_ID string = signingRole.outputs.roleDefinitionId
 
 @description('Client id of the identity that signs.')
 output KEYHOLD_SIGNING_IDENTITY_CLIENT_ID string = identities.outputs.signing.clientId
+
+@description('Object id of the identity that signs.')
+output KEYHOLD_SIGNING_IDENTITY_OBJECT_ID string = identities.outputs.signing.principalId
 
 @description('Client id of the identity for storage.')
 output KEYHOLD_STORAGE_IDENTITY_CLIENT_ID string = identities.outputs.storage.clientId

@@ -250,6 +250,9 @@ resource rowsLogged 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' =
   }
 }
 
+@description('ARM id of the account.')
+output id string = account.id
+
 @description('Name of the account.')
 output name string = account.name
 

@@ -34,11 +34,12 @@ async function prepare() {
   const settings = { ...stack.settings(stack.ports.https), KEYHOLD_POLICY_FILE: "", KEYHOLD_POLICY_BLOB_URL: blobUrl };
   const group = "/subscriptions/40000000-0000-4000-8000-00000000000a/resourceGroups/rg-keyhold-production/providers";
   const vaultName = world.vaultHost.split(".")[0] ?? "";
+  const vaultId = `${group}/Microsoft.KeyVault/vaults/${vaultName}`;
+  const accountId = `${group}/Microsoft.Storage/storageAccounts/${world.storageAccount}`;
   const azure: Azure = {
     operatorObjectId: person.objectId,
     identity: { endpoint: stack.entra.identityEndpoint, header: stack.entra.identityHeader, clientId: person.clientId },
-    vaultId: `${group}/Microsoft.KeyVault/vaults/${vaultName}`,
-    accountId: `${group}/Microsoft.Storage/storageAccounts/${world.storageAccount}`,
+    ...{ vaultId, accountId },
     identities: { [world.callers.billing.name]: world.callers.billing.objectId },
     settings,
     outputs: {
@@ -47,7 +48,8 @@ async function prepare() {
       ...{ AZURE_KEY_VAULT_URI: `https://${world.vaultHost}/`, AZURE_DATA_STORAGE_NAME: world.storageAccount },
       AZURE_KEY_IDS: JSON.stringify([stack.key.keyId, publisher.keyId]),
       AZURE_POLICY_CONTAINER_URL: blobUrl.replace("/policy.json", ""),
-      AZURE_SIGNER_ROLE_ID: "role",
+      ...{ AZURE_KEY_VAULT_ID: vaultId, AZURE_DATA_STORAGE_ID: accountId, AZURE_SIGNER_ROLE_ID: "role" },
+      KEYHOLD_SIGNING_IDENTITY_OBJECT_ID: world.identities.signing.objectId,
       KEYHOLD_SIGNING_IDENTITY_CLIENT_ID: world.identities.signing.clientId,
       KEYHOLD_STORAGE_IDENTITY_CLIENT_ID: world.identities.storage.clientId,
       KEYHOLD_MONITORING_IDENTITY_CLIENT_ID: world.identities.monitoring.clientId,

@@ -23,11 +23,6 @@ function one(options: Options, path: string, value: string | undefined): string 
   return value;
 }
 
-/** A resource id whose last name is the one that was asked for. */
-function named(id: string, options: Options): string | undefined {
-  return id.split("/").at(-1) === options["--name"] ? id : undefined;
-}
-
 function scopeOf(options: Options): string {
   const scope = match(options, "--scope", /^\/subscriptions\//);
   const { vaultId, accountId, settings } = readAzure();
@@ -58,14 +53,6 @@ const commands: Record<string, Known> = {
     run: async (options) => accessToken(match(options, "--resource", /^https:\/\//)),
   },
   "ad signed-in-user show": { required: asText, run: (options) => one(options, "id", readAzure().operatorObjectId) },
-  "keyvault show": {
-    required: ["--name", ...asText],
-    run: (options) => one(options, "id", named(readAzure().vaultId, options)),
-  },
-  "storage account show": {
-    required: ["--name", ...asText],
-    run: (options) => one(options, "id", named(readAzure().accountId, options)),
-  },
   "identity show": {
     required: ["--name", "--resource-group", ...asText],
     run: (options) => one(options, "principalId", readAzure().identities[options["--name"] ?? ""]),

@@ -83,5 +83,7 @@ function provision(): undefined {
 /** Of what the test says, what the templates have. */
 function outputs(): Record<string, string> {
   const all = readAzure().outputs;
+  const missing = Object.keys(template.outputs).filter((name) => !all[name]);
+  if (missing.length > 0) throw new UsageError(`the test says nothing of ${missing.join(", ")}`);
   return Object.fromEntries(Object.keys(template.outputs).map((name) => [name, all[name] ?? ""]));
 }
