@@ -28,12 +28,19 @@ export async function runAuditAsOf(aheadMs: number, environment: AuditEnvironmen
   return events;
 }
 
-/** An audit of its own, beside that of the timer: new tables, and `usualSigns` a window for eight weeks (0: none). */
-export async function prepareAudit(environment: AuditEnvironment, usualSigns: number): Promise<AuditEnvironment> {
+/**
+ * An audit of its own, beside that of the timer: new tables, and `usualSigns` a window for eight weeks (0: none), up to
+ * the window that starts at `firstMs` (milliseconds since 1970; without it, the one that runs now).
+ */
+export async function prepareAudit(
+  environment: AuditEnvironment,
+  usualSigns: number,
+  firstMs = Date.now(),
+): Promise<AuditEnvironment> {
   const { origin } = new URL(environment.settings.KEYHOLD_AUDIT_TABLE_URL ?? "");
   const table = `${origin}/audit${Date.now()}`;
   const own = { ...environment, settings: { ...environment.settings, KEYHOLD_AUDIT_TABLE_URL: table } };
-  await run(own, 0, "audit-prepare.ts", `${usualSigns}`);
+  await run(own, 0, "audit-prepare.ts", `${usualSigns}`, `${firstMs}`);
   return own;
 }
 

@@ -8,7 +8,7 @@ import { createTableAuditStore } from "../../src/adapters/storage/audit-store.ts
 import { weekMs, windowMs } from "../../src/domain/audit/sign-rate.ts";
 import { client, identities } from "../stack/world.ts";
 
-const [, , signsText = "0"] = process.argv;
+const [, , signsText = "0", firstText = ""] = process.argv;
 const signs = Number(signsText);
 const tableUrl = new URL(process.env.KEYHOLD_AUDIT_TABLE_URL ?? "");
 const credential = new ManagedIdentityCredential({ clientId: identities.storage.clientId });
@@ -27,13 +27,13 @@ const band = {
 };
 
 if (signs > 0) {
-  const nowMs = Math.floor(Date.now() / windowMs) * windowMs;
+  const firstMs = Math.floor(Number(firstText) / windowMs) * windowMs;
   for (let week = 0; week <= weeks; week++) {
     const writes: Promise<void>[] = [];
     // Of today only the windows that are over: the audit itself adds the rest.
     const last = week === 0 ? -1 : 12 * hoursAround;
     for (let i = -12 * hoursAround; i <= last; i++) {
-      const startMs = nowMs - week * weekMs + i * windowMs;
+      const startMs = firstMs - week * weekMs + i * windowMs;
       writes.push(store.putWindow(client.keyName, { startMs, signs, verdict: "normal", band }));
     }
     await Promise.all(writes);

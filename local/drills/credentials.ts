@@ -31,37 +31,54 @@ export async function drift(stack: StackFile): Promise<void> {
   const [{ clientId } = missing()] = stack.clients;
   const { keyId } = await control(stack, "POST", "/entra/passwords", { clientId });
   show("somebody adds a client secret", String(keyId));
-  await untilTold(stack, "credential_drift", String(keyId));
-  await control(stack, "DELETE", `/entra/passwords?clientId=${clientId}&keyId=${keyId}`);
-  show("it is removed again", "");
+  try {
+    await untilTold(stack, "credential_drift", String(keyId));
+  } finally {
+    await control(stack, "DELETE", `/entra/passwords?clientId=${clientId}&keyId=${keyId}`);
+    show("it is removed again", "");
+  }
 }
 
-/** A suspended tenant, then a disabled key version: how long until a cached token is not handed out any more. */
+/** A suspended tenant, then disabled keys: how long until a cached token is not handed out any more. */
 export async function killSwitch(stack: StackFile): Promise<void> {
-  const [{ keyName } = missing()] = stack.clients;
-  await ask(stack, "a caller");
+  if ((await ask(stack, "a caller")) !== 200) {
+    throw new Error("the drill begins with a caller that gets a token: is contoso suspended? keyhold suspensions");
+  }
   const setTenant = (state: string) =>
     changePolicy(stack, ({ tenants }) => {
       for (const tenant of tenants) if (tenant.name === "contoso") tenant.state = state;
     });
   await setTenant("suspended");
-  await untilAnswered(stack, "the tenant contoso is suspended", 403);
-  await setTenant("active");
+  try {
+    await untilAnswered(stack, "the tenant contoso is suspended", 403);
+  } finally {
+    await setTenant("active");
+  }
   await untilAnswered(stack, "it is active again", 200);
 
-  // The one that signs: another drill may have rotated it.
-  const signs = await (await fetch(`${stack.control}/key-vault/audit?operation=KeySign`)).json();
-  const [, version = ""] =
-    (signs as { Id: string }[]).map(({ Id }) => new RegExp(`/keys/${keyName}/(\\w+)$`).exec(Id)).findLast(Boolean) ??
-    [];
-  const setEnabled = (enabled: boolean) =>
-    control(stack, "PUT", "/key-vault/keys/enabled", { name: keyName, version, enabled });
+  // All of them: after a rotation the client would fall back to the version before.
+  const keys = await keyVersionsOf(stack);
+  const setEnabled = async (enabled: boolean) => {
+    for (const key of keys) await control(stack, "PUT", "/key-vault/keys/enabled", { ...key, enabled });
+    await runTimer(stack);
+  };
   await setEnabled(false);
-  await runTimer(stack);
-  await untilAnswered(stack, "the key version is disabled", 502);
-  await setEnabled(true);
-  await runTimer(stack);
-  await untilAnswered(stack, "it is enabled again", 200);
+  const what = keys.length === 1 ? "the key version is" : `all ${keys.length} key versions are`;
+  try {
+    await untilAnswered(stack, `${what} disabled`, 502);
+  } finally {
+    await setEnabled(true);
+  }
+  await untilAnswered(stack, `${what} enabled again`, 200);
+}
+
+/** Those that the policy lists for the client. */
+async function keyVersionsOf({ policyFile }: StackFile): Promise<{ name: string; version: string }[]> {
+  const policy = JSON.parse(await readFile(policyFile, "utf8")) as PolicyText;
+  return (policy.clients[0]?.certificates ?? []).map(({ keyId }) => {
+    const [, , name = "", version = ""] = new URL(keyId).pathname.split("/");
+    return { name, version };
+  });
 }
 
 interface PolicyText {
@@ -79,11 +96,16 @@ async function runTimer({ keyhold }: StackFile): Promise<void> {
   await fetch(`${keyhold.http}/admin/functions/checkCredentials?wait=true`, { method: "POST", body: "{}" });
 }
 
+/** Keyhold reads its policy again within 60 s. */
+const patienceMs = 90_000;
+const waiting = `waiting, ${patienceMs / 1000} s at most`;
+
 /** Runs the hourly timer, again until the policy was re-read, and shows what it says of this credential. */
 async function untilTold(stack: StackFile, wanted: string, mark: string): Promise<void> {
+  show(waiting, `for ${wanted}: Keyhold reads its policy again within 60 s`);
   const before = (await readFile(stack.logFile, "utf8")).length;
   const startedMs = performance.now();
-  while (performance.now() - startedMs < 90_000) {
+  while (performance.now() - startedMs < patienceMs) {
     await runTimer(stack);
     const lines = (await readFile(stack.logFile, "utf8")).slice(before).split("\n");
     const line = lines.find((each) => each.includes(`"event":"${wanted}"`) && each.includes(mark));
@@ -94,19 +116,20 @@ async function untilTold(stack: StackFile, wanted: string, mark: string): Promis
     }
     await sleep(2_000);
   }
-  throw new Error(`${wanted} was not told within 90 s`);
+  throw new Error(`${wanted} was not reported within ${patienceMs / 1000} s`);
 }
 
 async function untilAnswered(stack: StackFile, what: string, wanted: number): Promise<void> {
+  show(waiting, `for the answer ${wanted}: ${what}`);
   const startedMs = performance.now();
-  while (performance.now() - startedMs < 90_000) {
+  while (performance.now() - startedMs < patienceMs) {
     if ((await ask(stack, "a caller", false)) === wanted) {
       const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
       return show(what, `${wanted} after ${seconds} s`);
     }
     await sleep(250);
   }
-  throw new Error(`no answer ${wanted} within 90 s`);
+  throw new Error(`${what}: no answer ${wanted} within ${patienceMs / 1000} s`);
 }
 
 async function control(stack: StackFile, method: string, path: string, body?: object): Promise<Event> {

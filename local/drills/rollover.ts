@@ -94,7 +94,8 @@ function kidOf(token = ""): unknown {
 }
 
 async function until(what: string, isRight: () => Promise<boolean>, sinceMs: number, withinMs: number): Promise<void> {
-  while (!(await isRight())) {
+  for (let looks = 0; !(await isRight()); looks++) {
+    if (looks === 0) show(`waiting, ${withinMs / 1000} s at most`, `for ${what}`);
     if (Date.now() - sinceMs > withinMs) throw new Error(`${what}: not right after ${withinMs / 1000} s`);
     await sleep(250);
   }

@@ -1,76 +1,98 @@
 /** What the audit makes of a theft, of a log that was cut, of too many signatures and of none. */
-
+import { setTimeout as sleep } from "node:timers/promises";
+import { settleMs, windowMs } from "../../src/domain/audit/sign-rate.ts";
 import { callers, identities } from "../stack/world.ts";
 import { type AuditEnvironment, type LoggedEvent, prepareAudit, runAuditAsOf } from "./audit-as-of.ts";
 import { type StackFile, show } from "./running-stack.ts";
 import { stealSignature } from "./thief.ts";
 
 const minuteMs = 60_000;
-/** The window is over, and the vault's log has settled. */
-const settledMs = 25 * minuteMs;
+/** Past the settled window, so that the audit's own start does not matter. */
+const marginMs = windowMs / 2;
+const startOfWindow = (timeMs: number) => Math.floor(timeMs / windowMs) * windowMs;
 
 /** Somebody with our signing identity signs behind our back, beside a token that somebody asked for. */
 export async function theft(stack: StackFile): Promise<void> {
   const startedMs = Date.now();
-  const audit = await beginAudit(stack, 0);
+  const audit = await beginAudit(stack, 0, startedMs);
   const { identityEndpoint, identityHeader } = stack.entra;
   const stolen = { identityEndpoint, identityHeader, clientId: identities.signing.clientId };
   await askAssertion(stack);
   const requestId = await stealSignature(stolen, stack.keyVault.url, stack.keyVault.keyId);
   show("an attacker makes a signature", `request ${requestId}`);
-  await report(audit, startedMs, settledMs);
+  await report(audit, startedMs, whenSettled(Date.now()));
 }
 
-/** Keyhold signs, and the row of it is cut from the vault's log. */
+/** Keyhold signs, and the row of it is cut from the vault's log. It stays cut: nobody can put it back. */
 export async function logCut(stack: StackFile): Promise<void> {
   const startedMs = Date.now();
-  const audit = await beginAudit(stack, 0);
+  const audit = await beginAudit(stack, 0, startedMs);
   await askAssertion(stack);
   const rows = (await (await fetch(`${stack.control}/key-vault/audit?operation=KeySign`)).json()) as {
     CorrelationId: string;
   }[];
   const requestId = rows.at(-1)?.CorrelationId ?? "";
-  const cut = [{ correlationId: requestId }];
-  await fetch(`${stack.control}/azure-monitor/log`, { method: "PUT", body: JSON.stringify({ cut }) });
+  const log = `${stack.control}/azure-monitor/log`;
+  const { cut: before } = (await (await fetch(log)).json()) as { cut: object[] };
+  await fetch(log, { method: "PUT", body: JSON.stringify({ cut: [...before, { correlationId: requestId }] }) });
   show("a row is cut from the vault's log", `request ${requestId}`);
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  await report(audit, startedMs, 90 * minuteMs);
-  await fetch(`${stack.control}/azure-monitor/log`, { method: "PUT", body: JSON.stringify({ cut: [] }) });
+  await pause(1_000, "for the outcome in the ledger");
+  await report(audit, startedMs, whenSettled(Date.now()) + 65 * minuteMs);
 }
+
+const burstSigns = 40;
+/** Enough for all of them. */
+const burstMs = 45_000;
 
 /** Every signature is accounted for, but there are far more of them than in this hour of other weeks. */
 export async function burst(stack: StackFile): Promise<void> {
+  const leftMs = startOfWindow(Date.now()) + windowMs - Date.now();
+  if (leftMs < burstMs) await pause(leftMs, "for the next window of five minutes: all signatures must fall into one");
   const startedMs = Date.now();
-  const audit = await beginAudit(stack, 10);
-  for (let i = 0; i < 40; i++) await askAssertion(stack, i === 0);
-  show("and so on, in one window", "40 in all, usual are 10");
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  await report(audit, startedMs, settledMs);
+  const audit = await beginAudit(stack, 10, startedMs);
+  for (let i = 0; i < burstSigns; i++) await askAssertion(stack, i === 0);
+  show("and so on, in one window", `${burstSigns} in all, usual are 10`);
+  await pause(1_000, "for the outcomes in the ledger");
+  await report(audit, startedMs, whenSettled(startedMs));
 }
 
 /** Nothing is signed at a time when there is always something to sign. */
 export async function silence(stack: StackFile): Promise<void> {
-  const startedMs = Date.now();
-  const audit = await beginAudit(stack, 10);
+  // The window that runs now may have signatures of others: the silence begins with the next.
+  const firstMs = startOfWindow(Date.now()) + windowMs;
+  const audit = await beginAudit(stack, 10, firstMs);
   show("nobody asks for anything", "usual are 10 signatures in five minutes");
-  await report(audit, startedMs, 60 * minuteMs);
+  await report(audit, firstMs, whenSettled(firstMs) + 40 * minuteMs);
 }
 
-/** An audit of its own that begins with this window, with so many signatures a window usual at this time. */
-async function beginAudit(stack: StackFile, usualSigns: number): Promise<AuditEnvironment> {
-  const audit = await prepareAudit(stack, usualSigns);
-  await runAuditAsOf(15 * minuteMs, audit);
+/** When the window of that time is over and the vault's log has settled. Milliseconds since 1970. */
+function whenSettled(timeMs: number): number {
+  return startOfWindow(timeMs) + windowMs + settleMs + marginMs;
+}
+
+/** An audit of its own that begins with the window of `firstMs`; `usualSigns` are usual in a window. */
+async function beginAudit(stack: StackFile, usualSigns: number, firstMs: number): Promise<AuditEnvironment> {
+  const audit = await prepareAudit(stack, usualSigns, firstMs);
+  await runAuditAsOf(startOfWindow(firstMs) + settleMs + marginMs - Date.now(), audit);
   return audit;
 }
 
-/** What an earlier drill in the same five minutes has done is left out: it was reported there. */
-async function report(audit: AuditEnvironment, startedMs: number, aheadMs: number): Promise<void> {
+/** What an earlier drill has done in the same window is left out: it was reported there. */
+async function report(audit: AuditEnvironment, startedMs: number, asOfMs: number): Promise<void> {
+  const aheadMs = asOfMs - Date.now();
   const alarms = (await runAuditAsOf(aheadMs, audit)).filter(
     ({ event, timeMs }) =>
       (event === "sign_audit_finding" && Number(timeMs) >= startedMs) || event === "sign_rate_abnormal",
   );
-  show("the audit, as it will run", `${aheadMs / minuteMs} minutes from now, raises ${alarms.length}`);
-  for (const alarm of alarms) show(`  ${nameOf(alarm)}`, JSON.stringify(alarm));
+  show("the audit, as it will run", `${Math.round(aheadMs / minuteMs)} minutes from now, raises ${alarms.length}`);
+  const auditTable = new URL(audit.settings.KEYHOLD_AUDIT_TABLE_URL ?? "").pathname.slice(1);
+  for (const alarm of alarms) show(`  ${nameOf(alarm)}`, JSON.stringify({ ...alarm, auditTable }));
+}
+
+/** Says what it waits for, and how long. */
+async function pause(ms: number, what: string): Promise<void> {
+  show(`waiting ${Math.ceil(ms / 1000)} s`, what);
+  await sleep(ms);
 }
 
 function nameOf({ event, finding, verdict }: LoggedEvent): string {
