@@ -40,7 +40,8 @@ function commandsOf({ controlUrl, functions, authority, policyFile }: Stack): Re
   ${functions.httpsUrl}/{tenantId}/oauth2/v2.0/token \\
   -H "Authorization: Bearer $(curl -s '${controlUrl}/stack/caller-token?caller={caller}')" \\
   -d grant_type=client_credentials -d client_id=${client.clientId} \\
-  -d scope={scope}`,
+  -d scope={scope}{more}`,
+    "acknowledge-finding": "npx keyhold findings acknowledge {id} --reason '{reason}'",
     "set-tenant-state": "npx keyhold tenant {verb} {tenant}",
     "set-service": `curl -X PUT ${controlUrl}/stack/services -d '{"name": "{service}", "running": {running}}'`,
     "roll-key": drill("rollover"),

@@ -6,8 +6,8 @@ import type { Run } from "./snapshot.ts";
 import type { Watching } from "./watch/watch-stack.ts";
 
 export interface Runner {
-  /** Undefined: the same is running already. */
-  start(name: string, action: Action, input: unknown): number | undefined;
+  /** Its id, or the run that has to end first: the same, or one of its kind. */
+  start(name: string, action: Action, input: unknown): { id: number } | { blockedBy: Run };
   stop(): void;
 }
 
@@ -47,8 +47,9 @@ export function createRunner(stack: Stack, live: Live, watching: Watching): Runn
   return {
     start(name, action, input) {
       const kind = action.kind ?? name;
-      if (runs.some((run) => run.state === "running" && (run.action === name || kindOf.get(run) === kind)))
-        return undefined;
+      const isInTheWay = (run: Run) => run.action === name || kindOf.get(run) === kind;
+      const blockedBy = runs.find((run) => run.state === "running" && isInTheWay(run));
+      if (blockedBy) return { blockedBy };
       const run: Run = {
         id: ++lastId,
         action: name,
@@ -63,7 +64,7 @@ export function createRunner(stack: Stack, live: Live, watching: Watching): Runn
       while (runs.length > keptRuns && runs.at(-1)?.state !== "running") runs.pop();
       show();
       void carryOut(run, action, input);
-      return run.id;
+      return { id: run.id };
     },
     stop: () => stopping.abort(),
   };

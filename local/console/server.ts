@@ -74,8 +74,10 @@ export async function startConsole(port: number): Promise<LocalConsole> {
     const input = action.input.safeParse(await readJson(request));
     if (!input.success)
       return sendJson(response, 400, { error: input.error.issues[0]?.message ?? "not the right input" });
-    const run = runner.start(name, action, input.data);
-    sendJson(response, run === undefined ? 409 : 202, run === undefined ? { error: "it is running already" } : { run });
+    const started = runner.start(name, action, input.data);
+    if ("id" in started) return sendJson(response, 202, { run: started.id });
+    const { id, title } = started.blockedBy;
+    sendJson(response, 409, { error: `"${title}" is running and has to end first`, blockedBy: id });
   }
 
   await new Promise<void>((resolve, reject) => {

@@ -67,7 +67,7 @@ export interface SignatureRow {
   id: string;
   timeMs: number;
   verdict: SignatureVerdict;
-  ledger?: { timeMs: number; purpose: string; caller: string; tenant: string; outcome: string };
+  ledger?: { timeMs: number; purpose: string; caller: string; tenant: string; outcome: string; requestId: string };
   vault?: {
     timeMs: number;
     operation: string;
@@ -133,6 +133,12 @@ export interface Alarm {
   count: number;
   /** So far ahead was the clock of the audit that raised it, minutes. */
   aheadMinutes?: number;
+  /** What would fire in Azure, in words. */
+  azure?: string;
+  /** Of the audit: what can be acknowledged. `auditTable`: of a drill's own audit. */
+  finding?: { id: string; auditTable?: string };
+  /** Why it was acknowledged, where it was. */
+  acknowledged?: string;
 }
 
 export interface Run {

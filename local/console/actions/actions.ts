@@ -1,3 +1,4 @@
+import { acknowledgeFinding } from "./acknowledge-finding.ts";
 import type { Action } from "./action.ts";
 import { askToken } from "./ask-token.ts";
 import { burst, cutLog, rollKey, stealSignature } from "./drills.ts";
@@ -10,6 +11,7 @@ import { checkCredentials, refreshMetadata } from "./timers.ts";
 /** By the name in `POST /actions/{name}`. */
 export const actions: Record<string, Action> = {
   "ask-token": askToken,
+  "acknowledge-finding": acknowledgeFinding,
   "roll-key": rollKey,
   "refresh-metadata": refreshMetadata,
   "check-credentials": checkCredentials,

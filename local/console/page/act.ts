@@ -3,7 +3,7 @@ import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 import type { Run } from "../snapshot.ts";
 import { Outcome, runOf } from "./runs.ts";
-import { act } from "./stream.ts";
+import { act, type NotStarted } from "./stream.ts";
 
 interface ActProps {
   /** In `POST /actions/{name}`. */
@@ -20,7 +20,8 @@ interface ActProps {
 
 /** A button, what it does, and the command that does the same. */
 export function Act({ name, label, about, input = {}, values = {}, strong = false, commands, runs }: ActProps) {
-  const [problem, tell] = useState<string>();
+  const [notStarted, tell] = useState<NotStarted>();
+  const isOver = notStarted?.blockedBy !== undefined && !isRunningNow(runs, notStarted.blockedBy);
   const run = runOf(runs, name, input);
   const isRunning = run?.state === "running";
   const command = fill(commands[name] ?? "", { ...input, ...values });
@@ -34,7 +35,7 @@ export function Act({ name, label, about, input = {}, values = {}, strong = fals
         }}
       >${label}${isRunning && html`<span class="busy"> …</span>`}</button>
       ${about && html`<p class="about">${about}</p>`}
-      ${problem && html`<p class="bad" role="alert">${problem}</p>`}
+      ${notStarted && !isOver && html`<p class="bad" role="alert">${notStarted.error}</p>`}
       ${run && html`<${Outcome} run=${run} />`}
       <details class="command">
         <summary>command<span class="hidden"> for: ${label}</span></summary>
@@ -43,6 +44,8 @@ export function Act({ name, label, about, input = {}, values = {}, strong = fals
     </div>
   `;
 }
+
+const isRunningNow = (runs: readonly Run[], id: number) => runs.some((run) => run.id === id && run.state === "running");
 
 function fill(command: string, values: Record<string, string | boolean>): string {
   return command.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));

@@ -54,7 +54,7 @@ function Running({ state, now }: { state: Partial<Snapshot>; now: number }) {
         <${AlarmBar} alarms=${alarms} />
         <${Requests} requests=${requests} />
         <${Signatures} signatures=${signatures} />
-        <${Alarms} alarms=${alarms} now=${now} />
+        <${Alarms} alarms=${alarms} commands=${choices?.commands ?? {}} runs=${runs} now=${now} />
         <${Rate} rate=${rate} />
         <${Keys} keys=${keys} now=${now} />
         <${Certificates} certificates=${certificates} now=${now} />

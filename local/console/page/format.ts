@@ -1,5 +1,5 @@
 /** Numbers, times and answers as the page writes them: short, and in columns that line up. */
-import type { RequestRow } from "../snapshot.ts";
+import type { Call, RequestRow } from "../snapshot.ts";
 
 const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
@@ -35,4 +35,20 @@ export const words = (name: string): string => name.replaceAll("_", " ").replace
 export function answerOf({ outcome, cached }: Pick<RequestRow, "outcome" | "cached">): string {
   if (outcome === "issued") return cached ? "cached" : "minted";
   return outcome;
+}
+
+/** Shorter pauses are Keyhold's own work. */
+const leastWaitMs = 20;
+
+/** The waits between a call that failed and the next attempt, by the index of the call that ends them. */
+export function waitsOf(calls: readonly Call[]): Map<number, { fromMs: number; tookMs: number }> {
+  const waits = new Map<number, { fromMs: number; tookMs: number }>();
+  for (const [i, call] of calls.entries()) {
+    const before = calls[i - 1];
+    if (before?.error === undefined) continue;
+    const fromMs = before.fromMs + before.tookMs;
+    const tookMs = call.fromMs - fromMs;
+    if (tookMs >= leastWaitMs) waits.set(i, { fromMs, tookMs });
+  }
+  return waits;
 }

@@ -2,7 +2,7 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 import type { Call, RequestRow } from "../snapshot.ts";
-import { answerOf, clock, resource, words } from "./format.ts";
+import { answerOf, clock, resource, waitsOf, words } from "./format.ts";
 import { Sequence } from "./sequence.ts";
 
 const shown = 8;
@@ -38,8 +38,8 @@ export function Requests({ requests }: { requests: RequestRow[] }) {
           </table>
         </div>
         <p class="key">
-          <i class="mark ledger"></i> ledger <i class="mark vault"></i> vault <i class="mark entra"></i> Entra
-          <i class="mark own"></i> Keyhold itself
+          <span><i class="mark ledger"></i> ledger</span> <span><i class="mark vault"></i> vault</span> <span><i class="mark entra"></i> Entra</span>
+          <span><i class="mark own"></i> Keyhold itself</span> <span><i class="mark waiting"></i> waiting between attempts</span>
         </p>`
       }
     </section>
@@ -84,12 +84,19 @@ function timeIn(calls: readonly Call[], target: Call["to"]): string {
 
 /** Each from its beginning to its end: the numbers beside it tell how long that was. */
 function TimeBar({ calls, durationMs }: { calls: Call[]; durationMs: number }) {
-  const text = calls.map(({ to, tookMs }) => `${to} ${tookMs} ms`).join(", ");
+  const waits = [...waitsOf(calls)];
+  const text = calls.map(({ to, tookMs }, i) => `${waitText(waits, i)}${to} ${tookMs} ms`).join(", ");
   const share = (ms: number) => (100 * ms) / Math.max(1, durationMs);
   return html`
     <svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label=${text || "Keyhold alone"}>
       <rect class="own" x="0" y="3.5" height="3" width="100" />
       ${calls.map(({ to, fromMs, tookMs }) => html`<rect class=${to} x=${share(fromMs)} y="0" height="10" width=${share(tookMs)} />`)}
+      ${waits.map(([, { fromMs, tookMs }]) => html`<line class="waiting" x1=${share(fromMs)} x2=${share(fromMs + tookMs)} y1="5" y2="5" />`)}
     </svg>
   `;
+}
+
+function waitText(waits: readonly [number, { tookMs: number }][], index: number): string {
+  const wait = waits.find(([i]) => i === index)?.[1];
+  return wait ? `waiting ${wait.tookMs} ms, ` : "";
 }

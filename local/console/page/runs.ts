@@ -27,9 +27,12 @@ export function Outcome({ run: { title, state, startedMs, endedMs, lines } }: { 
   `;
 }
 
+/** Inputs that make buttons of one action different ones. */
+const distinct = ["service", "fresh", "id"];
+
 /** What to show under a button: what runs, or was the last thing that was done at all. */
 export function runOf(runs: readonly Run[], action: string, input: Record<string, unknown>): Run | undefined {
-  const isOurs = (run: Run) => run.action === action && run.input.service === input.service;
+  const isOurs = (run: Run) => run.action === action && distinct.every((name) => run.input[name] === input[name]);
   const [newest] = runs;
   return runs.find((run) => isOurs(run) && run.state === "running") ?? (newest && isOurs(newest) ? newest : undefined);
 }

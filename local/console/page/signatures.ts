@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 import { html } from "htm/preact";
 import type { SignatureRow, SignatureVerdict } from "../snapshot.ts";
+import { Copy } from "./copy.ts";
 import { clock, words } from "./format.ts";
 
 const shown = 14;
@@ -36,14 +37,14 @@ export function Signatures({ signatures }: { signatures: SignatureRow[] }) {
               <tr>
                 <th scope="colgroup" colspan="4">Keyhold’s ledger</th>
                 <td class="verdict"></td>
-                <th scope="colgroup" colspan="5">The vault’s own log</th>
+                <th scope="colgroup" colspan="4">The vault’s own log</th>
               </tr>
               <tr>
                 <th scope="col" class="extra">Time</th><th scope="col" class="extra">Purpose</th>
                 <th scope="col"><span class="narrow">Ledger, for</span><span class="broad">For</span></th><th scope="col" class="extra">Outcome</th>
                 <th scope="col" class="verdict"><span class="hidden">Do they agree</span></th>
-                <th scope="col">Time</th><th scope="col" class="extra">Operation</th><th scope="col"><span class="narrow">Vault, by</span><span class="broad">Identity</span></th>
-                <th scope="col" class="extra">Client</th><th scope="col" class="extra">Request</th>
+                <th scope="col" class="extra">Time</th><th scope="col" class="extra">Operation</th><th scope="col"><span class="narrow">Vault, by</span><span class="broad">Identity, client</span></th>
+                <th scope="col" class="extra">Request</th>
               </tr>
             </thead>
             <tbody>${signatures.filter(isShown).map((row) => html`<${Row} key=${row.id} row=${row} />`)}</tbody>
@@ -60,7 +61,7 @@ function Row({ row: { verdict, ledger, vault } }: { row: SignatureRow }) {
     <tr class=${`${kind} ${verdict}`}>
       ${ledger ? html`<${LedgerCells} ledger=${ledger} />` : html`<${NoLedgerCells} verdict=${verdict} />`}
       <td class="verdict"><span aria-hidden="true">${sign}</span> ${text}</td>
-      ${vault ? html`<${VaultCells} vault=${vault} />` : html`<${NoVaultCells} verdict=${verdict} />`}
+      ${vault ? html`<${VaultCells} vault=${vault} />` : html`<${NoVaultCells} verdict=${verdict} requestId=${ledger?.requestId ?? ""} />`}
     </tr>
   `;
 }
@@ -78,11 +79,10 @@ function LedgerCells({ ledger }: { ledger: NonNullable<SignatureRow["ledger"]> }
 function VaultCells({ vault }: { vault: NonNullable<SignatureRow["vault"]> }) {
   const { timeMs, operation, status, identity, client, requestId } = vault;
   return html`
-    <td class="number">${clock(timeMs)}</td>
+    <td class="number extra">${clock(timeMs)}</td>
     <td class="extra">${operation} <span class="number muted">${status}</span></td>
-    <td class="wraps">${identity}</td>
-    <td class="extra">${client}</td>
-    <td class="mono extra">${requestId.slice(0, 8)}</td>
+    <td class="wraps">${identity} <span class="muted">${client}</span> <span class="narrow number muted">${clock(timeMs)}</span></td>
+    <td class="extra"><${Copy} text=${requestId} what="request id" /></td>
   `;
 }
 
@@ -91,7 +91,7 @@ function NoLedgerCells({ verdict }: { verdict: SignatureVerdict }) {
   return html`<td class="extra"></td><td class="extra"></td><td class="nothing">${text}</td><td class="extra"></td>`;
 }
 
-function NoVaultCells({ verdict }: { verdict: SignatureVerdict }) {
+function NoVaultCells({ verdict, requestId }: { verdict: SignatureVerdict; requestId: string }) {
   const text = verdict === "missing" ? "no row: it was cut" : "no row";
-  return html`<td></td><td class="extra"></td><td class="nothing">${text}</td><td class="extra"></td><td class="extra"></td>`;
+  return html`<td class="extra"></td><td class="extra"></td><td class="nothing">${text}</td><td class="extra">${requestId && html`<${Copy} text=${requestId} what="request id" />`}</td>`;
 }

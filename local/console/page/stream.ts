@@ -23,14 +23,20 @@ export function useSnapshot(): Followed {
   return followed;
 }
 
+export interface NotStarted {
+  error: string;
+  /** Id of the run that has to end first. */
+  blockedBy?: number;
+}
+
 /** Undefined: it runs. Otherwise why it does not. */
-export async function act(name: string, input: object): Promise<string | undefined> {
+export async function act(name: string, input: object): Promise<NotStarted | undefined> {
   try {
     const headers = { "content-type": "application/json" };
     const response = await fetch(`/actions/${name}`, { method: "POST", headers, body: JSON.stringify(input) });
-    return response.ok ? undefined : ((await response.json()) as { error: string }).error;
+    return response.ok ? undefined : ((await response.json()) as NotStarted);
   } catch {
-    return "the console does not answer: does npm start still run?";
+    return { error: "the console does not answer: does npm start still run?" };
   }
 }
 

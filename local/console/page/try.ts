@@ -51,18 +51,23 @@ export function Try({ choices, services: running, runs }: TryProps) {
   `;
 }
 
+/** For a request that wants no cached token. */
+const noCache = " \\\n  -H 'Cache-Control: no-cache'";
+
 function Ask({ choices, runs }: { choices: Choices; runs: Run[] }) {
   const { callers, tenants, scopes, commands } = choices;
   const [caller, setCaller] = useState(callers[0]?.name ?? "");
   const [tenant, setTenant] = useState(tenants[0]?.name ?? "");
   const [scope, setScope] = useState(scopes[0] ?? "");
   const tenantId = tenants.find(({ name }) => name === tenant)?.tenantId ?? "";
+  const input = { caller, tenant, scope };
   return html`
     <div class="ask">
       <${Choice} label="Caller" value=${caller} onChoose=${setCaller} options=${callers.map(({ name, about }) => [name, `${name} (${about})`])} />
       <${Choice} label="Tenant" value=${tenant} onChoose=${setTenant} options=${tenants.map(({ name, state }) => [name, state === "active" ? name : `${name} (${state})`])} />
       <${Choice} label="Resource" value=${scope} onChoose=${setScope} options=${scopes.map((each) => [each, resource(each)])} />
-      <${Act} name="ask-token" label="Ask for a token" strong=${true} input=${{ caller, tenant, scope }} values=${{ tenantId }} commands=${commands} runs=${runs} />
+      <${Act} name="ask-token" label="Ask for a token" strong=${true} input=${{ ...input, fresh: false }} values=${{ tenantId, more: "" }} commands=${commands} runs=${runs} />
+      <${Act} name="ask-token" label="Get a fresh token" about="Not a cached one; at most once a minute." input=${{ ...input, fresh: true }} values=${{ tenantId, more: noCache }} commands=${commands} runs=${runs} />
     </div>
   `;
 }

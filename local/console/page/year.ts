@@ -68,7 +68,7 @@ function Replay({ year }: { year: Year }) {
       <output class="number">${dayAndTime(nowMs)}</output>
     </div>
     <${Chart} data=${data} options=${options} height=${190} label=${`Signatures per window over four days before ${dayAndTime(nowMs)}, with ${recent.length} alarms`} />
-    <p class="key"><i class="mark band"></i> usual <i class="mark median"></i> median <i class="mark vault"></i> signatures in five minutes <i class="mark raised"></i> alarm</p>
+    <p class="key"><span><i class="mark band"></i> usual</span> <span><i class="mark median"></i> median</span> <span><i class="mark vault"></i> signatures in five minutes</span> <span><i class="mark raised"></i> alarm</span></p>
     <ul class="jumps" aria-label="Alarms of the year">
       ${year.alarms.map(
         ({ index, verdict, about }) =>

@@ -1,4 +1,5 @@
 /** Events that mean trouble, each with the section of docs/operate/runbook.md that says what to do about it. */
+import { firesWhen } from "../azure-rule.ts";
 import type { Alarm } from "../snapshot.ts";
 import { nameOf } from "./names.ts";
 
@@ -97,13 +98,27 @@ export function createAlarms(severityOf: (section: string) => number) {
         severity: typeof facts.severity === "number" ? facts.severity : severityOf(section),
         title: titleOf(facts),
         ...(aheadMinutes !== undefined && { aheadMinutes }),
+        ...withText("azure", firesWhen(section)),
+        ...findingOf(facts),
       };
       keys.set(alarm, key);
       alarms.unshift(alarm);
       alarms.length = Math.min(alarms.length, keptAlarms);
     },
-    rows: () => structuredClone(alarms),
+    /** `notes`: why findings were acknowledged, by their ids. */
+    rows: (notes: ReadonlyMap<string, string> = new Map()): Alarm[] =>
+      structuredClone(alarms).map((alarm) => ({
+        ...alarm,
+        ...withText("acknowledged", notes.get(alarm.finding?.id ?? "")),
+      })),
   };
+}
+
+const withText = (name: string, text: string | undefined) => (text === undefined ? {} : { [name]: text });
+
+function findingOf({ event, id, auditTable }: Facts): Pick<Alarm, "finding"> {
+  if (event !== "sign_audit_finding" || typeof id !== "string") return {};
+  return { finding: { id, ...(typeof auditTable === "string" && { auditTable }) } };
 }
 
 const keys = new WeakMap<Alarm, string>();
@@ -132,6 +147,8 @@ const untold = new Set([
   "finding",
   "operation",
   "ledgerId",
+  "auditTable",
+  "isNew",
   "correlationId",
   "durationMs",
 ]);

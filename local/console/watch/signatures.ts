@@ -95,8 +95,8 @@ function readEntry(row: LedgerEntity): Entry {
   };
 }
 
-function ledgerSide({ timeMs, purpose, caller, tenant, outcome }: Entry) {
-  return { timeMs, purpose, caller, tenant, outcome };
+function ledgerSide({ timeMs, purpose, caller, tenant, outcome, requestId }: Entry) {
+  return { timeMs, purpose, caller, tenant, outcome, requestId };
 }
 
 function vaultSide(event: AuditEvent) {

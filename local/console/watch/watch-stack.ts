@@ -1,5 +1,7 @@
 /** Looks at the running stack twice a second, and puts what has changed in front of the page. */
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseNotes } from "../../../src/adapters/policy/notes.ts";
 import type { StoredEnvelope } from "../../emulators/azure-monitor/emulator.ts";
 import type { Stack } from "../../stack/stack.ts";
 import { choices } from "../choices.ts";
@@ -13,6 +15,15 @@ import { createRequests } from "./requests.ts";
 import { liveRate } from "./sign-rate.ts";
 import { joinLogs, type LedgerEntity } from "./signatures.ts";
 import { hasOpen, recentLedger, recentLog } from "./two-logs.ts";
+
+/** Why findings were acknowledged, by their ids: what lies beside the policy. */
+async function readNotes(policyFile: string): Promise<ReadonlyMap<string, string>> {
+  const text = await readFile(policyFile.replace(/\.json$/, ".findings.json"), "utf8").catch(() => undefined);
+  const notes = text === undefined ? undefined : parseNotes(text);
+  return new Map(
+    notes === undefined || Array.isArray(notes) ? [] : notes.acknowledgements.map(({ id, reason }) => [id, reason]),
+  );
+}
 
 export interface Watching {
   stop(): void;
@@ -56,7 +67,7 @@ export async function watchStack(
     recent.splice(0, Math.max(0, recent.length - keptEvents));
     for (const event of events) alarms.take(event, Date.parse(event.time));
     requests.take(events, newTelemetry());
-    live.set("alarms", alarms.rows());
+    live.set("alarms", alarms.rows(await readNotes(stack.policyFile)));
     live.set("rate", liveRate(stack.keyVault.audit, nowMs));
     const signal = AbortSignal.timeout(patienceMs);
     services = (await (await fetch(`${stack.controlUrl}/stack/services`, { signal })).json()) as typeof services;

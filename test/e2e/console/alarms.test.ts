@@ -3,6 +3,7 @@ import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { firesWhen } from "../../../local/console/azure-rule.ts";
 import { readRunbook } from "../../../local/console/runbook.ts";
 import { createAlarms } from "../../../local/console/watch/alarms.ts";
 import { tailLog } from "../../../local/console/watch/log-tail.ts";
@@ -97,4 +98,30 @@ test("the log is read from where it was left, line by line, and not from before 
   assert.deepEqual(await names(), []);
   await writeFile(file, line("after_it_was_cut", nowMs));
   assert.deepEqual(await names(), ["after_it_was_cut"]);
+});
+
+test("an alarm says which rule fires in Azure, after how many, and how often it looks", () => {
+  assert.equal(
+    firesWhen("unaccounted-signature"),
+    "In Azure this fires when the rule app-0 finds it once. It looks every 5 minutes.",
+  );
+  assert.match(firesWhen("dependency-outage") ?? "", /the rule app-1 finds it 10 times or more\./);
+  assert.match(firesWhen("policy-not-readable") ?? "", /the rule app-1 finds it 3 times or more\./);
+  assert.match(firesWhen("shared-cache-failing") ?? "", /the rule app-2 finds it 3 times or more\./);
+  assert.equal(firesWhen("nothing-of-the-kind"), undefined);
+});
+
+test("only a finding of the audit can be acknowledged, and says then why it was", () => {
+  const alarms = fresh();
+  const id = "0123456789abcdef0123456789abcdef";
+  const finding = { event: "sign_audit_finding", finding: "unaccounted_signature", severity: 0, id };
+  alarms.take({ ...finding, auditTable: "audit1" }, nowMs, 25);
+  alarms.take({ event: "policy_rejected", id: "x" }, nowMs);
+  const [rejected, found] = alarms.rows();
+  assert.deepEqual([rejected?.finding, found?.finding], [undefined, { id, auditTable: "audit1" }]);
+  const noted = alarms.rows(new Map([[id, "a drill"]]));
+  assert.deepEqual(
+    noted.map(({ acknowledged }) => acknowledged),
+    [undefined, "a drill"],
+  );
 });

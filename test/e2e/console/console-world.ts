@@ -102,6 +102,22 @@ export async function screenshot(page: Page, name: string, height: number): Prom
   await page.setViewportSize(before);
 }
 
+/** Of one part of the page alone; as `screenshot`. */
+export async function screenshotOf(part: Locator, name: string): Promise<void> {
+  if (!process.env.KEYHOLD_SCREENSHOTS) return;
+  await part.screenshot({ path: new URL(`../../../docs/images/console-${name}.png`, import.meta.url).pathname });
+}
+
+/** To be looked at: each part of the page, in the folder that KEYHOLD_PAGE_PARTS names. */
+export async function pageParts(page: Page, name: string): Promise<void> {
+  const folder = process.env.KEYHOLD_PAGE_PARTS;
+  if (!folder) return;
+  await mkdir(folder, { recursive: true });
+  for (const [i, part] of (await page.locator("header, .try, main > section").all()).entries()) {
+    await part.screenshot({ path: join(folder, `${name}-${i}.png`) });
+  }
+}
+
 /** Waits until these are the texts; what is there at the end of the wait is told. */
 export async function expectTexts(locator: Locator, wanted: readonly string[], tries = 50): Promise<void> {
   let found: string[] = [];
