@@ -16,7 +16,7 @@ export class CommandProblem extends Error {
   readonly remedy: string;
   /** More of the same kind, one line each. */
   readonly details: readonly string[];
-  /** The command line that helps; undefined: the help of the command that failed. */
+  /** The command line that helps. Undefined: the doctor where something is unavailable, else the help of what failed. */
   readonly command: string | undefined;
 
   constructor(kind: CommandProblem["kind"], what: string, { where, remedy, details = [], command }: ProblemDetail) {
@@ -85,9 +85,12 @@ export function writeReport({ text, json, notes = [] }: Report, isJson: boolean,
   for (const note of notes) err(note);
 }
 
+/** Says what cannot be reached, and why. */
+const doctor = "keyhold doctor";
+
 /** Error, place, details, remedy and the command that helps to stderr, one line each. `helpCommand`: its default. */
 export function writeProblem(problem: CommandProblem, helpCommand: string, { err }: Output): void {
-  const { message, where, remedy, details, command = helpCommand } = problem;
+  const { kind, message, where, remedy, details, command = kind === "unavailable" ? doctor : helpCommand } = problem;
   const whole = [
     ...[`error: ${message}`, `where: ${where}`, ...details.map((line) => `  - ${line}`), `remedy: ${remedy}`],
     `try: ${command}`,
@@ -98,8 +101,7 @@ export function writeProblem(problem: CommandProblem, helpCommand: string, { err
 
 /** A bug of ours, or an SDK's error that no command expected. Its text may hold anything, so only its kind is printed. */
 export function writeUnexpected(kind: string, { err }: Output): typeof exitCodes.unavailable {
-  err(
-    `error: unexpected (${kind})\nwhere: keyhold itself, or a service that it asked\nremedy: try again, then report it`,
-  );
+  const where = "keyhold itself, or a service that it asked";
+  err(`error: unexpected (${kind})\nwhere: ${where}\nremedy: try again, then report it\ntry: ${doctor}`);
   return exitCodes.unavailable;
 }

@@ -103,7 +103,8 @@ async function acknowledge(
   if (unknown.length > 0) {
     throw new CommandProblem("wrong", `No finding that is open has the id ${printable(unknown.join(", "), 200)}`, {
       where: "the audit table",
-      remedy: "keyhold findings list shows the ids",
+      remedy: "give ids of findings that are open",
+      command: "keyhold findings list",
     });
   }
   const signedIn = await operatorName();

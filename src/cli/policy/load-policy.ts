@@ -25,6 +25,7 @@ export async function readPolicyText(place: PolicyPlace): Promise<{ text: string
   throw new CommandProblem("unavailable", "There is no policy", {
     where: printable(place.name),
     remedy: "keyhold policy publish <file> writes the first one; check the path or the setting otherwise",
+    command: "keyhold policy publish --help",
   });
 }
 
@@ -53,6 +54,7 @@ export async function loadPolicy(place: PolicyPlace, context: PolicyContext): Pr
   throw new CommandProblem("wrong", "The policy is not valid, so Keyhold does not use it", {
     where: printable(place.name),
     remedy: "fix it; keyhold policy check reports when it is valid",
+    command: "keyhold policy check",
     details: describeProblems(compiled.problems),
   });
 }

@@ -88,7 +88,8 @@ async function requireExpected({ text }: InForce, expect: PolicyPlace, place: Po
   if (text !== undefined && isSameJson(text, expected)) return;
   throw new CommandProblem("wrong", "The policy in force is not the expected one: nothing was changed", {
     where: printable(place.name),
-    remedy: `keyhold policy diff ${printable(expect.name)} shows what was changed there; take it over first`,
+    remedy: "take over what was changed there first",
+    command: `keyhold policy diff ${printable(expect.name)}`,
   });
 }
 

@@ -38,7 +38,7 @@ const fromDeployment = (flags: string, description: string, variable: string) =>
   new Option(flags, description).env(variable);
 
 /** Adds the command `setup`. */
-export function addSetupCommand(program: Command, { run, clock, pause }: CommandContext): void {
+export function addSetupCommand(program: Command, { run, clock, pause, progress }: CommandContext): void {
   program
     .command("setup")
     .description("Registrations, app roles, certificates and the first policy: what can be done by command, once.")
@@ -103,6 +103,7 @@ The vault signs the certificates for you, not for Keyhold: the alert foreign-sig
             draft: filePlace(options.policyFile),
             inForce: blobUrl === undefined ? undefined : policyPlaceOf({ blobUrl }, actors),
           },
+          progress,
           nowMs: clock(),
         });
         return setupReport(input, result, vaultUrl !== undefined);

@@ -34,6 +34,7 @@ export interface SetupPorts {
   /** Undefined: there is no vault yet. */
   keys: KeyOwner | undefined;
   policy: PolicyPlaces;
+  progress: (text: string) => void;
   nowMs: number;
 }
 
@@ -54,7 +55,7 @@ export interface SetupResult {
 export async function setUp(input: SetupInput, ports: SetupPorts): Promise<SetupResult> {
   const { name, audience, callerRole, client } = input;
   const { directory } = ports;
-  const steps = createSteps(input.dryRun);
+  const steps = createSteps(input.dryRun, ports.progress);
   const keyhold = await ensureKeyhold({ name, audience, callerRole }, directory, steps);
   const uniqueName = `${name}-client-${client.name}`;
   const acting = await ensureClient({ ...client, uniqueName, permissions: input.permissions }, directory, steps);

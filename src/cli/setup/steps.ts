@@ -32,13 +32,14 @@ export interface Steps {
   postpone(because: string, ...whats: string[]): undefined;
 }
 
-/** The steps of one run. `dryRun`: only looks. */
-export function createSteps(dryRun: boolean): Steps {
+/** The steps of one run. `dryRun`: only looks. `progress` shows the one that is under way. */
+export function createSteps(dryRun: boolean, progress: (text: string) => void): Steps {
   const taken: SetupStep[] = [];
   return {
     taken,
     async ensure({ what, find, create, describe }) {
       const said = (thing: Awaited<ReturnType<typeof create>>) => (describe ? `${what}: ${describe(thing)}` : what);
+      progress(what);
       try {
         const found = await find();
         if (found !== undefined) {

@@ -85,7 +85,7 @@ describe("findings acknowledge", () => {
     assert.equal((await world.run("findings", "acknowledge", idOf(1))).exit, 2);
     const { exit, err } = await world.run("findings", "acknowledge", idOf(1), "--reason", "x");
     assert.equal(exit, 1);
-    assert.match(err, /remedy: keyhold findings list/);
+    assert.match(err, /\ntry: keyhold findings list$/);
     assert.equal(world.notes.writes, 0);
   });
 

@@ -55,7 +55,7 @@ test("an error that nobody expected is told by its kind: no text, no stack, exit
   const { exit, out, err } = await world.run("policy", "check");
   assert.equal(exit, 3);
   assert.equal(out, "");
-  assert.match(err, /^error: unexpected \(TypeError\)\nwhere: .*\nremedy: /);
+  assert.match(err, /^error: unexpected \(TypeError\)\nwhere: .*\nremedy: .*\ntry: keyhold doctor$/);
   assert.doesNotMatch(err, /eyJ|vault\/keys| {4}at /);
 });
 
@@ -126,3 +126,16 @@ test("long work shows what it is at, and the line is erased before anything else
   await quick.run("policy", "check");
   assert.deepEqual(quick.shown, [], "what is quick shows nothing");
 });
+
+test("an error ends with the command that helps: what fits it, the doctor where something is unavailable, else help", async () => {
+  const world = createCliWorld();
+  assert.match((await world.run("tenant", "resume", "nobody")).err, /\ntry: keyhold tenant resume --help$/);
+  world.ledger.isDown = true;
+  assert.match((await world.run("ledger")).err, /\ntry: keyhold doctor$/);
+  world.place.text = "{";
+  assert.match((await world.run("explain", ...request)).err, /\ntry: keyhold policy check$/);
+  world.place.readFailure = new CredentialUnavailableError("nobody");
+  assert.match((await world.run("policy", "check")).err, /\ntry: az login$/);
+});
+
+const request = ["--caller", "billing", "--client", "broker", "--tenant", "contoso", "--assertion"];

@@ -63,6 +63,7 @@ function createWorld(roles = ["Application.ReadWrite.All", "AppRoleAssignment.Re
   const draft = createFakePlace<string | undefined>(undefined, "policy.json");
   const inForce = createFakePlace<string | undefined>(undefined, "https://s.blob.core.windows.net/policy/policy.json");
   const pauses: number[] = [];
+  const shown: string[] = [];
   const nowMs = Date.now();
   const name = `keyhold-${newId().slice(0, 8)}`;
   const input: SetupInput = {
@@ -74,7 +75,7 @@ function createWorld(roles = ["Application.ReadWrite.All", "AppRoleAssignment.Re
   };
   const operator = person(roles);
   const world = {
-    ...{ person, caller, monitoring, vault, draft, inForce, input, pauses, operator, nowMs },
+    ...{ person, caller, monitoring, vault, draft, inForce, input, pauses, shown, operator, nowMs },
     isDeployed: true,
     /** Stands between the command and Graph. */
     wrap: (rest: Rest) => rest,
@@ -87,6 +88,7 @@ function createWorld(roles = ["Application.ReadWrite.All", "AppRoleAssignment.Re
           ...{
             cloud: clouds.public,
             nowMs,
+            progress: (text: string) => shown.push(text),
             directory: createDirectory(clouds.public, rest, { pause, operatorId: async () => by.objectId }),
           },
           registration: createRegistration(clouds.public, rest),
@@ -123,6 +125,8 @@ test("a dry run says what would be done, from nothing, and changes nothing", asy
   assert.equal(states[0], "planned");
   assert.deepEqual(new Set(states), new Set(["planned", "later"]));
   assert.ok(steps.length >= 8);
+  const looked = steps.filter(({ state }) => state === "planned").map(({ what }) => what);
+  assert.deepEqual(world.shown, looked, "each step is shown while it is under way");
   assert.deepEqual([world.writes(), world.vault.signs, world.draft.writes, world.inForce.writes], [0, 0, 0, 0]);
 });
 
