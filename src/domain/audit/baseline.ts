@@ -11,7 +11,7 @@ import {
 
 /**
  * What is usual for a key in an hour of the week, from the last eight weeks. Medians over weeks: up to three weeks of
- * eight may be anything (holidays, incidents) without moving it. Windows that were alarms are left out besides.
+ * eight may be unusual (holidays, incidents) without effect. Windows that were alarms are left out.
  *
  * It takes no account of growth: at 30 % a year the median of eight weeks is 2.6 % behind, the limits are at 75 % and
  * more. It knows no time zones: the busiest and quietest of three hours cover the shift to and from summer time.
@@ -20,27 +20,29 @@ import {
  */
 const weeks = 8;
 
-/** Fewer are no median that withstands one bad week: until then it is a cold start. */
+/** With fewer, one bad week would change the median: until then it is a cold start. */
 const leastWeeks = 3;
 
-/** An hour with fewer windows left than this, after trimming, says nothing of that week. */
+/** An hour with fewer windows left than this, after trimming, is ignored for that week. */
 const leastWindows = windowsPerHour / 2;
 
-/** No key is so rare that this many an hour are news: below, medians of eight small numbers are mostly chance. */
+/**
+ * Up to this many an hour are never an alarm, however rare the key: medians of eight small numbers are mostly chance.
+ */
 const leastBusiest = 1 / windowsPerHour;
 
 /** A batch, or with summer time the whole day, may come this much earlier or later than in other weeks. */
 const jitterWindows = windowsPerHour;
 
-/** The highest of 36 windows is by chance about two spreads above the mean: more than this is a shape, not chance. */
+/** The highest of 36 windows is by chance about two spreads above the mean: more than this is a pattern, not chance. */
 const peakDeviations = 3.5;
 
 /** Scales a median absolute deviation to a standard deviation (normal distribution). */
 const madScale = 1.4826;
 
 /**
- * The cold start's limit for one window: four times what a busy service (0.8 signs a second) makes. Wide on purpose:
- * in these three weeks it is reconciliation that watches, which needs no history.
+ * The cold start's limit for one window: four times what a busy service (0.8 signs a second) makes. Wide on purpose: in
+ * these three weeks reconciliation, which needs no history, detects misuse.
  */
 export const defaultColdStartHigh = 1000;
 
@@ -58,7 +60,7 @@ export function bandOf(startMs: number, history: SignHistory, coldStartHigh = de
   const spread = madScale * medianOf(residuals);
   const quietest = Math.min(...medians);
   const rate = Math.max(leastBusiest, ...medians);
-  // A batch within the hour: where the usual peak is no chance at this rate, the peak is what is expected.
+  // A batch within the hour: if the usual peak cannot be chance at this rate, the peak is expected.
   const peak = medianOf(weeklyPeaks(hourStartMs, history));
   const busiest = peak > rate + peakDeviations * Math.hypot(Math.sqrt(rate), spread) ? peak : rate;
   const high = highestUsual(1, busiest, spread);

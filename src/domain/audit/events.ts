@@ -3,7 +3,7 @@ import type { NoteOnFinding } from "./notes.ts";
 import type { CoveredSignature } from "./reconcile.ts";
 import type { Band, SignRateVerdict } from "./sign-rate.ts";
 
-/** Of the comparison of the ledger with the vault's own log, and of the sign rate with its baseline. */
+/** Events of the audit: the ledger against the vault's own log, and the sign rate against its baseline. */
 export type AuditEvent =
   /** In every run as long as the finding is open; `isNew` in the first. */
   | ({ event: "sign_audit_finding"; isNew: boolean } & FindingFacts)

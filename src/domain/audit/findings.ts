@@ -9,7 +9,7 @@ import type { VaultLogRow } from "./vault-log.ts";
  * marked as resolved, never deleted.
  */
 
-/** A row of the ledger, as far as reconciliation needs it: the intent, and of the outcome what may be there. */
+/** A row of the ledger, as far as reconciliation needs it: the intent, and the outcome if known. */
 export interface LedgerRow extends Required<Pick<SignIntent, "id" | "timeMs" | "keyName" | "keyVersion" | "instance">> {
   outcome?: SignOutcome["outcome"];
   vaultRequestId?: string;
@@ -68,8 +68,8 @@ export interface Finding {
   clientInfo?: string;
   ledgerId?: string;
   /**
-   * Request ids of signatures that stand under an open intent which could be this one's too: that one signature is
-   * unaccounted is certain, which of these it is, is not.
+   * Request ids of the signatures that are matched to open intents which this one would fit too. One of all these is
+   * unaccounted for, but not necessarily this one.
    */
   candidates?: readonly string[];
   /** Only for `open_intents`: how many of all. */
@@ -85,7 +85,7 @@ export interface OpenFinding {
   isNoted: boolean;
 }
 
-/** What makes two rows one: the log repeats rows as they are. Rows that differ in any of this are two. */
+/** Identifies a row of the log, which may repeat rows. Rows that differ in any of this are different rows. */
 export function identityOf(row: VaultLogRow): string {
   const { requestId, operation, timeMs, httpStatus, keyName, keyVersion, callerObjectId, callerAddress } = row;
   return JSON.stringify([
@@ -114,12 +114,12 @@ export function createFinding(
   return { id, kind, severity, ...facts };
 }
 
-/** So many findings of a kind are listed in a window; the others are one finding with their number. */
+/** Most findings of a kind that are listed in a window; the others are one finding with their number. */
 export const listedFindings = 100;
 
 /**
- * Whoever signs a hundred thousand times must not drown the audit in its own reports. Findings that are `stored`
- * already stay listed, so that a late row does not seem to explain one. In order of time.
+ * A hundred thousand signatures must not flood the audit with reports. Findings that are `stored` already stay listed,
+ * so that a late row does not seem to explain one. In order of time.
  */
 export function limitFindings(
   findings: readonly Finding[],

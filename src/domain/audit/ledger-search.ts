@@ -3,7 +3,7 @@ import type { Result } from "../shared/result.ts";
 import type { LedgerEntry, SignOutcome, SignPurpose } from "../signing/ledger.ts";
 import { timeOfLedgerId } from "../signing/ledger-id.ts";
 
-/** Who got what, and when. Everything that is given must hold. */
+/** Who got what, and when. A row must match every given member. */
 export interface LedgerQuery {
   /** Milliseconds since 1970: `fromMs` <= time of the intent < `toMs`. */
   fromMs: number;
@@ -17,7 +17,7 @@ export interface LedgerQuery {
   outcome?: SignOutcome["outcome"] | "open";
   /** Default: oldest first. */
   newestFirst?: boolean;
-  /** Most entries. Rows that cannot be read come on top of it. */
+  /** Most entries to return, not counting rows that cannot be read. */
   limit?: number;
 }
 
@@ -32,16 +32,16 @@ export interface UnreadableRow {
   properties: readonly string[];
 }
 
-/** Reads the ledger for people. */
+/** Reads the ledger for the command line. */
 export interface LedgerSearch {
   /**
-   * In order of time, page by page as they are consumed, so that neither a month nor an hour need fit into memory.
-   * Throws `ledger_unavailable`, also in the middle.
+   * In order of time, page by page as they are consumed, so that memory stays bounded for any range. Throws
+   * `ledger_unavailable`, also in the middle.
    */
   find(query: LedgerQuery): AsyncIterable<Result<LedgerEntry, UnreadableRow>>;
 }
 
-/** The one row of an id, which tells its time: what a customer quotes from Entra's sign-in log. */
+/** The row with this id. The id holds the time, and customers see it in Entra's sign-in log. */
 export function queryOfId(id: Guid): LedgerQuery {
   const fromMs = timeOfLedgerId(id);
   return { fromMs, toMs: fromMs + 1, id };
@@ -49,7 +49,7 @@ export function queryOfId(id: Guid): LedgerQuery {
 
 const exactFields = ["id", "callerObjectId", "tenantId", "clientId", "purpose"] as const;
 
-/** The whole meaning of a query but its order and limit; what storage filters by is only to read less. */
+/** Whether an entry matches the query. Decides alone: filters of storage only reduce what is read. */
 export function matchesQuery(query: LedgerQuery, { intent, outcome }: LedgerEntry): boolean {
   const isInTime = intent.timeMs >= query.fromMs && intent.timeMs < query.toMs;
   const isExact = exactFields.every((name) => query[name] === undefined || query[name] === intent[name]);
@@ -67,5 +67,5 @@ export function hoursOf({ fromMs, toMs }: Pick<LedgerQuery, "fromMs" | "toMs">):
   return { fromMs: Math.floor(fromMs / hourMs) * hourMs, toMs: Math.ceil(toMs / hourMs) * hourMs };
 }
 
-/** Beyond it years have more than four digits, and text of times does not sort any longer. */
+/** Later years have more than four digits, so times as text would no longer sort. */
 const maxTimeMs = Date.UTC(9999, 11, 31);

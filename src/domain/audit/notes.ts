@@ -2,15 +2,15 @@ import type { Guid } from "../shared/guid.ts";
 import type { Finding } from "./findings.ts";
 
 /**
- * What operators have noted of findings. It lies where the app can only read: whoever has taken over the app's
- * identities cannot acknowledge their own theft. Each use is reported.
+ * What operators have noted about findings. The app can only read it, so an attacker with the app's identities cannot
+ * acknowledge their own theft. Each use is reported.
  */
 export interface AuditNotes {
   acknowledgements: readonly Acknowledgement[];
   announcements: readonly Announcement[];
 }
 
-/** Somebody knows what a finding is. It is not reported again, unless it comes to stand for more rows. */
+/** Somebody knows what a finding is. It is not reported again, unless its number of rows grows. */
 export interface Acknowledgement {
   /** Of the finding. */
   id: string;
@@ -40,7 +40,7 @@ export interface AuditNotesDocument extends AuditNotes {
 
 export const noNotes: AuditNotes = { acknowledgements: [], announcements: [] };
 
-/** More would be a way to switch an alarm off. */
+/** More could be used to disable an alarm. */
 export const longestAnnouncementMs = 3_600_000;
 
 export interface NoteOnFinding {
@@ -50,7 +50,7 @@ export interface NoteOnFinding {
   note: string;
 }
 
-/** The note that takes a finding out of what is open; undefined where there is none. */
+/** The note that closes a finding; undefined if there is none. */
 export function noteOn(finding: Finding, { acknowledgements, announcements }: AuditNotes): NoteOnFinding | undefined {
   const { id, count = 1 } = finding;
   const acknowledged = acknowledgements.find((each) => each.id === id && count <= each.count);
@@ -58,7 +58,9 @@ export function noteOn(finding: Finding, { acknowledgements, announcements }: Au
   return found && { how: acknowledged ? "acknowledged" : "announced", notedBy: found.by, note: found.reason };
 }
 
-/** Only signatures of that operator with that key, at that time: nothing of our own identity, nothing that was tried. */
+/**
+ * Only signatures of that operator with that key, at that time: not those of our own identity, and no refused attempts.
+ */
 function isAnnounced(finding: Finding, { operatorObjectId, keyName, from, to }: Announcement): boolean {
   const { kind, severity, callerObjectId, timeMs, count } = finding;
   if (kind !== "foreign_identity" || severity !== 0 || count !== undefined) return false;

@@ -2,12 +2,12 @@ import type { Finding, OpenFinding } from "./findings.ts";
 import { type AuditNotes, noNotes, noteOn } from "./notes.ts";
 import type { SignAuditPorts } from "./ports.ts";
 
-/** As long as the vault's log is kept by default: what was found before cannot be looked into any more. */
+/** As long as the vault's log is kept by default: older findings can no longer be investigated. */
 export const openForMs = 90 * 86_400_000;
-/** So many are reported in a run, the worst and oldest first; the others are counted. */
+/** Most that are reported in a run, the worst and oldest first; the others are counted. */
 const reportedFindings = 100;
 
-/** Without notes everything counts as open: an alarm too many, and none too few. */
+/** Without readable notes everything counts as open: rather one alarm too many than one too few. */
 export async function readNotes({ notes, record, framesOf }: SignAuditPorts): Promise<AuditNotes> {
   return notes().catch((error) => {
     record({ event: "sign_audit_failed", because: "notes_not_readable", frames: framesOf(error) });

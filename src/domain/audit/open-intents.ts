@@ -3,11 +3,10 @@ import { compareText, instanceOf, keyOf } from "./rows.ts";
 import type { VaultLogRow } from "./vault-log.ts";
 
 /**
- * Which signature is made under which open intent: one whose outcome, or whose request id, is not known. An intent
- * covers one signature with its key version, near its time, by its own instance; where the log does not say by whom,
- * by any.
+ * Matches signatures with open intents: those whose outcome, or whose request id, is not known. An intent covers one
+ * signature with its key version, near its time, by its own instance; if the log does not name an instance, by any.
  *
- * Given out in the order of time: a signature gets the oldest intent that still covers it. As all intents cover equally
+ * Matched in the order of time: a signature gets the oldest intent that still covers it. As all intents cover equally
  * long, this leaves the least possible number uncovered (where all rows name an instance, or none does), a late row
  * never takes back a finding, and nothing depends on what is later. It also uses up the intents of an instance in
  * order, so that all that the next window must know of this one is the last intent that was used: `Carry`.
@@ -16,9 +15,9 @@ import type { VaultLogRow } from "./vault-log.ts";
 /** The vault's time of a signature, from its intent's: clocks may differ by a minute, and both requests take their time. */
 export const coversBeforeMs = 60_000;
 export const coversAfterMs = 90_000;
-/** Of those that an unaccounted signature could be mistaken for. */
+/** Most candidates that are listed for an unaccounted signature. */
 const candidatesShown = 10;
-/** Of those, so many from before the window. */
+/** Most of them from before the window. */
 const candidatesCarried = 3;
 
 /** An intent that a signature has used up. */

@@ -18,7 +18,7 @@ export interface LedgerRetention {
   expire(beforeMs: number): Promise<number>;
 }
 
-/** A window before the watermark, or looked at too early, that must be looked at again. */
+/** A window that must be evaluated again: it is before the watermark, or was evaluated too early. */
 export interface Revisit {
   fromMs: number;
   /** Of the entry: it is removed only if nobody asked for the window again meanwhile. */
@@ -50,17 +50,16 @@ export interface AuditStore {
 }
 
 /**
- * Reads the vault's own audit log, which is not ours to write. Rows may be missing still (they come some ten minutes
- * late), may come twice, and are in no order: what to make of that is the domain's job. Rows that say nothing, whoever
- * sends how many, are never read: those of requests that nobody was identified for (401), and what others do that is no
- * signature.
+ * Reads the vault's own audit log, which is not ours to write. Rows may still be missing (they come some ten minutes
+ * late), may be repeated, and are in no order; the domain handles that. Rows without meaning for the audit are never
+ * read: requests without an identity (401), and what other identities do besides signing.
  */
 export interface VaultLogReader {
   /** The log's own clock, milliseconds since 1970. */
   now(): Promise<number>;
   /**
    * What the vault carried out at `fromMs` <= TimeGenerated < `toMs`: signatures by anybody, and everything by our
-   * signing identity. Whole, or none at all: a read that is not whole throws `VaultLogUnavailable`.
+   * signing identity. A read that would be incomplete throws `VaultLogUnavailable`.
    */
   read(fromMs: number, toMs: number): Promise<VaultLogRow[]>;
   /** What it refused in that time. */
@@ -74,7 +73,7 @@ export type VaultLogTrouble =
   | "throttled"
   /** The identity may not read the log. */
   | "forbidden"
-  /** The query or the workspace id is wrong: no later attempt will do better. */
+  /** The query or the workspace id is wrong: retrying does not help. */
   | "rejected"
   /** One millisecond has more than an answer holds, or an answer stayed partial down to a millisecond. */
   | "incomplete"
@@ -94,7 +93,7 @@ export interface VaultLogUnavailableDetail {
   because?: string;
 }
 
-/** The vault's log could not be read as a whole. The range stays unread; nothing of it may be taken for the log. */
+/** The vault's log could not be read as a whole. The range stays unread; partial results must not be used. */
 export class VaultLogUnavailable extends Error {
   override readonly name = "VaultLogUnavailable";
   readonly trouble: VaultLogTrouble;

@@ -33,7 +33,7 @@ export async function judgeRates(
   }
 }
 
-/** In every run, for each key whose rate is not usual: the alarm stands as long as the episode lasts. */
+/** Reported in every run, for each key with an unusual rate, so that the alarm lasts as long as the episode. */
 export function reportAbnormalRates(
   nowMs: number,
   history: RateHistory,

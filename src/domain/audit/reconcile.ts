@@ -31,12 +31,12 @@ import type { Refusals, VaultLogRow } from "./vault-log.ts";
  * clock.
  *
  * A signature is accounted for by the ledger row with its request id, if key and time agree, else by an open intent
- * (open-intents.ts). Each row of the ledger accounts for one. Of several rows with one request id, which should not be,
- * only the first can be accounted for: the id may be the caller's choice.
+ * (open-intents.ts). Each row of the ledger accounts for one. Of several rows with the same request id only the first
+ * can be accounted for, since a client may choose the id.
  *
- * Borders: whatever the windows around hold, only rows within two and a half minutes are read besides the window's own.
- * Which open intents the windows before have used up comes with `carry`, so an intent near a border cannot cover one
- * signature before it and another one after.
+ * Borders: besides the window's own rows, only those within two and a half minutes are read. Which open intents the
+ * windows before have used up comes with `carry`, so an intent near a border cannot cover one signature before it and
+ * another one after.
  *
  * What can hide: docs/explain/sign-audit.md. Each signature that only an open intent accounts for is in `covered`.
  */
@@ -128,7 +128,7 @@ export function reconcile(input: ReconcileInput): Reconciliation {
   });
   for (const row of vaultRows) {
     if (!inWindow(row) || isRefused(row) || isSign(row) === isOurs(row)) continue;
-    // The others' operations that are no signatures are no concern of the ledger's.
+    // Other identities' operations besides signing are not in the ledger.
     if (isSign(row)) findings.push(createFinding("foreign_identity", 0, identityOf(row), { ...row }));
     else findings.push(createFinding("foreign_operation", 0, identityOf(row), { ...row }));
   }

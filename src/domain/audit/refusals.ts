@@ -3,8 +3,9 @@ import { isSign } from "./rows.ts";
 import type { Refusals, VaultLogRow } from "./vault-log.ts";
 
 /**
- * What the vault refused in a window. Nothing was stolen, and who is refused can ask ten thousand times: so refusals of
- * one identity for one reason are one finding, and those of our own signatures are compared by their number.
+ * What the vault refused in a window. Nothing was signed, and a refused request can be repeated ten thousand times. So
+ * refusals of one identity for one reason are one finding, and those of our own signatures are compared by their
+ * number.
  */
 
 /** `intents`: how many rows of the ledger may each explain one refusal, those that may not have been signed. */

@@ -1,7 +1,7 @@
 import { identityOf, type LedgerRow } from "./findings.ts";
 import type { VaultLogRow } from "./vault-log.ts";
 
-/** What a single row of either record says, and both records in order. It compares none with another. */
+/** Reads single rows of the ledger and of the vault's log, and sorts them. Does not compare them. */
 
 /** Whether the ledger knows which request to the vault the row stands for. */
 export function hasRequestId(row: LedgerRow): row is LedgerRow & { vaultRequestId: string } {
@@ -26,8 +26,8 @@ export function isSign(row: VaultLogRow): boolean {
 }
 
 /**
- * A signature that the vault made: whatever the log writes in what case, and unless a status says that it was refused. A
- * row without a status (0) counts: the doubt is on the side of finding a signature.
+ * A signature that the vault made: whatever the log writes in what case, and unless a status says that it was refused.
+ * A row without a status (0) counts as a signature, to miss none.
  */
 export function isSignature(row: VaultLogRow): boolean {
   return isSign(row) && !isRefused(row);
@@ -62,8 +62,8 @@ export function instanceOf({ clientInfo }: VaultLogRow): string | undefined {
 }
 
 /**
- * By time, each row once however often it was read. What makes a row itself is compared only among rows of one
- * millisecond: there are hundreds of thousands.
+ * By time, each row once however often it was read. Rows are compared only with those of the same millisecond, since
+ * there are hundreds of thousands.
  */
 export function sortedVault(rows: readonly VaultLogRow[]): VaultLogRow[] {
   const sorted = rows.toSorted((a, b) => a.timeMs - b.timeMs || compareText(identityOf(a), identityOf(b)));

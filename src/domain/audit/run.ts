@@ -26,10 +26,10 @@ const listedCovered = 100;
 const revisitsPerRun = 36;
 
 /**
- * One run of the audit: vault's log and ledger side by side, window by window, and the rate against its baseline. Safe
- * to run late, twice, at once on two instances or after days: a window's results are stored before the state says that
- * it is done, each under a key of its own, and whoever loses the state's ETag stops. A crash repeats work; an event
- * about it may then be sent twice.
+ * One run of the audit: compares the vault's log with the ledger, window by window, and the rate with its baseline.
+ * Safe to run late, twice, at once on two instances or after days: a window's results are stored before the state says
+ * that it is done, each under a key of its own, and a run that fails to save the state (ETag) stops. A crash repeats
+ * work; an event about it may then be sent twice.
  */
 export async function signAuditRun(ports: SignAuditPorts): Promise<void> {
   try {
@@ -46,7 +46,7 @@ export async function signAuditRun(ports: SignAuditPorts): Promise<void> {
 async function runSignAudit(ports: SignAuditPorts): Promise<void> {
   const { store, vaultLog, record } = ports;
   const startedMs = ports.clock();
-  // A clock of ours that is ahead would pass windows whose rows are still to come, and delete rows of the ledger.
+  // With a clock that is ahead, windows would be closed before their rows arrive, and ledger rows deleted too early.
   const nowMs = Math.min(startedMs, await vaultLog.now());
   const stored = await store.loadState();
   let state = stored?.state ?? startAuditing(nowMs);
@@ -96,7 +96,7 @@ async function runSignAudit(ports: SignAuditPorts): Promise<void> {
       carry: result.carry,
       covered: result.covered.map(nameOf).slice(0, listedCovered),
     };
-    // What it passes on is another: the next window must be looked at, if it was, by a run that knows this.
+    // Its carry has changed, so the next window must be evaluated again if it already was.
     const isCarryNew = look !== undefined && JSON.stringify(look.carry) !== JSON.stringify(next.carry);
     if (isCarryNew) await store.addRevisits([window.toMs]);
     if (!(await save(advanceWatermark(state, looks, nowMs)))) return;
@@ -117,7 +117,7 @@ async function runSignAudit(ports: SignAuditPorts): Promise<void> {
   record({ event: "sign_audit_finished", windows: done, covered: covered.all, open, lagSeconds, expiredRows });
 }
 
-/** What the window before has used up. */
+/** The intents that the previous window has used up. */
 async function carryBefore(
   { fromMs }: AuditWindow,
   looks: ReadonlyMap<number, WindowLook>,
@@ -128,7 +128,7 @@ async function carryBefore(
   return look?.carry ?? {};
 }
 
-/** The vault's log first: what is signed in between has its intent in the ledger already. */
+/** The vault's log is read first: every signature in it then has its intent in the ledger. */
 async function evaluate(
   { fromMs, toMs }: AuditWindow,
   carry: Carry,
@@ -176,7 +176,9 @@ async function removeRevisit(revisit: Revisit | undefined, { store }: SignAuditP
   if (revisit) await store.removeRevisit(revisit);
 }
 
-/** By the signature and not by its intent: a late row may take over the intent of another, and must be reported too. */
+/**
+ * Identified by the signature, not by its intent: a late row may take over another's intent, and must be reported too.
+ */
 function nameOf({ row }: CoveredSignature): string {
   return `${row.requestId} ${row.timeMs}`;
 }

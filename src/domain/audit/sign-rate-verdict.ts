@@ -14,7 +14,7 @@ import {
 
 /**
  * Whether a key signs more or less than usual. Above: a burst, a theft in bulk. Below: the broker is dead, or its log
- * is cut. It does not see a theft that hides in the noise: for one signature too many there is reconciliation.
+ * is cut. It cannot see a theft within the noise; reconciliation finds single signatures.
  *
  * The constants are measured by bench/baseline.ts on synthetic years.
  */
@@ -24,7 +24,7 @@ const missedSigns = 10;
 /** One quiet window is a deployment or a late log. */
 const leastQuietWindows = 2;
 
-/** Two hours before a quiet run tell the day's own level: on a holiday it is low, whatever the week says. */
+/** The two hours before a quiet run show the level of this day, which is low on a holiday. */
 const levelWindows = 24;
 
 /** A day and two hours without any: for keys that sign once a day, with room for a batch that is late. */
@@ -81,8 +81,8 @@ function isAbove(window: BandedWindow, span: Span, history: SignHistory): boolea
 
 /**
  * A run of quiet windows that is unlikely both for this hour of the week and at the level of the two hours before the
- * run. The second keeps holidays from being alarms; its price is a broker that dies at night, found after more windows.
- * Once below, it stays so until a window is not quiet.
+ * run. The second keeps holidays from being alarms; in return, a broker that dies at night is noticed later. Once
+ * below, it stays so until a window is not quiet.
  */
 function isBelow(window: BandedWindow, history: SignHistory): boolean {
   if (!isQuiet(window)) return false;

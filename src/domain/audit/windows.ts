@@ -5,13 +5,13 @@ import type { WindowCount } from "./vault-log.ts";
 
 /**
  * Which windows of time the next run of the audit evaluates, and what it remembers after each. Pure: plain data in and
- * out; it does not read, write or evaluate. Against whoever hopes that a crash, an outage or a late row of the vault's
- * log lets a signature pass between two runs (T7, T15).
+ * out; it does not read, write or evaluate. Ensures that no signature is missed between two runs because of a crash, an
+ * outage or a late row of the vault's log (T7, T15).
  *
  * A window is looked at when the log has had time to settle; again after an hour and after two, where something in it
  * was left open; and whenever the number of its rows in the log is another than at the last look, however old it is. So
- * what a quiet window costs is one look, whatever its neighbours do. The watermark is the end of the last window that
- * needs no planned look, and a crash at any point repeats work and never skips any.
+ * a quiet window is evaluated once, whatever its neighbours do. The watermark is the end of the last window that needs
+ * no planned look, and a crash at any point repeats work and never skips any.
  *
  * The clock must not run ahead of the log's: give the earlier of ours and the log's own `now()`.
  */
@@ -20,7 +20,7 @@ import type { WindowCount } from "./vault-log.ts";
 export const finalAgeMs = 2 * missingGraceMs;
 /** Ages of a window, from its end, at which it is looked at; the later ones only where something is left open. */
 const lookAgesMs = [settleMs, missingGraceMs, finalAgeMs];
-/** In one run. More than `finalAgeMs` has, so that a run after an outage always gets on. */
+/** In one run. More windows than `finalAgeMs` has, so that a run after an outage always makes progress. */
 const windowsPerRun = 72;
 /** Rows can be found a while after the time of ingestion that they carry. */
 const arrivalOverlapMs = 60 * 60_000;

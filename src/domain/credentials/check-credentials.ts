@@ -25,10 +25,10 @@ export interface CheckPorts extends IssuingPorts {
 }
 
 /**
- * One run of the timer: every certificate that signs, or waits to, mints a canary token that nobody gets. One that
- * waited and succeeded signs from now on; nothing is promoted on hope. The canaries of those that sign notice a
- * disabled key and a refusal also where nobody asks for tokens, and keep the sign rate above zero, so that silence means
- * something. One client's trouble does not keep the others from being looked at.
+ * One run of the timer: every active or staged certificate mints a canary token that nobody gets. A staged one that
+ * succeeds signs from now on; without a success nothing is promoted. The canaries of active certificates detect a
+ * disabled key and a refusal even if no caller requests tokens, and keep the sign rate above zero, so that silence is a
+ * sign of trouble. A failure of one client does not affect the others.
  */
 export async function checkCredentials(policy: AccessPolicy, ports: CheckPorts): Promise<void> {
   const startedMs = ports.clock();
@@ -61,7 +61,7 @@ async function eachOf(
   for (let i = 0; i < clients.length; i += atOnce) await Promise.all(clients.slice(i, i + atOnce).map(told));
 }
 
-/** Told in every run while it lasts: nobody should get used to a credential that is not ours. */
+/** Reported in every run while it lasts: a foreign credential must not go unnoticed. */
 async function reportDrift(client: ClientRule, homeTenantId: Guid, ports: CheckPorts): Promise<void> {
   const { clientId, name } = client;
   const found = await ports.directory.credentialsOf(clientId);
@@ -106,7 +106,7 @@ async function checkClient(
   return canaries.size;
 }
 
-/** A token for the client itself in the home tenant: it opens nothing, and is dropped at once. */
+/** A token for the client itself in the home tenant: it grants no access, and is dropped at once. */
 async function mintCanary(
   client: ClientRule,
   certificate: SigningCertificate,
@@ -153,8 +153,8 @@ function warnOf(
 }
 
 /**
- * The publisher has no canary: its certificates are its relying parties' to trust, and their states are the policy's. What
- * was said about their expiry lies with the home tenant.
+ * The publisher has no canary: relying parties trust its certificates, and the policy holds their states. Reported
+ * expiry warnings are stored under the home tenant's id.
  */
 async function warnOfPublisher(publisher: PublisherRule, homeTenantId: Guid, ports: CheckPorts): Promise<void> {
   const nowMs = ports.clock();

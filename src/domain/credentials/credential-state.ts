@@ -1,6 +1,6 @@
 /**
- * What is known about the certificates of a client, as it is stored: which of them signs, and how they fared. The
- * policy says which certificates a client has; this says what became of them, and no person writes it.
+ * What is known about the certificates of a client, as it is stored: which of them signs, and the results of their
+ * canaries. The policy lists a client's certificates; this state is written by Keyhold alone.
  */
 export interface CertificateRecord {
   x5tS256: string;

@@ -16,9 +16,9 @@ import {
 } from "./life-cycle.ts";
 import type { CredentialStore } from "./ports.ts";
 
-/** The states that certificates are in, as issuing asks for them, kept up to date with storage. */
+/** The states of certificates for issuing, kept up to date with storage. */
 export interface CredentialStates extends CurrentCredentials {
-  /** Reads the states anew. Never rejects: with what was known before, and else with the policy alone, one can sign. */
+  /** Reads the states again. Never rejects: without them, the known states or the policy alone decide which signs. */
   reload(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export function createCurrentCredentials(
   const seen = new Map<Guid, Map<string, Sighting>>();
   const stateOf = ({ clientId }: CertificateClient) => states.get(clientId) ?? [];
 
-  /** In memory at once, in storage as soon as that answers. What is lost there is noticed again by the next mint. */
+  /** Changes memory at once, and storage as soon as it answers. If that fails, the next mint notices the same again. */
   function change(client: CertificateClient, next: (state: CredentialState) => CredentialState, nowMs: number): void {
     const changed = (state: CredentialState) => next(align(client.certificates, state, nowMs));
     states.set(client.clientId, changed(stateOf(client)));

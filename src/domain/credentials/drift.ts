@@ -5,8 +5,9 @@ import type { Guid } from "../shared/guid.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
 
 /**
- * Whoever may sign with a key can add a credential of their own to the application and stay (T8). So what Entra would
- * let in as the client is compared with the policy: nothing else may be there, and what protects it must be on.
+ * Whoever may sign with a key can add a credential of their own to the application, and keep access (T8). So the
+ * credentials that Entra accepts for the client are compared with the policy: there must be no others, and the
+ * protection must be on.
  */
 export interface RegisteredCredentials {
   keys: readonly RegisteredKey[];
@@ -61,7 +62,7 @@ export interface DriftFinding {
     | "instance_lock_off";
   severity: 0 | 1;
   on: CredentialHolder;
-  /** Entra's id of what is there and should not be. */
+  /** Entra's id of the foreign credential. */
   keyId?: string;
   /** SHA-1, upper-case hexadecimal, of the certificate that is foreign or missing, where it is known. */
   thumbprint?: string;
@@ -136,7 +137,7 @@ function missing(expected: ExpectedCredentials, found: RegisteredCredentials): D
   return [...certificates, { finding: "missing_federation", severity: 1, on: "application", difference }];
 }
 
-/** To the letter, as Entra compares them. */
+/** Compared exactly, as Entra does. */
 function isSame(expected: Omit<FederatedCredential, "id">, found: FederatedCredential): boolean {
   const { issuer, subject, audiences } = found;
   return (

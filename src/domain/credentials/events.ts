@@ -4,7 +4,7 @@ import type { CertificateFacts } from "./describe-certificate.ts";
 import type { DriftFinding } from "./drift.ts";
 import type { ExpiryWarning } from "./expiry.ts";
 
-/** Of the certificates that clients sign with, and of what else Entra would let in as them. */
+/** Events of the clients' certificates, and of other credentials that Entra accepts for them. */
 export type CredentialEvent =
   | ({ event: "credential_promoted"; clientId: Guid } & CertificateFacts)
   | ({ event: "credential_retired"; clientId: Guid } & CertificateFacts)

@@ -20,8 +20,8 @@ export interface ExpiryWarning {
 const dayMs = 86_400_000;
 
 /**
- * The warning that is due and was not given yet: one per threshold, however often it is asked. A threshold that is not
- * reached cannot have been reported: whoever wrote that does not silence the warning.
+ * The warning that is due and was not reported yet, one per threshold. A stored threshold that is not reached yet is
+ * ignored, so that a forged record cannot suppress a warning.
  */
 export function expiryWarning(
   { notAfterMs }: SigningCertificate,

@@ -2,13 +2,14 @@ import type { SigningCertificate } from "../signing/certificate.ts";
 import type { CanaryRecord, CertificateRecord, CredentialState } from "./credential-state.ts";
 
 /**
- * staged -> (a canary token succeeds) -> active -> retiring. Pure: what is registered, what is known, what has just
- * happened, and what follows. `registered` are the certificates of the policy in their order.
+ * staged -> (a canary token succeeds) -> active -> retiring. Pure: computes the new state from the registered
+ * certificates, the known state and an event. `registered` are the certificates of the policy in their order.
  */
 
 /**
  * What this process has seen itself, by `x5tS256`: the vault's and Entra's own answers. The state comes from a table,
- * and whoever can write there must not be able to stop a client: what is said there only changes the order.
+ * and whoever can write there must not be able to stop a client. So it only changes the order in which certificates are
+ * tried.
  */
 export type Sightings = ReadonlyMap<string, Sighting>;
 
@@ -18,18 +19,18 @@ export interface Sighting {
   disabledAtMs?: number | undefined;
 }
 
-/** A certificate that Entra refused in production is not promoted again for so long, however its canaries fare. */
+/** Time for which a certificate that Entra refused in production is not promoted again, whatever its canaries say. */
 const refusedForMs = 6 * 3_600_000;
-/** One that Entra refused this process is not tried as a way out for so long. */
+/** Time for which a certificate that Entra refused to this process is not tried as a fallback. */
 const avoidedForMs = 600_000;
 /** Milliseconds that another instance's clock may be ahead. */
 const maxAheadMs = 300_000;
-/** After so long nobody falls back to a replaced certificate any more: it may be removed. */
+/** After this time a replaced certificate is no longer a fallback: it may be removed. */
 const retiringForMs = 24 * 3_600_000;
 
 /**
- * One record for each registered certificate, and exactly one of them active. Who was active and is registered no more
- * is followed by the one that was so last; with nothing known the first of the policy begins.
+ * One record for each registered certificate, and exactly one of them active. If the active one is no longer
+ * registered, the one that was active last replaces it; without any state, the first of the policy is active.
  */
 export function align(
   registered: readonly SigningCertificate[],
@@ -49,7 +50,7 @@ export function align(
   return next ? setActive(records, next.x5tS256, nowMs) : records;
 }
 
-/** Without marks from the future, which would never end; clocks of instances differ a little. */
+/** Without times in the future, which would never expire; clocks of instances differ a little. */
 function believable(record: CertificateRecord, nowMs: number): CertificateRecord {
   const latestMs = nowMs + maxAheadMs;
   const { refusedAtMs = nowMs, disabledAtMs = nowMs, sinceMs } = record;
@@ -65,7 +66,7 @@ function believable(record: CertificateRecord, nowMs: number): CertificateRecord
 
 /**
  * The certificate to sign with: the active one, or while that is not valid by its dates, another that is. One whose key
- * version is disabled stays: that it also expires is no way around the switch.
+ * version is disabled stays, even if it also expires: nothing may bypass the kill switch.
  */
 export function chooseCertificate(
   registered: readonly SigningCertificate[],
@@ -81,8 +82,8 @@ export function chooseCertificate(
 }
 
 /**
- * The certificates to fall back to, best first: those that signed before, for Entra has accepted them, then those that
- * wait, and last those that the table calls disabled or refused, since vault and Entra may know better.
+ * The certificates to fall back to, best first: those that signed before, since Entra has accepted them; then staged
+ * ones; last those that the table calls disabled or refused, since the table may be wrong.
  */
 export function alternativesTo(
   refused: SigningCertificate | undefined,
@@ -106,8 +107,8 @@ export function alternativesTo(
 }
 
 /**
- * Whether the active certificate's key version is disabled, or is said to be: somebody pulled the switch, so nothing is
- * handed out that the vault has not signed for since. What was only said ends with the next signature.
+ * Whether the active certificate's key version is disabled, or the table says so. Then no token is returned until the
+ * vault has signed again. If only the table says so, the next signature ends it.
  */
 export function isStopped(
   registered: readonly SigningCertificate[],
@@ -151,7 +152,7 @@ export function markDisabled(
 
 /**
  * What the canaries of one run mean. Of several staged certificates that succeeded, the last of the policy signs. While
- * the active key version is disabled only one that was staged after that: whoever adds it means it.
+ * the active key version is disabled, only one that was staged after that counts: an operator added it on purpose.
  */
 export function applyCanaries(
   registered: readonly SigningCertificate[],
@@ -172,7 +173,7 @@ export function applyCanaries(
   return promoted ? { state: setActive(records, promoted.x5tS256, nowMs), promoted } : { state: records };
 }
 
-/** Certificates that were replaced long enough ago to be removed, and of whom that was not told yet. */
+/** Certificates that were replaced long enough ago to be removed, and for which that was not reported yet. */
 export function retiredNow(
   registered: readonly SigningCertificate[],
   state: CredentialState,

@@ -18,7 +18,7 @@ export type ApplicationDirectoryErrorCode =
   | "application_not_found"
   | "service_principal_not_found";
 
-/** The message is the code: what the directory wrote stays behind (T5). `because` names an error class or a status. */
+/** The message is the code, never text of the directory (T5). `because` names an error class or a status. */
 export class ApplicationDirectoryError extends Error {
   override readonly name = "ApplicationDirectoryError";
   readonly code: ApplicationDirectoryErrorCode;
@@ -31,7 +31,7 @@ export class ApplicationDirectoryError extends Error {
   }
 }
 
-/** Keeps what became of the certificates. */
+/** Stores the states of certificates. */
 export interface CredentialStore {
   /** All clients. Throws where storage does not answer. */
   load(): Promise<Map<Guid, CredentialState>>;

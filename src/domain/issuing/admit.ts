@@ -6,7 +6,7 @@ import type { CallerVerifier } from "./ports.ts";
 
 import type { CallerRefusal } from "./refusal.ts";
 
-/** A request that is well formed; who sent it and whether they may is not known yet. */
+/** A well-formed request that is not authenticated or authorized yet. */
 export type CallerRequest = { tenantId: Guid; clientId: Guid; callerToken: string } & Ask;
 
 /** Authenticates and authorizes the caller. Every signature passes this check first. No I/O to vault, Entra or storage (I2). */

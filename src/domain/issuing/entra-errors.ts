@@ -73,7 +73,7 @@ export function classifyEntraError({ status, error, errorCodes }: EntraRejection
   return "unexpected";
 }
 
-/** What Entra answered: a token, or a "no" that says something. */
+/** What Entra answered: a token, or a rejection. */
 export type EntraAnswer =
   | { issued: true; accessToken: string; expiresInSeconds: number; requestId?: string }
   | {
@@ -97,7 +97,7 @@ export interface RejectionFacts {
 }
 
 /**
- * The one place where a "no" of Entra gets its meaning. What may pass by itself is no answer but a fault.
+ * The only function that classifies Entra's rejections. What may pass by itself is thrown as a fault.
  * @throws Fault `token_endpoint_throttled` or `token_endpoint_unavailable`
  */
 export function readRejection(rejection: EntraRejection, { retryAfterSeconds, ...facts }: RejectionFacts): EntraAnswer {

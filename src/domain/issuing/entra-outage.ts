@@ -1,13 +1,13 @@
 /**
- * Tells an outage of Entra as a whole from the trouble of single tenants: 5xx for two of them within 5 s. What a tenant
- * answers may be in its owner's hands, so who owns two must not keep everybody else waiting.
+ * Distinguishes an outage of Entra as a whole from failures of single tenants: 5xx for two of them within 5 s. The
+ * owner of a tenant may cause its failures, so the owner of two must not delay everybody else.
  */
 export interface EntraOutage {
   /** Counts a tenant's 5xx. Returns whether Entra as a whole is down. */
   failedFor(tenant: string, isDown: boolean, nowMs: number): boolean;
-  /** Entra has answered this tenant: those that made the outage were wrong, and do not count for 10 min. */
+  /** Entra has answered for this tenant: the tenants that caused the outage were wrong, and are ignored for 10 min. */
   answered(tenant: string, nowMs: number): void;
-  /** Whether this tenant is one of those that made the present outage: others go first as its probe. */
+  /** Whether this tenant is one of those that caused the present outage: others are probed first. */
   isSuspect(tenant: string): boolean;
   /** Whether more than two tenants have failed, so that probes may become rarer. */
   isConfirmed(): boolean;
@@ -21,7 +21,7 @@ const suspectsOfNoProof = 2;
 export function createEntraOutage(): EntraOutage {
   let last = { tenant: "", atMs: Number.NEGATIVE_INFINITY };
   const suspects = new Set<string>();
-  /** By tenant, when its failure was found to say nothing. */
+  /** By tenant, when its failure was found not to be an outage. */
   const refutedMs = new Map<string, number>();
   return {
     failedFor(tenant, isDown, nowMs) {

@@ -2,7 +2,7 @@ import type { FaultCode } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Refusal } from "./refusal.ts";
 
-/** Of requests, of the renewals that nobody waits for, and of the tokens that instances share. */
+/** Events of requests, of renewals in the background, and of the shared tokens. */
 export type IssuingEvent =
   | {
       event: "request_answered";
@@ -31,7 +31,10 @@ export type IssuingEvent =
       frames?: readonly string[];
     }
   | {
-      /** Entra has withdrawn keys at once: so many tokens that are cached here are minted anew as they are asked for. */
+      /**
+       * Entra has withdrawn keys at once: `cachedTokens` of this instance are minted again when they are next
+       * requested.
+       */
       event: "signing_key_withdrawn";
       /** Names of the keys. */
       kids: readonly string[];

@@ -20,7 +20,7 @@ export interface MintedToken {
   lifetimeSeconds: number;
 }
 
-/** A clock that is off by more is not worked around: an assertion for another day is not what anybody should hold. */
+/** A larger clock error is not corrected: nobody should hold an assertion for another day. */
 const maxClockOffsetMs = 3_600_000;
 
 /** Entra says that our clock is off, and by how much. */
@@ -29,7 +29,7 @@ export interface ClockSkewed {
   codes: readonly number[];
 }
 
-/** An assertion of ours, with the vault's request that signed it, or of an identity, without. */
+/** Our assertion, with the vault's request that signed it, or an identity's, without. */
 export interface Presented {
   ledgerId: Guid;
   clientAssertion: string;
@@ -60,7 +60,7 @@ export async function exchange(
   try {
     const requestToken = () => withRetry(() => ports.tokenEndpoint.requestToken(request), ports, own);
     answer = await requestToken();
-    // Right after consent Entra's servers do not agree yet: the next one may know it.
+    // Right after consent not all of Entra's servers know it: the next attempt may succeed.
     if (!answer.issued && answer.kind === "not_consented") answer = await requestToken();
   } catch (error) {
     const fault = error instanceof Fault ? error.code : "token_endpoint_unavailable";

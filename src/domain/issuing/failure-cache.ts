@@ -5,7 +5,8 @@ import type { TenantRefusal } from "./refusal.ts";
 
 /**
  * Remembers for a while that a mint failed, so that a broken tenant or certificate cannot burn signatures or hold up
- * requests (invariant I9, T13). What parts that all share do is remembered in part-health.ts. Cleared whenever the policy changes: the change may be the repair.
+ * requests (invariant I9, T13). Failures of shared parts are remembered in part-health.ts. Cleared whenever the policy
+ * changes, since the change may be the fix.
  */
 export interface FailureCache {
   /** The remembered refusal; throws the remembered fault. */
@@ -15,9 +16,12 @@ export interface FailureCache {
   clear(): void;
 }
 
-/** Seconds. A tenant is repaired by a person there: minutes. Our credential is repaired by the policy, which clears. */
+/**
+ * Seconds. A person must fix a tenant, which takes minutes. Our credential is fixed in the policy, whose change clears
+ * this.
+ */
 const refusalSeconds = 300;
-/** Seconds. Whoever has just consented tries at once, and Entra's servers agree only after a while. */
+/** Seconds. After a consent users retry at once, but Entra's servers know it only after a while. */
 const notConsentedSeconds = 30;
 const credentialSeconds = 60;
 type Failure = { sinceMs: number; untilMs: number } & ({ refusal: TenantRefusal } | { fault: Fault });

@@ -4,7 +4,9 @@ import type { TokenCacheKey } from "./token-cache.ts";
 
 /** Milliseconds that one instance waits for the mint of another. After that it mints itself. */
 const longestWaitMs = 2_000;
-/** Milliseconds from one look at the shared cache to the next; jittered, so that instances do not look in step. */
+/**
+ * Milliseconds from one look at the shared cache to the next; jittered, so that instances do not poll at the same time.
+ */
 const lookIntervalMs = 200;
 const maxLooks = longestWaitMs / lookIntervalMs;
 

@@ -10,7 +10,7 @@ export type Demand = "no-cache" | { claims: string };
 
 type Minted = Pick<CachedToken, "mintedAtMs">;
 
-/** Demands mint once in so many milliseconds for one cache key: within it, the token just minted is the answer. */
+/** Milliseconds in which one cache key mints at most once on demand; within them, the token just minted is returned. */
 export const demandIntervalMs = 60_000;
 
 /** Whether a cached token answers this request, as far as its age goes. */
@@ -19,22 +19,22 @@ export function satisfies(token: Minted, demand: Demand | undefined, nowMs: numb
 }
 
 /**
- * Whether a cached token is the answer when a new one cannot be minted. Where the resource rejected it, it is not: the
- * caller would get the same rejection again, and not know why.
+ * Whether a cached token is the answer when a new one cannot be minted. Not if the resource rejected it: the caller
+ * would only get the same rejection again.
  */
 export function acceptsOlder(demand: Demand | undefined): boolean {
   return demand === undefined || demand === "no-cache";
 }
 
 /**
- * By what a mint and its failure are remembered. Claims have a place of their own, so that claims which Entra refuses
- * fail nobody who sent none. A cache key has no part with this name: its last part is a scope.
+ * The key by which a mint and its failure are remembered. Requests with claims have a separate key, so that claims
+ * which Entra refuses affect no other request. It cannot equal a cache key, whose last part is a scope.
  */
 export function mintKeyOf(cacheKey: string, demand: Demand | undefined): string {
   return acceptsOlder(demand) ? cacheKey : `${cacheKey} claims`;
 }
 
-/** A clock is corrected by so much without harm: a token that is served has longer to live. */
+/** A correction of the clock by this much is harmless: a served token has a longer remaining lifetime. */
 const clockToleranceMs = 60_000;
 
 /** Minted by a clock that was ahead and is corrected now: neither its age nor its expiry is known. */

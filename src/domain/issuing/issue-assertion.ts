@@ -21,14 +21,14 @@ export interface IssuedAssertion {
 }
 
 /**
- * The way of an assertion: verify caller -> authorize -> sign -> answer. For the few callers that must talk to Entra
- * themselves and have a grant that says so. Whoever holds it can ask for any scope that the tenant consented to until
- * it expires, so it is never cached and every one is a signature in the ledger.
+ * Issues an assertion: verify caller -> authorize -> sign -> answer. For the few callers that must call Entra
+ * themselves and have a grant for it. Whoever holds it can ask for any scope that the tenant consented to until it
+ * expires, so it is never cached and every one is a signature in the ledger.
  */
 export async function issueAssertion(
   request: AssertionRequest,
   context: IssuingContext,
-  /** Told who asks as soon as that is certain, whatever becomes of the request. */
+  /** Called with the caller as soon as it is verified, whatever the result of the request. */
   onAdmitted: (authorization: Authorization) => void = () => {},
 ): Promise<Result<IssuedAssertion, Refusal>> {
   const admitted = await admit({ ...request, issues: "assertion" }, context);

@@ -29,19 +29,19 @@ export interface IssuedToken {
   cached: boolean;
 }
 
-/** A token with less left than this is no help to a caller: a new one is minted first, if that can be done. */
+/** A token with less time left than this is of no use to a caller: if possible a new one is minted first. */
 const minRemainingSeconds = 120;
-/** Seconds from one try of a renewal to the next. */
+/** Seconds from one attempt at a renewal to the next. */
 const renewRetrySeconds = 30;
 
 /**
- * The way of a token: verify caller -> authorize -> cached? -> mint (once for all who wait) -> answer.
- * Authorization comes before the cache on every request, so a suspension takes effect on cached tokens too.
+ * Issues a token: verify caller -> authorize -> cached? -> mint (once for all who wait) -> answer. Authorization comes
+ * before the cache on every request, so a suspension takes effect on cached tokens too.
  */
 export async function issueToken(
   request: TokenRequest,
   context: IssuingContext,
-  /** Told who asks as soon as that is certain, whatever becomes of the request. */
+  /** Called with the caller as soon as it is verified, whatever the result of the request. */
   onAdmitted: (authorization: Authorization) => void = () => {},
 ): Promise<Result<IssuedToken, Refusal>> {
   const admitted = await admit({ ...request, issues: "token" }, context);
@@ -50,7 +50,7 @@ export async function issueToken(
   const { client, tenant } = admitted.value;
   const key = tokenCacheKey({ cloud: context.cloud.name, ...request });
   const nowSeconds = secondsOf(context);
-  // A disabled key version stops the client: what is cached is not handed out either, until the vault signs again.
+  // A disabled key version stops the client: cached tokens are not returned either, until the vault signs again.
   const fromCache = () => {
     if (context.credentials.isStopped(client, context.clock())) return undefined;
     const token = context.tokenCache.get(key, secondsOf(context));
@@ -82,7 +82,7 @@ export async function issueToken(
     // A mint that was under way when the policy discarded older tokens: the next one is new enough.
     if (minted.ok && !isNewEnough(minted.value, tenant)) minted = await mintOnce(call, context);
     if (minted.ok) return ok(issued(minted.value, false, secondsOf(context)));
-    // What is still valid is served to the end, whatever is down (I3).
+    // A valid token is served until it expires, whatever is down (I3).
     const token = fallback();
     return token ? ok(issued(token, true, secondsOf(context))) : minted;
   } catch (error) {
@@ -100,7 +100,7 @@ function orderOf({ scope, demand }: TokenRequest, admitted: Authorization, conte
   return { purpose: "token", caller, client, clientId, tenantId: tenant.tenantId, scope, ...claims, cloud, instance };
 }
 
-/** Nobody waits for it and its failure hurts nobody: the old token is served to its end, and tried again meanwhile. */
+/** No request waits for it or fails with it: the old token is served until it expires, and renewal is retried. */
 function renewInBackground(call: MintCall, cached: CachedToken, context: IssuingContext): void {
   const { tenantId, clientId, scope } = call.order;
   cached.refreshAt = secondsOf(context) + renewRetrySeconds;

@@ -12,7 +12,7 @@ import { type CachedToken, type TokenCacheKey, tokenCacheKey } from "./token-cac
 
 /** A new token, as a caller's request or a renewal asks for it. */
 export interface MintCall {
-  /** By what the mint and its failure are remembered, `mintKeyOf`. */
+  /** The key by which the mint and its failure are remembered: `mintKeyOf`. */
   key: string;
   order: TokenOrder & { caller: CallerRule };
   /** Whether a token that another instance has minted serves as well. */
@@ -23,7 +23,10 @@ export interface MintCall {
 const renewAt = 0.75;
 const renewJitter = 0.1;
 
-/** One mint at a time for one key, whoever asks (I1): the first pays from its budget, the others wait with it. */
+/**
+ * One mint at a time for one key, whoever asks (I1). It counts against the first caller's budget; the others wait for
+ * it.
+ */
 export async function mintOnce(call: MintCall, context: IssuingContext): Promise<Result<CachedToken, Refusal>> {
   const { key } = call;
   const flight = context.flights.get(key);
@@ -78,7 +81,7 @@ async function mintWithinBudget(
     return minted;
   } catch (error) {
     if (!visit.failed(error, context.clock())) {
-      // What is no `Fault` is a bug: it must not sign anew for every request either.
+      // An error that is no `Fault` is a bug: it must not cost a signature for every request either.
       const fault = error instanceof Fault ? error : new Fault("token_endpoint_rejected");
       context.failureCache.rememberFault(key, fault, context.clock());
     }

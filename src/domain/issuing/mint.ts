@@ -13,8 +13,8 @@ import type { TenantRefusal } from "./refusal.ts";
 /** Vault, Entra, ledger and all retries together. Far below what the host gives a function (host.json). */
 export const mintDeadlineMs = 20_000;
 /**
- * One signature, one exchange, with the certificate that signs now. If Entra does not take it, the other registered ones
- * are tried. A disabled key version is no such case: somebody pulled a switch, and we do not reach around it.
+ * One signature, one exchange, with the certificate that signs now. If Entra rejects it, the other registered ones are
+ * tried. Not for a disabled key version: somebody disabled it on purpose.
  */
 export async function mint(order: TokenOrder, ports: IssuingPorts): Promise<Result<MintedToken, TenantRefusal>> {
   const { client } = order;
@@ -30,7 +30,7 @@ export async function mint(order: TokenOrder, ports: IssuingPorts): Promise<Resu
   }
 }
 
-/** @throws `rejection`, that of the certificate that should sign, where Entra takes no other either */
+/** @throws `rejection`, that of the certificate that should sign, if Entra accepts no other either */
 async function mintWithAnother(
   refused: SigningCertificate,
   rejection: Fault,
@@ -54,7 +54,7 @@ async function mintWithAnother(
   throw rejection;
 }
 
-/** What another certificate may not meet. */
+/** Rejections that another certificate may avoid. */
 const ofOneCertificate: ReadonlySet<Fault["code"]> = new Set(["credential_rejected", "signer_key_disabled"]);
 
 /**
@@ -107,7 +107,7 @@ async function mintWithIdentity(
 }
 
 /**
- * An assertion that the vault signed, tried again where that may help; each try has an intent of its own. The
+ * An assertion that the vault signed, tried again where that may help; each attempt has an intent of its own. The
  * credentials learn whether the key version signs or is disabled.
  * @throws Fault `signer_*`, `ledger_unavailable`, `certificate_not_valid`, `signature_not_ours`
  */

@@ -3,14 +3,14 @@ import { createEntraOutage } from "./entra-outage.ts";
 import { type NeededParts, namesOf, partOf, saysThatAllAreUp } from "./parts.ts";
 
 /**
- * Remembers which shared part is down, so that its outage is noticed once and not by each token's key, and nobody waits
- * for it in vain. One mint at a time is the probe; everybody else is answered at once. Each probe may leave an open
- * intent in the ledger (T13, invariant I9), so they become rarer.
+ * Remembers which shared part is down, so that its outage is detected once, not for each token, and no request waits in
+ * vain. One mint at a time is the probe; all others are answered at once. Each probe may leave an open intent in the
+ * ledger (T13, invariant I9), so probes back off.
  */
 export interface PartHealth {
   /**
    * Begins an attempt that needs these parts. Where some are down and it is time, the attempt is their probe.
-   * @throws Fault what the part was last seen with, and how long it asked to be left alone
+   * @throws Fault what the part was last seen with, and its `Retry-After`
    */
   enter(parts: NeededParts, nowMs: number): Visit;
 }
@@ -29,20 +29,20 @@ interface Outage {
   sinceMs: number;
   fault: Fault;
   nextProbeMs: number;
-  /** Until then the part asked not to be asked; 0 where it said nothing. */
+  /** End of the part's `Retry-After`; 0 if it sent none. */
   announcedUntilMs: number;
   isProbed: boolean;
 }
 
 const shortestPauseMs = 1_000;
 const longestPauseMs = 10_000;
-/** So long a probe is sent every second; then after a fifth of the time that the part has been down. */
+/** For this time a probe is sent every second; then after a fifth of the time that the part has been down. */
 const eagerForMs = 15_000;
 const backOff = 5;
-/** `Retry-After` is honoured for so long at most, seconds. */
+/** Longest `Retry-After` that is honoured, seconds. */
 const longestAnnouncedSeconds = 3_600;
 
-/** How long a caller should wait after this fault, seconds: 1, unless a longer wait is certain (`Retry-After`). */
+/** How long a caller should wait after this fault, seconds: 1, unless `Retry-After` asks for more. */
 export function retryAfterSecondsOf(fault: Fault): number {
   return Math.min(Math.max(Math.ceil(fault.detail.retryAfterSeconds ?? 1), 1), longestAnnouncedSeconds);
 }
@@ -57,7 +57,7 @@ export function createPartHealth(): PartHealth {
   const entra = createEntraOutage();
   let lastMs = Number.NEGATIVE_INFINITY;
 
-  /** A clock that was set back lengthens no pause: what is remembered moves with it. */
+  /** A clock that was set back extends no pause: the remembered times are shifted with it. */
   function followClock(nowMs: number): void {
     const backMs = lastMs - nowMs;
     lastMs = nowMs;
@@ -76,7 +76,7 @@ export function createPartHealth(): PartHealth {
     const { retryAfterSeconds } = fault.detail;
     const announcedUntilMs = retryAfterSeconds === undefined ? 0 : nowMs + 1000 * retryAfterSecondsOf(fault);
     const pauseMs = pauseMsOf(nowMs - sinceMs);
-    // An attempt that began before the outage was noticed does not put the probe off.
+    // An attempt that began before the outage was detected does not postpone the probe.
     const nextProbeMs = known && !isProbe ? known.nextProbeMs : nowMs + pauseMs;
     outages.set(name, {
       sinceMs,

@@ -4,7 +4,7 @@ import type { Guid } from "../shared/guid.ts";
 /** What a token or an assertion needs. Without `keyId` nothing is signed, without `tenantId` Entra is not asked. */
 export interface NeededParts {
   keyId?: string;
-  /** The managed identity that is presented in place of a signature. */
+  /** The managed identity whose token is the assertion. */
   identityClientId?: Guid;
   tenantId?: Guid;
 }

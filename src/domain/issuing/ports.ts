@@ -11,7 +11,7 @@ import type { EntraAnswer } from "./entra-errors.ts";
 import type { CallerRefusal } from "./refusal.ts";
 import type { TokenCacheKey } from "./token-cache.ts";
 
-/** What the way of a token needs from outside. One adapter per port; tests have fakes. */
+/** What issuing a token needs from outside. One adapter per port; tests have fakes. */
 
 /** Verifies a caller's own token. Throws `caller_keys_unavailable` when there is no key to verify with. */
 export interface CallerVerifier {
@@ -51,12 +51,12 @@ export interface CertificateClient {
   certificates: readonly SigningCertificate[];
 }
 
-/** Which certificate signs now. Answers come from memory; what is noticed is stored behind the answer. */
+/** Which certificate signs now. Reads come from memory; changes are stored in the background. */
 export interface CurrentCredentials {
   certificateOf(client: CertificateClient, nowMs: number): SigningCertificate | undefined;
-  /** Where Entra does not take `refused`: what else to try, best first. */
+  /** The certificates to try if Entra rejects `refused`, best first. */
   alternativesTo(refused: SigningCertificate, client: CertificateClient, nowMs: number): SigningCertificate[];
-  /** Whether the key version that would sign is disabled. Then also what is cached is not handed out. */
+  /** Whether the key version that would sign is disabled. Then cached tokens are not returned either. */
   isStopped(client: CertificateClient, nowMs: number): boolean;
   /** Entra refused it to this process. */
   noteRefused(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
@@ -79,7 +79,7 @@ export interface SharedToken {
 }
 
 /**
- * Tokens that all instances share. No answer depends on it: nothing here throws, and each call resolves within 250 ms,
+ * Tokens that all instances share. No request depends on it: nothing here throws, and each call resolves within 250 ms,
  * with an event where something was wrong.
  */
 export interface SharedTokens {

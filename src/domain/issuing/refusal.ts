@@ -2,8 +2,8 @@ import type { GrantRefusal } from "../policy/access-policy.ts";
 import type { Guid } from "../shared/guid.ts";
 
 /**
- * Refusals: every "no" that we expect to give. A value, never an exception (faults are, see fault.ts). Each carries
- * what the operator needs; what the caller sees of it is decided in one place, http/oauth-response.ts.
+ * Refusals: the expected negative answers. Values, never exceptions (unlike faults, see fault.ts). Each carries what
+ * the operator needs; what the caller sees of it is decided in one place, http/oauth-response.ts.
  */
 export type RequestRefusal =
   | { reason: "tenant_not_a_guid" }
@@ -25,7 +25,10 @@ export type RequestRefusal =
   | { reason: "caller_token_missing" }
   | { reason: "caller_token_ambiguous"; presented: readonly string[] };
 
-/** `because` is for the operator alone: whoever probes with stolen tokens gets one text for all of them (T10). */
+/**
+ * `because` is for the operator alone: callers get the same text for all of them, so that probing with stolen tokens
+ * reveals nothing (T10).
+ */
 export type CallerTokenRefusal = { reason: "caller_token_rejected"; because: string };
 
 /** Not looked up: whether the token's key exists is not known yet, since many ask for unknown keys or Entra is down. */
@@ -38,7 +41,7 @@ export type BudgetRefusal = {
   retryAfterSeconds: number;
 };
 
-/** What Entra answered about the customer's tenant: nobody can mint until somebody there acts. */
+/** What Entra answered about the customer's tenant: no token can be minted until somebody there acts. */
 export type TenantRefusal =
   | { reason: "tenant_not_consented"; codes: readonly number[]; adminConsentUrl: string }
   | { reason: "tenant_not_assigned"; codes: readonly number[] }

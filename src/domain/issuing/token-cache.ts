@@ -7,7 +7,7 @@ import type { Scope } from "../shared/scope.ts";
 export interface CachedToken {
   accessToken: string;
   expiresAt: number;
-  /** When its mint began, milliseconds since 1970: what Entra knew before then is in the token. */
+  /** When its mint began, milliseconds since 1970: permissions that were granted before then are in the token. */
   mintedAtMs: number;
   /** From here on a request renews it in the background. Moved ahead while a renewal runs or has failed. */
   refreshAt: number;

@@ -4,8 +4,8 @@ import type { Caller } from "../policy/access-policy.ts";
 
 /**
  * Callers' tokens that were verified, so that one that is presented a thousand times is verified once. Kept by SHA-256
- * of the whole token: one that differs in a single character is another one. What was verified once holds as long as
- * the token's own times and the key do, and both are asked each time. Refusals are not kept: anybody can cause them.
+ * of the whole token: one that differs in a single character is another one. A result is valid as long as the token's
+ * own times and the key are, and both are checked each time. Refusals are not cached, since anybody can cause them.
  */
 export interface VerifiedCallers {
   find(callerToken: string): VerifiedToken | undefined;

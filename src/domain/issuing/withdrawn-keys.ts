@@ -5,9 +5,9 @@ import type { CachedToken, TokenCache } from "./token-cache.ts";
 export type WithdrawnKeys = ReadonlyMap<string, number>;
 
 /**
- * Whether resources refuse the token although it has not expired: Entra has withdrawn the key that signed it. One that
- * was minted since is not, whatever it says: a key set that is wrong costs one mint for each token. Only where the token
- * is a readable JWT (RFC 7515 §4.1.4); to its client it is opaque.
+ * Whether resources refuse the token although it has not expired: Entra has withdrawn the key that signed it. Tokens
+ * minted since then do not count as withdrawn, so a wrong key set costs at most one mint for each token. Only where the
+ * token is a readable JWT (RFC 7515 §4.1.4); to its client it is opaque.
  */
 export function isOfWithdrawnKey(
   { accessToken, mintedAtMs }: Pick<CachedToken, "accessToken" | "mintedAtMs">,
@@ -29,12 +29,13 @@ function kidOf(token: string): string {
   }
 }
 
-/** Milliseconds from one look at the metadata to the next: requests come by the thousand. */
+/** Milliseconds from one check of the metadata to the next, since there are thousands of requests. */
 const lookIntervalMs = 1_000;
 
 /**
  * The withdrawn keys for each request. Where a key is new among them and signed what is cached here, one event says how
- * many mints more than usual may follow: a token is minted anew when it is next asked for, so the most used come first.
+ * many mints more than usual may follow: a token is minted again when it is next requested, so the most used come
+ * first.
  */
 export function watchWithdrawals(
   look: (nowMs: number) => WithdrawnKeys,

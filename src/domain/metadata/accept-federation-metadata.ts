@@ -3,8 +3,8 @@
  *
  * Attacker: one who has a genuine document, but of another tenant or cloud, or who can make Entra's signer sign
  * something odd. Not checked: who signed (continuity.ts), and whether certificates have expired. Entra signs with
- * expired ones and relying parties take them (saml-metadata-iop-2.0 §2.6.1: only the key counts), so a refusal would be
- * an outage; `notAfterMs` is there for whoever wants to warn.
+ * expired ones and relying parties accept them (saml-metadata-iop-2.0 §2.6.1: only the key counts), so a refusal would
+ * be an outage; `notAfterMs` allows for warnings.
  */
 import type { Cloud } from "../shared/cloud.ts";
 import { type Guid, parseGuid } from "../shared/guid.ts";

@@ -10,14 +10,14 @@ const maxKeys = 256;
 
 export interface AcceptedKeys {
   keys: readonly SetKey[];
-  /** The key set with these keys only, each as it came: what nobody has checked is not republished. */
+  /** The key set with these keys only, each as received: unverified keys are not republished. */
   body: Uint8Array;
 }
 
 /**
  * Checks a JWK Set (RFC 7517) as Entra publishes it: `kid` and `x5t` are the SHA-1 thumbprint of `x5c[0]`, and `n` and
- * `e` are that certificate's. Keys of other kinds and uses are left out; a signing key that contradicts itself refuses
- * the whole set, for such a document is not Entra's.
+ * `e` are that certificate's. Keys of other kinds and uses are left out; a signing key that contradicts itself causes
+ * the whole set to be rejected, since Entra publishes no such document.
  *
  * @param known keys that were seen before, whose names must not stand for other keys now
  */
@@ -49,7 +49,7 @@ export function acceptJwks(
   return ok({ keys, body: Buffer.from(JSON.stringify({ keys: kept.map(({ entry }) => entry) })) });
 }
 
-/** The name of a key that we know, beside a key that is not that one. Whatever else is wrong with it, this is said. */
+/** The name of a known key with a different key. This is reported, whatever else is wrong with it. */
 function changedKid(entry: unknown, known: ReadonlyMap<unknown, PublishedKey>): string | undefined {
   if (typeof entry !== "object" || entry === null) return undefined;
   const { kid, n, e, x5c } = entry as Record<string, unknown>;

@@ -2,9 +2,9 @@ import { type FormerKey, keyLifetimeMs } from "./last-known-good.ts";
 import type { PublishedKey } from "./published-key.ts";
 
 /**
- * Whether something that we knew before vouches for a new document. A signature alone proves nothing here: an
- * attacker's document is signed by the attacker's key as properly as Entra's is by Entra's. Pinned TLS says that it
- * came from Entra's host; continuity says that it follows from what came before.
+ * Whether a known key vouches for a new document. A signature alone proves nothing, since an attacker can sign a
+ * document with a key that it lists itself. Pinned TLS proves that it came from Entra's host; continuity, that it
+ * follows from known documents.
  */
 export type Continuity = "first" | "continuous" | "discontinuous";
 
@@ -41,7 +41,7 @@ export function continuityOfKeys(
   return follows && !returns(keys, former, nowMs) ? "continuous" : "discontinuous";
 }
 
-/** A withdrawn key may have been stolen since: that it comes back is nothing that anybody can vouch for. */
+/** A withdrawn key may have been stolen since, so nothing can vouch for its return. */
 function returns(keys: readonly PublishedKey[], former: readonly FormerKey[], nowMs: number): boolean {
   const gone = new Set(former.filter((key) => isLongGone(key, nowMs)).map(({ n }) => n));
   return keys.some(({ n }) => gone.has(n));

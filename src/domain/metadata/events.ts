@@ -27,9 +27,9 @@ export type MetadataEvent =
       added: readonly string[];
       removed: readonly string[];
     }
-  /** A key set has another key under the name of one that we know. It is refused, whatever `onDiscontinuity` says. */
+  /** A key set has a different key under the name of a known one. It is refused, whatever `onDiscontinuity` says. */
   | { event: "metadata_known_key_changed"; source: string; kid: string }
-  /** What is stored does not verify, so it is not used. `rule`: which one it breaks. */
+  /** The stored record does not verify and is not used. `rule`: the rule that it breaks. */
   | { event: "metadata_record_refused"; source: string; rule: string }
   | { event: "metadata_keys_differ"; source: string; kids: readonly string[] }
   | { event: "metadata_stale"; source: string; ageSeconds: number | undefined }

@@ -1,9 +1,9 @@
 import type { FederationMetadata } from "./federation-metadata.ts";
 
 /**
- * The document for SAML relying parties that read little: one IDPSSODescriptor, each key once, and a time until which
- * it holds. It is derived from verified metadata only and says nothing of its own. Unsigned; signing comes after.
- * saml-metadata-2.0-os §2.3.2 (EntityDescriptor, validUntil, cacheDuration), §2.4.3 (IDPSSODescriptor).
+ * The document for SAML relying parties with simple parsers: one IDPSSODescriptor, each key once, and a `validUntil`.
+ * Derived from verified metadata only. Unsigned; signing comes after. saml-metadata-2.0-os §2.3.2 (EntityDescriptor,
+ * validUntil, cacheDuration), §2.4.3 (IDPSSODescriptor).
  */
 export function buildIdpDocument(
   metadata: Pick<FederationMetadata, "entityId" | "idpCertificates" | "singleSignOnServices" | "singleLogoutServices">,

@@ -11,26 +11,26 @@ import { type IdpVerification, verifiesIdp } from "./stored-idp.ts";
 import { verifiesFederation, verifyRecord } from "./stored-record.ts";
 
 /**
- * One source as this process sees it: what is stored, re-read now and then, and refreshed from the provider by whoever
- * is first: the timer, a request that meets an unknown key, or one that finds the timer overdue.
+ * One source as this process sees it: what is stored, re-read now and then, and refreshed from the provider by
+ * whichever comes first: the timer, a request that meets an unknown key, or one that finds the timer overdue.
  */
 export interface KeptMetadata {
   readonly name: string;
-  /** What is known; undefined where nothing was ever accepted. Waits for nothing that is known already. */
+  /** What is known; undefined if nothing was ever accepted. Waits only if nothing is known. */
   view(nowMs: number): Promise<LastKnownGood | undefined>;
   /** The same to be republished: without documents whose signature was not verified in this process. */
   readable(nowMs: number): Promise<LastKnownGood | undefined>;
-  /** What is known at this moment, without reading or asking. */
+  /** What is known at this moment, without I/O. */
   known(): LastKnownGood | undefined;
-  /** What storage holds now, without asking the provider; read again only where that is so long ago. Never throws. */
+  /** What storage holds, without a request to the provider; read again only after this time. Never throws. */
   stored(nowMs: number, olderThanMs?: number): Promise<LastKnownGood | undefined>;
   /** The same to be republished, as `readable`. */
   republishable(nowMs: number, olderThanMs: number): Promise<LastKnownGood | undefined>;
   /** Whether storage has ever answered. */
   hasRead(): boolean;
   /**
-   * Asks the provider now, and publishes what is not yet. Never throws; what went wrong is an event, and what was known
-   * stays. `requestId`: of the operator's request that this answers.
+   * Fetches from the provider now, and publishes what is not published yet. Never throws; failures are events, and the
+   * known documents stay. `requestId`: of the operator's request that this answers.
    */
   refresh(nowMs: number, requestId?: string): Promise<LastKnownGood | undefined>;
   /**
@@ -57,7 +57,7 @@ export interface KeptMetadataPorts extends RefreshPorts, IdpVerification {
 
 /** Other instances refresh too: their result is read from storage after so long. */
 const rereadMs = 60_000;
-/** The timer comes every hour; where it does not, requests see to it. */
+/** The timer runs every hour; if it does not, requests start the refresh. */
 const overdueMs = 90 * 60_000;
 /** And only so often (Entra's own advice). */
 const overdueRetryMs = 300_000;
@@ -111,11 +111,11 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
       storedEtag = stored.etag;
       adopt(verified.value);
       isMigrated = stored.record?.version === 1;
-      // Neither used nor overwritten, since our ETag is another one: what is known stays, and somebody should look.
+      // Neither used nor overwritten: the known documents stay, and an operator should investigate.
     } else ports.record({ event: "metadata_record_refused", source: name, rule: verified.refusal });
   }
 
-  /** What storage had of federation metadata vouches for no key, and is not republished, before it verifies. */
+  /** Stored federation metadata vouches for no key, and is not republished, until it is verified. */
   async function verifyFederation(): Promise<boolean> {
     const federation = known?.federation;
     if (!federation) return true;
@@ -167,7 +167,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     const observed = { firstUses, onDiscontinuity: ports.onDiscontinuity(source), nowMs };
     const next = await refreshSource(source, known, observed, ports);
     adopt(next);
-    // What was published once is published anew with every change; the first time is the timer's.
+    // A published document is published again after every change; the timer does it the first time.
     storing = (next.idp ? publish(nowMs) : Promise.resolve()).then(() => store(nowMs));
   }
 
@@ -184,7 +184,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   async function store(nowMs: number): Promise<void> {
     if (!known) return;
     try {
-      // A conflict means that another instance has just refreshed: its word is as good as ours, and whole.
+      // A conflict means that another instance has just refreshed: its complete result is as good as ours.
       if ((await ports.store.write(name, known, storedEtag)) === "written") firstUses.clear();
       await reading(nowMs);
     } catch {
@@ -250,7 +250,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     },
     hasRead: () => hasRead,
     async refresh(nowMs, requestId) {
-      // One that began before the request may have missed what the operator means.
+      // A refresh that began before the request may have missed what the operator wants.
       if (requestId !== undefined && asking.isRunning()) await asking(nowMs);
       await asking(nowMs);
       await storing;
@@ -282,7 +282,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   };
 }
 
-/** Runs one at a time; who comes meanwhile waits for the one that runs. */
+/** Runs one at a time; calls that come meanwhile wait for it. */
 function singleFlight(run: (nowMs: number) => Promise<void>) {
   let running: Promise<void> | undefined;
   const start = (nowMs: number): Promise<void> => {

@@ -1,6 +1,6 @@
 import type { StartDeadline } from "../shared/retry.ts";
 
-/** Requests that wait for keys at once, whoever sends them: a `kid` that nobody knows costs nothing to make up. */
+/** Requests that wait for keys at once, whoever sends them: anyone can make up an unknown `kid`. */
 const maxWaiting = 20;
 /** Milliseconds that each of them waits at most; the look-up itself continues. */
 const maxWaitMs = 2_000;
@@ -10,7 +10,7 @@ const intervalMs = 300_000;
 const unansweredIntervalMs = 30_000;
 
 export interface KeyLookUpPorts {
-  /** Whether any key is known. Without one nobody is served anyway, so that all may wait: an instance has just started. */
+  /** Whether any key is known. Without one no caller can be served, so all may wait: the instance has just started. */
   hasKeys(nowMs: number): boolean;
   isKnown(kid: string, nowMs: number): boolean;
   /** Asks the provider for its keys; whoever comes while that is under way waits for it. */
@@ -25,7 +25,7 @@ export type LookUpKey = (kid: string, nowMs: number) => Promise<boolean>;
 
 /**
  * Looks keys up that are not known, once for all who wait. Anybody can cause it without a valid token, so both the
- * requests that wait and the look-ups are bounded; who is left out has not been looked up, and is to try again.
+ * requests that wait and the look-ups are bounded; for the others the key was not looked up, and they should retry.
  */
 export function createKeyLookUp(ports: KeyLookUpPorts): LookUpKey {
   const waiting = new Set<{ kid: string }>();
@@ -34,7 +34,7 @@ export function createKeyLookUp(ports: KeyLookUpPorts): LookUpKey {
   let lookedUp: ReadonlySet<string> = new Set();
 
   async function lookUp(kid: string, nowMs: number): Promise<void> {
-    // What others asked before this key was seen may find it, but proves nothing where it does not.
+    // A look-up that began before this key was seen may find it, but cannot prove that it does not exist.
     if (ports.asking.isRunning()) await ports.asking(nowMs);
     if (ports.isKnown(kid, nowMs)) return;
     if (nowMs < allowedAtMs) return ports.asking.isRunning() ? ports.asking(nowMs) : undefined;

@@ -33,7 +33,7 @@ export type RefreshOutcome = "unchanged" | "changed" | "held" | (string & {});
 export interface DocumentRecord {
   /** The bytes as received, base64. */
   body: string;
-  /** Only ever the ETag of this body: one of a refused document would make the next poll look unchanged. */
+  /** The ETag of this body only: with that of a refused document the next poll would be answered as unchanged. */
   etag?: string;
   sha256: string;
   /** Milliseconds since 1970: when the bytes came, and when Entra last said that they are still the ones. */
@@ -100,14 +100,14 @@ export const keyLifetimeMs = 86_400_000;
 /** How long the history remembers a key that is gone. */
 const historyMs = 400 * 86_400_000;
 
-/** Known for less than a day: nobody rolls a key over in less time, unless it has to go. */
+/** Known for less than a day: a key is only replaced faster than this if it had to be withdrawn. */
 const plannedAfterMs = 86_400_000;
 /** The longest life of an access token, 24 h and some: so long a withdrawn key may stand in the header of one. */
 const tokenLifetimeMs = 28 * 3_600_000;
 
 /**
  * The history after a look at the published keys of our issuer. Never drops what is still trusted. `follows`: the key
- * set follows from what was known before; of one that does not, a missing key says nothing.
+ * set follows from what was known before; otherwise a missing key has no meaning.
  */
 export function observeKeys(
   history: readonly KeyRecord[],

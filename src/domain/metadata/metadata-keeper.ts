@@ -29,7 +29,7 @@ export interface MetadataKeeper {
   withdrawnKeys(nowMs: number): ReadonlyMap<string, number>;
   /**
    * Refreshes and publishes only what is due: sources without a valid `idp.xml`, and those that an operator asked for.
-   * For a timer that comes every few seconds: what is settled costs nothing. Never rejects.
+   * For a timer that runs every few seconds: sources without work cost nothing. Never rejects.
    */
   refreshDue(requests: readonly RefreshRequest[]): Promise<void>;
   /** How many sources should have an `idp.xml` and have none in storage. Storage is read beside the answer. */
@@ -51,7 +51,7 @@ export interface MetadataKeeperPorts extends Omit<KeptMetadataPorts, "onDisconti
   random: () => number;
 }
 
-/** Milliseconds: not everybody's timer at the same second, and no second that can be foreseen. */
+/** Milliseconds of random delay, so that the time of a refresh differs between deployments and cannot be predicted. */
 const jitterMs = 10_000;
 /** Sources at once: each is three requests and, where something changed, the verification of a large document. */
 const lanes = 8;
@@ -74,7 +74,7 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
   let wanted: WantedMetadata | undefined;
   const keptPorts: KeptMetadataPorts = {
     ...ports,
-    // As long as no policy says that a discontinuity may be accepted, it is not.
+    // Until a policy allows it, a discontinuity is not accepted.
     onDiscontinuity: (source) => {
       if (!wanted) return "hold";
       return wanted.sources.get(sourceName(source))?.onDiscontinuity ?? "accept-and-alarm";
@@ -128,7 +128,7 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     pauses.set(metadata.name, { why, forMs, untilMs: nowMs + forMs });
   }
 
-  /** Waits for a source, no longer than its turn and the run last. It is refreshed to its end all the same. */
+  /** Waits for a source, no longer than its turn and the run last. Its refresh still runs to completion. */
   function inTurn(refresh: Promise<unknown>, run: Deadline): Promise<unknown> {
     const turn = ports.startDeadline(turnMs);
     return Promise.race([refresh, ended(AbortSignal.any([turn.signal, run.signal]))]);

@@ -15,7 +15,7 @@ export interface PublisherPorts extends AccountablePorts, RetryPorts {
   instance: string;
 }
 
-/** Milliseconds. Signed anew once a day, a document is valid for 6 to 7 days more at any time: time enough to repair. */
+/** Milliseconds. Signed again once a day, a document is always valid for 6 to 7 more days: enough time for a repair. */
 const validityMs = 7 * 86_400_000;
 const renewalMs = 86_400_000;
 const signDeadlineMs = 10_000;
@@ -23,7 +23,7 @@ const signDeadlineMs = 10_000;
 /**
  * Makes the re-signed document anew where the metadata or the publisher's certificate changed, or a day is over: not
  * per request, and tried again once where that may help. A source without a tenant of its own has none. Metadata that
- * was not confirmed for a day is not vouched for again.
+ * was not confirmed for a day is not signed again.
  */
 export function createIdpPublisher(ports: PublisherPorts) {
   return async (

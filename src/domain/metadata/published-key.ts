@@ -3,7 +3,7 @@ import { ok, type Result, refuse } from "../shared/result.ts";
 
 /**
  * A signing key as Entra publishes it: by its certificate, from which everything else follows (RFC 7517 §4.7). Keys are
- * compared by `n`, never by their names, since a name is only what somebody wrote beside a key.
+ * compared by `n`, never by name, since anybody can give a key any name.
  */
 export interface PublishedKey {
   /** base64url(SHA-1(DER of the certificate)), as Entra names its keys. */
@@ -24,7 +24,7 @@ export type KeyRule =
   | "the public exponent is not 65537";
 
 const minModulusBits = 2048;
-/** Any other is somebody's own: with 1 everybody can sign. */
+/** Entra uses no other exponent; with 1 everybody could sign. */
 const publicExponent = 65_537n;
 
 /** The key of a certificate of RSA with at least 2048 bits and the exponent 65537. Never throws. */

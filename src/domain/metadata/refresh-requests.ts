@@ -1,5 +1,5 @@
 /**
- * What operators ask of the app beside the policy: to refresh sources of metadata now. The command line has no other way
+ * Requests of operators, stored beside the policy: to refresh metadata sources now. The command line has no other way
  * to reach the app, and must neither fetch nor sign itself. One entry for each source, the latest.
  */
 export interface RefreshRequest {

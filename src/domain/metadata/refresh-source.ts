@@ -29,8 +29,8 @@ export interface RefreshPorts {
 }
 
 /**
- * One look at a source: fetch -> verify -> accept -> does it follow? -> what is known from now on. Each document stands
- * for itself, so that a federation document that is refused does not keep new keys from callers' verification. A
+ * One refresh of a source: fetch -> verify -> accept -> check continuity -> new state. Each document is handled
+ * separately, so that a federation document that is refused does not keep new keys from callers' verification. A
  * refused, held or missing document leaves the last-known-good one as it was. Nothing is stored here.
  */
 export async function refreshSource(
@@ -207,7 +207,7 @@ async function judge<F extends { keys?: readonly PublishedKey[] }>(
   return { record, isConfirmed: true, isPromoted: isNew, follows, outcome: isNew ? "changed" : "unchanged" };
 }
 
-/** Federation metadata and key set speak of the same keys. Only a warning: it is not documented for every tenant. */
+/** Federation metadata and key set should list the same keys. Only a warning: it is not documented for every tenant. */
 function crossCheck(round: Round, federation: readonly PublishedKey[] = [], jwks: readonly PublishedKey[] = []): void {
   const published = new Set(jwks.map(({ n }) => n));
   const kids = federation.filter(({ n }) => !published.has(n)).map(({ kid }) => kid);

@@ -17,9 +17,9 @@ export type XmlRefusal =
   | { reason: "xml_too_complex"; limit: "depth" | "elements" | "attributes of an element" }
   /** `offset`: in UTF-16 code units, where known. */
   | { reason: "xml_not_well_formed"; offset?: number }
-  /** A library threw where we know of no reason. */
+  /** A library threw an unexpected error. */
   | { reason: "xml_not_processable" }
-  /** The code that reads XML is not there: a broken deployment, and nothing about the document. */
+  /** The code that reads XML could not be loaded: the deployment is broken, not the document. */
   | { reason: "verifier_not_loaded" };
 
 /** The signature is not the one enveloped signature over the root by a listed key (adapters/xml/signature.ts). */

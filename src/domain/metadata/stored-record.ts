@@ -58,8 +58,9 @@ function brokenRule(
 }
 
 /**
- * Whether stored federation metadata verify by their signature, and list the keys that are stored beside them; undefined
- * where that cannot be said now. Apart from `verifyRecord`, since it loads the XML libraries: a token needs none of it.
+ * Whether stored federation metadata verify by their signature, and list the keys that are stored beside them;
+ * undefined if that cannot be checked now. Apart from `verifyRecord`, since it loads the XML libraries: a token needs
+ * none of it.
  */
 export async function verifiesFederation(
   stored: FederationRecord,
@@ -80,8 +81,8 @@ const namesOf = (keys: readonly SetKey[]) =>
 
 /**
  * Version 1 holds the documents themselves, certificates included: what verifies by today's rules is used at once, so
- * that an upgrade needs nobody's answer. What does not, and keys whose certificate stands nowhere, is forgotten. Without
- * the ETags everything is fetched again.
+ * that an upgrade works without Entra. The rest, and keys without a certificate, are dropped. Without the ETags
+ * everything is fetched again.
  */
 async function migrate(stored: RecordVersion1, source: MetadataSource, verify: Verify): Promise<LastKnownGood> {
   const federation = stored.federation && (await migrateFederation(stored.federation, source, verify));

@@ -1,8 +1,8 @@
 /**
- * Why a document of the identity provider did not arrive, or was not taken. A value that the caller decides on (retry,
- * alarm, keep the last known good). It carries numbers and codes only, never a text of the other side (T5).
+ * Why a document of the identity provider was not received, or was rejected. A value that the caller decides on (retry,
+ * alarm, keep the last known good). It carries numbers and codes only, never text of the server (T5).
  *
- * `tls_not_trusted` is the one that may be an attack: whoever answered did not prove to be the host.
+ * `tls_not_trusted` is the one that may be an attack: the server did not prove to be the host.
  */
 export type TransportRefusal =
   /** Not the canonical form of an https URL at the usual port, without user, password and fragment. */

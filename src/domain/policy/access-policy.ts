@@ -19,7 +19,7 @@ export interface AccessPolicy {
   grants: ReadonlyMap<string, GrantRule>;
   /** Application ids of our own APIs: the only resources in the home tenant. */
   homeApis: ReadonlySet<Guid>;
-  /** What grants ask for in the home tenant and do not get, by path. */
+  /** Scopes of grants that are withheld in the home tenant, by path. */
   withheld: readonly PolicyProblem[];
   /** By source name. */
   metadata: ReadonlyMap<string, MetadataRule>;
@@ -142,7 +142,7 @@ export function authorize(
   const isHomeTenant = tenant.tenantId === policy.homeTenantId;
   if (isHomeTenant && !isForHomeApi(policy, request)) return deny("home_tenant_resource");
   const named = policy.grants.get(grantKey(callerRule.objectId, client.clientId, tenant.tenantId));
-  // `all-active` never means the home tenant: a token for the company's own directory is written out or not granted.
+  // `all-active` never means the home tenant: a token for the company's own directory must be granted explicitly.
   const general = isHomeTenant
     ? undefined
     : policy.grants.get(grantKey(callerRule.objectId, client.clientId, allActiveTenants));

@@ -9,8 +9,8 @@ import { isMicrosoftApplication } from "./grantable.ts";
 import type { PolicyContext, PolicyProblem, Report } from "./problem.ts";
 
 /**
- * Compiles a document whose shape is already checked. Everything that points somewhere must arrive, and nothing may
- * be said twice; all problems are reported at once, and one is enough to refuse the whole policy.
+ * Compiles a document whose shape is already checked. Every reference must resolve, and nothing may be defined twice;
+ * all problems are reported at once, and one is enough to refuse the whole policy.
  */
 export function compilePolicy(document: PolicyDocument, context: PolicyContext): AccessPolicy | PolicyProblem[] {
   const problems: PolicyProblem[] = [];

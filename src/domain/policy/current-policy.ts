@@ -12,7 +12,7 @@ export interface CurrentPolicy {
    * not read, or were not valid.
    */
   at(nowMs: number): Promise<AccessPolicy>;
-  /** First reading. One that is bad or cannot be read is an event, and is read again when requests come. */
+  /** First read. A policy that is not valid or cannot be read is an event, and is read again on later requests. */
   load(nowMs: number): Promise<void>;
   /** Problems of the last reading of both documents; 0 where they were accepted. For the readiness probe. */
   rejectedProblems(): number;
@@ -54,7 +54,7 @@ export function createCurrentPolicy(
     ({ tenant, caller, client }, etag) => {
       const counts = { tenants: tenant.size, callers: caller.size, clients: client.size };
       const suspendsAny = [tenant, caller, client].some(({ size }) => size > 0);
-      // At the start none is the rule; that the last one was withdrawn is reported.
+      // At the start it is normal that there are none; later, the withdrawal of the last one is reported.
       if (suspendsAny || suspendedAny) record({ event: "suspensions_applied", etag, ...counts });
       suspendedAny = suspendsAny;
       apply();
@@ -70,8 +70,8 @@ export function createCurrentPolicy(
   }
 
   /**
-   * Milliseconds since the older of the documents' times; infinite where one is unknown. A clock that was set back makes
-   * a reading old, not new: nobody knows how long ago it was.
+   * Milliseconds since the older of the documents' times; infinite where one is unknown. After the clock was set back a
+   * read counts as old, since its age is unknown.
    */
   const since = (nowMs: number, timeOf: (document: (typeof documents)[number]) => number | undefined) =>
     Math.max(...documents.map((each) => Math.abs(nowMs - (timeOf(each) ?? Number.NEGATIVE_INFINITY))));
@@ -98,10 +98,10 @@ export function createCurrentPolicy(
     async at(nowMs) {
       const isUsable = () => inForce !== undefined && validAgeMs(nowMs) < maxPolicyAgeMs;
       const ageMs = answerAgeMs(nowMs);
-      // Where nothing is in force, a repaired policy should not wait for its turn.
+      // Without a policy in force, read on every request, so that a fixed policy takes effect at once.
       const mustWait = !isUsable() || ageMs >= waitMs;
       const isDue = (!isUsable() || ageMs >= freshMs) && Math.abs(nowMs - triedAtMs) >= retryMs;
-      // While storage is known to be down, waiting for it would gain nothing: it is asked again beside the requests.
+      // While storage is known to be down, waiting for it would gain nothing: it is read again in the background.
       const isKnownDown = inForce !== undefined && isDown && (reading !== undefined || nowMs - triedAtMs < 2 * retryMs);
       if (isDue || (reading && mustWait)) {
         const done = readOnce(nowMs);

@@ -3,7 +3,7 @@ import type { PolicyProblem } from "./problem.ts";
 /** The two documents that decide who may get what. */
 export type PolicyDocumentName = "policy" | "suspensions";
 
-/** Of readings of the policy and of the suspensions beside it. */
+/** Events of reading the policy and the suspensions beside it. */
 export type PolicyEvent =
   /** `withheld`: how many scopes of grants are refused in the home tenant. */
   | { event: "policy_applied"; etag: string; grants: number; withheld: number }

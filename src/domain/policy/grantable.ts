@@ -4,7 +4,10 @@ import { resourceOf, type Scope } from "../shared/scope.ts";
 
 /** Application ids of Microsoft Graph and of Azure AD Graph. */
 const graphApplicationIds = ["00000003-0000-0000-c000-000000000000", "00000002-0000-0000-c000-000000000000"];
-/** Looked for in the text as it is, and in the host as a URL parser sees it: readers differ in what they call the host. */
+/**
+ * Looked for in the text as it is, and in the host as a URL parser sees it: parsers differ in what they take for the
+ * host.
+ */
 const graphHostPattern = new RegExp(
   `(^|[./@:])(${directoryGraphHosts.map((host) => host.replaceAll(".", "\\.")).join("|")})\\.?($|[/:?#])`,
 );
@@ -24,8 +27,9 @@ export function isDirectoryGraph(scope: Scope): boolean {
 }
 
 /**
- * Applications of Microsoft's that govern a directory or a subscription, by application id: the same in every tenant and
- * cloud (learn.microsoft.com, "Verify first-party Microsoft applications"). To look at, they could be anybody's.
+ * Applications of Microsoft's that govern a directory or a subscription, by application id: the same in every tenant
+ * and cloud (learn.microsoft.com, "Verify first-party Microsoft applications"). Their ids cannot be recognised
+ * otherwise.
  */
 const controlPlanes: ReadonlySet<string> = new Set([
   "797f4846-ba00-4fd7-ba43-dac1f8f63013", // Azure Resource Manager

@@ -1,9 +1,12 @@
 import type { PolicyDocumentName, PolicyEvent } from "./events.ts";
 import type { DocumentSource, Reading } from "./ports.ts";
 
-/** The last valid version of a document, whatever its writers and its storage did since. Times are milliseconds since 1970. */
+/**
+ * The last valid version of a document, kept while newer ones are not valid or storage fails. Times are milliseconds
+ * since 1970.
+ */
 export interface LastValid<T> {
-  /** Reads it once and records what came of it. Never rejects. */
+  /** Reads it once and records the result. Never rejects. */
   read(nowMs: number): Promise<void>;
   /** Undefined before the first valid reading. */
   value(): T | undefined;
@@ -18,7 +21,7 @@ export interface LastValid<T> {
 /** A document that is not valid is reported again after so long, so that one lost event hides nothing. */
 const repeatMs = 300_000;
 
-/** A reading that is not valid, or fails, never replaces one that is: it only lets it grow old. */
+/** A failed read or an invalid document never replaces a valid one, which only gets older. */
 export function createLastValid<T>(
   name: PolicyDocumentName,
   source: DocumentSource<T>,

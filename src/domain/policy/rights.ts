@@ -2,7 +2,7 @@ import type { Guid } from "../shared/guid.ts";
 import type { Scope } from "../shared/scope.ts";
 import { type AccessPolicy, type Ask, allActiveTenants, authorize, type GrantRule } from "./access-policy.ts";
 
-/** One thing that somebody gets: a caller, as a client, in a tenant, a token for a scope or an assertion. */
+/** One right: a caller, as a client, in a tenant, a token for a scope or an assertion. */
 export type Right = {
   callerId: Guid;
   clientId: Guid;
@@ -11,7 +11,7 @@ export type Right = {
 } & Ask;
 
 /**
- * All that a policy gives, by `rightKey`: each right has been asked of `authorize`, so what is suspended or withheld is
+ * All that a policy gives, by `rightKey`: each right was checked with `authorize`, so what is suspended or withheld is
  * not among them. As many as grants times tenants times scopes.
  */
 export function rightsOf(policy: AccessPolicy): Map<string, Right> {

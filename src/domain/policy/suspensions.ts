@@ -2,8 +2,8 @@ import type { Guid } from "../shared/guid.ts";
 import type { AccessPolicy } from "./access-policy.ts";
 
 /**
- * The kill switch: what is refused whatever the policy says. A document of its own beside the policy, so that it
- * works while the policy is broken, and names everything by id, so that it means the same under any policy.
+ * The kill switch: entries that are refused whatever the policy says. A separate document, so that it works while the
+ * policy is broken. It names everything by id, so that it does not depend on names in the policy.
  */
 export interface SuspensionsDocument {
   version: 1;

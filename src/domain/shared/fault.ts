@@ -1,6 +1,6 @@
 /**
- * Faults: what is our trouble and not the caller's. Thrown, never returned. The message is the code: texts of the
- * vault, of Entra or of an SDK may hold key URLs, and stay behind (T5).
+ * Faults: failures of Keyhold or its dependencies, not the caller's. Thrown, never returned. The message is the code:
+ * texts of the vault, of Entra or of an SDK may hold key URLs, and are never copied (T5).
  */
 export type FaultCode =
   | "signer_unauthorized"

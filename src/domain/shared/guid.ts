@@ -7,8 +7,8 @@ const guidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 const guidLength = 36;
 
 /**
- * The canonical GUID, or undefined. It is what stands between a caller's text and the path of a URL (T4), so it
- * accepts nothing but 36 characters of hexadecimal digits and hyphens: no domain name, no `common`, no encoding.
+ * The canonical GUID, or undefined. It protects URL paths against text from callers (T4), so it accepts nothing but 36
+ * characters of hexadecimal digits and hyphens: no domain name, no `common`, no encoding.
  */
 export function parseGuid(text: unknown): Guid | undefined {
   if (typeof text !== "string" || text.length !== guidLength) return undefined;

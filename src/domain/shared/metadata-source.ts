@@ -10,7 +10,7 @@ export function isMultiTenant(tenant: Guid | MultiTenant): tenant is MultiTenant
   return multiTenants.some((name) => name === tenant);
 }
 
-/** What to do with a document that nothing we knew before vouches for (an emergency rollover, or an attack). */
+/** What to do with a document that no known key vouches for (an emergency rollover, or an attack). */
 export type OnDiscontinuity = "accept-and-alarm" | "hold";
 
 /** One identity provider whose metadata is kept fresh. */

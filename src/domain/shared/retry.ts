@@ -46,7 +46,7 @@ export interface Deadline {
 /** Starts a time limit of so many milliseconds from now. */
 export type StartDeadline = (withinMs: number) => Deadline;
 
-/** Milliseconds for one outside part with all attempts: after that nobody waits for it any longer. */
+/** Milliseconds for one outside part with all attempts: after that no request waits for it. */
 const partDeadlineMs = 5_000;
 
 /** The time limit for one outside part, within that of the request; a clock that is set in between changes neither. */

@@ -15,7 +15,7 @@ const scopePattern =
 
 /**
  * Entra gives application permissions for one resource at a time, as `<resource>/.default`. The resource is not
- * normalised: a grant names the scope to the letter, so there is no second spelling that could slip past it.
+ * normalised: a grant must match the scope exactly, so no second spelling can bypass it.
  */
 export function parseScope(text: string): Scope | undefined {
   if (text.length > maxScopeLength || !scopePattern.test(text)) return undefined;

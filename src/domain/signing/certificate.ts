@@ -9,7 +9,7 @@ export interface SigningCertificate {
   keyVersion: string;
   /** base64url(SHA-256(DER certificate)), the JOSE header `x5t#S256` (RFC 7515 §4.1.8). */
   x5tS256: string;
-  /** SHA-1 of the DER, upper-case hexadecimal: what Entra's portal and Microsoft Graph know it by. Names, never trusts. */
+  /** SHA-1 of the DER, upper-case hexadecimal: its name in Entra's portal and Microsoft Graph. Never used for trust. */
   thumbprint: string;
   /** base64 of the DER. */
   der: string;

@@ -3,12 +3,12 @@ import type { Guid } from "../shared/guid.ts";
 
 /**
  * What a signature is for: a caller's token or assertion, a document that we publish ourselves, or the proof that Entra
- * takes a staged certificate (`canary`).
+ * accepts a staged certificate (`canary`).
  */
 export const signPurposes = ["token", "assertion", "publication", "canary"] as const;
 export type SignPurpose = (typeof signPurposes)[number];
 
-/** Written before the vault is asked (invariant I4): a signature without an intent was made behind our back. */
+/** Written before the vault is asked (invariant I4): a signature without an intent was not made by Keyhold. */
 export interface SignIntent {
   id: Guid;
   /** Milliseconds since 1970. */
@@ -35,7 +35,7 @@ export interface SignIntent {
 /**
  * Written after. An intent that stays without outcome (a crash) covers at most one signature in its time window.
  * - `issued`: Entra gave a token. `handed_out`: the assertion was given to its caller. `published`: in a document.
- * - `rejected`: signed, Entra said no. `exchange_failed`: signed, Entra did not answer.
+ * - `rejected`: signed, Entra rejected it. `exchange_failed`: signed, Entra did not answer.
  * - `not_signed`: the vault answered that it did not sign. `maybe_signed`: it did not answer, so it may have.
  */
 export type SignOutcome =
