@@ -62,7 +62,7 @@ export function isNotSignedIn(error: unknown): boolean {
   return /^(CredentialUnavailable|AggregateAuthentication|ChainedTokenCredential)/.test(errorClass(error));
 }
 
-export const notSignedIn = "nobody is signed in here: az login, or azd auth login";
+export const notSignedIn = "sign in: az login, or azd auth login";
 
 /** The problem that ends a command where no credential works (exit code 3). */
 export function notSignedInProblem(): CommandProblem {

@@ -18,7 +18,9 @@ export function addCredentialsCommand(program: Command, { run, clock }: CommandC
     .command("credentials")
     .description("the certificates that Keyhold signs with")
     .command("status")
-    .description("Says per client which certificate signs, which wait or retire, how their canaries fared, and expiry.")
+    .description(
+      "Shows for each client which certificate is active, staged or retiring, its canary's result, and its expiry.",
+    )
     .addHelpText(
       "after",
       `
@@ -27,7 +29,7 @@ Examples:
   keyhold credentials status --json
 
 Needs: to read the policy (Storage Blob Data Reader) and the audit table (Storage Table Data Reader).
-Exit code 1: what signs has a failed canary, a disabled key, or 30 days or less.`,
+Exit code 1: an active certificate has a failed canary, a disabled key, or 30 days or less left.`,
     )
     .action(() =>
       run(async (connect) => {

@@ -17,7 +17,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   // A reader that has seen enough, such as `head`. Anything else, such as a full disk, is an answer that is not whole.
   if (error.code === "EPIPE") process.exit(0);
   const what = `error: the answer could not be written (${error.code ?? error.name})`;
-  process.stderr.write(`${what}\nwhere: standard output\nremedy: look at where it goes, such as a full disk\n`);
+  process.stderr.write(`${what}\nwhere: standard output\nremedy: check the destination, for example for a full disk\n`);
   process.exit(exitCodes.wrong);
 });
 // Nobody reads what else there is to say; what was asked for may still arrive.

@@ -30,9 +30,9 @@ export function planReport(
   const steps = [
     newVersion
       ? `make a new version of the key ${keyName}${before ? "" : ", which is not there yet"}`
-      : `take the newest version of the key ${keyName}`,
+      : `use the newest version of the key ${keyName}`,
     `ask the vault to sign a certificate CN=${owner.name} for ${plural(days, "day")}: one KeySign by you`,
-    ...(register ? [`register it at the application beside ${existing} that stay`] : []),
+    ...(register ? [`register it at the application; ${existing} existing ones stay`] : []),
     ...(policy ? ["append it to the policy"] : []),
   ];
   return {

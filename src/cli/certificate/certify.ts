@@ -31,9 +31,9 @@ export async function certify(
 }
 
 function notOurs(requestId: string): CommandProblem {
-  return new CommandProblem("wrong", "The vault's signature is not of this key: nothing was done with it", {
+  return new CommandProblem("wrong", "The vault's signature is not by this key: it was not used", {
     where: `vault request ${requestId}`,
-    remedy: "find out what answered in the vault's place",
+    remedy: "find out which server answered instead of the vault",
   });
 }
 
@@ -48,7 +48,7 @@ export async function vaultTrouble<T>(ask: () => Promise<T>): Promise<T> {
     if (isNotSignedIn(error)) throw notSignedInProblem();
     const { statusCode, name } = error as { statusCode?: number; name?: string };
     const codes = error instanceof Fault ? [error.code, ...(error.detail.codes ?? [])] : [name, statusCode];
-    throw new CommandProblem("unavailable", `The vault did not do it (${codes.filter(Boolean).join(" ")})`, {
+    throw new CommandProblem("unavailable", `The vault refused it (${codes.filter(Boolean).join(" ")})`, {
       where: "Key Vault",
       remedy: "the operator needs keys/read and keys/sign, and keys/create for --new-version: Key Vault Crypto Officer",
     });

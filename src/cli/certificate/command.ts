@@ -28,9 +28,9 @@ interface AddCertificateOptions extends CertificateOptions {
 export function addCertificateCommand(client: Command, { run, clock }: CommandContext): void {
   const command = client
     .command("add-certificate")
-    .description("Makes a certificate around a key that stays in the vault, and registers it where it is to be known.")
-    .requiredOption("--client <name|clientId>", "the application that it is for")
-    .option("--register", "add it to the application's keyCredentials in Microsoft Graph; what is there stays");
+    .description("Makes a certificate for a key that stays in the vault, and registers it.")
+    .requiredOption("--client <name|clientId>", "the application that the certificate is for")
+    .option("--register", "add it to the application's keyCredentials in Microsoft Graph; existing ones stay");
   addCertificateOptions(command, {
     key: "key of the vault; without it, that of the client's first certificate",
     vault: "for the first certificate, before there is a policy; with --client <clientId> and --key",
@@ -45,7 +45,7 @@ Examples:
     --vault https://contoso-keyhold${clouds.public.vaultHostSuffix} --register
 
 Needs, of the operator: keys/read, keys/sign, and keys/create for --new-version (Key Vault Crypto Officer); for
---register to own the application, or Application.ReadWrite.All; for --policy to write it.
+--register to be an owner of the application, or Application.ReadWrite.All; for --policy to write it.
 The vault signs for you, not for Keyhold: the audit reports that as foreign_identity; the command prints the request id.`,
     )
     .action((options: AddCertificateOptions) =>
@@ -90,10 +90,10 @@ async function nextCertificate(options: AddCertificateOptions, connection: Conne
   const { policy, document } = loaded;
   const { name, id, index } = requireEntry(document, "client", options.client);
   const [first] = policy.clients.get(id)?.certificates ?? [];
-  if (!first) throw usage("--client", "name one with certificates: this one signs in by federation, and has no key");
+  if (!first) throw usage("--client", "name a client with certificates: this one uses federation and has no key");
   const keyName = requireKeyName(options.key ?? first.keyName);
   if (policy.publisher?.certificates.some((each) => each.keyName.toLowerCase() === keyName.toLowerCase())) {
-    throw usage("--key", "name another: this one is the publisher's, and must not be a client's too");
+    throw usage("--key", "name another key: this one is the publisher's, which no client may use");
   }
   const edits = (value: CertificateDocument) => [{ append: ["clients", index, "certificates"], value }];
   const input = {

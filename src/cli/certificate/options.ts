@@ -33,8 +33,8 @@ export function addCertificateOptions(
     .option("--new-version", "make a new version of the key first: RSA, only to sign, not exportable")
     .option("--days <days>", "how long it is valid", parseCount, 365)
     .option("--policy", descriptions.policy)
-    .option("--out <file.pem>", "write the certificate to a file that is not there yet; without it, to stdout")
-    .option("--dry-run", "say what would be done, and do nothing");
+    .option("--out <file.pem>", "write the certificate to a new file; without it, to stdout")
+    .option("--dry-run", "dry run: print what would be done");
 }
 
 /** The steps that are asked for. */
@@ -97,7 +97,7 @@ async function reserve(path: string) {
   } catch (error) {
     throw new CommandProblem("wrong", `The certificate cannot be written (${errorClass(error)}): nothing was done`, {
       where: "--out",
-      remedy: "name a file that is not there yet, in a folder that you may write to",
+      remedy: "name a new file, in a folder that you may write to",
     });
   }
 }

@@ -19,7 +19,7 @@ export function requireCertificate(
   const [chosen] = matching;
   if (chosen && matching.length === 1) return chosen;
   const listed = others.map(({ thumbprint, state }) => `${thumbprint} (${state})`).join(", ") || "none";
-  throw new CommandProblem("wrong", chosen ? "Several certificates are meant" : "There is no such certificate", {
+  throw new CommandProblem("wrong", chosen ? "Several certificates match" : "There is no such certificate", {
     where: prefix === undefined ? "the policy, publisher" : "--certificate",
     remedy: `those that do not sign: ${listed}; keyhold publisher add-certificate --policy adds one`,
   });
@@ -31,10 +31,14 @@ export function requireCertificate(
  */
 export function assertValid({ notBeforeMs, notAfterMs, thumbprint }: PublisherCertificate, nowMs: number): void {
   if (notBeforeMs <= nowMs && nowMs < notAfterMs) return;
-  throw new CommandProblem("wrong", "The certificate is not valid now: relying parties would refuse what it signs", {
-    where: thumbprint,
-    remedy: `it is valid from ${isoTime(notBeforeMs)} to ${isoTime(notAfterMs)}: make another with add-certificate`,
-  });
+  throw new CommandProblem(
+    "wrong",
+    "The certificate is not valid now: relying parties would reject documents that it signs",
+    {
+      where: thumbprint,
+      remedy: `it is valid from ${isoTime(notBeforeMs)} to ${isoTime(notAfterMs)}: make another with add-certificate`,
+    },
+  );
 }
 
 /** What `activate` did, and what is left to do. */

@@ -31,7 +31,7 @@ export function addPublisherCommand(program: Command, context: CommandContext): 
 function addAddCertificate(publisher: Command, { run, clock }: CommandContext): void {
   const command = publisher
     .command("add-certificate")
-    .description("Makes a certificate around a key that stays in the vault, for relying parties to get to know.");
+    .description("Makes a certificate for a key that stays in the vault, for relying parties.");
   addCertificateOptions(command, {
     key: "key of the vault, never a client's; without it, that of the active certificate",
     vault: "for the first certificate, before there is a policy; with --key",
@@ -85,7 +85,7 @@ async function nextCertificate(
   if (!known) throw usage("--vault", "give it with --key: the policy names no key yet");
   const keyName = requireKeyName(options.key ?? publisher?.active.keyName);
   if (ofClients.some((client) => client.keyName.toLowerCase() === keyName.toLowerCase())) {
-    throw usage("--key", "name another: this one is a client's, and must not be the publisher's too");
+    throw usage("--key", "name another key: this one is a client's, which the publisher may not use");
   }
   const input: AddCertificateInput = {
     ...{ owner: { name: commonName }, keyName, isNewOwner: !publisher, ...stepsOf(options) },
@@ -104,7 +104,7 @@ async function nextCertificate(
 function addActivate(publisher: Command, { run, clock }: CommandContext): void {
   publisher
     .command("activate")
-    .description("Lets a staged certificate sign idp.xml from now on; the one that did retires.")
+    .description("Makes a staged certificate sign idp.xml from now on; the active one retires.")
     .option("--certificate <SHA-1>", "which one, by its first digits; without it, the only staged one")
     .addHelpText(
       "after",
@@ -133,7 +133,7 @@ for you. Going back is the same command with the certificate that retires.`,
 function addCertificates(publisher: Command, { run }: CommandContext): void {
   publisher
     .command("certificates")
-    .description("Prints the certificates that relying parties have to know, as PEM with their states.")
+    .description("Prints the certificates that relying parties need, as PEM with their states.")
     .option("--state <state>", "only those in this state: staged, active or retiring")
     .addHelpText(
       "after",
@@ -143,7 +143,7 @@ Examples:
   keyhold publisher certificates --state staged > keyhold-publisher-next.pem
 
 Relying parties that read several certificates from one file (Mellon, the updater) take the first; Shibboleth needs one
-file each. Hand them over on a way that they trust: docs/use/relying-parties.md.`,
+file each. Hand them over through a channel that they trust: docs/use/relying-parties.md.`,
     )
     .action(({ state }: { state?: string }) =>
       run(async (connect) => {

@@ -47,7 +47,7 @@ export function createRegistration({ graphHost }: Cloud, rest: Rest): Registrati
       if (lost.length > 0) {
         throw new CommandProblem("wrong", `Graph does not show the key of ${plural(lost.length, "certificate")}`, {
           where: `the application's keyCredentials, ${lost.map(({ keyId }) => keyId).join(", ")}`,
-          remedy: "sent back without it, it could be lost: register the new one in the portal instead (--out)",
+          remedy: "an update without it could delete it: register the new one in the portal instead (--out)",
         });
       }
       return {
@@ -70,8 +70,7 @@ export function createRegistration({ graphHost }: Cloud, rest: Rest): Registrati
             `${plural(missing.length, "certificate")} did not arrive at the application`,
             {
               where: "the application's keyCredentials",
-              remedy:
-                "look at it in the portal: it may take a minute to show. keyhold doctor compares it with the policy",
+              remedy: "check the portal: it may take a minute to appear. keyhold doctor compares it with the policy",
             },
           );
         },
@@ -81,7 +80,8 @@ export function createRegistration({ graphHost }: Cloud, rest: Rest): Registrati
 }
 
 function refused(status: number, what: "read" | "change"): CommandProblem {
-  const right = what === "read" ? "Application.Read.All" : "to own the application, or Application.ReadWrite.All";
+  const right =
+    what === "read" ? "Application.Read.All" : "to be an owner of the application, or Application.ReadWrite.All";
   return new CommandProblem("unavailable", `Microsoft Graph did not let us ${what} the application (${status})`, {
     where: "Microsoft Graph, applications",
     remedy: status === 404 ? "check the client id" : `the operator needs ${right}`,

@@ -41,7 +41,7 @@ export function buildTbsCertificate({ commonName, publicKey, notBeforeMs, notAft
 export function assembleCertificate(tbs: Uint8Array, signature: Uint8Array, publicKey: KeyObject): X509Certificate {
   const certificate = new X509Certificate(der.sequence(tbs, sha256WithRsa, der.bitString(signature)));
   const isOurs = certificate.publicKey.equals(publicKey) && certificate.verify(publicKey);
-  if (!isOurs || certificate.ca) throw new RangeError("the signature does not fit the certificate");
+  if (!isOurs || certificate.ca) throw new RangeError("the signature does not match the certificate");
   return certificate;
 }
 

@@ -23,7 +23,7 @@ function auditRunCheck({ auditStore, ledger, clock }: DoctorPorts): Check {
     async run() {
       const stored = await auditStore.loadState();
       const remedy = "see whether the timer recordSignRate runs, and the event sign_audit_failed";
-      const why = "a signature behind Keyhold's back is not noticed";
+      const why = "a signature that bypasses Keyhold is not noticed";
       const nowMs = clock();
       if (!stored) {
         if (!(await hasSignedBefore(ledger, nowMs - auditOverdueMs)))
@@ -32,7 +32,7 @@ function auditRunCheck({ auditStore, ledger, clock }: DoctorPorts): Check {
       }
       const { arrivalsToMs, watermarkMs } = stored.state;
       const ageMs = nowMs - arrivalsToMs;
-      const done = `everything before ${isoTime(watermarkMs)} is settled`;
+      const done = `all windows before ${isoTime(watermarkMs)} are done`;
       if (ageMs <= auditOverdueMs) return green(`it ran ${duration(ageMs)} ago, ${done}`);
       return red(`it ran ${duration(ageMs)} ago, ${done}`, why, remedy);
     },
@@ -53,17 +53,17 @@ function vaultLogCheck({ vaultLog, ledger, clock }: DoctorPorts): Check {
       } catch (error) {
         if (!(error instanceof VaultLogUnavailable)) throw error;
         return red(
-          `the workspace does not tell: ${error.trouble}`,
+          `the workspace cannot be queried: ${error.trouble}`,
           "the audit cannot run",
           "give the monitoring identity Log Analytics Data Reader on the workspace that KEYHOLD_LOG_WORKSPACE_ID names",
         );
       }
       if (!(await hasSignedBefore(ledger, nowMs - logLateMs, dayMs - logLateMs))) {
-        return grey("no rows of the last day, and by the ledger there was nothing to log");
+        return grey("no rows of the last day; the ledger has no signatures either");
       }
       return red(
         "no rows of the last day, though the ledger has signatures",
-        "a signature behind Keyhold's back is not noticed",
+        "a signature that bypasses Keyhold is not noticed",
         "see the vault's diagnostic setting: category AuditEvent, to this workspace",
       );
     },

@@ -10,7 +10,7 @@ export function azureChecks(ports: DoctorPorts): Check[] {
     check(ports, "azure/diagnostics", "the vault logs its audit events", diagnosticsVerdict, (vault) => {
       return `${vault}/providers/Microsoft.Insights/diagnosticSettings?api-version=2021-05-01-preview`;
     }),
-    check(ports, "azure/alerts", "alert rules are there and enabled", alertsVerdict, (vault) => {
+    check(ports, "azure/alerts", "alert rules exist and are enabled", alertsVerdict, (vault) => {
       const [group = ""] = /^\/subscriptions\/[^/]+\/resourcegroups\/[^/]+/i.exec(vault) ?? [];
       return `${group}/providers/Microsoft.Insights/scheduledQueryRules?api-version=2023-12-01`;
     }),
@@ -34,7 +34,7 @@ function check(
     async run(signal) {
       const { vaultResourceId, cloud } = config;
       if (vaultResourceId === undefined)
-        return grey("KEYHOLD_VAULT_RESOURCE_ID is not set, so it is not known where to look");
+        return grey("KEYHOLD_VAULT_RESOURCE_ID is not set, so the vault cannot be checked");
       const url = `https://${cloud.managementHost}${pathOf(vaultResourceId)}`;
       const { status, body } = await resources({ method: "GET", url }, signal);
       if (status === 200) return judge(body);
@@ -68,7 +68,7 @@ function vaultVerdict(body: unknown): Verdict {
   if (troubles.length === 0) return green("purge protection, RBAC, and closed to public networks");
   return red(
     troubles.join("; "),
-    "keys could be deleted for good, rights widened unseen, or the vault be used from anywhere with a stolen token",
+    "keys could be purged, rights extended unnoticed, or the vault used from anywhere with a stolen token",
     "deploy infra/ again, which sets all three",
   );
 }
@@ -106,7 +106,7 @@ function diagnosticsVerdict(body: unknown): Verdict {
   if (isLogged) return green("AuditEvent goes to a Log Analytics workspace");
   return red(
     "no diagnostic setting sends AuditEvent to a workspace",
-    "a signature behind Keyhold's back is not noticed by anybody",
+    "nobody notices a signature that bypasses Keyhold",
     "deploy infra/ again",
   );
 }

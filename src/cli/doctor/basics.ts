@@ -37,7 +37,7 @@ function identityCheck(name: "signing" | "storage" | "monitoring", { requestToke
       } catch (error) {
         return red(
           `the platform's endpoint gave none (${errorClass(error)})`,
-          "without it Keyhold cannot do what this identity is for",
+          "without it Keyhold cannot do what this identity is needed for",
           `assign the identity that KEYHOLD_${name.toUpperCase()}_IDENTITY_CLIENT_ID names to the app`,
         );
       }
@@ -57,7 +57,7 @@ function hostCheck(name: string, host: string, { network }: DoctorPorts): Check 
         return red(
           `no trusted connection (${errorClass(error)})`,
           "Keyhold cannot work without it",
-          "check DNS, private endpoint, firewall and any proxy that opens TLS, as seen from the app's network",
+          "check DNS, private endpoint, firewall and any proxy that intercepts TLS, from the app's network",
         );
       }
     },
@@ -76,8 +76,8 @@ function entraCheck({ config, entra }: DoctorPorts): Check {
       }
       return red(
         `refused: ${result.refusal.reason}`,
-        "metadata is not renewed, and somebody may be between Keyhold and Entra",
-        "keep proxies from opening TLS to this host; docs/explain/metadata.md says what is pinned",
+        "metadata is not renewed, and an attacker may intercept connections to Entra",
+        "exclude this host from TLS interception by proxies; docs/explain/metadata.md says what is pinned",
       );
     },
   };

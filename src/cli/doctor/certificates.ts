@@ -16,7 +16,7 @@ export function certificateChecks(ports: DoctorPorts): Check[] {
 function publisherCheck({ active, certificates }: PublisherRule, { clock }: DoctorPorts): Check {
   return {
     id: "certificate/publisher",
-    title: "the certificate that signs idp.xml is valid, and the next one is known in time",
+    title: "the certificate that signs idp.xml is valid, and a successor is staged in time",
     async run() {
       const nowMs = clock();
       const name = active.thumbprint.slice(0, 8);
@@ -29,8 +29,8 @@ function publisherCheck({ active, certificates }: PublisherRule, { clock }: Doct
         return green(`${name} is valid for ${left}${isNextThere ? ", and the next one is staged" : ""}`);
       }
       return red(
-        isValid ? `${name} is valid for ${left}, and none is staged after it` : `${name} is not valid now`,
-        "relying parties refuse idp.xml, or soon will, and then Entra's next change of keys ends their logins",
+        isValid ? `${name} is valid for ${left}, and no successor is staged` : `${name} is not valid now`,
+        "relying parties reject idp.xml, now or soon, so their logins fail after Entra's next key rollover",
         isNextThere ? "keyhold publisher activate" : "keyhold publisher add-certificate --new-version --policy",
       );
     },
@@ -51,7 +51,7 @@ function certificateCheck({ name, certificates }: ClientRule, ports: DoctorPorts
       if (troubles.length > 0) {
         return red(
           `${thumbprint.slice(0, 8)}: ${troubles.join("; ")}`,
-          "tokens cannot be issued, or soon cannot be",
+          "no tokens can be issued, now or soon",
           "keyhold credentials status; keyhold client add-certificate --new-version",
         );
       }
@@ -89,7 +89,7 @@ function driftCheck(
             .join("; "),
           first?.severity === 0
             ? "somebody can act as the application without Keyhold"
-            : "Keyhold is about to be refused, or unprotected",
+            : "Entra will refuse Keyhold, or a protection is missing",
           "find out who added it (Entra's audit log), and remove it; or add what is missing",
         );
       } catch (error) {

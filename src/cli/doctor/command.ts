@@ -26,8 +26,8 @@ const parallel = 6;
 export function addDoctorCommand(program: Command, { run, clock, progress }: CommandContext): void {
   program
     .command("doctor")
-    .description("Checks a deployment, and proves by trying that the app's identities can sign and nothing more.")
-    .option("--no-tries", "leave out what would stand as refused in the vault's log")
+    .description("Checks a deployment, and tests that the app's identities can sign and do nothing else.")
+    .option("--no-tries", "skip attempts that the vault's log would record as refused")
     .option("--deadline <seconds>", "for each check", parseCount, 20)
     .addHelpText(
       "after",
@@ -117,12 +117,16 @@ function policyCheck(policy: LoadedPolicy | CommandProblem): Check {
         if (withheld.length === 0) return green("it was read and compiled");
         return red(
           describeProblems(withheld).join("; "),
-          "callers of these grants are refused, and their requests in vain",
+          "requests under these grants are refused",
           "list your own APIs in homeApis and ask for them by application id, or remove the scopes",
         );
       }
       const reason = [policy.message, ...policy.details].join("; ");
-      return red(reason, "changes have no effect, and after an hour without a policy nothing is issued", policy.remedy);
+      return red(
+        reason,
+        "changes have no effect, and after an hour without a valid policy nothing is issued",
+        policy.remedy,
+      );
     },
   };
 }

@@ -21,12 +21,12 @@ function ownerCheck(id: Guid, { config, ownerOf }: DoctorPorts): Check {
         owner = await ownerOf(id);
       } catch (error) {
         if (!(error instanceof ApplicationDirectoryError)) throw error;
-        return grey(`the directory did not say (${error.code}): it takes Application.Read.All`);
+        return grey(`the directory could not be read (${error.code}): this needs Application.Read.All`);
       }
       if (owner === config.homeTenantId) return green("its appOwnerOrganizationId is the home tenant");
       return red(
         owner === undefined ? "the home tenant has no service principal of it" : `its owner is the tenant ${owner}`,
-        "a token for somebody else's API in the home tenant may be a way to the application's credentials, or to the vault",
+        "a token for another owner's API in the home tenant may give access to the application's credentials, or to the vault",
         "list only application ids of APIs that the home tenant registered itself in homeApis",
       );
     },

@@ -29,8 +29,8 @@ export function keyChecks(ports: DoctorPorts): Check[] {
       run: (signal) =>
         eachKey(ports, signal, ({ keyOps }) => describeOperations(keyOps), {
           good: "operations: sign, and verify at most",
-          why: "a key that also decrypts or wraps is worth more to an attacker",
-          remedy: "set the key's operations to sign: a deployment does not change a key that exists",
+          why: "a key that also decrypts or wraps is more useful to an attacker",
+          remedy: "set the key's operations to sign: a deployment does not change existing keys",
         }),
     },
     {
@@ -41,7 +41,7 @@ export function keyChecks(ports: DoctorPorts): Check[] {
         if (typeof wanted !== "number") return wanted;
         return eachKey(ports, signal, ({ bits }) => (bits === wanted ? undefined : describeSize(bits, wanted)), {
           good: `${wanted} bits`,
-          why: "a deployment does not change a key that exists, so what was chosen does not hold for it",
+          why: "a deployment does not change existing keys, so the chosen size does not apply to them",
           remedy:
             "make a version of that size (client add-certificate --new-version), or deploy with the size of the keys",
         });
@@ -54,7 +54,7 @@ export function keyChecks(ports: DoctorPorts): Check[] {
 async function deployedBits({ config, resources }: DoctorPorts, signal: AbortSignal): Promise<number | Verdict> {
   const { vaultResourceId, cloud } = config;
   if (vaultResourceId === undefined)
-    return grey("KEYHOLD_VAULT_RESOURCE_ID is not set, so it is not known where to look");
+    return grey("KEYHOLD_VAULT_RESOURCE_ID is not set, so the vault cannot be checked");
   const url = `https://${cloud.managementHost}${vaultResourceId}?api-version=2023-07-01`;
   const { status, body } = await resources({ method: "GET", url }, signal);
   const { tags } = (body ?? {}) as { tags?: Record<string, string> };

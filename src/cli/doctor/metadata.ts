@@ -22,7 +22,7 @@ export function metadataChecks(ports: DoctorPorts): Check[] {
   return [
     ...[...sources].map(([name, source]) => ({
       id: `metadata/${name}`,
-      title: `metadata of ${name} is fresh, and what Entra publishes follows from it`,
+      title: `metadata of ${name} is fresh, and what Entra publishes now is accepted`,
       run: () => checkSource(name, source, ports),
     })),
     ...published.map(([name, source]) => ({
@@ -40,7 +40,7 @@ async function checkPublication(source: MetadataSource, ports: DoctorPorts) {
   const { idp, federation } = known ?? {};
   const remedy =
     "see the event metadata_not_republished and whether the timer checkMetadata runs; keyhold metadata refresh";
-  const without = "relying parties get 503 in place of idp.xml";
+  const without = "relying parties get 503 instead of idp.xml";
   if (!idp) {
     const isNew = !(await hasSignedBefore(ports.ledger, nowMs - staleAfterMs));
     if (isNew) return grey("not published yet, which takes a minute in a new deployment");
@@ -57,7 +57,7 @@ async function checkPublication(source: MetadataSource, ports: DoctorPorts) {
 }
 
 const refusedRecord = "docs/operate/runbook.md#metadata-record-refused";
-const why = "after Entra's next change of keys callers, and relying parties, are refused";
+const why = "after Entra's next key rollover callers and users of relying parties are refused";
 
 async function checkSource(name: string, source: MetadataSource, ports: DoctorPorts) {
   const nowMs = ports.clock();
@@ -67,13 +67,13 @@ async function checkSource(name: string, source: MetadataSource, ports: DoctorPo
   const held = await heldOrRefused(name, source, known, ports, nowMs);
   if (verifiedAtMs === undefined) {
     const isNew = held === undefined && !(await hasSignedBefore(ports.ledger, nowMs - staleAfterMs));
-    if (isNew) return grey("nothing is kept yet; what Entra publishes now is accepted, and kept within the hour");
+    if (isNew) return grey("nothing is stored yet; what Entra publishes now is accepted, and stored within the hour");
     const reason = held === undefined ? "nothing was ever accepted" : `nothing was ever accepted; ${held}`;
     return red(reason, why, "see the event metadata_refused, and whether the timer refreshMetadata runs");
   }
   const age = duration(nowMs - verifiedAtMs);
   if (held)
-    return red(`${held}; what is kept was verified ${age} ago`, why, "docs/explain/metadata.md says what to do");
+    return red(`${held}; the stored document was verified ${age} ago`, why, "docs/explain/metadata.md says what to do");
   if (!isStale) return green(`verified ${age} ago, and what Entra publishes now is accepted`);
   return red(
     `stale: verified ${age} ago, more than ${duration(staleAfterMs)}`,
@@ -98,7 +98,7 @@ async function heldOrRefused(
   await refreshSource(source, known, { firstUses: new Map(), onDiscontinuity, nowMs }, refreshPorts);
   for (const event of events) {
     if (event.event === "metadata_discontinuous")
-      return `the ${event.document} does not follow from before: ${event.action}`;
+      return `no known key vouches for the ${event.document}: ${event.action}`;
     if (event.event !== "metadata_refused") continue;
     const { reason } = event.refusal;
     if (reason !== "not_reachable" && reason !== "timed_out") return `the ${event.document} is refused: ${reason}`;

@@ -15,7 +15,7 @@ function policyWriteCheck({ config, policyAsStorage }: DoctorPorts): Check {
     id: "storage/policy-write",
     title: "the storage identity cannot change the policy",
     async run(signal) {
-      if (!("blobUrl" in config.policy)) return grey("the policy is a file: see who may write that");
+      if (!("blobUrl" in config.policy)) return grey("the policy is a file: check who may write it");
       if (!policyAsStorage) return grey(needsAppIdentity);
       const { status, headers } = await policyAsStorage(
         {
@@ -28,7 +28,9 @@ function policyWriteCheck({ config, policyAsStorage }: DoctorPorts): Check {
       );
       const server = headers.get("server") ?? "";
       if (!server.startsWith("Windows-Azure-Blob/")) {
-        return grey(`what answered is not Azure Storage (${printable(server, 40)}), so its answer proves no right`);
+        return grey(
+          `the server is not Azure Storage (${printable(server, 40)}), so its answer proves nothing about rights`,
+        );
       }
       if (status === 403) return green("a write that could not succeed was refused with 403");
       if (status !== 412) return grey(`storage answered ${status}`);
@@ -52,9 +54,9 @@ function ledgerCheck({ ledger, clock }: DoctorPorts): Check {
         if (found.ok) return green(`its newest row is of ${new Date(found.value.intent.timeMs).toISOString()}`);
         const { partition, rowKey } = found.refusal;
         return red(
-          `a row is not as Keyhold writes it: ${printable(partition)} ${printable(rowKey)}`,
+          `Keyhold did not write this row: ${printable(partition)} ${printable(rowKey)}`,
           "somebody else writes to the ledger, and could hide signatures",
-          "keyhold ledger --since 24h lists such rows; see who may write to the table",
+          "keyhold ledger --since 24h lists such rows; check who may write to the table",
         );
       }
       return green("it answered, and has no rows of the last day");

@@ -116,7 +116,7 @@ function permitted(answer: RestAnswer, { title, why }: Try, identity: "signing" 
   return red(
     `the vault answered ${describeAnswer(answer)}: it would have let the ${identity} identity ${title}`,
     why,
-    `take every role from the ${identity} identity but ${kept}`,
+    `remove every role of the ${identity} identity except ${kept}`,
   );
 }
 

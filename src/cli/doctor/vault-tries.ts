@@ -23,7 +23,7 @@ const nobodysVersion = "0".repeat(32);
 export const malformedSign = { alg: "PS256", value: Buffer.alloc(31).toString("base64url") };
 
 const wide = "an identity that does more than sign turns one stolen token into more than one signature";
-const extracts = "who has this identity could take the private key out of the vault";
+const extracts = "whoever has this identity could extract the private key from the vault";
 
 const key = "keys/{name}/{version}";
 const post = { method: "POST", body: {} };

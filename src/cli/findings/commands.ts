@@ -18,9 +18,7 @@ export function addFindingsCommands(program: Command, context: CommandContext): 
 function addList(parent: Command, { run, clock }: CommandContext): void {
   parent
     .command("list")
-    .description(
-      "Lists the findings of the last 90 days that no late record has explained, and what was noted on them.",
-    )
+    .description("Lists the open findings of the last 90 days, with the notes on them.")
     .option("--all", "those that were acknowledged or announced too")
     .addHelpText(
       "after",
@@ -68,10 +66,10 @@ async function openFindings(store: Pick<AuditStore, "openFindings">, nowMs: numb
 function addAcknowledge(parent: Command, { run, clock }: CommandContext): void {
   parent
     .command("acknowledge")
-    .description("Notes that you know what findings are: they are not reported again. The note is reported.")
+    .description("Notes that you have explained findings: they are not reported again. The note is reported.")
     .argument("<id...>", "of the findings, from findings list")
     .requiredOption("--reason <text>", "why, for those who read it later")
-    .option("--name <name>", "who you are; without it, whom your sign-in names")
+    .option("--name <name>", "who you are; without it, the identity of your sign-in")
     .addHelpText(
       "after",
       `
@@ -80,7 +78,7 @@ Examples:
 
 Needs: to read the audit table (Storage Table Data Reader); to write the policy's container (Storage Blob Data
 Contributor). The app's own identities cannot: whoever has taken them over cannot acknowledge their own theft.
-A finding that comes to stand for more rows is reported again.`,
+A finding that grows by more rows is reported again.`,
     )
     .action((ids: string[], options: AcknowledgeOptions) =>
       run(async (connect) => acknowledge(connect(), ids, options, clock())),

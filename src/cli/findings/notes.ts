@@ -36,7 +36,7 @@ function documentOf(text: string | undefined, place: PolicyPlace): AuditNotesDoc
   if (!Array.isArray(document)) return document;
   throw new CommandProblem("wrong", `${what} are not valid, so every finding is reported as open`, {
     where: printable(place.name),
-    remedy: "restore the version before it",
+    remedy: "restore the previous version",
     details: describeProblems(document),
   });
 }

@@ -42,15 +42,15 @@ interface LedgerOptions {
 export function addLedgerCommand(program: Command, { run, clock, output, pause, progress }: CommandContext): void {
   program
     .command("ledger")
-    .description("Says who got what, when, and what became of it: every signature has a row. Newest first.")
+    .description("Lists who got what, when, and with what outcome: every signature has a row. Newest first.")
     .option("--since <time>", "an age (15m, 24h, 7d) or ISO 8601", "24h")
     .option("--until <time>", "the same; without it, now")
-    .option("--caller <name|objectId>", "names as they stand in the policy now; ids also of those that are gone")
+    .option("--caller <name|objectId>", "names as in the current policy; ids also of removed entries")
     .option("--tenant <name|id>", "the customer tenant")
     .option("--client <name|clientId>", "the application")
     .addOption(new Option("--purpose <purpose>", "what was signed for").choices(signPurposes))
     .addOption(new Option("--outcome <outcome>", "open: not known").choices(outcomes))
-    .option("--id <id>", "one row: what a customer finds as correlation id in the sign-in log of Entra")
+    .option("--id <id>", "one row, by the correlation id in Entra's sign-in log")
     .option("--limit <rows>", "most rows", parseCount, 100)
     .option("--follow", "keep running and print new rows as they arrive; Ctrl-C ends it")
     .addOption(new Option("--csv", "all columns for a spreadsheet, safe against formulas").conflicts("jsonl"))
@@ -75,7 +75,7 @@ It holds no tokens, only their SHA-256. Exit code 1: rows were found that Keyhol
         const nameOf = namesOf(policy);
         if (!options.follow) return { exit: await listLedger(query, { ledger, nameOf, format, output, progress }) };
         if (format === "json")
-          throw usage("--json with --follow", "give --jsonl: a document that has an end does not follow");
+          throw usage("--json with --follow", "give --jsonl: --follow cannot print a single document");
         await followLedger(query, { ledger, nameOf, format, output, clock, pause });
         return { exit: exitCodes.fine };
       }),

@@ -7,7 +7,7 @@ import { metadataStatus } from "./status.ts";
 
 /** metadata status and refresh. */
 export function addMetadataCommands(program: Command, context: CommandContext): void {
-  const metadata = program.command("metadata").description("Entra's metadata and keys, as Keyhold keeps them");
+  const metadata = program.command("metadata").description("Entra's metadata and keys that Keyhold stores");
   addStatus(metadata, context);
   addRefresh(metadata, context);
 }
@@ -15,7 +15,7 @@ export function addMetadataCommands(program: Command, context: CommandContext): 
 function addStatus(metadata: Command, { run, clock }: CommandContext): void {
   metadata
     .command("status")
-    .description("Says per source how old its metadata is, over what TLS it came, and which keys it has.")
+    .description("Shows the age, TLS certificate and keys of each source's metadata.")
     .addHelpText(
       "after",
       `
@@ -39,13 +39,10 @@ function addRefresh(metadata: Command, { run, clock, pause, output, progress }: 
   metadata
     .command("refresh")
     .description(
-      "Asks the app to fetch metadata now and not at its next hourly refresh, and says what changed. The app looks for " +
+      "Makes the app fetch metadata now instead of at its next hourly refresh, and prints what changed. The app looks for " +
         "requests twice a minute; this command writes one beside the policy, and waits. It fetches and signs nothing.",
     )
-    .argument(
-      "[tenant]",
-      "whose: the name of a tenant in the policy, a tenant id, or a source as metadata status calls it",
-    )
+    .argument("[tenant]", "a tenant's name in the policy, a tenant id, or a source as shown by metadata status")
     .addHelpText(
       "after",
       `

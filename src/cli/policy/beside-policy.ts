@@ -50,7 +50,7 @@ export async function changeBeside(
     if (after === undefined) return false;
     if ((await write(place, what, after, before?.etag)) === "written") return true;
   }
-  throw new CommandProblem("unavailable", `Others change the same document all the time: nothing was changed`, {
+  throw new CommandProblem("unavailable", `Concurrent changes kept interfering: nothing was changed`, {
     where: printable(place.name),
     remedy: "run the command again",
   });

@@ -36,7 +36,7 @@ function addPolicyCheck(program: Command, context: CommandContext): void {
   addPublishCommands(policy, context);
   policy
     .command("check")
-    .description("Says everything that is wrong with a policy at once, by path, or what it holds. Changes nothing.")
+    .description("Reports all problems of a policy, by path, or summarises it. Changes nothing.")
     .argument("[file]", "a policy that is not in force yet; without it, the one that the settings name")
     .option("--home-tenant <id>", "with a file: check it without the app's settings, for example in a pipeline")
     .addOption(new Option("--cloud <name>", "with --home-tenant").choices(Object.keys(clouds)).default("public"))
@@ -70,7 +70,7 @@ interface ExplainOptions {
 function addExplain(program: Command, { run }: CommandContext): void {
   program
     .command("explain")
-    .description("Says whether a caller would get a token, or what is in its way and what to paste into the policy.")
+    .description("Reports whether a caller would get a token, or what prevents it and what to add to the policy.")
     .requiredOption("--caller <name|objectId>", "the internal service that asks")
     .requiredOption("--client <name|clientId>", "the application that it asks to act as")
     .requiredOption("--tenant <name|id>", "the customer tenant")

@@ -120,7 +120,7 @@ export function describeDifference({ gained, lost, entries }: PolicyDifference):
   });
   const signed = (sign: string, rights: NamedRight[]) => describeRights(rights).map((line) => `${sign} ${line}`);
   const lines = [...changed, ...signed("-", lost), ...signed("+", gained)];
-  if (lines.length === 0) return ["No difference in what the policy means."];
+  if (lines.length === 0) return ["The policies give the same rights."];
   return [...lines, `${plural(gained.length, "right")} gained, ${lost.length} lost.`];
 }
 

@@ -11,7 +11,7 @@ import type { EntryKind } from "./find-entry.ts";
 import { addGrant, type GrantOptions, removeGrant } from "./grants.ts";
 import { addTenantCommand } from "./tenant-command.ts";
 
-const dryRun = "say what would change, and write nothing";
+const dryRun = "dry run: print what would change";
 const needs =
   "Needs: to write the policy (Storage Blob Data Contributor on its container); with --dry-run, to read it.";
 
@@ -35,9 +35,9 @@ export function addEditCommands(program: Command, parents: Record<EntryKind, Com
 function addCallerAdd(caller: Command, { run }: CommandContext): void {
   caller
     .command("add")
-    .description("Adds an internal service to the policy. What it gets is said by grants.")
+    .description("Adds an internal service to the policy. Grants define what it gets.")
     .argument("<object-id>", "of the service principal of its managed identity (claim oid)")
-    .requiredOption("--name <name>", "how the policy, the ledger and the logs call it")
+    .requiredOption("--name <name>", "its name in the policy, the ledger and the logs")
     .option("--azp <client-id>", "of its identity (claim azp), if it is to be checked too")
     .option("--dry-run", dryRun)
     .addHelpText(
@@ -75,7 +75,7 @@ function addClientAdd(client: Command, { run }: CommandContext): void {
     .command("add")
     .description("Adds an app registration to the policy, with its first certificate or a managed identity.")
     .argument("<client-id>", "of the app registration")
-    .requiredOption("--name <name>", "how the policy, the ledger and the logs call it")
+    .requiredOption("--name <name>", "its name in the policy, the ledger and the logs")
     .option("--key-id <url>", "key URL with its version, whose certificate is registered at the application")
     .option("--certificate <file.pem>", "with --key-id: the public certificate")
     .option("--identity-client-id <id>", "instead of a key: client id of a managed identity of Keyhold")
@@ -124,7 +124,7 @@ async function credentialOf({ keyId, certificate: file, identityClientId, identi
 function addRemove(parent: Command, kind: EntryKind, example: string, { run }: CommandContext): void {
   parent
     .command("remove")
-    .description(`Removes a ${kind} from the policy, with its name in grants and grants that are nothing without it.`)
+    .description(`Removes a ${kind} from the policy, with its references in grants, and grants that need it.`)
     .argument(`<name|id>`, `which ${kind}`)
     .option("--dry-run", dryRun)
     .addHelpText(
@@ -134,7 +134,7 @@ Examples:
   keyhold ${kind} remove ${example} --dry-run
   keyhold ${kind} remove ${example}
 
-Tokens that are out live on until they expire. To stop it at once and keep its entry: keyhold ${kind} suspend.
+Tokens that were already issued stay valid until they expire. To stop it at once and keep its entry: keyhold ${kind} suspend.
 ${needs}`,
     )
     .action((nameOrId: string, options: { dryRun?: true }) =>
@@ -144,7 +144,7 @@ ${needs}`,
 
 const grantPurposes = {
   add: "Grants a caller tokens or assertions of a client.",
-  remove: "Takes back what a caller gets as a client; a grant that covers more keeps the rest.",
+  remove: "Revokes what a caller gets as a client; a broader grant keeps the rest.",
 };
 
 function addGrantCommand(grant: Command, verb: "add" | "remove", { run }: CommandContext): void {
@@ -155,9 +155,13 @@ function addGrantCommand(grant: Command, verb: "add" | "remove", { run }: Comman
     .description(grantPurposes[verb])
     .requiredOption("--caller <name|objectId>", "the internal service")
     .requiredOption("--client <name|clientId>", "the application that it acts as")
-    .option("--tenant <name|id>", verb === "add" ? "where; may be repeated" : "where alone; may be repeated", collect)
+    .option(
+      "--tenant <name|id>",
+      verb === "add" ? "where; may be repeated" : "only in this tenant; may be repeated",
+      collect,
+    )
     .addOption(
-      new Option("--all-active", "instead: every active tenant but the home tenant, later ones too").conflicts(
+      new Option("--all-active", "instead: every active tenant except the home tenant, also later ones").conflicts(
         "tenant",
       ),
     )

@@ -44,7 +44,7 @@ export async function editPolicy(
   if ("problems" in after) {
     throw new CommandProblem("wrong", "The changed policy would not be valid: nothing was changed", {
       where: printable(place.name),
-      remedy: "fix what follows first; lines are those of the changed policy",
+      remedy: "fix the following first; lines refer to the changed policy",
       details: describeProblems(after.problems),
     });
   }

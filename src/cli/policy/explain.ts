@@ -45,7 +45,7 @@ function evaluate(
 
 /** For example where the name that a new entry was given stands for another already. */
 function doesNotFit(problems: readonly PolicyProblem[]): CommandProblem {
-  return new CommandProblem("wrong", "What was asked does not fit into the policy", {
+  return new CommandProblem("wrong", "The request cannot be expressed in the policy", {
     where: "--caller, --client, --tenant",
     remedy: "give names or ids of entries",
     details: problems.map(({ path, rule }) => `${path}: ${rule}`),

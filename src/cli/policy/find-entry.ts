@@ -34,7 +34,7 @@ export function findEntry(document: PolicyDocument, kind: EntryKind, nameOrId: s
   if (byName && byId && byName !== byId) {
     throw new CommandProblem("wrong", `${printable(nameOrId)} is the name of one ${kind} and the id of another`, {
       where: `the policy, ${entryKinds[kind].list}`,
-      remedy: `name it otherwise: ${byName.name} has the id ${byName.id}, ${byId.id} the name ${printable(byId.name)}`,
+      remedy: `use an unambiguous name or id: ${byName.name} has the id ${byName.id}, ${byId.id} the name ${printable(byId.name)}`,
     });
   }
   return byId ?? byName;

@@ -79,7 +79,7 @@ export async function removeGrant(options: GrantOptions, target: EditTarget): Pr
   if (left.length > 0) {
     throw new CommandProblem("wrong", "A grant for all active tenants would still give it: nothing was changed", {
       where: printable(target.place.name),
-      remedy: "take that one back with --all-active and grant the other tenants by name, or suspend the tenant",
+      remedy: "revoke that one with --all-active and grant the other tenants by name, or suspend the tenant",
       details: describeRights(left),
     });
   }

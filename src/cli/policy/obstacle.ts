@@ -150,7 +150,7 @@ function suspendedObstacle(
 ): Obstacle {
   const what = `the ${kind} ${subject.name} is suspended`;
   if (suspensions[kind].has(subject.id)) {
-    return { because, words: `${what} beside the policy. To let it in again:`, change: resume(kind, subject) };
+    return { because, words: `${what} beside the policy. To resume it:`, change: resume(kind, subject) };
   }
   return { because, words: `${what} by the policy. Set in its entry:`, change: activate(kind, subject) };
 }

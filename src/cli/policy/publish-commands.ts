@@ -24,7 +24,7 @@ export function offlineContext(
 function addDiff(policy: Command, { run, clock }: CommandContext): void {
   policy
     .command("diff")
-    .description("Says who gains and loses what from one policy to another. Changes nothing.")
+    .description("Prints who gains and loses what between two policies. Changes nothing.")
     .argument("<a>", "a file; with <b>, what is before")
     .argument("[b]", "a file; without it, <a> is compared with the policy that the settings name")
     .option("--home-tenant <id>", "with two files: needs no settings, for example in a pipeline")
@@ -53,10 +53,10 @@ Exit code 1: one of them is not valid.`,
 function addPublish(policy: Command, { run }: CommandContext): void {
   policy
     .command("publish")
-    .description("Puts a policy in force where the settings say that it lies, and says who gains and loses what.")
+    .description("Puts a policy in force at the place that the settings name, and prints who gains and loses what.")
     .argument("<file>", "the new policy")
-    .option("--expect <file>", "only if the policy in force is this one: what the review was about")
-    .option("--dry-run", "say what would change, and write nothing")
+    .option("--expect <file>", "only if the policy in force is this one, to which the review compared")
+    .option("--dry-run", "dry run: print what would change")
     .addHelpText(
       "after",
       `

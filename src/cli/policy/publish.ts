@@ -41,7 +41,7 @@ export async function publishPolicy(
   if (repeated.length > 0) {
     throw new CommandProblem("wrong", "The new policy has keys more than once: nothing was changed", {
       where: printable(file.name),
-      remedy: "remove those that do not count",
+      remedy: "remove the duplicates",
       details: describeProblems(repeated),
     });
   }
@@ -52,7 +52,7 @@ export async function publishPolicy(
   if (!dryRun && !isSame) await writePolicy(place, after.text, inForce.etag);
   const where = printable(place.name);
   const done = isSame
-    ? `${where} has this policy already, to the letter.`
+    ? `${where} already has exactly this policy.`
     : dryRun
       ? `Dry run. It would replace ${where}:`
       : `Published to ${where}. It takes effect within 60 s:`;
@@ -88,7 +88,7 @@ async function requireExpected({ text }: InForce, expect: PolicyPlace, place: Po
   if (text !== undefined && isSameJson(text, expected)) return;
   throw new CommandProblem("wrong", "The policy in force is not the expected one: nothing was changed", {
     where: printable(place.name),
-    remedy: "take over what was changed there first",
+    remedy: "merge what was changed there first",
     command: `keyhold policy diff ${printable(expect.name)}`,
   });
 }

@@ -32,13 +32,16 @@ export function addTenantCommand(tenant: Command, context: CommandContext): void
     .command("add")
     .description("Adds a customer tenant, prints its consent link, checks a grant, and can get a first token.")
     .argument("<tenant-id>", "of the customer's directory")
-    .requiredOption("--name <name>", "how the policy, the ledger and the logs call it")
+    .requiredOption("--name <name>", "its name in the policy, the ledger and the logs")
     .option("--client <name|clientId>", "the application that it consents to; without it, all of them")
     .option("--caller <name|objectId>", "with --client and --scope: check whether this caller would get a token")
     .option("--scope <scope>", "<resource>/.default")
-    .option("--first-token", "then ask Keyhold for one as the caller, whose managed identity must be here")
+    .option(
+      "--first-token",
+      "then request a token from Keyhold as the caller, whose managed identity must be available here",
+    )
     .option("--caller-identity <client-id>", "of the caller's managed identity; without it, the azp of its entry")
-    .option("--dry-run", "say what would change, and write nothing")
+    .option("--dry-run", "dry run: print what would change")
     .addHelpText(
       "after",
       `
@@ -73,7 +76,7 @@ function checkOf({ caller, client, scope: text, firstToken, dryRun }: TenantAddO
     return { caller, client, scope };
   }
   if (caller === undefined && text === undefined && !firstToken) return undefined;
-  throw new CommandProblem("usage", "What is to be checked is not complete", {
+  throw new CommandProblem("usage", "The options for the check are incomplete", {
     where: "--caller, --client, --scope, --first-token",
     remedy: "give --caller, --client and --scope <resource>/.default together; --first-token not with --dry-run",
   });

@@ -54,11 +54,13 @@ function expiryOf(outcome: object): number | undefined {
 /** The tail in sentences, one line each. `nowMs`: milliseconds since 1970. */
 export function describeTail(tail: TokenTail, nowMs: number): string[] {
   if (tail.unavailable !== undefined) {
-    return [`What is already out could not be read from the ledger (${tail.unavailable}): keyhold ledger lists it.`];
+    return [
+      `The tokens that were already issued could not be read from the ledger (${tail.unavailable}): keyhold ledger lists it.`,
+    ];
   }
   const lines =
     tail.lastExpiresAt === undefined
-      ? ["By the ledger no token that was given is still alive."]
+      ? ["According to the ledger no issued token is still valid."]
       : [
           `Already out: ${plural(tail.alive, "token")} that nobody can call back. The last expires at ` +
             `${isoTime(tail.lastExpiresAt * 1000)}, in ${duration(tail.lastExpiresAt * 1000 - nowMs)}.`,

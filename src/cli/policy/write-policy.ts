@@ -21,8 +21,8 @@ export async function writePolicy(place: PolicyPlace, text: string, etag: string
     });
   }
   if (result === "written") return;
-  throw new CommandProblem("wrong", "Somebody else changed the policy in between: nothing was changed", {
+  throw new CommandProblem("wrong", "Somebody else changed the policy meanwhile: nothing was changed", {
     where,
-    remedy: "look at what they changed, and run the command again",
+    remedy: "review their change, and run the command again",
   });
 }

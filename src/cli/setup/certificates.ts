@@ -85,7 +85,7 @@ async function requireKey(keys: KeyOwner, keyName: string): Promise<VaultKey> {
   throw new CommandProblem("wrong", `There is no key ${keyName} in the vault`, {
     ...{
       where: "Key Vault",
-      remedy: "put it into AZURE_CLIENT_KEY_NAMES and run azd provision: the templates make keys",
+      remedy: "add it to AZURE_CLIENT_KEY_NAMES and run azd provision, which creates the key",
     },
   });
 }

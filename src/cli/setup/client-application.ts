@@ -99,9 +99,9 @@ async function permissionsLacking(
 }
 
 function noRedirect(): CommandProblem {
-  return new CommandProblem("usage", "It is not known where customers' administrators land after they have consented", {
+  return new CommandProblem("usage", "There is no page for customers' administrators after consent", {
     where: "--redirect-uri",
-    remedy: "give an https page of yours: without one Entra ends their consent with AADSTS500113",
+    remedy: "give an https page of yours: without one Entra shows them AADSTS500113 after the consent",
   });
 }
 

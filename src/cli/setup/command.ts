@@ -64,7 +64,7 @@ export function addSetupCommand(program: Command, { run, clock, pause, progress 
     .addOption(fromDeployment("--policy-container <url>", "where the policy goes", "AZURE_POLICY_CONTAINER_URL"))
     .option("--policy-file <file>", "where the first policy is written before it is uploaded", "policy.json")
     .addOption(fromDeployment("--cloud <name>", "", "KEYHOLD_CLOUD").choices(Object.keys(clouds)).default("public"))
-    .option("--dry-run", "only look, and say what would be done")
+    .option("--dry-run", "dry run: print what would be done")
     .addHelpText(
       "after",
       `

@@ -99,7 +99,7 @@ export function createDirectory(
     } catch (error) {
       if (isNotSignedIn(error)) throw error;
       throw new CommandProblem("unavailable", `Microsoft Graph cannot be reached (${errorClass(error)})`, {
-        ...{ where: graphHost, remedy: "look at the network, and run the command again" },
+        ...{ where: graphHost, remedy: "check the network, and run the command again" },
       });
     }
   }

@@ -81,7 +81,7 @@ export async function ensureUpload(
   if (!inForce) return steps.postpone("azd up makes its container (--policy-container)", what);
   await steps.ensure({
     what: `${what}, ${inForce.name}`,
-    find: async () => ((await readPolicyIfThere(inForce)) ? "it was there, and is left as it is" : undefined),
+    find: async () => ((await readPolicyIfThere(inForce)) ? "it exists, and is not changed" : undefined),
     create: async () => {
       await publishPolicy(draft, inForce, context, {});
       return "it takes effect within 60 s";

@@ -17,7 +17,9 @@ export function setupReport({ client, dryRun }: SetupInput, result: SetupResult,
     text: [...steps.flatMap(linesOf), "", ...nextOf(result, client.name, { dryRun, waits, isDeployed })].join("\n"),
     json: { dryRun, audience, homeTenantId, client: { name: client.name, clientId }, steps },
     notes: hasSigned
-      ? ["You asked the vault for signatures: the audit will report them as foreign_identity. Tell whoever is on call."]
+      ? [
+          "You asked the vault for signatures: the audit will report them as foreign_identity. Inform whoever is on call.",
+        ]
       : [],
   };
 }
@@ -33,7 +35,7 @@ function nextOf(
   { dryRun, waits, isDeployed }: { dryRun: boolean; waits: boolean; isDeployed: boolean },
 ): string[] {
   if (dryRun) return ["Dry run: nothing was changed."];
-  if (waits) return ["Run the same command again when what waits is settled: what is there is found."];
+  if (waits) return ["Run the same command again when the waiting steps can be done: finished steps are recognised."];
   if (isDeployed) return ["Next: keyhold tenant add, keyhold grant add (docs/operate/deploy.md)."];
   return [
     "Next:",

@@ -119,7 +119,7 @@ async function ensurePolicy(
     }
     const first = { client: { name: client.name, clientId, certificate }, publisher, callers };
     if (!(await ensureDraft(first, places.draft, context, steps))) {
-      return steps.postpone("the first policy is not whole", "policy in force");
+      return steps.postpone("the first policy is incomplete", "policy in force");
     }
   }
   await ensureUpload(places, context, steps);

@@ -19,7 +19,7 @@ const deadlineMs = 60_000;
 const vaultId = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.KeyVault\/vaults\/[^/]+$/i;
 
 const effects = [
-  "It costs: no new token for anybody. Cached tokens are still served until they expire, up to 90 minutes.",
+  "Effect: nobody gets a new token. Cached tokens are still served until they expire, up to 90 minutes.",
   "It works within 10 minutes (Key Vault caches roles); --cut-network works at once.",
   "To undo it: azd provision assigns the roles again. A rejected connection: az network private-endpoint-connection approve.",
 ];
@@ -28,7 +28,7 @@ const effects = [
 export function addStopCommand(program: Command, { run, progress }: CommandContext): void {
   program
     .command("stop")
-    .description("Takes the right to sign from Keyhold's identity, from anywhere. Without --yes says what it would do.")
+    .description("Removes the signing role of Keyhold's identity, from any network. Without --yes: dry run.")
     .option("--yes", "do it")
     .option("--cut-network", "also reject the vault's private endpoint connections")
     .option("--vault <ARM id>", "the vault; with --identity no settings are needed")
@@ -87,21 +87,14 @@ function targetOf(options: CommandOptions, connect: () => Connection) {
 export function stopReport(steps: readonly StopStep[], acts: boolean): Report {
   const isStopped = steps.every(({ state }) => state === "done");
   const marks: Record<StopStep["state"], string> = {
-    ...{ planned: "would take", done: "taken", failed: "NOT taken", kept: "NOT taken by this command" },
+    ...{ planned: "would take", done: "taken", failed: "NOT taken", kept: "NOT removed by this command" },
   };
   const lines = steps.map(
     ({ what, state, status }) => `${marks[state]}: ${printable(what, 200)}${status ? ` (${status})` : ""}`,
   );
   const nothing = "The identity has no role on the vault: it cannot sign.";
-  const still = "The identity can still sign: take what is left by hand, or disable the keys.";
-  const last =
-    steps.length === 0
-      ? nothing
-      : !acts
-        ? "Nothing has been done: repeat it with --yes."
-        : isStopped
-          ? "Stopped."
-          : still;
+  const still = "The identity can still sign: remove the remaining assignments by hand, or disable the keys.";
+  const last = steps.length === 0 ? nothing : !acts ? "Dry run: repeat it with --yes." : isStopped ? "Stopped." : still;
   return {
     exit: isStopped || !acts ? exitCodes.fine : exitCodes.wrong,
     text: [...lines, last, ...(steps.length === 0 ? [] : effects)].join("\n"),

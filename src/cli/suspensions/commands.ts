@@ -29,8 +29,8 @@ function addSuspend(parent: Command, kind: EntryKind, context: CommandContext): 
   parent
     .command("suspend")
     .description(
-      "Refuses it everywhere within 60 s, cached tokens included, and says what is still out. Writes the suspensions " +
-        "beside the policy, and works whatever state the policy is in.",
+      "Refuses it everywhere within 60 s, cached tokens included, and prints which tokens are still valid. Writes the suspensions " +
+        "beside the policy, and works even if the policy is broken.",
     )
     .argument(`<name|${idNames[kind]}>`, `which ${kind}; an id works even while the policy cannot be read`)
     .option("--reason <text>", "why, for those who read the suspensions")
@@ -53,7 +53,7 @@ Suspending twice is success.`,
 function addResume(parent: Command, kind: EntryKind, context: CommandContext): void {
   parent
     .command("resume")
-    .description("Withdraws the suspension: it is let in again within 60 s, unless the policy itself suspends it.")
+    .description("Withdraws the suspension: it is served again within 60 s, unless the policy itself suspends it.")
     .argument(`<name|${idNames[kind]}>`, `which ${kind}`)
     .option("--replace-malformed", replaceMalformed)
     .addHelpText(

@@ -41,7 +41,7 @@ function documentOf(text: string | undefined, place: PolicyPlace, salvages?: boo
   throw new CommandProblem("wrong", "The suspensions are not valid, so Keyhold keeps the ones it read before", {
     where: printable(place.name),
     remedy:
-      "restore the version before it, or add --replace-malformed to keep only the entries that can be read; " +
+      "restore the previous version, or add --replace-malformed to keep only the entries that can be read; " +
       "after an hour nothing is issued",
     details: describeProblems(document),
   });

@@ -49,7 +49,7 @@ function idOfName(entries: readonly LooseEntry[], kind: SuspendedKind, name: str
   if (unreadable !== undefined) {
     throw new CommandProblem("wrong", `The name "${printable(name, 80)}" cannot be looked up: ${unreadable}`, {
       where,
-      remedy: `give the id of the ${kind} instead of its name: an id works whatever state the policy is in`,
+      remedy: `give the id of the ${kind} instead of its name: an id works even if the policy is broken`,
     });
   }
   const ids = [

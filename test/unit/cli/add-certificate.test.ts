@@ -154,7 +154,7 @@ test("what a vault has signed with another key is used for nothing", async () =>
   const { input, ports, pems, vault, steps, place, policy } = createWorld();
   vault.signWith = foreign;
   const all = { ...input, register: true, policy };
-  await assert.rejects(addCertificate(all, ports), /not of this key: nothing was done with it/);
+  await assert.rejects(addCertificate(all, ports), /not by this key: it was not used/);
   vault.signWith = undefined;
   vault.answerAs = keyIdOf("9");
   await assert.rejects(addCertificate(all, ports), /not of this key/);
@@ -218,7 +218,7 @@ test("a dry run signs nothing, makes nothing and writes nothing, and says what i
   assert.deepEqual([vault.signs, vault.created, steps, place.writes, pems], [[], 0, ["prepare"], 0, []]);
   assert.match(
     text ?? "",
-    /new version of the key client-assertion[\s\S]*beside 2 that stay[\s\S]*append it to the policy/,
+    /new version of the key client-assertion[\s\S]*2 existing ones stay[\s\S]*append it to the policy/,
   );
 });
 
@@ -232,7 +232,7 @@ test("a policy that changed in between is not overwritten; the error holds the c
     assert.ok(error instanceof CommandProblem);
     const details = error.details.join("\n");
     return (
-      /changed the policy in between/.test(error.message) && /done: registered[\s\S]*BEGIN CERTIFICATE/.test(details)
+      /changed the policy meanwhile/.test(error.message) && /done: registered[\s\S]*BEGIN CERTIFICATE/.test(details)
     );
   });
   assert.equal(place.text, "{}");

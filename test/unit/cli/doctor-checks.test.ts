@@ -318,7 +318,7 @@ test("storage that is not Azure's and Graph that refuses make their lines grey, 
   const foreign = await line("storage/policy-write", {
     policyAsStorage: async () => answer(412, undefined, { server: "Azurite\u001b" }),
   });
-  assert.match(foreign.reason, /^what answered is not Azure Storage \(Azurite\??\)/);
+  assert.match(foreign.reason, /^the server is not Azure Storage \(Azurite\??\)/);
   const directory = {
     credentialsOf: async () => Promise.reject(new ApplicationDirectoryError("graph_forbidden", "403")),
   };

@@ -450,7 +450,7 @@ test("an edit of a policy that somebody changed in between leaves theirs, and on
   };
   const { exit, err } = await world.run("tenant", "remove", "contoso");
   assert.equal(exit, 1);
-  assert.match(err, /Somebody else changed the policy in between/);
+  assert.match(err, /Somebody else changed the policy meanwhile/);
   assert.equal(world.place.text, theirs);
   const broken = createCliWorld("{}");
   assert.equal((await broken.run("tenant", "add", litware, "--name", "litware")).exit, 1);

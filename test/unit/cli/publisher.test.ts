@@ -82,7 +82,7 @@ for (const [what, publisher, args, expected] of refused) {
   });
 }
 
-test("a certificate that has ended is not activated: relying parties would refuse what it signs", async () => {
+test("a certificate that has ended is not activated: relying parties would reject documents that it signs", async () => {
   const world = createCliWorld(textWith(bothListed));
   world.nowMs = certificateNotAfterMs;
   const { exit, err } = await world.run("publisher", "activate");

@@ -71,6 +71,6 @@ test("a policy that somebody changed in between is left as they made it by a ref
   };
   const { exit, err } = await world.run("tenant", "refresh", "contoso");
   assert.equal(exit, 1);
-  assert.match(err, /Somebody else changed the policy in between: nothing was changed/);
+  assert.match(err, /Somebody else changed the policy meanwhile: nothing was changed/);
   assert.equal(world.place.text, theirs);
 });

@@ -62,7 +62,7 @@ test("without --yes nothing is written, and it says what would be", async () => 
   const { text = "", exit } = stopReport(steps, false);
   assert.match(
     text,
-    /^would take: role assignment .*\n.*\nwould take: private endpoint connection .*\nNothing has been done/,
+    /^would take: role assignment .*\n.*\nwould take: private endpoint connection .*\nDry run: repeat it with --yes/,
   );
   assert.equal(exit, 0);
 });
@@ -79,7 +79,7 @@ test("a role above the vault is not touched, and is reported: the identity can s
   assert.equal(steps.at(-1)?.state, "kept");
   assert.equal(written.length, 2);
   const { text = "", exit } = stopReport(steps, true);
-  assert.match(text, /NOT taken by this command: .*resourceGroups\/rg, above the vault\nThe identity can still sign/);
+  assert.match(text, /NOT removed by this command: .*resourceGroups\/rg, above the vault\nThe identity can still sign/);
   assert.equal(exit, 1);
 });
 
