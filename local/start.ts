@@ -1,6 +1,6 @@
 /**
  * `npm start`: everything on one machine, a page to watch it, and two commands to paste. Ctrl-C stops all of it. The next
- * start continues from what this one left; `npm start -- --fresh` begins anew.
+ * start continues with its data; `npm start -- --fresh` starts from nothing.
  */
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";

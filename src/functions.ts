@@ -103,7 +103,7 @@ const routes: readonly Route[] = [
   },
 ];
 
-/** Registers every function. Health comes first, so that it answers whatever becomes of the rest. */
+/** Registers every function. Health comes first, so that it answers even if another registration fails. */
 export function register(host: typeof app, composed: Keyhold | NotConfigured): void {
   const live = { name: "health-live", method: "GET", route: "health/live" } as const;
   const ready = { name: "health-ready", method: "GET", route: "health/ready" } as const;

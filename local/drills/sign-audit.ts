@@ -11,7 +11,7 @@ const minuteMs = 60_000;
 const marginMs = windowMs / 2;
 const startOfWindow = (timeMs: number) => Math.floor(timeMs / windowMs) * windowMs;
 
-/** Somebody with our signing identity signs behind our back, beside a token that somebody asked for. */
+/** An attacker with our signing identity signs without Keyhold, while a caller asks for a token. */
 export async function theft(stack: StackFile): Promise<void> {
   const startedMs = Date.now();
   const audit = await beginAudit(stack, 0, startedMs);

@@ -49,7 +49,7 @@ function readLine(line: string): AuditEvent[] {
 }
 
 /**
- * Begins anew: the files of an earlier stack go. A policy that somebody has edited is kept as `policy.previous.json`.
+ * Starts from nothing: the files of an earlier stack are deleted. A policy that somebody has edited is kept as `policy.previous.json`.
  * Other files in the folder are not touched.
  */
 export async function forgetState(folder: string): Promise<void> {

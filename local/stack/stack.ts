@@ -28,7 +28,7 @@ import * as world from "./world.ts";
 export interface StackOptions {
   /** CA, policy, logs and storage lie here. */
   folder: string;
-  /** Continue from what an earlier stack left in the folder, and leave it for the next. Default: begin anew. */
+  /** Continue with the data of an earlier stack in the folder, and keep it for the next. Default: start from nothing. */
   isKept?: boolean;
   ports: Ports;
   /** Settings of the first instance that differ from the usual ones. */

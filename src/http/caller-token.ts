@@ -16,7 +16,10 @@ interface PresentedToken {
 export const accessTokenType = "urn:ietf:params:oauth:token-type:access_token";
 const jwtType = "urn:ietf:params:oauth:token-type:jwt";
 
-/** Finds the caller's token: in exactly one place, or it is not clear who is asking. It is not looked into here. */
+/**
+ * Finds the caller's token: it must be in exactly one place, so that the caller is unambiguous. The token is not parsed
+ * here.
+ */
 export function presentedCallerToken(
   request: HttpRequest,
   parameters: Parameters,
@@ -55,7 +58,7 @@ function checkType(presentation: Presentation, parameters: Parameters): Result<u
   return ok(undefined);
 }
 
-/** The refusal of a parameter that the protocol knows and Keyhold does not take. `remedy`: what to send instead. */
+/** The refusal of a standard parameter that Keyhold does not support. `remedy`: what to send instead. */
 export function notSupported(parameter: string, remedy: string): { ok: false; refusal: RequestRefusal } {
   return refuse({ reason: "parameter_not_supported", parameter, remedy });
 }

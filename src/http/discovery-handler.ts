@@ -16,10 +16,10 @@ export interface DiscoveryOptions {
 
 /**
  * `GET /{tenantId}/v2.0/.well-known/openid-configuration`: lets an SDK use Keyhold as its authority. The same document
- * for every tenant, known or not, so that it does not tell whose customer a tenant is. Our own address comes from the
- * configuration, never from the Host header: a forged one would send callers' tokens elsewhere (I8).
- * OpenID Connect Discovery §3, RFC 8414 §2. There is no login: the authorization endpoint named is Entra's own, because
- * MSAL refuses a document without one.
+ * for every tenant, known or not, so that it does not reveal who is a customer. Our own address comes from the
+ * configuration, never from the Host header: a forged one would send callers' tokens elsewhere (I8). OpenID Connect
+ * Discovery §3, RFC 8414 §2. There is no login: the authorization endpoint named is Entra's own, because MSAL refuses a
+ * document without one.
  */
 export function discoveryHandler({ publicUrl, cloud, clock }: DiscoveryOptions): HttpHandler {
   return async (request, invocation) => {

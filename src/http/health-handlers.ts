@@ -32,7 +32,7 @@ export function readyHandler({ callerKeys, currentPolicy, unpublished, clock }: 
     const isReady = hasKeys && hasPolicy;
     const checks = { caller_keys: hasKeys ? "ok" : "missing", policy: hasPolicy ? "ok" : "missing" };
     const problems = currentPolicy.rejectedProblems();
-    // Tokens do not depend on it, so it is a warning. Numbers only: who the customers are is nobody's business here.
+    // Tokens do not depend on it, so it is a warning. Numbers only, so that no customer is named.
     const missing = unpublished(nowMs);
     const warnings = missing > 0 && { warnings: { metadata_not_published: missing } };
     const status = isReady ? "ready" : "not ready";
@@ -44,8 +44,8 @@ export function readyHandler({ callerKeys, currentPolicy, unpublished, clock }: 
 }
 
 /**
- * Every route but `/health/live` where the settings are not valid: 503 and how many problems there are. What they are
- * stands in the log, for operators.
+ * Every route but `/health/live` where the settings are not valid: 503 and how many problems there are. Details are in
+ * the log, for operators.
  */
 export function notConfiguredHandler(problems: number): HttpHandler {
   const jsonBody = {

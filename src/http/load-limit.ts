@@ -1,9 +1,9 @@
 /**
- * How many requests one instance works on at once. The host has a limit of its own, but answers over it without a body
- * and without `Retry-After`, which makes JavaScript callers wait for a minute; so this one is met first.
+ * How many requests one instance works on at once. This limit is reached before the host's, whose 429 has no body and
+ * no `Retry-After`, so that JavaScript callers wait for a minute.
  */
 export interface LoadLimit {
-  /** Takes a place, which must be given back; false where there is none. */
+  /** Takes a slot, which must be released; false if none is free. */
   enter(): boolean;
   leave(): void;
 }

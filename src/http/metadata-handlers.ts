@@ -19,7 +19,7 @@ interface Published {
   sha256: string;
 }
 
-/** Seconds. A new key is announced days before it is used, an emergency is not: so minutes. */
+/** Seconds. Only minutes: Entra announces a new key days before its use, but not in an emergency. */
 const maxAgeSeconds = 300;
 const retryAfterSeconds = 1;
 
@@ -54,8 +54,9 @@ function notFound(why: string): HttpResponseInit {
 }
 
 /**
- * What is not verified is not sent: 503 without a body. What is not kept is 404. The policy is re-read as for any other
- * request: beside the answer for what is kept, before it for a source or a publisher that the policy may have got since.
+ * Without a verified document: 503 without a body. For a source that is not kept: 404. The policy is re-read as for any
+ * other request: beside the answer for what is kept, before it for a source or a publisher that the policy may have got
+ * since.
  */
 function handler(
   contentType: string,
@@ -85,7 +86,7 @@ function handler(
 
 function sourceNameOf(request: HttpRequest): string | undefined {
   const tenant = parseMetadataTenant(request.params.tenantId?.toLowerCase());
-  // In any letter case: who writes `appId` means an application, and must not be handed the keys of its tenant.
+  // In any letter case: a request with `appId` must not get the keys of the tenant.
   const appIds = [...request.query].filter(([name]) => name.toLowerCase() === "appid").map(([, value]) => value);
   if (tenant === undefined || appIds.length > 1) return undefined;
   if (appIds.length === 0) return sourceName({ tenant });

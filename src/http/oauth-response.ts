@@ -28,9 +28,9 @@ export function issuedResponse(body: Record<string, unknown>): HttpResponseInit 
 }
 
 /**
- * The one place where a refusal becomes an answer (RFC 6749 §5.2, RFC 6750 §3, RFC 8693 §2.2.2; ADR 0001).
- * It says little on purpose: the reason goes to the log, the category to the wire. What concerns the caller's token
- * has one text, so has what is not granted: whoever probes learns nothing from the difference.
+ * The only function that turns a refusal into an answer (RFC 6749 §5.2, RFC 6750 §3, RFC 8693 §2.2.2; ADR 0001).
+ * Answers are terse on purpose: the reason is logged, only the category is sent. All refusals of the caller's token
+ * have the same text, and so have all missing grants, so that probing reveals nothing.
  */
 export function refusalResponse(refusal: Refusal, correlation: Correlation): HttpResponseInit {
   return errorResponse(refusalError(refusal), correlation);
@@ -215,7 +215,7 @@ function error(status: number, name: string, description: string): OAuthError {
 function errorResponse(answer: OAuthError, { correlationId, nowMs }: Correlation): HttpResponseInit {
   const body = {
     error: answer.error,
-    // SDKs show it as Entra's own text: whoever reads it must see whom to ask.
+    // SDKs show it as Entra's own text, so it must name Keyhold.
     error_description: `Keyhold: ${answer.description}`,
     ...(answer.codes && answer.codes.length > 0 ? { error_codes: answer.codes } : {}),
     ...answer.members,

@@ -83,7 +83,7 @@ function remedyForSecret(secret: string): string {
   return "callers prove themselves with their own Entra token; rotate that secret";
 }
 
-/** Parameters that would change what is asked for: to ignore them would answer another question than the caller's. */
+/** Parameters that would change the request: ignoring them would return something else than the caller asked for. */
 function unsupportedParameter(parameters: Parameters): { ok: false; refusal: RequestRefusal } | undefined {
   for (const parameter of ["resource", "audience"] as const) {
     if (parameters.has(parameter)) return refuse({ reason: "target_not_supported", parameter });

@@ -7,8 +7,8 @@ const maxClaimsLength = 4_096;
 /**
  * What the `claims` parameter (OpenID Connect Core §5.5) asks of an access token, as JSON to send to Entra; undefined
  * where that is nothing. Left out are the client's capabilities: by `xms_cc` MSAL announces that it understands
- * challenges, and Entra then issues tokens of 20 to 28 hours, for which a cache that is shared by all callers is no
- * place. Wishes for an ID token are left out too: none is issued here.
+ * challenges, and Entra then issues tokens of 20 to 28 hours, too long for a cache that all callers share. Claims for
+ * an ID token are left out too: none is issued here.
  */
 export function parseClaims(text: string): Result<string | undefined, RequestRefusal> {
   const claims = text.length <= maxClaimsLength ? parseObject(text) : undefined;

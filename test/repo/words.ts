@@ -94,6 +94,32 @@ export const wordRules: WordRule[] = [
     not: "remedy: it has for example billing-service",
     but: "known callers: billing-service",
   },
+  {
+    pattern: /\bbehind \w+(['’]s)? backs?\b/,
+    not: "an attacker signs behind Keyhold's back",
+    but: "an attacker signs without Keyhold",
+  },
+  { pattern: /\bto the letter\b/, not: "a scope is compared to the letter", but: "a scope must match exactly" },
+  {
+    pattern: /\b(be|been|being) left alone\b/,
+    not: "the vault asked to be left alone",
+    but: "the vault sent Retry-After",
+  },
+  {
+    pattern: /\bwhatever becomes of\b/,
+    not: "it answers whatever becomes of the rest",
+    but: "it answers even if the rest fails",
+  },
+  {
+    pattern: /\bpull(s|ed)? (a|the) switch\b/,
+    not: "somebody pulled the switch",
+    but: "somebody disabled the key version on purpose",
+  },
+  {
+    pattern: /\b(is|are) out live on\b|\blives? on until\b/,
+    not: "tokens that are out live on until they expire",
+    but: "tokens that were already issued stay valid until they expire",
+  },
   { pattern: /\b(he|him|his|himself)\b/, not: "what he sees", but: "what they see; the host shows this" },
 ];
 

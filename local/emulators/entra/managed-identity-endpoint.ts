@@ -1,7 +1,7 @@
 /**
  * The managed identity endpoint as App Service offers it to a running app, and the tokens behind it. It keeps each token
- * for most of a day (App Service documentation, "the back-end services maintain a cache per resource URI"), whatever
- * becomes of the key that signed it. Version 2025-03-30 takes the hash of a token that is not to be given out again
+ * for most of a day (App Service documentation, "the back-end services maintain a cache per resource URI"), even if
+ * its signing key is withdrawn. Version 2025-03-30 takes the hash of a token that must not be returned again
  * (MSAL.NET pull request 5493); 2019-08-01 ignores it. The virtual machine, Service Fabric and older App Service variants
  * are not offered.
  */

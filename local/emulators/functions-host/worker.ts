@@ -1,6 +1,6 @@
 /**
  * The worker: the loaded app and what serves it. The real worker is a process of its own; here it shares the process of
- * the host. So a lost worker leaves its code behind, whose timers and open connections live on until the host ends.
+ * the host. So the code of a lost worker stays loaded, and its timers and open connections remain until the host ends.
  */
 import { type App, createApp } from "./core-api.ts";
 import { functionTimeoutMs, type HostJson } from "./host-json.ts";

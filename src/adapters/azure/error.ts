@@ -13,7 +13,7 @@ export function errorClass(error: unknown): string {
     .join(" ");
 }
 
-/** Nobody is left alone for longer because of a header, seconds. */
+/** Longest `Retry-After` that is honoured, seconds. */
 const longestRetryAfterSeconds = 3_600;
 /** RFC 9110 §5.6.7: the form that is sent today, and the two obsolete ones that a recipient must read. */
 const httpDate =

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type AccessToken, ManagedIdentityCredential, type TokenCredential } from "@azure/identity";
 
-/** Where App Service, Functions included, gives tokens of managed identities; it answers only who sends the header. */
+/** App Service's endpoint for tokens of managed identities, Functions included; it requires the secret header. */
 export interface IdentityEndpoint {
   url: string;
   header: string;
@@ -10,7 +10,7 @@ export interface IdentityEndpoint {
 /** A managed identity whose tokens can be replaced, for a service that refuses one (401) though it has not expired. */
 export interface Identity extends TokenCredential {
   getToken: ManagedIdentityCredential["getToken"];
-  /** The newest token in place of this one, or this one: caches of the SDK give out what was replaced. */
+  /** The token that replaces this one, or this one: caches of the SDK still return replaced tokens. */
   newest(token: string): string;
   /**
    * Asks for a token in place of this one, which was refused. Undefined where the identity has no other, or was asked
@@ -75,7 +75,7 @@ export function createIdentity(
   async function ask(refused: Issued): Promise<string | undefined> {
     const { scope, accessToken } = refused;
     const successor = endpoint && (await requestToken(endpoint, clientId, scope, accessToken.token));
-    // What was refused before is no successor either.
+    // A token that was refused before cannot replace this one.
     if (!successor || issued.get(successor.token)?.refusedMs !== undefined) return undefined;
     remember(scope, successor);
     refused.successor = successor.token;
@@ -105,7 +105,7 @@ export function createIdentity(
   };
 }
 
-/** Undefined for every answer that is no token. */
+/** Undefined if the answer is not a token. */
 async function requestToken(
   endpoint: IdentityEndpoint,
   clientId: string,

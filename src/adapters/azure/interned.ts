@@ -1,4 +1,4 @@
-/** Texts that are held. There are few, unless somebody makes many. */
+/** Most texts that are kept. There are few, unless an attacker causes many. */
 const maxHeld = 1_000;
 
 /**

@@ -12,7 +12,7 @@ const maxTokenBytes = 16_384;
 /** Seconds that clocks may differ. */
 const leewaySeconds = 60;
 const tokenTypes: ReadonlySet<unknown> = new Set([undefined, "JWT", "at+jwt"]);
-/** Made once: anybody can send tokens of keys that do not exist, and an error with its stack is dear. */
+/** Created once, since anybody can send tokens with unknown keys, and creating an error with a stack is expensive. */
 const noSuchKey = new errors.JWKSNoMatchingKey();
 
 /** "unknown": the provider was asked, and there is no such key. "not_looked_up": there may be one. */

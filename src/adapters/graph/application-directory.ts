@@ -72,7 +72,7 @@ async function readApplication(get: GraphGet, clientId: Guid): Promise<z.infer<t
   return ofClient(parse(application, answer), clientId);
 }
 
-/** Without one in the home tenant the client cannot have its canaries, and this check would see but half. */
+/** Without one in the home tenant the client cannot have canaries, and this check would be incomplete. */
 async function readServicePrincipal(get: GraphGet, clientId: Guid): Promise<z.infer<typeof servicePrincipal>> {
   const select = "appId,keyCredentials,passwordCredentials";
   const answer = await get(`servicePrincipals(appId='${clientId}')?$select=${select}`);
@@ -97,7 +97,7 @@ async function readFederated(get: GraphGet, objectId: string): Promise<Federated
 type Holder = z.infer<typeof servicePrincipal>;
 
 function keysOf(on: CredentialHolder, { keyCredentials }: Holder): RegisteredCredentials["keys"] {
-  // Spelt anew, so that two spellings of the same bytes compare alike.
+  // Encoded again, so that two spellings of the same bytes are equal.
   return keyCredentials.map(({ keyId, key }) => ({
     on,
     keyId,

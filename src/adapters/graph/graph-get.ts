@@ -4,7 +4,7 @@ import { ApplicationDirectoryError } from "../../domain/credentials/ports.ts";
 import { errorClass, parseRetryAfter } from "../azure/error.ts";
 import { fetchWithToken } from "../azure/refused-token.ts";
 
-/** What a directory says of one application is a few kilobytes. */
+/** Graph's answer about one application has a few kilobytes. */
 const maxBytes = 1_048_576;
 /** Where the service is busy and does not say for how long. */
 const defaultRetrySeconds = 1;
@@ -14,7 +14,7 @@ const longestRetrySeconds = 15;
 /** What the requests to one service share. */
 export interface GraphState {
   clock: () => number;
-  /** Until when the service asked to be left alone, milliseconds since 1970. */
+  /** End of the service's `Retry-After`, milliseconds since 1970. */
   announcedUntilMs: number;
 }
 
@@ -23,9 +23,9 @@ export type GraphGet = (pathOrLink: string) => Promise<unknown>;
 
 /**
  * GET of Microsoft Graph v1.0 with our token, which goes to `host` and nowhere else: redirects are not followed, and a
- * link of an answer is only where it stays on that host and version (T8: whoever could bend it would get the token).
- * Once more after a 429 or 5xx, within the deadline of `signal`, and never before an announced time (RFC 9110 §10.2.3).
- * Throws `ApplicationDirectoryError`.
+ * link of an answer is only where it stays on that host and version (T8: a forged link would leak the token). Once more
+ * after a 429 or 5xx, within the deadline of `signal`, and never before an announced time (RFC 9110 §10.2.3). Throws
+ * `ApplicationDirectoryError`.
  */
 export function createGraphGet(
   host: string,
@@ -80,7 +80,7 @@ async function requestToken(host: string, credential: TokenCredential, signal: A
   throw new ApplicationDirectoryError("graph_token_unavailable");
 }
 
-/** Infinite where another try is of no use. */
+/** Infinite if a retry is of no use. */
 function retrySecondsOf({ status, headers }: Response, nowMs: number): number {
   if (status !== 429 && status < 500) return Number.POSITIVE_INFINITY;
   return parseRetryAfter(headers.get("retry-after"), nowMs) ?? defaultRetrySeconds;

@@ -20,8 +20,8 @@ export interface VaultAnswer {
 }
 
 /**
- * Turns whatever the SDK throws into a `Fault`. Fails closed: the text of an SDK error holds the key's URL, so nothing
- * of it but numbers and known codes gets through, and a new kind of error cannot start to leak.
+ * Turns whatever the SDK throws into a `Fault`. The text of an SDK error holds the key's URL, so only numbers and known
+ * codes are copied, and a new kind of error cannot leak anything.
  */
 export function keyVaultFault(
   error: unknown,
@@ -59,7 +59,7 @@ function codeOf(status: number, body: string): FaultCode {
   return "signer_rejected";
 }
 
-/** No token, no request but the challenge. */
+/** Without a token, only the challenge request was sent. */
 function isWithoutToken(error: unknown): boolean {
   return error instanceof Error && /^(Authentication|CredentialUnavailable|AggregateAuthentication)/.test(error.name);
 }

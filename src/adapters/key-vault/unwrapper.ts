@@ -4,8 +4,8 @@ import { refusedTokenPolicy } from "../azure/refused-token.ts";
 import { keyObjectOf } from "./key-object.ts";
 
 /**
- * Has the vault unwrap a key that was wrapped by RSA-OAEP-256 (RFC 7518 §4.3). Built from a key object, so the SDK never
- * reads the key. Rejects with an error of the SDK, whose text holds the key's URL.
+ * Asks the vault to unwrap a key that was wrapped by RSA-OAEP-256 (RFC 7518 §4.3). Built from a key object, so the SDK
+ * never reads the key. Rejects with an error of the SDK, whose text holds the key's URL.
  */
 export function createKeyUnwrapper(keyId: string, credential: TokenCredential) {
   const client = new CryptographyClient(keyObjectOf(keyId, "unwrapKey"), credential, {

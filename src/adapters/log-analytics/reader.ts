@@ -24,7 +24,7 @@ export interface VaultLogReaderOptions {
   credential: TokenCredential;
   /** For one query with its retries. */
   deadlineMs?: number;
-  /** As many rows as this count as "there may be more". */
+  /** With this many rows the result counts as incomplete. */
   maxRows?: number;
 }
 
@@ -126,8 +126,8 @@ interface Reading {
 }
 
 /**
- * Part by part, each half as long as the one before until it passes, and twice as long again after three with room: what
- * was learnt of the log's density is not learnt again for each half.
+ * Reads part by part. A part that fails is halved until it succeeds; after three small results the length is doubled.
+ * So the right length need not be found again for each half.
  */
 async function readWhole(query: Query, { fromMs, toMs }: Range, reading: Reading): Promise<void> {
   let [partMs, withRoom] = [toMs - fromMs, 0];

@@ -16,7 +16,7 @@ const columns = [
   "ClientInfo",
 ] as const;
 
-/** Paths of keys that are parsed once. There are few, unless somebody makes many. */
+/** Most parsed key paths that are kept. There are few, unless an attacker causes many. */
 const maxHeld = 1_000;
 
 type Column = (typeof columns)[number] | "Requests" | "LastTime" | "Window" | "Rows" | "Now";

@@ -30,7 +30,7 @@ export function compilePolicyText(text: string, context: PolicyContext): Compile
 const lists = ["clients", "tenants", "callers", "grants", "metadata", "homeApis"] as const;
 type List = (typeof lists)[number];
 
-/** Where the names in a grant lead. */
+/** The lists that the names in a grant refer to. */
 const referencedLists: Record<string, List> = { caller: "callers", client: "clients", tenants: "tenants" };
 
 /** What is wrong between the entries whose own shape is right, by their places in the whole. */

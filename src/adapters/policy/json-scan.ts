@@ -13,7 +13,7 @@ export type JsonScan =
 const stringToken = /"(?:[^"\\\p{Cc}]|[\u007f-\u009f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/uy;
 const scalarToken = /(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)(?![\w.+-])/y;
 const space = /[ \t\r\n]*/y;
-/** No document of ours is as deep; whatever is stops here. */
+/** Our documents are less deep; deeper ones are rejected. */
 const maxDepth = 64;
 
 class Stop extends Error {

@@ -20,8 +20,8 @@ export function besidePolicy(policy: DocumentPlace, what: string): DocumentPlace
 }
 
 /**
- * Reads the document at a place; a blob only when its ETag has changed. A request may wait for this reading, so it
- * gives up soon and the version read earlier stays in force.
+ * Reads the document at a place; a blob only when its ETag has changed. A request may wait for this, so the deadline is
+ * short; if it passes, the version read earlier stays in force.
  */
 export function readerOf(place: DocumentPlace, credential: () => TokenCredential): ReadText {
   return "file" in place ? readTextFile(place.file) : openBlob(place.blobUrl, credential(), patience.request).read;

@@ -2,8 +2,8 @@ import * as z from "zod";
 import { clouds } from "../../domain/shared/cloud.ts";
 
 /**
- * The shape of the policy file. Strict: an unknown key is an error, for a misspelt one would silently grant or deny.
- * policy.schema.json is generated from here (`npm run generate`), so that editors know it too.
+ * The shape of the policy file. Strict: an unknown key is an error, since a misspelt one could silently grant or deny.
+ * policy.schema.json is generated from here (`npm run generate`), so that editors can use it.
  */
 const guid = z
   .string()
@@ -14,7 +14,7 @@ const namePattern = /^(?!.*\p{Default_Ignorable_Code_Point})[\p{L}\p{N}][\p{L}\p
 const name = z
   .string()
   .regex(namePattern, "must be 1 to 64 letters of any language, digits, spaces, dots, hyphens or underscores")
-  .refine((text) => text === text.normalize("NFC"), "must be composed (Unicode NFC): type the accented letters anew")
+  .refine((text) => text === text.normalize("NFC"), "must be composed (Unicode NFC): type the accented letters again")
   .describe("How the other parts of the policy, the ledger and the logs call it.");
 const state = z
   .enum(["active", "suspended"])
@@ -93,7 +93,7 @@ export const policySchema = z
           tenants: z
             .union([z.array(name).min(1), z.literal("all-active")])
             .describe("Names of tenants, or `all-active`: every active one but the home tenant."),
-          scopes: z.array(z.string()).default([]).describe("`<resource>/.default`, compared to the letter."),
+          scopes: z.array(z.string()).default([]).describe("`<resource>/.default`, compared exactly."),
           issues: z
             .array(z.enum(["token", "assertion"]))
             .min(1)

@@ -36,8 +36,8 @@ function encodingProblem(text: string): PolicyProblem | undefined {
 }
 
 /**
- * Keys that a text has twice. `JSON.parse` takes the last one without a word, so a typing error could resume what is
- * suspended, or drop a list.
+ * Keys that a text has twice. `JSON.parse` silently takes the last one, so a typing error could resume a suspended
+ * entry, or drop a list.
  */
 export function repeatedKeys(text: string): PolicyProblem[] {
   const scan = scanJson(withoutMark(text));

@@ -33,7 +33,7 @@ export function openToken(rootKey: Uint8Array, place: TokenCacheKey, times: Seal
   return opening.update(sealed.subarray(nonceBytes, -tagBytes), undefined, "utf8") + opening.final("utf8");
 }
 
-/** A key for each day (UTC) by HKDF (RFC 5869): who learns one of them can read the tokens of that day. */
+/** A key for each day (UTC) by HKDF (RFC 5869): if one of them leaks, only the tokens of that day can be read. */
 function keyOfDay(rootKey: Uint8Array, { mintedAtMs }: SealedTimes): Uint8Array {
   const day = new Date(mintedAtMs).toISOString().slice(0, 10);
   return new Uint8Array(hkdfSync("sha256", rootKey, "", `keyhold shared token ${day}`, rootKeyBytes));

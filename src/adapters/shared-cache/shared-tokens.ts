@@ -24,7 +24,7 @@ const patienceMs = 250;
 /** Milliseconds that an answer of a cold instance waits for its key. */
 const firstPatienceMs = 1_000;
 const unwrapPatienceMs = 5_000;
-/** Milliseconds without the shared cache after a failure: a request waits for a dead one once, not each time. */
+/** Milliseconds without the shared cache after a failure: so that only one request waits for a table that is down. */
 const restMs = 5_000;
 /** A claim outlives the mint that it stands for, so that a slow mint is not doubled. */
 const claimMs = mintDeadlineMs + 5_000;

@@ -13,7 +13,7 @@ export interface Patience {
 
 /** All operations on storage. A list is one operation for each page. */
 export const patience = {
-  /** A request waits. What is tried again, and when, is the caller's own affair. */
+  /** A request waits. The caller of the client decides on retries. */
   request: { withinMs: 3_000, attempts: 1 },
   /** A request waits for what it can do without. */
   sharedCache: { withinMs: 250, attempts: 1 },

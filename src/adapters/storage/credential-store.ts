@@ -76,8 +76,8 @@ const recordSchema = z.object({
 }) satisfies z.ZodType<CertificateRecord>;
 
 /**
- * What a row says, without the records that Keyhold would not have written so: of those it is as if nothing were known,
- * the policy alone decides, and the next canaries tell.
+ * The records of a row, without those in a form that Keyhold does not write. For these certificates nothing is known:
+ * the policy alone decides, until the next canaries.
  */
 export function parseCredentialState(json: unknown): CredentialState {
   let state: unknown;

@@ -33,10 +33,10 @@ export function outcomeEntity(id: Guid, outcome: SignOutcome) {
 }
 
 const guid = z.custom<Guid>((value) => typeof value === "string" && parseGuid(value) === value);
-/** Without control characters: a row that somebody else wrote must not steer the terminal that it is shown on. */
+/** Without control characters: a row that somebody else wrote must not control the terminal that shows it. */
 const text = z.string().regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{0,1024}$/u);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-/** Not the list of today: rows outlive versions. */
+/** Not only today's values: rows outlive versions of Keyhold. */
 const fault = z.custom<FaultCode>((value) => typeof value === "string" && /^[a-z_]{1,64}$/.test(value));
 const seconds = z.date().transform((time) => Math.floor(time.getTime() / 1000));
 const codes = z

@@ -12,7 +12,7 @@ import { errorClass, parseRetryAfter, tableErrorCode } from "../azure/error.ts";
 import { openTable, patience } from "./clients.ts";
 import { intentEntity, outcomeEntity } from "./ledger-entity.ts";
 
-/** A caller waits for the intent: one more try, soon, or none where storage asks for longer. */
+/** A caller waits for the intent: one quick retry, or none if storage asks for a longer wait. */
 const intentDelaysMs = [200];
 const intentMaxWaitMs = 1_000;
 /**

@@ -2,9 +2,8 @@ import type { KeyholdEvent } from "../../domain/events.ts";
 
 /**
  * The members of an event as a custom event's flat properties: `refusal.reason`, `fault.code`; lists joined. The union
- * of events is closed, so that there is no secret to begin with. What callers wrote (a scope, a client's name) could
- * still be one that lies in the wrong place, so whatever looks like a token or a signed URL is blanked here, before it
- * leaves the process.
+ * of events is closed and has no member for a secret. But a text from a caller (a scope, a client's name) could be a
+ * misplaced secret, so whatever looks like a token or a signed URL is blanked here, before it leaves the process.
  */
 type Attributes = Record<string, string | number | boolean>;
 

@@ -4,7 +4,7 @@ import type { Cloud } from "../../domain/shared/cloud.ts";
 import { createPinnedFetch } from "./pinned-get.ts";
 import { parseTrustedRoots, TrustedRootsError, vendoredRoots } from "./trusted-roots.ts";
 
-/** Once more where the network or the other side failed; a document is looked at again in an hour anyway. */
+/** One retry if the network or the server failed; the document is fetched again in an hour anyway. */
 const tries = 2;
 
 /**

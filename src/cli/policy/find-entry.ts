@@ -22,7 +22,7 @@ export interface Entry {
 }
 
 /**
- * The entry that an operator means by its name, to the letter, or by its id in any case; undefined where there is none.
+ * The entry with exactly this name, or with this id in any letter case; undefined where there is none.
  * Names may look like ids: where the two mean different entries, guessing could suspend the wrong one, so it throws.
  */
 export function findEntry(document: PolicyDocument, kind: EntryKind, nameOrId: string): Entry | undefined {

@@ -157,7 +157,7 @@ test("what a vault has signed with another key is used for nothing", async () =>
   await assert.rejects(addCertificate(all, ports), /not by this key: it was not used/);
   vault.signWith = undefined;
   vault.answerAs = keyIdOf("9");
-  await assert.rejects(addCertificate(all, ports), /not of this key/);
+  await assert.rejects(addCertificate(all, ports), /not by this key/);
   assert.deepEqual([pems, steps, place.writes], [[], ["prepare", "prepare"], 0]);
 });
 
