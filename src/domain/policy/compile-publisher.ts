@@ -40,11 +40,11 @@ export function compilePublisher(
     if (certificates.some(({ x5tS256 }) => x5tS256 === certificate.x5tS256)) report(path, "must not be listed twice");
     certificates.push({ ...certificate, state });
   }
-  const [active, ...others] = certificates.filter(({ state }) => state === "active");
+  const active = certificates.find(({ state }) => state === "active");
   if (documents.filter(({ state }) => state === "active").length !== 1) {
     report("publisher.certificates", "must have exactly one with the state active");
   }
-  return active && others.length === 0 ? { active, certificates } : undefined;
+  return active && { active, certificates };
 }
 
 function isSameKey(one: SigningCertificate, other: SigningCertificate): boolean {

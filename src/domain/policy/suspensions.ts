@@ -28,12 +28,12 @@ export interface Suspension {
 export type Suspensions = Readonly<Record<SuspendedKind, ReadonlySet<Guid>>>;
 
 /** By kind, for looking up. */
-export function compileSuspensions({ suspensions }: SuspensionsDocument): Suspensions {
+export function compileSuspensions({ suspensions }: Pick<SuspensionsDocument, "suspensions">): Suspensions {
   const idsOf = (kind: SuspendedKind) => new Set(suspensions.filter((each) => each.kind === kind).map(({ id }) => id));
   return { tenant: idsOf("tenant"), caller: idsOf("caller"), client: idsOf("client") };
 }
 
-export const suspendsNothing = compileSuspensions({ version: 1, suspensions: [] });
+export const suspendsNothing = compileSuspensions({ suspensions: [] });
 
 /** The policy with everything suspended that either of the two suspends. An id that the policy lacks has no effect. */
 export function withSuspensions(policy: AccessPolicy, suspensions: Suspensions): AccessPolicy {

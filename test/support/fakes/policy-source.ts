@@ -27,7 +27,7 @@ export function createFakeSuspensionsSource(): FakeSource<Suspensions> {
 /** What is suspended, as compiled. */
 export function suspended(...entries: [kind: SuspendedKind, id: Guid][]): Suspensions {
   const suspensions = entries.map(([kind, id]) => ({ kind, id, by: "tests", at: "2026-06-01T12:00:00Z" }));
-  return compileSuspensions({ version: 1, suspensions });
+  return compileSuspensions({ suspensions });
 }
 
 function createFakeSource<T>(first: T | PolicyProblem[], etagPrefix: string): FakeSource<T> {

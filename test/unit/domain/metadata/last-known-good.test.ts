@@ -104,6 +104,13 @@ describe("a missing key", () => {
     assert.equal(isWithdrawn(record("one", withdrawn), successor), nowMs - hourMs);
   });
 
+  test("is not withdrawn because of one that is newer and missing too", () => {
+    const older = record("two", { firstSeenMs: nowMs - dayMs });
+    const history = [record("one"), older, record("three", { firstSeenMs: nowMs - hourMs })];
+    const sinces = observe(history, [one]).map(({ withdrawnMs }) => withdrawnMs);
+    assert.deepEqual(sinces, [undefined, undefined, undefined]);
+  });
+
   test("is measured by the newest of those that remain", () => {
     const history = [record("one"), record("two"), record("three", { firstSeenMs: nowMs - hourMs })];
     assert.equal(observe(history, [two, three])[0]?.withdrawnMs, nowMs);

@@ -320,7 +320,12 @@ const cases: [name: string, change: (policy: PolicyDocument) => void, path: stri
   ],
   ["a certificate with a weak key", withCertificate({ certificate: weak.pem }), certificatePath, /2048/],
   ["a certificate of an elliptic curve", withCertificate({ certificate: ellipticCurve.pem }), certificatePath, /RSA/],
-  ["metadata of a domain name", withMetadata({ tenant: "contoso.com" }), "metadata[0].tenant", /GUID/],
+  [
+    "metadata of a domain name",
+    withMetadata({ tenant: "contoso.com" }),
+    "metadata[0].tenant",
+    /^must be a GUID or one of common, organizations, consumers$/,
+  ],
   ["metadata of an application that is no GUID", withMetadata({ appId: "x" }), "metadata[0].appId", /GUID/],
   [
     "metadata that is listed twice, in other case",
@@ -487,7 +492,10 @@ test("a certificate of a client that is none is reported beside a publisher too"
 test("a publisher's key must be that of no client, not only not that of all", () => {
   const problems = problemsOf((policy) => {
     const broker = named(policy.clients, "broker");
-    broker.certificates = [...(broker.certificates ?? []), { ...newerOfPublisher, keyId: `${keyId}0` }];
+    broker.certificates = [
+      ...(broker.certificates ?? []),
+      { ...newerOfPublisher, keyId: keyId.replace("client", "x") },
+    ];
     withPublisher({ keyId })(policy);
   });
   assert.ok(problems.some(({ path, rule }) => path === "publisher.keyId" && /not be the key of a client/.test(rule)));

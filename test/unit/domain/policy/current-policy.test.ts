@@ -189,11 +189,13 @@ describe("the current policy", () => {
       throw "https://account/x?sig=secret";
     };
     await at(90);
+    await at(3_000);
     await nextTurn();
     const failed = { event: "policy_not_readable", document: "policy" };
     assert.deepEqual(events.slice(1), [
       { ...failed, ageSeconds: 50, because: "RestError" },
       { ...failed, ageSeconds: 90, because: "unknown" },
+      { ...failed, ageSeconds: 3_000, because: "unknown" },
     ]);
   });
 
@@ -303,6 +305,18 @@ const isActive = (policy: AccessPolicy) => [
 ];
 
 describe("suspensions beside the policy", () => {
+  for (const [kind, id, expected] of [
+    ["tenant", ids.contosoId, [false, true, true]],
+    ["caller", ids.billingObjectId, [true, false, true]],
+    ["client", ids.clientId, [true, true, false]],
+  ] as const) {
+    test(`of one ${kind} alone are in force, and suspend nothing else`, async () => {
+      const { at, suspensions } = setUp();
+      suspensions.put(suspended([kind, id]));
+      assert.deepEqual(isActive(await at(0)), expected);
+    });
+  }
+
   const ways: [what: string, broken: (world: ReturnType<typeof setUp>) => void][] = [
     ["valid", () => {}],
     ["rejected", ({ source }) => source.put(problems)],

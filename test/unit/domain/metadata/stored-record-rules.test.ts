@@ -1,0 +1,135 @@
+/** What a stored record must be to be used: each test changes one thing of one that is valid. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { describe, test } from "node:test";
+import { generateSigningKey } from "../../../../local/emulators/entra/signing-key.ts";
+import type { IdpRecord, LastKnownGood } from "../../../../src/domain/metadata/last-known-good.ts";
+import type { VerifiedIdp } from "../../../../src/domain/metadata/ports.ts";
+import type { MetadataRefusal } from "../../../../src/domain/metadata/refusal.ts";
+import { verifiesIdp } from "../../../../src/domain/metadata/stored-idp.ts";
+import { verifiesFederation, verifyRecord } from "../../../../src/domain/metadata/stored-record.ts";
+import { clouds } from "../../../../src/domain/shared/cloud.ts";
+import { ok, type Result, refuse } from "../../../../src/domain/shared/result.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
+import { contosoId } from "../../../support/fixtures/ids.ts";
+
+const published = async () => {
+  const { kid, n, e, certificate } = await generateSigningKey();
+  return { kid, n, e, certificate };
+};
+const [current, next, former, foreign] = [await published(), await published(), await published(), await published()];
+const jwkOf = ({ kid, n, e, certificate }: typeof current) => {
+  return { kty: "RSA", use: "sig", kid, x5t: kid, n, e, x5c: [certificate] };
+};
+function document(text: string) {
+  const body = Buffer.from(text);
+  const sha256 = createHash("sha256").update(body).digest("hex");
+  return { body: body.toString("base64"), sha256, fetchedAtMs: startMs, verifiedAtMs: startMs, chain: [] };
+}
+const seen = { firstSeenMs: startMs, lastSeenMs: startMs };
+const idp: IdpRecord = {
+  ...{ body: document("idp").body, sha256: document("idp").sha256, madeFromSha256: "x" },
+  ...{ publisherX5tS256: "x", validUntilMs: startMs },
+};
+const valid = {
+  version: 2 as const,
+  discovery: document("{}"),
+  jwks: { ...document(JSON.stringify({ keys: [current, next].map(jwkOf) })), keys: [current, next] },
+  federation: { ...document("federation"), signedBy: next.kid, keys: [current, next], former: [former] },
+  keys: [current, next].map((key) => ({ ...key, ...seen })),
+  idp,
+};
+const source = { tenant: contosoId };
+const reading = (refusal: MetadataRefusal) => async () => refuse(refusal);
+const verify = { cloud: clouds.public, verifyFederationMetadata: reading({ reason: "verifier_not_loaded" }) };
+const outcomeOf = async (stored: LastKnownGood | undefined) => {
+  const result = await verifyRecord(stored, source, verify);
+  return result.ok ? "used" : result.refusal;
+};
+
+describe("a record is used", () => {
+  test("as it is where all of it is verified", async () => {
+    assert.deepEqual(await verifyRecord(valid, source, verify), { ok: true, value: valid });
+  });
+
+  test("without any document", async () => {
+    assert.equal(await outcomeOf({ version: 2, keys: [] }), "used");
+  });
+});
+
+describe("a record is refused", () => {
+  const otherText = (record: { body: string; sha256: string }) => ({ ...record, body: document("other").body });
+  const { kid } = foreign;
+  const forged = { ...current, kid };
+  const keySet = "the key set is not the one of its document";
+  const refused: [rule: string, what: string, change: Partial<LastKnownGood>][] = [
+    ["a document is not the one of its hash", "discovery", { discovery: otherText(valid.discovery) as never }],
+    ["a document is not the one of its hash", "jwks", { jwks: { ...valid.jwks, body: document("x").body } }],
+    ["a document is not the one of its hash", "federation", { federation: otherText(valid.federation) as never }],
+    ["a document is not the one of its hash", "idp.xml", { idp: otherText(idp) as never }],
+    ["a key is not the one of its certificate", "keys", { keys: [...valid.keys, { ...forged, ...seen }] }],
+    ["a key is not the one of its certificate", "jwks", { jwks: { ...valid.jwks, keys: [current, forged] } }],
+    [
+      "a key is not the one of its certificate",
+      "federation",
+      { federation: { ...valid.federation, keys: [current, next, forged] } },
+    ],
+    [
+      "a key is not the one of its certificate",
+      "former keys",
+      { federation: { ...valid.federation, former: [forged] } },
+    ],
+    [keySet, "of which one is missing", { jwks: { ...valid.jwks, keys: [current] } }],
+    [keySet, "with one more", { jwks: { ...valid.jwks, keys: [current, next, foreign] } }],
+    [keySet, "in another order", { jwks: { ...valid.jwks, keys: [next, current] } }],
+    [keySet, "for another issuer", { jwks: { ...valid.jwks, keys: [current, { ...next, otherIssuer: true }] } }],
+    [keySet, "of a document that is none", { jwks: { ...document("[]"), keys: [] } }],
+    [
+      "the signer of the federation metadata is not listed",
+      "",
+      { federation: { ...valid.federation, signedBy: former.kid } },
+    ],
+  ];
+  for (const [rule, what, change] of refused) {
+    test(`since ${rule} ${what}`, async () => assert.equal(await outcomeOf({ ...valid, ...change }), rule));
+  }
+
+  test("where there is none", async () => assert.equal(await outcomeOf(undefined), "not a metadata record"));
+});
+
+test("stored federation metadata that do not verify are refused, unless nobody can tell now", async () => {
+  const verified = (refusal: MetadataRefusal) =>
+    verifiesFederation(valid.federation, source, { ...verify, verifyFederationMetadata: reading(refusal) });
+  assert.equal(await verified({ reason: "verifier_not_loaded" }), undefined);
+  assert.equal(await verified({ reason: "document_not_utf8" }), false);
+});
+
+describe("a stored idp.xml", () => {
+  const entityId = `https://sts.windows.net/${contosoId}/`;
+  const content = { entityId, validUntilMs: startMs, certificates: [current.certificate, former.certificate] };
+  const verifies = (read: Result<VerifiedIdp, MetadataRefusal>, stored: Partial<typeof valid> = valid) =>
+    verifiesIdp(stored, source, [], { cloud: clouds.public, verifyIdpDocument: async () => read });
+
+  test("is served where it names this tenant and keys that the federation metadata list, now or before", async () => {
+    assert.equal(await verifies(ok(content)), true);
+  });
+
+  const changes: Record<string, Partial<VerifiedIdp>> = {
+    "names another tenant": { entityId: "https://sts.windows.net/x/" },
+    "is valid for another time": { validUntilMs: startMs + 1 },
+    "holds one key that nobody knows": { certificates: [current.certificate, foreign.certificate] },
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    test(`that ${what} is not served`, async () => assert.equal(await verifies(ok({ ...content, ...change })), false));
+  }
+
+  test("that does not verify is not served, and where nobody can tell that is said", async () => {
+    assert.equal(await verifies(refuse({ reason: "document_not_utf8" })), false);
+    assert.equal(await verifies(refuse({ reason: "verifier_not_loaded" })), undefined);
+  });
+
+  test("is not served where there is none, or no federation metadata to know its keys from", async () => {
+    assert.equal(await verifies(ok({ ...content, certificates: [] }), { federation: valid.federation }), false);
+    assert.equal(await verifies(ok({ ...content, certificates: [] }), { idp }), false);
+  });
+});
