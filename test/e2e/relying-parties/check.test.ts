@@ -1,9 +1,11 @@
 /** The updater's checks alone (`--check`), over a table of documents: no network, no Apache. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { promisify } from "node:util";
 import { requirementsOf, updaterPackages } from "../../../local/relying-parties/debian-packages.ts";
 import { skipWithout } from "../../support/requirements.ts";
 import { makeSigner } from "./fixtures/certificates.ts";
@@ -11,6 +13,7 @@ import { buildMetadata, inSeconds, keyDescriptor, newId, signMetadata } from "./
 import { poisonedDocuments } from "./fixtures/poisoned-documents.ts";
 import { runUpdater } from "./fixtures/updater.ts";
 
+const execute = promisify(execFile);
 const skip = skipWithout(...requirementsOf(updaterPackages));
 
 describe("keyhold-mellon-update --check", { skip, concurrency: 4 }, async () => {
@@ -93,6 +96,34 @@ describe("keyhold-mellon-update --check", { skip, concurrency: 4 }, async () => 
       });
     }
   }
+
+  test("xmlsec1 alone takes documents that name an attacker's key, and one that has expired", async () => {
+    const certificate = join(folder, "xmlsec1.pem");
+    writeFileSync(certificate, publisher.certificate);
+    const isTaken = async (body: string | Buffer) => {
+      const file = join(folder, "xmlsec1.xml");
+      writeFileSync(file, body);
+      const idAttribute = ["--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:metadata:EntityDescriptor"];
+      const args = ["--verify", "--pubkey-cert-pem", certificate, ...idAttribute, file];
+      return execute("xmlsec1", args).then(
+        () => true,
+        () => false,
+      );
+    };
+    assert.equal(await isTaken(good), true);
+    const taken: string[] = [];
+    for (const { name, body } of poisonedDocuments({ content, publisher, expiredPublisher, attacker })) {
+      const isWorse = `${body}`.includes(attacker.base64) || name === "a validUntil that has passed";
+      if (isWorse && (await isTaken(body))) taken.push(name);
+    }
+    assert.deepEqual(taken, [
+      "a validUntil that has passed",
+      "an attacker's signature that brings its own key",
+      "the signed document wrapped in an attacker's",
+      "the signed document behind an attacker's role and the publisher's certificate",
+      "the signature moved to an attacker's root",
+    ]);
+  });
 
   const misuses: Record<string, [Record<string, string>, RegExp]> = {
     "no entity-id": [{}, /entity-id is missing/],
