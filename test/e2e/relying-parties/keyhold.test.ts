@@ -18,11 +18,11 @@ import * as world from "../../../local/stack/world.ts";
 import { skipWithout } from "../../support/requirements.ts";
 import { runTimer, testStack } from "../../support/test-stack.ts";
 import { makeSigner } from "./fixtures/certificates.ts";
-import { nodeSaml, pysaml2, python3Saml, rubySaml, startFileReader } from "./fixtures/file-readers.ts";
+import { nodeSaml, pysaml2, python3Saml, rubySaml, samlify, startFileReader } from "./fixtures/file-readers.ts";
 import { simpleSamlPackages, startSimpleSaml } from "./fixtures/simplesamlphp.ts";
 import { runUpdater } from "./fixtures/updater.ts";
 
-const readers = [pysaml2, python3Saml, rubySaml, nodeSaml];
+const readers = [pysaml2, python3Saml, rubySaml, nodeSaml, samlify];
 const packages = [
   ...mellonPackages,
   ...shibbolethPackages,
