@@ -68,7 +68,7 @@ async function credentialsStatus(policy: AccessPolicy, store: CredentialStore, n
   return {
     exit: statuses.some(({ troubles }) => troubles.length > 0) ? exitCodes.wrong : exitCodes.fine,
     text: table([head, ...rows]),
-    json: statuses.map(({ canary, warnedDays: _, isRetiredTold: __, ...status }) => ({
+    json: statuses.map(({ canary, isRetiredTold: _, ...status }) => ({
       ...withIsoTimes(status as unknown as Record<string, unknown>),
       ...(canary && { canary: withIsoTimes(canary as unknown as Record<string, unknown>) }),
     })),

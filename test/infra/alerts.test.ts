@@ -66,6 +66,29 @@ describe("the drill: each alert raised once, on a workspace in which all is well
   }
 });
 
+/** Reported by the hourly timers, again as long as it lasts. */
+const hourly = new Set([
+  ...["credential-drift", "credential-missing", "credential-not-working", "credential-canary-failed"],
+  ...["credential-fallback", "credential-disabled", "credential-expiring-soon", "credential-expiring"],
+  ...["metadata-discontinuous", "metadata-keys-replaced", "metadata-known-key-changed", "metadata-record-refused"],
+  ...["metadata-tls-not-trusted", "metadata-stale"],
+]);
+
+describe("an alert on what a timer reports every hour does not end before the next report, so nobody is paged again:", () => {
+  const played = scenarios.filter(({ alert }) => hourly.has(alert));
+  assert.equal(played.length, hourly.size);
+  for (const { rule, alert, raise } of played) {
+    test(alert, () => {
+      const workspace = healthyWorkspace(nowMs);
+      const asItHappens = workspace.event.bind(workspace);
+      // An hour, and what the timer and the log take.
+      workspace.event = (minutesAgo, event, times) => asItHappens(minutesAgo + 65, event, times);
+      const fired = evaluateAll(raise(workspace), [ruleOf(rule)]).map((each) => each.alert);
+      assert.deepEqual(fired, [alert]);
+    });
+  }
+});
+
 describe("the drill as a command", () => {
   const [first, second] = scenarios.filter(({ rule }) => rule === "vault-0");
   const drill = (change: Partial<Scenario>) => {

@@ -37,6 +37,11 @@ export async function simulate(plan: Plan): Promise<Outcome> {
     };
     time.at(time.now() + intervalMs, next);
   };
+  /** Its tokens of before are gone. */
+  const resume = (tenantId: Guid) => {
+    suspendedAtMs.delete(tenantId);
+    for (const { served } of world.instances) served.delete(tenantId);
+  };
   const ask = () => {
     if (isOver) return;
     const waitMs = Math.ceil((-Math.log(1 - random.next()) * 1000) / plan.requestsPerSecond);
@@ -83,8 +88,9 @@ export async function simulate(plan: Plan): Promise<Outcome> {
   }
   if (plan.faults.has("suspension")) {
     each(8 * minuteMs, () => {
+      for (const [tenantId, sinceMs] of suspendedAtMs) if (time.now() - sinceMs >= hourMs) resume(tenantId);
       const tenantId = random.pick(world.tenants);
-      suspendedAtMs.set(tenantId, time.now());
+      if (!suspendedAtMs.has(tenantId)) suspendedAtMs.set(tenantId, time.now());
       world.suspensionsSource.put(
         suspended(...[...suspendedAtMs.keys()].map((id): ["tenant", Guid] => ["tenant", id])),
       );
@@ -100,6 +106,8 @@ export async function simulate(plan: Plan): Promise<Outcome> {
 
   await time.run(startMs + longestMs, () => world.signatures >= plan.signatures);
   isOver = true;
+  const { signatures, violations } = world;
+  if (signatures < plan.signatures) violations.push(`the fleet has made ${signatures} signatures and then no more`);
   const virtualHours = (time.now() - startMs) / hourMs;
   await time.run(time.now() + settleMs);
   return { ...judge(world), virtualHours, trace: world.trace() };

@@ -71,7 +71,6 @@ const recordSchema = z.object({
     .exactOptional(),
   refusedAtMs: time.exactOptional(),
   disabledAtMs: time.exactOptional(),
-  warnedDays: z.int().exactOptional(),
   isRetiredTold: z.boolean().exactOptional(),
 }) satisfies z.ZodType<CertificateRecord>;
 

@@ -32,6 +32,12 @@ const refreshed = z.object({
   ...{ atMs: milliseconds, federation: outcome, discovery: outcome, jwks: outcome },
   requestId: z.string().exactOptional(),
 });
+const kids = z.array(z.string());
+const alarm = z.object({
+  event: z.enum(["metadata_discontinuous", "metadata_keys_replaced"]),
+  document: z.enum(["federation", "discovery", "jwks"]),
+  ...{ added: kids, removed: kids, atMs: milliseconds },
+});
 const common = { discovery: documentRecord.exactOptional(), idp: idp.exactOptional() };
 
 const storedRecord = z.discriminatedUnion("version", [
@@ -56,6 +62,7 @@ const storedRecord = z.discriminatedUnion("version", [
       .exactOptional(),
     keys: z.array(publishedKey.extend(times)),
     refreshed: refreshed.exactOptional(),
+    alarms: z.array(alarm).exactOptional(),
     ...common,
   }),
 ]);

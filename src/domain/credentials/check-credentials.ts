@@ -6,13 +6,13 @@ import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import { ownScope } from "../shared/scope.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
-import type { CanaryRecord, CertificateRecord } from "./credential-state.ts";
+import type { CanaryRecord, CertificateRecord, CredentialState } from "./credential-state.ts";
 import type { CredentialStates } from "./current-credentials.ts";
 import { describeCertificate } from "./describe-certificate.ts";
 import { expectedCredentials, findDrift } from "./drift.ts";
 import type { CredentialEvent } from "./events.ts";
 import { expiryWarning } from "./expiry.ts";
-import { align, applyCanaries, recordOf, retiredNow } from "./life-cycle.ts";
+import { align, applyCanaries, isRefusedNow, recordOf, retiredNow } from "./life-cycle.ts";
 import { type ApplicationDirectory, ApplicationDirectoryError, type CredentialStore } from "./ports.ts";
 
 export interface CheckPorts extends IssuingPorts {
@@ -93,11 +93,13 @@ async function checkClient(
   }
   let promoted: SigningCertificate | undefined;
   let told: (() => void)[] = [];
+  const known = (certificate: SigningCertificate) => recordOf(before, certificate);
   // The store may call this again with a newer state, so the events are collected anew each time.
   await ports.store.update(clientId, (state) => {
     told = [];
     const applied = applyCanaries(certificates, state, canaries, nowMs);
     promoted = applied.promoted;
+    told.push(...standingAlarms(client, applied.state, known, nowMs, ports));
     return applied.state.map((record) => warnOf(client, record, nowMs, ports, told));
   });
   await ports.credentials.reload();
@@ -146,15 +148,42 @@ function warnOf(
     told.push(() => ports.record({ event: "credential_retired", ...facts }));
     return { ...record, isRetiredTold: true };
   }
-  const warning = record.state === "retiring" ? undefined : expiryWarning(certificate, record, nowMs);
-  if (!warning) return record;
-  told.push(() => ports.record({ event: "credential_expiring", ...facts, ...warning }));
-  return { ...record, warnedDays: warning.threshold };
+  const warning = record.state === "retiring" ? undefined : expiryWarning(certificate, nowMs);
+  if (warning) told.push(() => ports.record({ event: "credential_expiring", ...facts, ...warning }));
+  return record;
 }
 
 /**
- * The publisher has no canary: relying parties trust its certificates, and the policy holds their states. Reported
- * expiry warnings are stored under the home tenant's id.
+ * Repeats in every run what still holds: a key version that is disabled, and a certificate that another one replaces
+ * because Entra refused it. `known`: the record as the run found it.
+ */
+function standingAlarms(
+  { clientId, certificates }: ClientRule,
+  state: CredentialState,
+  known: (certificate: SigningCertificate) => CertificateRecord | undefined,
+  nowMs: number,
+  ports: CheckPorts,
+): (() => void)[] {
+  const active = certificates.find((each) => recordOf(state, each)?.state === "active");
+  return certificates.flatMap((certificate) => {
+    const facts = { clientId, ...describeCertificate(certificate) };
+    const { disabledAtMs, canary, ...record } = recordOf(state, certificate) ?? {};
+    const before = known(certificate);
+    const isDisabled = disabledAtMs !== undefined && before?.disabledAtMs === disabledAtMs;
+    const isRefused = certificate !== active && isRefusedNow(record, nowMs) && isRefusedNow(before ?? {}, nowMs);
+    const to = active && describeCertificate(active).thumbprint;
+    return [
+      ...(isDisabled ? [() => ports.record({ event: "credential_disabled", ...facts })] : []),
+      ...(isRefused && to
+        ? [() => ports.record({ event: "credential_fallback", ...facts, to, codes: canary?.codes ?? [] })]
+        : []),
+    ];
+  });
+}
+
+/**
+ * The publisher has no canary: relying parties trust its certificates, and the policy holds their states. The time since
+ * which they have each state is stored under the home tenant's id.
  */
 async function warnOfPublisher(publisher: PublisherRule, homeTenantId: Guid, ports: CheckPorts): Promise<void> {
   const nowMs = ports.clock();
@@ -165,10 +194,13 @@ async function warnOfPublisher(publisher: PublisherRule, homeTenantId: Guid, por
       const { x5tS256, state } = certificate;
       const known = recordOf(before, certificate);
       const record = known?.state === state ? known : { ...known, x5tS256, state, sinceMs: nowMs };
-      const warning = state === "retiring" ? undefined : expiryWarning(certificate, record, nowMs);
-      if (!warning) return record;
-      told.push(() => ports.record({ event: "credential_expiring", ...describeCertificate(certificate), ...warning }));
-      return { ...record, warnedDays: warning.threshold };
+      const warning = state === "retiring" ? undefined : expiryWarning(certificate, nowMs);
+      if (warning) {
+        told.push(() =>
+          ports.record({ event: "credential_expiring", ...describeCertificate(certificate), ...warning }),
+        );
+      }
+      return record;
     });
   });
   for (const tell of told) tell();

@@ -13,8 +13,6 @@ export interface CertificateRecord {
   refusedAtMs?: number;
   /** The vault said that the key version is disabled, and has not signed with it since. */
   disabledAtMs?: number;
-  /** The last threshold of days before expiry that was reported. */
-  warnedDays?: number;
   /** It was reported that it may be removed. */
   isRetiredTold?: boolean;
 }

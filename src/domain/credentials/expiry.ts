@@ -1,5 +1,4 @@
 import type { SigningCertificate } from "../signing/certificate.ts";
-import type { CertificateRecord } from "./credential-state.ts";
 
 /** Days before expiry at which an alarm is raised, with its severity. 0: it has expired. */
 const thresholds = [
@@ -19,17 +18,10 @@ export interface ExpiryWarning {
 
 const dayMs = 86_400_000;
 
-/**
- * The warning that is due and was not reported yet, one per threshold. A stored threshold that is not reached yet is
- * ignored, so that a forged record cannot suppress a warning.
- */
-export function expiryWarning(
-  { notAfterMs }: SigningCertificate,
-  { warnedDays = Number.POSITIVE_INFINITY }: Pick<CertificateRecord, "warnedDays">,
-  nowMs: number,
-): ExpiryWarning | undefined {
+/** The warning that is due, as long as it is: nothing that is stored can suppress it, and a lost event loses no warning. */
+export function expiryWarning({ notAfterMs }: SigningCertificate, nowMs: number): ExpiryWarning | undefined {
   const leftMs = notAfterMs - nowMs;
   const reached = thresholds.findLast(({ days }) => leftMs <= days * dayMs);
-  if (reached === undefined || reached.days === warnedDays) return undefined;
+  if (reached === undefined) return undefined;
   return { daysLeft: Math.floor(leftMs / dayMs), threshold: reached.days, severity: reached.severity };
 }

@@ -100,8 +100,8 @@ export function alternativesTo(
     return certificate !== refused && isValid(certificate, nowMs) && disabledAtMs === undefined && !wasRefused;
   });
   const isMarked = (certificate: SigningCertificate) => {
-    const { disabledAtMs, refusedAtMs } = recordOf(records, certificate) ?? {};
-    return disabledAtMs !== undefined || (refusedAtMs !== undefined && nowMs - refusedAtMs < refusedForMs);
+    const record = recordOf(records, certificate);
+    return record !== undefined && (record.disabledAtMs !== undefined || isRefusedNow(record, nowMs));
   };
   return [...possible.filter((certificate) => !isMarked(certificate)), ...possible.filter(isMarked)];
 }
@@ -166,8 +166,8 @@ export function applyCanaries(
   });
   const stoppedAtMs = records.find((record) => record.state === "active")?.disabledAtMs ?? Number.NEGATIVE_INFINITY;
   const promoted = byState(registered, records, "staged").findLast((certificate) => {
-    const { refusedAtMs = Number.NEGATIVE_INFINITY, sinceMs = nowMs } = recordOf(records, certificate) ?? {};
-    const isMeant = sinceMs > stoppedAtMs && nowMs - refusedAtMs >= refusedForMs;
+    const { sinceMs = nowMs, ...record } = recordOf(records, certificate) ?? {};
+    const isMeant = sinceMs > stoppedAtMs && !isRefusedNow(record, nowMs);
     return isMeant && canaries.get(certificate.x5tS256)?.ok === true;
   });
   return promoted ? { state: setActive(records, promoted.x5tS256, nowMs), promoted } : { state: records };
@@ -183,6 +183,11 @@ export function retiredNow(
     const { sinceMs = nowMs, isRetiredTold = false } = recordOf(state, certificate) ?? {};
     return !isRetiredTold && nowMs - sinceMs >= retiringForMs;
   });
+}
+
+/** Whether Entra refused it in production so lately that no canary promotes it again. */
+export function isRefusedNow({ refusedAtMs }: Pick<CertificateRecord, "refusedAtMs">, nowMs: number): boolean {
+  return refusedAtMs !== undefined && nowMs - refusedAtMs < refusedForMs;
 }
 
 /** The certificate's record in the state; undefined where it was not seen yet. */

@@ -1,4 +1,5 @@
 import type { Continuity } from "./continuity.ts";
+import type { MetadataDocument } from "./last-known-good.ts";
 import type { MetadataRefusal } from "./refusal.ts";
 
 /** `source` is the name of a metadata source (shared/metadata-source.ts); keys are named by `kid`. */
@@ -12,6 +13,7 @@ export type MetadataEvent =
       removed: readonly string[];
     }
   | { event: "metadata_refused"; source: string; document: MetadataDocument; refusal: MetadataRefusal }
+  /** One that was accepted, and the replacement of all keys, are reported in every run of the timer for a day. */
   | {
       event: "metadata_discontinuous";
       source: string;
@@ -36,5 +38,3 @@ export type MetadataEvent =
   | { event: "metadata_store_unavailable"; source: string; operation: "read" | "write" }
   | { event: "metadata_not_republished"; source: string; code: string }
   | { event: "metadata_refresh_finished"; sources: number; durationMs: number };
-
-export type MetadataDocument = "federation" | "discovery" | "jwks";

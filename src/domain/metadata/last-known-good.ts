@@ -15,6 +15,20 @@ export interface LastKnownGood {
   idp?: IdpRecord;
   /** What came of the last refresh. */
   refreshed?: RefreshRecord;
+  /** What came without anybody known to vouch for it, and is in use. */
+  alarms?: readonly StandingAlarm[];
+}
+
+export type MetadataDocument = "federation" | "discovery" | "jwks";
+
+/** A change of keys that was accepted, and is reported for a day. Keys by `kid`. */
+export interface StandingAlarm {
+  event: "metadata_discontinuous" | "metadata_keys_replaced";
+  document: MetadataDocument;
+  added: readonly string[];
+  removed: readonly string[];
+  /** Milliseconds since 1970. */
+  atMs: number;
 }
 
 export interface RefreshRecord {
@@ -97,6 +111,8 @@ export type StoredRecord = LastKnownGood | RecordVersion1;
 
 /** Entra's advice for validators: a key that was not seen for a day is not trusted any more. */
 export const keyLifetimeMs = 86_400_000;
+/** As long as a key that was replaced is still trusted. */
+const alarmStandsMs = keyLifetimeMs;
 /** How long the history remembers a key that is gone. */
 const historyMs = 400 * 86_400_000;
 
@@ -148,6 +164,11 @@ export function formerKeys(
   return [...former.filter(({ removedMs = nowMs }) => nowMs - removedMs < historyMs), ...left].filter(
     ({ kid }) => !listed.has(kid),
   );
+}
+
+/** Those that still stand. One about a time that is to come would never end. */
+export function standingAlarms(alarms: readonly StandingAlarm[], nowMs: number): StandingAlarm[] {
+  return alarms.filter(({ atMs }) => atMs <= nowMs && nowMs - atMs < alarmStandsMs);
 }
 
 /** Keys that were withdrawn while tokens of theirs may still be valid, by `kid`: when, milliseconds since 1970. */

@@ -3,7 +3,7 @@ import { type MetadataSource, type OnDiscontinuity, sourceName } from "../shared
 import type { Deadline, StartDeadline } from "../shared/retry.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
 import { type KeptMetadata, type KeptMetadataPorts, keepMetadata } from "./kept-metadata.ts";
-import { keyLifetimeMs, type LastKnownGood, withdrawnKeys } from "./last-known-good.ts";
+import { keyLifetimeMs, type LastKnownGood, standingAlarms, withdrawnKeys } from "./last-known-good.ts";
 import { isPublishable } from "./publish-idp.ts";
 import type { RefreshRequest } from "./refresh-requests.ts";
 
@@ -144,10 +144,21 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     await Promise.all(Array.from({ length: lanes }, lane));
   }
 
+  /** Again what was accepted though nothing known vouched for it: of this run it was reported. */
+  function reportAlarms({ name, known }: KeptMetadata, nowMs: number): void {
+    for (const { atMs, event, ...change } of standingAlarms(known()?.alarms ?? [], nowMs)) {
+      if (atMs === nowMs) continue;
+      const facts = { source: name, ...change };
+      if (event === "metadata_discontinuous") ports.record({ event, action: "accepted", ...facts });
+      else ports.record({ event, ...facts });
+    }
+  }
+
   /** Reports on the source also where its turn was cut off: that is when it is most likely to be stale. */
   async function refreshOne(metadata: KeptMetadata, run: Deadline): Promise<void> {
     const nowMs = ports.clock();
     if (!run.signal.aborted) await inTurn(metadata.refresh(nowMs), run);
+    reportAlarms(metadata, nowMs);
     const known = metadata.known();
     const confirmed = [known?.federation?.verifiedAtMs, known?.jwks?.verifiedAtMs].map((ms) => ms ?? 0);
     const ageMs = nowMs - Math.min(...confirmed);

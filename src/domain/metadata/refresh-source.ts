@@ -6,7 +6,7 @@ import { acceptDiscovery } from "./accept-discovery.ts";
 import { acceptFederationMetadata } from "./accept-federation-metadata.ts";
 import { acceptJwks } from "./accept-jwks.ts";
 import { type Continuity, changeOfKeys, continuityOfFederation, continuityOfKeys } from "./continuity.ts";
-import type { MetadataDocument, MetadataEvent } from "./events.ts";
+import type { MetadataEvent } from "./events.ts";
 import type { FederationMetadata } from "./federation-metadata.ts";
 import {
   type DocumentRecord,
@@ -14,8 +14,11 @@ import {
   formerKeys,
   type KeysRecord,
   type LastKnownGood,
+  type MetadataDocument,
   observeKeys,
   type RefreshOutcome,
+  type StandingAlarm,
+  standingAlarms,
 } from "./last-known-good.ts";
 import type { FetchedDocument, MetadataTransport, VerifyFederationMetadata } from "./ports.ts";
 import { type PublishedKey, readPublishedKey } from "./published-key.ts";
@@ -76,6 +79,8 @@ export async function refreshSource(
     return ok({ facts: { keys }, continuity, body: accepted.value.body });
   });
   if (federation.isPromoted || jwks.isPromoted) crossCheck(round, federation.record?.keys, jwks.record?.keys);
+  const judged = [federation, discovery, jwks].flatMap((document) => document.alarms);
+  const alarms = standingAlarms([...(previous?.alarms ?? []), ...judged], nowMs);
   const firstUses = new Map(observed.firstUses);
   if (federation.record && !firstUses.has(federation.record.signedBy)) firstUses.set(federation.record.signedBy, nowMs);
   return {
@@ -87,6 +92,7 @@ export async function refreshSource(
       ? observeKeys(previous?.keys ?? [], jwks.record?.keys ?? [], firstUses, nowMs, jwks.follows)
       : (previous?.keys ?? []),
     ...(previous?.idp ? { idp: previous.idp } : {}),
+    ...(alarms.length > 0 ? { alarms } : {}),
     refreshed: {
       ...{ atMs: nowMs, federation: federation.outcome, discovery: discovery.outcome, jwks: jwks.outcome },
       ...(previous?.refreshed?.requestId ? { requestId: previous.refreshed.requestId } : {}),
@@ -148,6 +154,8 @@ interface Judgement<F> {
   /** Whether `record` follows from what was known before. */
   follows: boolean;
   outcome: RefreshOutcome;
+  /** What is to be reported again, in the runs to come. */
+  alarms: readonly StandingAlarm[];
 }
 
 /** The verdict on one document. If anything is wrong with it, the previous one stays. */
@@ -161,7 +169,7 @@ async function judge<F extends { keys?: readonly PublishedKey[] }>(
   const { nowMs, ports } = round;
   const source = sourceName(round.source);
   const keep = (outcome: RefreshOutcome): Judgement<F> => {
-    return { record: previous, isConfirmed: false, isPromoted: false, follows: true, outcome };
+    return { record: previous, isConfirmed: false, isPromoted: false, follows: true, outcome, alarms: [] };
   };
   if (!fetched.ok) {
     ports.record({ event: "metadata_refused", source, document, refusal: fetched.refusal });
@@ -194,6 +202,11 @@ async function judge<F extends { keys?: readonly PublishedKey[] }>(
   const isNew = sha256 !== previous?.sha256;
   if (isNew) ports.record({ event: "metadata_promoted", source, document, continuity, ...change });
   if (isReplacement) ports.record({ event: "metadata_keys_replaced", source, document, ...change });
+  const alarm = (event: StandingAlarm["event"]): StandingAlarm => ({ event, document, ...change, atMs: nowMs });
+  const alarms = [
+    ...(continuity === "discontinuous" ? [alarm("metadata_discontinuous")] : []),
+    ...(isReplacement ? [alarm("metadata_keys_replaced")] : []),
+  ];
   const record: DocumentRecord & F = {
     ...facts,
     body: Buffer.from(body).toString("base64"),
@@ -204,7 +217,7 @@ async function judge<F extends { keys?: readonly PublishedKey[] }>(
     chain,
   };
   const follows = continuity !== "discontinuous";
-  return { record, isConfirmed: true, isPromoted: isNew, follows, outcome: isNew ? "changed" : "unchanged" };
+  return { record, isConfirmed: true, isPromoted: isNew, follows, outcome: isNew ? "changed" : "unchanged", alarms };
 }
 
 /** Federation metadata and key set should list the same keys. Only a warning: it is not documented for every tenant. */

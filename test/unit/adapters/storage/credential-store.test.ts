@@ -11,7 +11,6 @@ const valid: CertificateRecord = {
   canary: { atMs: startMs, ok: false, reason: "credential_rejected", codes: [700027] },
   refusedAtMs: startMs,
   disabledAtMs: startMs,
-  warnedDays: 30,
   isRetiredTold: true,
 };
 const other: CertificateRecord = { x5tS256: "b".repeat(43), state: "staged", sinceMs: 0 };
@@ -19,6 +18,10 @@ const parse = (value: unknown) => parseCredentialState(JSON.stringify(value));
 
 test("a record is read as it was written, with all that it may have and with the least", () => {
   assert.deepEqual(parse([valid, other]), [valid, other]);
+});
+
+test("a record of before, with the threshold of days that was told, is read without it", () => {
+  assert.deepEqual(parse([{ ...valid, warnedDays: 30 }]), [valid]);
 });
 
 describe("a record is refused, and the others of its row are read, where it has", () => {
@@ -36,7 +39,6 @@ describe("a record is refused, and the others of its row are read, where it has"
     ["a canary that is a text", { canary: "failed" }],
     ["a state that does not exist", { state: "gone" }],
     ["a thumbprint that is none", { x5tS256: "a" }],
-    ["days as text", { warnedDays: "30" }],
     ["a flag as text", { isRetiredTold: "yes" }],
   ];
   for (const [name, change] of faults) {

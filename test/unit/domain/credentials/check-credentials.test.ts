@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type CheckPorts, checkCredentials } from "../../../../src/domain/credentials/check-credentials.ts";
+import { createCurrentCredentials } from "../../../../src/domain/credentials/current-credentials.ts";
 import type { RegisteredCredentials } from "../../../../src/domain/credentials/drift.ts";
 import { ApplicationDirectoryError } from "../../../../src/domain/credentials/ports.ts";
 import type { KeyholdEvent } from "../../../../src/domain/events.ts";
@@ -166,13 +167,13 @@ describe("a run of the check", () => {
     assert.deepEqual(keyIds(world), []);
   });
 
-  test("tells once that a certificate is about to end, and once that one may be removed", async () => {
+  test("tells in every run that a certificate is about to end, and once that one may be removed", async () => {
     const { world, run } = rotation();
     await run();
     world.clock.advanceMs(certificateNotAfterMs - 20 * 86_400_000 - world.clock.now());
     await world.context.currentPolicy.load(world.clock.now());
     assert.deepEqual(await run(), ["credential_retired", "credential_expiring", "credentials_checked"]);
-    assert.deepEqual(await run(), ["credentials_checked"]);
+    assert.deepEqual(await run(), ["credential_expiring", "credentials_checked"]);
   });
 });
 
@@ -184,7 +185,7 @@ describe("the publisher's certificates", () => {
   const expiring = (events: readonly KeyholdEvent[]) =>
     events.flatMap((each) => (each.event === "credential_expiring" && !each.clientId ? [each.daysLeft] : []));
 
-  test("are reported before they end, the staged one too, once each; and none is promoted by a canary", async () => {
+  test("are reported before they end, the staged one too, in every run; and none is promoted by a canary", async () => {
     const { world, run } = rotation((policy) => {
       policy.publisher = { certificates: [inPolicy("active", "a"), inPolicy("staged", "b")] };
     });
@@ -195,7 +196,7 @@ describe("the publisher's certificates", () => {
     await run();
     assert.deepEqual(expiring(world.events), [20, 20]);
     await run();
-    assert.deepEqual(expiring(world.events), []);
+    assert.deepEqual(expiring(world.events), [20, 20]);
     assert.deepEqual(
       world.credentialStore.states.get(homeTenantId)?.map(({ state }) => state),
       ["active", "staged"],
@@ -282,6 +283,25 @@ describe("issuing after a promotion", () => {
     assert.equal(world.signer.calls.length, 2);
   });
 
+  test("tells of it in every run for six hours, until a canary promotes the certificate again", async () => {
+    const { world, run } = rotation();
+    await run();
+    world.tokenEndpoint.next.push(rejection([700027], { error: "invalid_client" }));
+    await issueToken(validRequest(), world.context);
+    await world.settled();
+    const told = async () => {
+      await run();
+      return world.events.filter(({ event }) => event === "credential_fallback");
+    };
+    const [event] = await told();
+    assert.ok(event?.event === "credential_fallback");
+    assert.deepEqual([event.keyName, event.to], [newer.keyName, older.thumbprint]);
+    world.clock.advanceMs(5 * 3_600_000);
+    assert.equal((await told()).length, 1);
+    world.clock.advanceMs(3_600_000);
+    assert.equal((await told()).length, 0);
+  });
+
   test("does not fall back twice, and remembers the failure", async () => {
     const { world, run, states } = rotation();
     await run();
@@ -307,6 +327,25 @@ describe("a disabled key version is a kill switch", () => {
       (error) => error instanceof Fault && error.code === "signer_key_disabled",
     );
     assert.ok(world.events.some(({ event }) => event === "credential_disabled"));
+  });
+
+  test("that it is disabled is told in every run, by an instance too that never asked the vault", async () => {
+    const { world, ports, run } = rotation();
+    await run();
+    world.signer.failure = disabled;
+    const told = () => world.events.filter(({ event }) => event === "credential_disabled").length;
+    await run();
+    assert.equal(told(), 1);
+    await run();
+    assert.equal(told(), 1);
+    ports.credentials = createCurrentCredentials(world.credentialStore, world.record);
+    await ports.credentials.reload();
+    await run();
+    assert.equal(told(), 1);
+    world.signer.failure = undefined;
+    await run();
+    await run();
+    assert.equal(told(), 0);
   });
 
   test("another instance refuses as soon as it has read the state", async () => {

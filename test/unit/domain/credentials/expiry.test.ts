@@ -9,7 +9,7 @@ const daysBefore = (days: number) => certificateNotAfterMs - days * dayMs;
 
 describe("a certificate's end is told", () => {
   test("not while more than thirty days are left", () => {
-    assert.equal(expiryWarning(older, {}, daysBefore(30) - 1), undefined);
+    assert.equal(expiryWarning(older, daysBefore(30) - 1), undefined);
   });
 
   for (const [days, severity] of [
@@ -20,23 +20,20 @@ describe("a certificate's end is told", () => {
     [0, 0],
   ] as const) {
     test(`${days} days before, with severity ${severity}`, () => {
-      assert.deepEqual(expiryWarning(older, {}, daysBefore(days)), { daysLeft: days, threshold: days, severity });
-    });
-
-    test(`once per threshold, at ${days} days`, () => {
-      assert.equal(expiryWarning(older, { warnedDays: days }, daysBefore(days)), undefined);
+      assert.deepEqual(expiryWarning(older, daysBefore(days)), { daysLeft: days, threshold: days, severity });
     });
   }
 
-  test("though somebody has written that a threshold was told which is not reached", () => {
-    assert.equal(expiryWarning(older, { warnedDays: 0 }, daysBefore(6))?.threshold, 7);
+  test("at any time, as often as it is asked", () => {
+    assert.equal(expiryWarning(older, daysBefore(6))?.threshold, 7);
+    assert.equal(expiryWarning(older, daysBefore(6))?.threshold, 7);
   });
 
   test("at the nearest threshold if nobody looked for a while", () => {
-    assert.equal(expiryWarning(older, { warnedDays: 30 }, daysBefore(0.5))?.threshold, 1);
+    assert.equal(expiryWarning(older, daysBefore(0.5))?.threshold, 1);
   });
 
   test("with a negative number of days once it is over", () => {
-    assert.equal(expiryWarning(older, { warnedDays: 1 }, daysBefore(-2))?.daysLeft, -2);
+    assert.equal(expiryWarning(older, daysBefore(-2))?.daysLeft, -2);
   });
 });

@@ -82,6 +82,35 @@ test("in an emergency replacement the first token by the new key is accepted by 
   assert.ok(eventsNamed(world, "metadata_discontinuous").length > 0);
 });
 
+test("an accepted replacement is reported in every run for a day, by an instance too that has just started", async () => {
+  const world = await createMetadataWorld();
+  const instance = world.instance();
+  await instance.refreshAll();
+  world.wait(hourMs);
+  await world.entra.replaceAllKeys();
+  await instance.refreshAll();
+  const names = ["metadata_discontinuous", "metadata_keys_replaced"] as const;
+  const first = names.map((name) => eventsNamed(world, name).length);
+  assert.ok(first.every((count) => count > 0));
+  for (let hour = 1; hour < 24; hour++) {
+    world.wait(hourMs);
+    world.events.length = 0;
+    await world.instance().refreshAll();
+    assert.deepEqual(
+      names.map((name) => eventsNamed(world, name).length),
+      first,
+      `${hour} hours later`,
+    );
+  }
+  world.wait(hourMs);
+  world.events.length = 0;
+  await world.instance().refreshAll();
+  assert.deepEqual(
+    names.flatMap((name) => eventsNamed(world, name)),
+    [],
+  );
+});
+
 test("where the policy says hold, an emergency replacement is held back and alarmed, and what was known stays", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance("hold");
