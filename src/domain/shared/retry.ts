@@ -30,7 +30,7 @@ export async function withRetry<T>(attempt: () => Promise<T>, ports: RetryPorts,
     try {
       await ports.sleep(waitMs, deadline.signal);
     } catch {
-      throw error; // the deadline cut the wait off: the fault is what to tell
+      throw error; // the deadline ended the wait: throw the fault itself
     }
   }
   return attempt();
