@@ -7,7 +7,8 @@ import { type Browser, type BrowserContextOptions, chromium, type Locator, type 
 import { type LocalConsole, startConsole } from "../../../local/console/server.ts";
 import { describeStack } from "../../../local/stack/describe-stack.ts";
 import type { Stack } from "../../../local/stack/stack.ts";
-import { testStack } from "../../support/test-stack.ts";
+import { tenants } from "../../../local/stack/world.ts";
+import { askToken, settledLedgerRows, testStack } from "../../support/test-stack.ts";
 
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
@@ -36,6 +37,9 @@ export interface ConsoleWorld {
 export async function consoleWorld(): Promise<ConsoleWorld> {
   const stack = await testStack({ settings: { OTEL_BSP_SCHEDULE_DELAY: "250" } });
   await writeFile(join(stack.folder, "stack.json"), JSON.stringify(describeStack(stack)));
+  // The first request of an instance loads and connects: what the page shows, and its pictures, are of a warm one.
+  assert.equal((await askToken(stack, tenants.fabrikam.tenantId)).status, 424);
+  await settledLedgerRows(stack);
   const localConsole = await startConsole(stack.ports.console);
   after(() => localConsole.stop());
   await localConsole.attach(stack);

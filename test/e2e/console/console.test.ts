@@ -25,6 +25,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     assert.equal(await page.locator("tr.unaccounted").count(), 0);
     await page.locator(".outcome", { hasText: "200: a token that lives" }).waitFor();
     mintedMs = Date.now();
+    await screenshotOf(section("The way of a token"), "first-token");
   });
 
   test("the same again is cached, and costs no signature", async () => {
@@ -33,7 +34,6 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     assert.match((await requests().first().textContent()) ?? "", /cached/);
     await page.locator(".sequence .note", { hasText: "cached" }).waitFor();
     assert.equal(await signatures().count(), before);
-    await screenshotOf(section("The way of a token"), "first-token");
   });
 
   test("a refusal shows the reason that the caller is not told", async () => {
