@@ -1,15 +1,23 @@
 /** `npm run drill -- NAME`: something happens to the running stack (`npm start`), and what Keyhold makes of it is shown. */
 import { drift, killSwitch, rotation } from "./drills/credentials.ts";
+import { oneAtATime } from "./drills/one-at-a-time.ts";
 import { rollover } from "./drills/rollover.ts";
-import { readStack, type StackFile } from "./drills/running-stack.ts";
+import { folder, readStack, type StackFile } from "./drills/running-stack.ts";
 import { burst, logCut, silence, theft } from "./drills/sign-audit.ts";
 
-const drills: Record<string, (stack: StackFile) => Promise<void>> = {
+type Drill = (stack: StackFile) => Promise<void>;
+
+const alone =
+  (drill: Drill): Drill =>
+  (stack) =>
+    oneAtATime(folder, () => drill(stack));
+
+const drills: Record<string, Drill> = {
   rollover,
-  theft,
-  "log-cut": logCut,
-  burst,
-  silence,
+  theft: alone(theft),
+  "log-cut": alone(logCut),
+  burst: alone(burst),
+  silence: alone(silence),
   rotation,
   drift,
   "kill-switch": killSwitch,

@@ -18,7 +18,8 @@ export interface StackFile extends AuditEnvironment {
   scopes: { graph: string; orders: string };
 }
 
-const folder = process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../../.local", import.meta.url));
+/** Of the running stack. */
+export const folder = process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../../.local", import.meta.url));
 
 export async function readStack(): Promise<StackFile> {
   const file = join(folder, "stack.json");

@@ -42,3 +42,11 @@ for (const name of ["rotation", "kill-switch", "rotation"]) {
     assert.match(await drill(name), /^waiting, 90 s at most +for /m);
   });
 }
+
+test("two drills at once run one after the other, the later says so, and one that was killed is not waited for", async () => {
+  await writeFile(join(stack.folder, "drill.pid"), "999999999");
+  const texts = await Promise.all([drill("burst"), drill("silence")]);
+  assert.deepEqual(texts.map(alarmsOf), [[alarms.burst], [alarms.silence]]);
+  const waited = texts.filter((text) => /^waiting, 180 s at most +for another drill, process \d+, to end$/m.test(text));
+  assert.equal(waited.length, 1);
+});
