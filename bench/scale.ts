@@ -87,6 +87,12 @@ await runPart("scale", async (options): Promise<Measurement> => {
         met: wave.during.p99 < maxLagMs,
       },
       {
+        what: `event loop held by a new policy of ${wave.policyTenants} tenants`,
+        target: `<= ${maxLagMs} ms`,
+        measured: `${wave.policyBlocksMs.toFixed(0)} ms`,
+        met: wave.policyBlocksMs <= maxLagMs,
+      },
+      {
         what: "requests that had to wait for a renewal, or failed",
         target: "0",
         measured: `${wave.waited} of ${wave.requests}, ${wave.failed} failed`,
@@ -130,7 +136,6 @@ await runPart("scale", async (options): Promise<Measurement> => {
           ["before", lag(wave.before), latency(wave.latencyBefore), "0"],
           ["during", lag(wave.during), latency(wave.latencyDuring), `${wave.renewed}`],
         ],
-        below: `A policy of ${wave.policyTenants} tenants that is read anew holds up the event loop for ${wave.policyBlocksMs.toFixed(0)} ms, once for each change.`,
       },
       {
         title: "Renewals of 10,000 tenants that were all filled within two minutes, simulated",

@@ -1,10 +1,11 @@
 import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
-import { compilePolicy } from "../../domain/policy/compile.ts";
+import { policySteps } from "../../domain/policy/compile.ts";
 import type { PolicyDocument } from "../../domain/policy/document.ts";
 import type { PolicyContext, PolicyProblem } from "../../domain/policy/problem.ts";
-import { policySchema } from "./schema.ts";
+import { atOnce, type Steps } from "../../domain/shared/steps.ts";
+import { entriesOf, type List, type ParsedEntries, parseEntries } from "./entries.ts";
 import { shapeProblems } from "./shape.ts";
-import { locate, parseJson } from "./text.ts";
+import { locateSteps, parseJsonSteps } from "./text.ts";
 
 export type CompiledText = { document: PolicyDocument; policy: AccessPolicy } | { problems: readonly PolicyProblem[] };
 
@@ -13,67 +14,63 @@ export type CompiledText = { document: PolicyDocument; policy: AccessPolicy } | 
  * whose shape is wrong are left out, and the rest is compiled without them.
  */
 export function compilePolicyText(text: string, context: PolicyContext): CompiledText {
-  const json = parseJson(text);
-  if ("problem" in json) return { problems: [json.problem] };
-  const parsed = policySchema.safeParse(json.value);
-  if (parsed.success) {
-    const policy = compilePolicy(parsed.data, context);
-    if (Array.isArray(policy)) return { problems: locate(text, policy) };
-    const withheld = policy.withheld.length > 0 ? locate(text, policy.withheld) : policy.withheld;
-    return { document: parsed.data, policy: { ...policy, withheld } };
-  }
-  const ofShape = shapeProblems(parsed.error.issues);
-  const broken = new Set(parsed.error.issues.map(({ path: [list, index] }) => `${String(list)}[${String(index)}]`));
-  return { problems: locate(text, [...ofShape, ...problemsOfTheRest(json.value, broken, context)]) };
+  return atOnce(policyTextSteps(text, context));
 }
 
-const lists = ["clients", "tenants", "callers", "grants", "metadata", "homeApis"] as const;
-type List = (typeof lists)[number];
+/** The same in steps. Of a text of one megabyte the longest takes some five milliseconds, `JSON.parse`. */
+export function* policyTextSteps(text: string, context: PolicyContext): Steps<CompiledText> {
+  const json = yield* parseJsonSteps(text);
+  if ("problem" in json) return { problems: [json.problem] };
+  yield;
+  const entries = yield* parseEntries(json.value);
+  const compiled = yield* policySteps(entries.document, context);
+  if (entries.issues.length > 0) {
+    const ofTheRest = Array.isArray(compiled) ? problemsOfTheRest(json.value, entries, compiled) : [];
+    return { problems: yield* locateSteps(text, [...shapeProblems(entries.issues), ...ofTheRest]) };
+  }
+  if (Array.isArray(compiled)) return { problems: yield* locateSteps(text, compiled) };
+  const withheld = compiled.withheld.length > 0 ? yield* locateSteps(text, compiled.withheld) : compiled.withheld;
+  return { document: entries.document, policy: { ...compiled, withheld } };
+}
 
 /** The lists that the names in a grant refer to. */
 const referencedLists: Record<string, List> = { caller: "callers", client: "clients", tenants: "tenants" };
 
 /** What is wrong between the entries whose own shape is right, by their places in the whole. */
-function problemsOfTheRest(value: unknown, broken: ReadonlySet<string>, context: PolicyContext): PolicyProblem[] {
-  const whole = value instanceof Object ? (value as Record<string, unknown>) : {};
-  const kept = new Map<List, number[]>();
-  const rest: Record<string, unknown> = {};
-  for (const list of lists) {
-    const entries = entriesOf(whole, list);
-    const indexes = [...entries.keys()].filter((i) => !broken.has(`${list}[${i}]`));
-    kept.set(list, indexes);
-    rest[list] = indexes.map((i) => entries[i]);
-  }
-  if (![...broken].some((place) => place.startsWith("publisher["))) rest.publisher = whole.publisher;
-  const document = policySchema.safeParse(rest);
-  const problems = document.success ? compilePolicy(document.data, context) : [];
-  if (!Array.isArray(problems)) return [];
+function problemsOfTheRest(
+  value: unknown,
+  { places, issues }: ParsedEntries,
+  problems: readonly PolicyProblem[],
+): PolicyProblem[] {
+  const broken = brokenNames(value, issues);
   return problems
-    .map(({ path, rule }) => ({ path: originalPath(path, kept), rule }))
-    .filter(({ path }) => !leadsToBroken(path, whole, broken));
+    .map(({ path, rule }) => ({ path: originalPath(path, places), rule }))
+    .filter(({ path }) => !leadsToBroken(path, value, broken));
 }
 
-function entriesOf(whole: Record<string, unknown>, list: List): unknown[] {
-  return Array.isArray(whole[list]) ? whole[list] : [];
+function originalPath(path: string, places: ParsedEntries["places"]): string {
+  return path.replace(/^(\w+)\[(\d+)\]/, (_, list: List, index: string) => `${list}[${places[list][Number(index)]}]`);
 }
 
-function originalPath(path: string, kept: ReadonlyMap<List, number[]>): string {
-  return path.replace(
-    /^(\w+)\[(\d+)\]/,
-    (_, list: List, index: string) => `${list}[${kept.get(list)?.[Number(index)]}]`,
-  );
+/** The names of the entries that were left out, by list. */
+function brokenNames(value: unknown, issues: ParsedEntries["issues"]): ReadonlyMap<unknown, ReadonlySet<unknown>> {
+  const names = new Map<unknown, Set<unknown>>();
+  for (const { path } of issues) {
+    const [list, index] = path;
+    const entry = entriesOf(value, list as List)[Number(index)];
+    if (entry instanceof Object && "name" in entry) names.set(list, (names.get(list) ?? new Set()).add(entry.name));
+  }
+  return names;
 }
 
 /** Whether a grant names an entry that was left out: that it is missing is no problem of its own. */
-function leadsToBroken(path: string, whole: Record<string, unknown>, broken: ReadonlySet<string>): boolean {
+function leadsToBroken(path: string, value: unknown, broken: ReturnType<typeof brokenNames>): boolean {
   const [, grantIndex, member = "", nameIndex] =
     /^grants\[(\d+)\]\.(caller|client|tenants)(?:\[(\d+)\])?$/.exec(path) ?? [];
   const list = referencedLists[member];
   if (list === undefined) return false;
-  if (!Array.isArray(whole[list])) return true;
-  const grant = entriesOf(whole, "grants")[Number(grantIndex)] as Record<string, unknown>;
+  if (!Array.isArray((value as Record<string, unknown>)[list])) return true;
+  const grant = entriesOf(value, "grants")[Number(grantIndex)] as Record<string, unknown>;
   const named = nameIndex === undefined ? grant[member] : (grant[member] as unknown[])[Number(nameIndex)];
-  return entriesOf(whole, list).some((entry, i) => {
-    return broken.has(`${list}[${i}]`) && entry instanceof Object && (entry as { name?: unknown }).name === named;
-  });
+  return broken.get(list)?.has(named) ?? false;
 }

@@ -1,3 +1,5 @@
+import { atOnce, type Steps } from "../../domain/shared/steps.ts";
+
 /** Where the values of a JSON text stand, and where a text stops being JSON. `JSON.parse` says neither. */
 export type JsonScan =
   | {
@@ -26,6 +28,11 @@ class Stop extends Error {
 
 /** Reads a text without its byte order mark. Of keys that are there twice the last one counts, as for `JSON.parse`. */
 export function scanJson(text: string): JsonScan {
+  return atOnce(scanSteps(text));
+}
+
+/** The same, one value at a time. */
+export function* scanSteps(text: string): Steps<JsonScan> {
   const offsets = new Map<string, number>();
   const repeated: string[] = [];
   let at = 0;
@@ -53,37 +60,38 @@ export function scanJson(text: string): JsonScan {
     );
   };
 
-  function readValue(path: string, depth: number): void {
+  function* readValue(path: string, depth: number): Steps<void> {
+    yield;
     const next = peek();
     offsets.set(path, at);
     if (depth > maxDepth) stop("is nested too deeply");
-    if (next === "{") readMembers("}", () => readMember(path, depth));
+    if (next === "{") yield* readMembers("}", () => readMember(path, depth));
     else if (next === "[") {
       let index = 0;
-      readMembers("]", () => readValue(`${path}[${index++}]`, depth + 1));
+      yield* readMembers("]", () => readValue(`${path}[${index++}]`, depth + 1));
     } else if (next === '"') readText();
     else if (match(scalarToken) === undefined) stop("a value is expected here; texts stand in double quotes");
   }
 
-  function readMembers(end: "}" | "]", readOne: () => void): void {
+  function* readMembers(end: "}" | "]", readOne: () => Steps<void>): Steps<void> {
     at += 1;
     if (take(end)) return;
     for (;;) {
-      readOne();
+      yield* readOne();
       if (take(end)) return;
       if (!take(",")) stop(`a comma or ${end} is expected here`);
       if (peek() === end) stop(`there must be no comma before ${end}`);
     }
   }
 
-  function readMember(path: string, depth: number): void {
+  function* readMember(path: string, depth: number): Steps<void> {
     if (peek() !== '"') stop("a key in double quotes is expected here");
     const key = readText();
     if (!take(":")) stop("a colon is expected here, after the key");
     // The empty path is the whole, so an empty key needs another.
     const own = path === "" ? key || "." : `${path}.${key}`;
     if (offsets.has(own)) repeated.push(own);
-    readValue(own, depth + 1);
+    yield* readValue(own, depth + 1);
   }
 
   function readText(): string {
@@ -93,7 +101,7 @@ export function scanJson(text: string): JsonScan {
   }
 
   try {
-    readValue("", 0);
+    yield* readValue("", 0);
     if (peek() !== "") stop("nothing may follow the document");
     return { isJson: true, offsets, repeated };
   } catch (error) {

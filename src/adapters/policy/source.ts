@@ -1,21 +1,23 @@
 import type { PolicySource, SuspensionsSource } from "../../domain/policy/ports.ts";
 import type { PolicyContext } from "../../domain/policy/problem.ts";
 import { compileSuspensions, suspendsNothing } from "../../domain/policy/suspensions.ts";
-import { compilePolicyText } from "./compile-text.ts";
+import { policyTextSteps } from "./compile-text.ts";
 import { isAbsent, type ReadText } from "./place.ts";
+import { inSlices, type Pauses } from "./slices.ts";
 import { parseSuspensions } from "./suspensions-schema.ts";
 
-/** From text to compiled policy, wherever the text lies. */
+/** From text to compiled policy, wherever the text lies, in slices: a large one does not hold up requests. */
 export function createPolicySource(
   readText: ReadText,
   context: Omit<PolicyContext, "nowMs">,
   clock: () => number,
+  pauses?: Pauses,
 ): PolicySource {
   return {
     async read(etag) {
       const file = await readText(etag);
       if (!file) return { changed: false };
-      const compiled = compilePolicyText(file.text, { ...context, nowMs: clock() });
+      const compiled = await inSlices(policyTextSteps(file.text, { ...context, nowMs: clock() }), pauses);
       const changed = { changed: true as const, etag: file.etag };
       return "problems" in compiled ? { ...changed, ...compiled } : { ...changed, value: compiled.policy };
     },

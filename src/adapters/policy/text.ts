@@ -1,5 +1,6 @@
 import type { PolicyProblem } from "../../domain/policy/problem.ts";
-import { positionsIn, scanJson } from "./json-scan.ts";
+import { atOnce, type Steps } from "../../domain/shared/steps.ts";
+import { positionsIn, scanJson, scanSteps } from "./json-scan.ts";
 
 const byteOrderMark = "\ufeff";
 /** What stands in a text for bytes that are not UTF-8. */
@@ -11,14 +12,21 @@ export function withoutMark(text: string): string {
 }
 
 /** The value in a text that was read as UTF-8, or why it is not JSON, with line and column. */
-export function parseJson(text: string): { value: unknown } | { problem: PolicyProblem } {
+export function parseJson(text: string): ParsedJson {
+  return atOnce(parseJsonSteps(text));
+}
+
+type ParsedJson = { value: unknown } | { problem: PolicyProblem };
+
+/** The same in steps; a text that is JSON is one. */
+export function* parseJsonSteps(text: string): Steps<ParsedJson> {
   const wrongEncoding = encodingProblem(text);
   if (wrongEncoding) return { problem: wrongEncoding };
   const json = withoutMark(text);
   try {
     return { value: JSON.parse(json) };
   } catch {
-    const scan = scanJson(json);
+    const scan = yield* scanSteps(json);
     if (scan.isJson) return { problem: { path: "(file)", rule: "must be JSON" } };
     return { problem: { ...positionsIn(json)(scan.offset), path: "(file)", rule: `must be JSON: ${scan.rule}` } };
   }
@@ -52,15 +60,23 @@ export function repeatedKeys(text: string): PolicyProblem[] {
 
 /** The same problems with line and column of what each is about, or of the nearest value around it. */
 export function locate(text: string, problems: readonly LocatableProblem[]): PolicyProblem[] {
+  return atOnce(locateSteps(text, problems));
+}
+
+/** The same in steps. */
+export function* locateSteps(text: string, problems: readonly LocatableProblem[]): Steps<PolicyProblem[]> {
   const json = withoutMark(text);
-  const scan = scanJson(json);
+  const scan = yield* scanSteps(json);
   if (!scan.isJson) return problems.map(({ path, rule }) => ({ path, rule }));
   const positionOf = positionsIn(json);
-  return problems.map(({ path, rule, at = path }) => {
+  const located: PolicyProblem[] = [];
+  for (const { path, rule, at = path } of problems) {
+    yield;
     let place = at === "(file)" ? "" : at;
     while (!scan.offsets.has(place)) place = parentOf(place);
-    return { ...positionOf(scan.offsets.get(place) ?? 0), path, rule };
-  });
+    located.push({ ...positionOf(scan.offsets.get(place) ?? 0), path, rule });
+  }
+  return located;
 }
 
 function parentOf(path: string): string {

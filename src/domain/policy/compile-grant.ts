@@ -1,5 +1,6 @@
 import type { Guid } from "../shared/guid.ts";
 import { parseScope } from "../shared/scope.ts";
+import type { Steps } from "../shared/steps.ts";
 import {
   allActiveTenants,
   type CallerRule,
@@ -22,14 +23,14 @@ export interface NamedRules {
 }
 
 /** Adds what one grant gives to `grants`; `withhold` notes scopes that the home tenant refuses. */
-export function addGrant(
+export function* addGrant(
   grants: Map<string, GrantRule>,
   grant: GrantDocument,
   path: string,
   rules: NamedRules,
   report: Report,
   withhold: Report,
-): void {
+): Steps<void> {
   const caller = rules.callers.get(grant.caller);
   if (!caller) report(`${path}.caller`, "must be the name of an entry of callers that is itself valid");
   const client = rules.clients.get(grant.client);
@@ -52,7 +53,10 @@ export function addGrant(
     if (scope === undefined) report(`${path}.scopes[${i}]`, "must be <resource>/.default");
     return scope === undefined ? [] : [scope];
   });
+  // Most keys have one grant, and share its rule.
+  const rule = { tokenScopes: new Set<string>(scopes), issuesAssertion };
   for (const tenantId of tenantIdsOf(grant, path, rules.tenants, report)) {
+    yield;
     if (tenantId === rules.homeTenantId && (issuesAssertion || scopes.some(isDirectoryGraph))) {
       report(
         path,
@@ -63,11 +67,15 @@ export function addGrant(
     if (!caller || !client) continue;
     const key = grantKey(caller.objectId, client.clientId, tenantId);
     const before = grants.get(key);
-    grants.set(key, {
-      tokenScopes: new Set([...(before?.tokenScopes ?? []), ...scopes]),
-      issuesAssertion: issuesAssertion || before?.issuesAssertion === true,
-    });
+    grants.set(key, before ? union(before, rule) : rule);
   }
+}
+
+function union(one: GrantRule, other: GrantRule): GrantRule {
+  return {
+    tokenScopes: new Set([...one.tokenScopes, ...other.tokenScopes]),
+    issuesAssertion: one.issuesAssertion || other.issuesAssertion,
+  };
 }
 
 /** Not a refusal of the whole policy: earlier versions granted these, and all other grants are still valid. */

@@ -1,3 +1,4 @@
+import type { Steps } from "../shared/steps.ts";
 import { parseSigningCertificate, type SigningCertificate } from "../signing/certificate.ts";
 import type { PublisherCertificate, PublisherRule } from "./access-policy.ts";
 import type { PolicyDocument, PublisherDocument } from "./document.ts";
@@ -11,11 +12,11 @@ export function publisherCertificates({ keyId, certificate, certificates }: Publ
 }
 
 /** Keys of its own: relying parties trust them, so none may be one that signs for callers, nor the other way. */
-export function compilePublisher(
+export function* compilePublisher(
   { publisher, clients }: PolicyDocument,
   context: PolicyContext,
   report: Report,
-): PublisherRule | undefined {
+): Steps<PublisherRule | undefined> {
   if (!publisher) return undefined;
   const documents = publisherCertificates(publisher);
   if (!documents) {
@@ -23,10 +24,12 @@ export function compilePublisher(
     return undefined;
   }
   const isList = publisher.certificates !== undefined;
-  const ofClients = clients
-    .flatMap(({ certificates = [] }) => certificates)
-    .map((client) => parseSigningCertificate(client.keyId, client.certificate, context.cloud))
-    .filter((client): client is SigningCertificate => !Array.isArray(client));
+  const ofClients: SigningCertificate[] = [];
+  for (const { keyId, certificate } of clients.flatMap(({ certificates = [] }) => certificates)) {
+    yield;
+    const client = parseSigningCertificate(keyId, certificate, context.cloud);
+    if (!Array.isArray(client)) ofClients.push(client);
+  }
   const certificates: PublisherCertificate[] = [];
   for (const [i, { state, ...document }] of documents.entries()) {
     const path = isList ? `publisher.certificates[${i}]` : "publisher";

@@ -1,10 +1,11 @@
 import { type Guid, parseGuid } from "../shared/guid.ts";
 import { multiTenants, parseMetadataTenant, sourceName } from "../shared/metadata-source.ts";
+import { atOnce, type Steps } from "../shared/steps.ts";
 import type { AccessPolicy, CallerRule, GrantRule, MetadataRule, TenantRule } from "./access-policy.ts";
 import { compileClient } from "./compile-client.ts";
 import { addGrant } from "./compile-grant.ts";
 import { compilePublisher } from "./compile-publisher.ts";
-import type { MetadataDocument, PolicyDocument, TenantDocument } from "./document.ts";
+import type { CallerDocument, MetadataDocument, PolicyDocument, TenantDocument } from "./document.ts";
 import { isMicrosoftApplication } from "./grantable.ts";
 import type { PolicyContext, PolicyProblem, Report } from "./problem.ts";
 
@@ -13,35 +14,32 @@ import type { PolicyContext, PolicyProblem, Report } from "./problem.ts";
  * all problems are reported at once, and one is enough to refuse the whole policy.
  */
 export function compilePolicy(document: PolicyDocument, context: PolicyContext): AccessPolicy | PolicyProblem[] {
+  return atOnce(policySteps(document, context));
+}
+
+/** The same, one entry, certificate or name of a grant's tenant at a time. */
+export function* policySteps(document: PolicyDocument, context: PolicyContext): Steps<AccessPolicy | PolicyProblem[]> {
   const problems: PolicyProblem[] = [];
   const report = (path: string, rule: string) => problems.push({ path, rule });
-  const clients = index(document.clients, "clients", "clientId", report, (client, id, path) =>
+  const clients = yield* index(document.clients, "clients", "clientId", report, (client, id, path) =>
     compileClient(client, id, path, context, report),
   );
-  const tenants = index(document.tenants, "tenants", "tenantId", report, (tenant, tenantId, path): TenantRule => {
-    if (tenant.name === "all-active")
-      report(`${path}.name`, 'must not be "all-active": grants use it for every tenant');
-    const tokensNotBeforeMs = compileTokensNotBefore(tenant, path, context.nowMs, report);
-    return { name: tenant.name, tenantId, isActive: tenant.state === "active", tokensNotBeforeMs };
-  });
-  const callers = index(document.callers, "callers", "objectId", report, (caller, objectId, path): CallerRule => {
-    if (parseGuid(caller.tenantId) !== context.homeTenantId) {
-      report(`${path}.tenantId`, "must be the home tenant: only internal services may call");
-    }
-    const azp = parseGuid(caller.azp);
-    if (caller.azp !== undefined && azp === undefined) report(`${path}.azp`, "must be a GUID");
-    return { name: caller.name, objectId, isActive: caller.state === "active", azp };
-  });
-  const homeApis = compileHomeApis(document, context, report);
+  const tenants = yield* index(document.tenants, "tenants", "tenantId", report, (tenant, id, path) =>
+    compileTenant(tenant, id, path, context.nowMs, report),
+  );
+  const callers = yield* index(document.callers, "callers", "objectId", report, (caller, id, path) =>
+    compileCaller(caller, id, path, context.homeTenantId, report),
+  );
+  const homeApis = yield* compileHomeApis(document, context, report);
   const withheld: PolicyProblem[] = [];
   const rules = { clients, tenants, callers, homeApis, homeTenantId: context.homeTenantId };
   const withhold = (path: string, rule: string) => withheld.push({ path, rule });
   const grants = new Map<string, GrantRule>();
-  document.grants.forEach((grant, i) => {
-    addGrant(grants, grant, `grants[${i}]`, rules, report, withhold);
-  });
-  const metadata = compileMetadata(document.metadata, report);
-  const publisher = compilePublisher(document, context, report);
+  for (const [i, grant] of document.grants.entries()) {
+    yield* addGrant(grants, grant, `grants[${i}]`, rules, report, withhold);
+  }
+  const metadata = yield* compileMetadata(document.metadata, report);
+  const publisher = yield* compilePublisher(document, context, report);
   if (problems.length > 0) return problems;
   return {
     homeTenantId: context.homeTenantId,
@@ -54,6 +52,33 @@ export function compilePolicy(document: PolicyDocument, context: PolicyContext):
     metadata,
     publisher,
   };
+}
+
+function compileTenant(
+  tenant: TenantDocument,
+  tenantId: Guid,
+  path: string,
+  nowMs: number,
+  report: Report,
+): TenantRule {
+  if (tenant.name === "all-active") report(`${path}.name`, 'must not be "all-active": grants use it for every tenant');
+  const tokensNotBeforeMs = compileTokensNotBefore(tenant, path, nowMs, report);
+  return { name: tenant.name, tenantId, isActive: tenant.state === "active", tokensNotBeforeMs };
+}
+
+function compileCaller(
+  caller: CallerDocument,
+  objectId: Guid,
+  path: string,
+  homeTenantId: Guid,
+  report: Report,
+): CallerRule {
+  if (parseGuid(caller.tenantId) !== homeTenantId) {
+    report(`${path}.tenantId`, "must be the home tenant: only internal services may call");
+  }
+  const azp = parseGuid(caller.azp);
+  if (caller.azp !== undefined && azp === undefined) report(`${path}.azp`, "must be a GUID");
+  return { name: caller.name, objectId, isActive: caller.state === "active", azp };
 }
 
 const placeholder = "" as Guid;
@@ -76,13 +101,13 @@ function compileTokensNotBefore(
 }
 
 /** Rules by name, with names and ids unique. */
-function index<D extends { name: string }, K extends keyof D & string, R>(
+function* index<D extends { name: string }, K extends keyof D & string, R>(
   documents: readonly D[],
   list: string,
   idKey: K,
   report: Report,
   compile: (document: D, id: Guid, path: string) => R | undefined,
-): Map<string, R> {
+): Steps<Map<string, R>> {
   const rules = new Map<string, R>();
   const ids = new Set<string>();
   for (const [i, document] of documents.entries()) {
@@ -95,16 +120,17 @@ function index<D extends { name: string }, K extends keyof D & string, R>(
     // Also without an id, so that all problems of the entry are reported at once.
     const rule = compile(document, id ?? placeholder, path);
     if (rule !== undefined && id !== undefined) rules.set(document.name, rule);
+    yield;
   }
   return rules;
 }
 
-function compileHomeApis(
+function* compileHomeApis(
   { homeApis }: PolicyDocument,
   { keyholdApplicationId }: PolicyContext,
   report: Report,
-): ReadonlySet<Guid> {
-  const ids = index(homeApis, "homeApis", "applicationId", report, (_, id, path) => {
+): Steps<ReadonlySet<Guid>> {
+  const ids = yield* index(homeApis, "homeApis", "applicationId", report, (_, id, path) => {
     if (isMicrosoftApplication(id))
       report(`${path}.applicationId`, "must be an API of your own, not one of Microsoft's");
     if (id === keyholdApplicationId) report(`${path}.applicationId`, "must not be Keyhold itself");
@@ -113,9 +139,10 @@ function compileHomeApis(
   return new Set(ids.values());
 }
 
-function compileMetadata(documents: readonly MetadataDocument[], report: Report): Map<string, MetadataRule> {
+function* compileMetadata(documents: readonly MetadataDocument[], report: Report): Steps<Map<string, MetadataRule>> {
   const rules = new Map<string, MetadataRule>();
   for (const [i, { tenant: tenantText, appId: appIdText, onDiscontinuity }] of documents.entries()) {
+    yield;
     const path = `metadata[${i}]`;
     const tenant = parseMetadataTenant(tenantText);
     const appId = parseGuid(appIdText);
