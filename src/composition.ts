@@ -129,7 +129,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     const identity = identityOf(identityClientId);
     return createSharedTokens({
       table: openTable(tableUrl, identity, patience.sharedCache),
-      sweptTable: openTable(tableUrl, identity, patience.background),
+      backgroundTable: openTable(tableUrl, identity, patience.background),
       unwrap: createKeyUnwrapper(keyId, identity),
       ...{ wrappedKey, instance, clock, record },
     });

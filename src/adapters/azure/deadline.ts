@@ -16,10 +16,12 @@ export class DeadlineExceeded extends Error {
 export function within<T>(withinMs: number, call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
   const end = new AbortController();
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
+  const expire = () => {
     const late = new DeadlineExceeded();
     reject(late);
     end.abort(late);
-  }, withinMs);
+  };
+  // Timers come before sockets in a turn of the event loop: what arrived while the loop was held is read first.
+  const timer = setTimeout(() => setImmediate(expire), withinMs);
   return Promise.race([call(end.signal), promise]).finally(() => clearTimeout(timer));
 }

@@ -4,13 +4,15 @@ import { mintDeadlineMs } from "../../domain/issuing/mint.ts";
 import type { SharedTokens } from "../../domain/issuing/ports.ts";
 import { within } from "../azure/deadline.ts";
 import { errorClass } from "../azure/error.ts";
+import { createGuard, type GuardLimits } from "./guard.ts";
 import { openToken, rootKeyBytes, sealToken } from "./seal.ts";
 import { deleteClaim, deleteRows, MalformedRow, openConnection, readToken, takeClaim, writeToken } from "./table.ts";
 
 export interface SharedCacheOptions {
-  /** For what a request waits for, and for sweeping. */
+  /** For what a request waits for. */
   table: TableClient;
-  sweptTable: TableClient;
+  /** For what nobody waits for. */
+  backgroundTable: TableClient;
   /** As the settings have it. */
   wrappedKey: Uint8Array;
   unwrap: (wrapped: Uint8Array, abortSignal: AbortSignal) => Promise<Uint8Array>;
@@ -19,13 +21,19 @@ export interface SharedCacheOptions {
   record: (event: IssuingEvent) => void;
 }
 
-/** Milliseconds that an answer waits for one operation, at most. */
+/** Milliseconds that an answer waits for one operation, at most, beside those for its turn. */
 const patienceMs = 250;
 /** Milliseconds that an answer of a cold instance waits for its key. */
 const firstPatienceMs = 1_000;
 const unwrapPatienceMs = 5_000;
-/** Milliseconds without the shared cache after a failure: so that only one request waits for a table that is down. */
-const restMs = 5_000;
+/** Milliseconds for what nobody waits for: a token that is not stored costs each other instance a mint. */
+const behindAnswerMs = 5_000;
+const sweepMs = 60_000;
+const limits = {
+  table: { failures: 3, failingMs: 750, restMs: 1_000, atOnce: 4, queueMs: 1_000 },
+  background: { failures: 3, failingMs: 750, restMs: 1_000, atOnce: 4, queueMs: 5_000 },
+  vault: { failures: 1, failingMs: 0, restMs: 5_000, atOnce: Number.POSITIVE_INFINITY, queueMs: 0 },
+} as const satisfies Record<string, GuardLimits>;
 /** A claim outlives the mint that it stands for, so that a slow mint is not doubled. */
 const claimMs = mintDeadlineMs + 5_000;
 const reportIntervalMs = 60_000;
@@ -35,9 +43,13 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
   /** Has the key unwrapped, and a token and a connection for the table at hand, before the first request needs them. */
   warm(): Promise<void>;
 } {
-  const { table, clock, instance, record } = options;
+  const { table, backgroundTable, clock, instance, record } = options;
+  const guards = {
+    table: createGuard(limits.table, clock),
+    background: createGuard(limits.background, clock),
+    vault: createGuard(limits.vault, clock),
+  };
   const reportedMs = new Map<string, number>();
-  let restUntilMs = 0;
   let rootKey: Promise<Uint8Array> | undefined;
 
   function report(operation: SharedCacheOperation, reason: "failed" | "not_ours", because: string): void {
@@ -50,15 +62,14 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
 
   async function attempt<T>(
     operation: SharedCacheOperation,
+    part: keyof typeof guards,
+    withinMs: number,
     otherwise: T,
     work: () => Promise<T>,
-    patience = patienceMs,
   ): Promise<T> {
-    if (clock() < restUntilMs) return otherwise;
     try {
-      return await within(patience, work);
+      return await guards[part].attempt(withinMs, otherwise, work);
     } catch (error) {
-      restUntilMs = clock() + restMs;
       report(operation, "failed", errorClass(error));
       return otherwise;
     }
@@ -77,49 +88,51 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
   }
 
   /** A cold instance waits for its key a little longer: a mint would need the vault too. */
-  async function rootKeyOfInstance(): Promise<Uint8Array | undefined> {
-    return attempt("unwrap", undefined, unwrapOnce, firstPatienceMs);
-  }
+  const rootKeyOfInstance = (withinMs = firstPatienceMs) => attempt("unwrap", "vault", withinMs, undefined, unwrapOnce);
 
   return {
+    isBusy: guards.table.isBusy,
     async find(place) {
       const key = await rootKeyOfInstance();
-      return (
-        key &&
-        attempt("find", undefined, async () => {
-          const row = await readToken(table, place).catch(ifMalformed);
-          if (row === undefined) return undefined;
-          if (row === "malformed") return notOurs("malformed");
-          const { sealed, ...times } = row;
-          if (times.expiresAt * 1000 <= clock()) return undefined;
-          try {
-            return { accessToken: openToken(key, place, times, sealed), ...times };
-          } catch {
-            return notOurs("not_authentic");
-          }
-        })
-      );
+      if (!key) return undefined;
+      return attempt("find", "table", patienceMs, undefined, async () => {
+        const row = await readToken(table, place).catch(ifMalformed);
+        if (row === undefined) return undefined;
+        if (row === "malformed") return notOurs("malformed");
+        const { sealed, ...times } = row;
+        if (times.expiresAt * 1000 <= clock()) return undefined;
+        try {
+          return { accessToken: openToken(key, place, times, sealed), ...times };
+        } catch {
+          return notOurs("not_authentic");
+        }
+      });
     },
-    claim: (place) =>
-      attempt("claim", "unknown", async () => {
+    async claim(place) {
+      // Without the key nothing could be stored, and others would wait in vain.
+      if (!(await rootKeyOfInstance())) return "unknown";
+      return attempt("claim", "table", patienceMs, "unknown", async () => {
         const nowMs = clock();
         const isGranted = await takeClaim(table, place, instance, { nowMs, untilMs: nowMs + claimMs });
         return isGranted ? "granted" : "held";
-      }),
+      });
+    },
     async store(place, token) {
       const key = await rootKeyOfInstance();
+      if (!key) return;
       const { accessToken: _, ...times } = token;
-      if (key)
-        await attempt("store", undefined, () =>
-          writeToken(table, place, { ...times, sealed: sealToken(key, place, token) }),
-        );
+      await attempt("store", "background", behindAnswerMs, undefined, () =>
+        writeToken(backgroundTable, place, { ...times, sealed: sealToken(key, place, token) }),
+      );
     },
-    release: (place) => attempt("release", undefined, () => deleteClaim(table, place, instance)),
-    sweep: (isWanted) => attempt("sweep", undefined, () => deleteRows(options.sweptTable, isWanted, clock()), 60_000),
+    release: (place) =>
+      attempt("release", "background", behindAnswerMs, undefined, () => deleteClaim(backgroundTable, place, instance)),
+    sweep: (isWanted) =>
+      attempt("sweep", "background", sweepMs, undefined, () => deleteRows(backgroundTable, isWanted, clock())),
     async warm() {
       await Promise.all([
-        attempt("unwrap", undefined, unwrapOnce, unwrapPatienceMs),
-        attempt("find", undefined, () => openConnection(options.sweptTable), unwrapPatienceMs),
+        rootKeyOfInstance(unwrapPatienceMs),
+        attempt("find", "table", unwrapPatienceMs, undefined, () => openConnection(backgroundTable)),
       ]);
     },
   };

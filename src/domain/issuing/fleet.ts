@@ -5,10 +5,16 @@ import type { TokenCacheKey } from "./token-cache.ts";
 /** Milliseconds that one instance waits for the mint of another. After that it mints itself. */
 const longestWaitMs = 2_000;
 /**
- * Milliseconds from one look at the shared cache to the next; jittered, so that instances do not poll at the same time.
+ * Milliseconds before its further looks at the shared cache; most mints take less than the first. Jittered, so that
+ * instances do not poll at the same time. Rarely it asks again for the claim, which is given up when a mint fails.
  */
-const lookIntervalMs = 200;
-const maxLooks = longestWaitMs / lookIntervalMs;
+const looks = [
+  { waitMs: 150, claims: false },
+  { waitMs: 250, claims: false },
+  { waitMs: 400, claims: true },
+  { waitMs: 600, claims: false },
+  { waitMs: 600, claims: false },
+];
 
 export interface FleetPorts extends Pick<RetryPorts, "sleep" | "random"> {
   sharedTokens: SharedTokens;
@@ -25,15 +31,36 @@ export async function findInFleet(
   { sharedTokens, startDeadline, sleep, random }: FleetPorts,
 ): Promise<SharedToken | undefined> {
   const { signal } = startDeadline(longestWaitMs);
-  for (let look = 0; look <= maxLooks; look++) {
-    const token = await sharedTokens.find(key);
-    if (token && isAnswer(token)) return token;
-    if ((await sharedTokens.claim(key)) !== "held") return undefined;
+  const first = await lookAndClaim(key, isAnswer, sharedTokens);
+  if (first !== "held") return first;
+  for (const { waitMs, claims } of looks) {
     try {
-      await sleep(lookIntervalMs * (0.5 + random()), signal);
+      await sleep(waitMs * (0.5 + random()), signal);
     } catch {
       return undefined; // waited long enough
     }
+    const token = await sharedTokens.find(key);
+    if (token && isAnswer(token)) return token;
+    if (claims && (await sharedTokens.claim(key)) !== "held") return undefined;
   }
   return undefined;
+}
+
+/**
+ * The token, or `held` where another instance mints it, or undefined. Both are asked for at once, so that a mint waits
+ * for one of them, and a claim that was not needed is given up; but in a burst, which a start or a scale-out is, the
+ * claim only where there is no token.
+ */
+async function lookAndClaim(
+  key: TokenCacheKey,
+  isAnswer: (token: SharedToken) => boolean,
+  sharedTokens: SharedTokens,
+): Promise<SharedToken | "held" | undefined> {
+  const claiming = sharedTokens.isBusy() ? undefined : sharedTokens.claim(key);
+  const token = await sharedTokens.find(key);
+  if (token && isAnswer(token)) {
+    void claiming?.then((claim) => (claim === "granted" ? sharedTokens.release(key) : undefined));
+    return token;
+  }
+  return (await (claiming ?? sharedTokens.claim(key))) === "held" ? "held" : undefined;
 }

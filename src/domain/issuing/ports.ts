@@ -83,6 +83,8 @@ export interface SharedToken {
  * with an event where something was wrong.
  */
 export interface SharedTokens {
+  /** Whether many wait for it, so that nothing should be asked in advance. */
+  isBusy(): boolean;
   /** The token of the fleet, if there is one that is valid and was stored by an instance of ours for this very key. */
   find(key: TokenCacheKey): Promise<SharedToken | undefined>;
   /**

@@ -13,9 +13,11 @@ export function createFakeSharedCache() {
     finds,
     /** While set, nothing can be read or written, and each call says so. */
     isDown: false,
+    isBusy: false,
     of(instance: string): SharedTokens {
       const isDown = () => this.isDown;
       return {
+        isBusy: () => this.isBusy,
         async find(key) {
           finds.push(key);
           return isDown() ? undefined : tokens.get(tokenCacheKey(key));

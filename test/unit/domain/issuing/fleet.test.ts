@@ -141,6 +141,45 @@ describe("a fleet that shares tokens", () => {
 });
 
 describe("a claim to mint", () => {
+  test("is asked for beside the look for a token, so that a mint waits for one of them", async () => {
+    const { instances } = createFleet(1);
+    const [world] = instances as [World];
+    const { sharedTokens } = world.context;
+    if (!sharedTokens) return assert.fail("the fleet shares tokens");
+    const asked: string[] = [];
+    const both = Promise.withResolvers<void>();
+    world.context.sharedTokens = {
+      ...sharedTokens,
+      async find() {
+        asked.push("find");
+        await both.promise;
+        return undefined;
+      },
+      async claim() {
+        asked.push("claim");
+        both.resolve();
+        return "granted";
+      },
+    };
+    await accessToken(world);
+    assert.deepEqual(asked.toSorted(), ["claim", "find"]);
+  });
+
+  test("that was not needed, since there was a token, is given up", async () => {
+    const { cache, second } = await createWarmFleet();
+    cache.claims.clear();
+    await accessToken(second);
+    await second.settled();
+    assert.equal(cache.claims.size, 0);
+  });
+
+  test("is not asked for in advance in a burst", async () => {
+    const { cache, second } = await createWarmFleet();
+    cache.isBusy = true;
+    Object.assign(second.context.sharedTokens ?? {}, { claim: () => assert.fail("there is a token") });
+    await accessToken(second);
+  });
+
   test("that another instance holds and never redeems costs two seconds, and then this one mints", async () => {
     const { cache, instances } = createFleet(1);
     const [world] = instances as [World];

@@ -1,0 +1,120 @@
+/** When the shared cache is asked: a burst or one slow answer does not turn it off, an outage does, and a probe ends that. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createGuard } from "../../../../src/adapters/shared-cache/guard.ts";
+
+const limits = { failures: 3, failingMs: 500, restMs: 1_000, atOnce: 2, queueMs: 60_000 };
+const longMs = 60_000;
+
+function createGuarded(changed: Partial<typeof limits> = {}) {
+  let nowMs = 1_000_000;
+  const guard = createGuard({ ...limits, ...changed }, () => nowMs);
+  let asked = 0;
+  /** Whether the part was asked. */
+  const attempt = async (work: () => Promise<unknown>) => {
+    const before = asked;
+    const count = () => {
+      asked++;
+      return work();
+    };
+    await guard.attempt(longMs, undefined, count).catch(() => undefined);
+    return asked > before;
+  };
+  return {
+    guard,
+    attempt,
+    succeed: () => attempt(async () => "answered"),
+    fail: () => attempt(() => Promise.reject(new Error("no answer"))),
+    pass: (ms: number) => {
+      nowMs += ms;
+    },
+  };
+}
+
+describe("a part that answers depend on for nothing", () => {
+  test("is still asked after many failures at once: they may be the instance's own", async () => {
+    const { fail, succeed } = createGuarded();
+    for (let i = 0; i < 20; i++) assert.ok(await fail());
+    assert.ok(await succeed());
+  });
+
+  test("is still asked while answers come between the failures", async () => {
+    const { fail, succeed, pass } = createGuarded();
+    for (let i = 0; i < 20; i++) {
+      await fail();
+      pass(400);
+      assert.ok(await succeed());
+    }
+  });
+
+  test("is left alone after failures in a row for a while", async () => {
+    const { fail, succeed, pass } = createGuarded();
+    await fail();
+    pass(499);
+    await fail();
+    await fail();
+    assert.ok(await succeed(), "not for long enough");
+    for (let i = 0; i < 3; i++) {
+      await fail();
+      pass(300);
+    }
+    assert.equal(await succeed(), false);
+    pass(699);
+    assert.equal(await succeed(), false);
+  });
+
+  test("is asked by one attempt after a rest; its failure is one more rest, its success the end of it", async () => {
+    const { guard, fail, succeed, pass } = createGuarded({ failures: 1, failingMs: 0 });
+    await fail();
+    pass(1_000);
+    assert.ok(await fail());
+    assert.equal(await succeed(), false);
+    pass(1_000);
+    const probe = Promise.withResolvers<void>();
+    const probing = guard.attempt(longMs, undefined, () => probe.promise);
+    await new Promise(setImmediate);
+    assert.equal(await succeed(), false, "another is under way");
+    probe.resolve();
+    await probing;
+    assert.ok(await succeed());
+  });
+
+  test("is asked so many times at once, and the others have their turn after that", async () => {
+    const { guard } = createGuarded();
+    const [open, done] = [[] as (() => void)[], [] as number[]];
+    const attempts = Array.from({ length: 5 }, (_, i) =>
+      guard
+        .attempt(longMs, undefined, () => new Promise<void>((resolve) => open.push(resolve)))
+        .then(() => done.push(i)),
+    );
+    for (let served = 0; served < 5; served++) {
+      await new Promise(setImmediate);
+      assert.ok(open.length <= served + limits.atOnce);
+      assert.equal(guard.isBusy(), true);
+      open[served]?.();
+    }
+    await Promise.all(attempts);
+    assert.deepEqual(done, [0, 1, 2, 3, 4]);
+    assert.equal(guard.isBusy(), false);
+  });
+
+  test("is not waited for by who has had no turn in time, and that is no failure", async () => {
+    const { guard, succeed } = createGuarded({ atOnce: 1, queueMs: 1, failures: 1, failingMs: 0 });
+    const first = Promise.withResolvers<void>();
+    const running = guard.attempt(longMs, undefined, () => first.promise);
+    assert.equal(await succeed(), false);
+    first.resolve();
+    await running;
+    assert.ok(await succeed());
+  });
+
+  test("is not asked by who waited for a turn while the others failed", async () => {
+    const { guard, succeed } = createGuarded({ atOnce: 1, failures: 1, failingMs: 0 });
+    const first = Promise.withResolvers<void>();
+    const running = guard.attempt(longMs, undefined, () => first.promise);
+    const second = succeed();
+    first.reject(new Error("no answer"));
+    await assert.rejects(running);
+    assert.equal(await second, false);
+  });
+});
