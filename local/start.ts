@@ -4,6 +4,7 @@
  */
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startConsole } from "./console/server.ts";
@@ -51,6 +52,7 @@ try {
   const stackFile = join(folder, "stack.json");
   await writeFile(stackFile, `${JSON.stringify(describeStack(stack), undefined, 2)}\n`, { mode: 0o600 });
   await page.attach(stack);
+  await untilWarm(stack.functions.httpUrl);
   console.log(summary(stack, stackFile, page.url, performance.now() - startedMs));
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
@@ -72,6 +74,16 @@ try {
 /** For a shell, which may stand in any folder. */
 function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+/** Until the policy and the keys for callers' tokens are there, which an instance gets by itself; 10 s at most. */
+async function untilWarm(url: string): Promise<void> {
+  const isReady = () =>
+    fetch(`${url}/health/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  for (let left = 100; left > 0 && !(await isReady()); left--) await sleep(100);
 }
 
 function summary(stack: Stack, stackFile: string, pageUrl: string, tookMs: number): string {

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorClass } from "./adapters/azure/error.ts";
 import { createIdentity } from "./adapters/azure/identity.ts";
+import { warmUp } from "./adapters/azure/warm-up.ts";
 import { createCallerVerifier } from "./adapters/entra/caller-verifier.ts";
 import { createFederatedIdentity } from "./adapters/entra/federated-identity.ts";
-import { createEntraTokenEndpoint } from "./adapters/entra/token-endpoint.ts";
+import { connectToEntra, createEntraTokenEndpoint } from "./adapters/entra/token-endpoint.ts";
 import { createApplicationDirectory } from "./adapters/graph/application-directory.ts";
+import { connectToVault } from "./adapters/key-vault/connection.ts";
 import { createKeyVaultSigner } from "./adapters/key-vault/signer.ts";
 import { createKeyUnwrapper } from "./adapters/key-vault/unwrapper.ts";
 import { createVaultLogReader } from "./adapters/log-analytics/reader.ts";
@@ -41,8 +43,9 @@ import { createTokenCache } from "./domain/issuing/token-cache.ts";
 import { watchWithdrawals } from "./domain/issuing/withdrawn-keys.ts";
 import { createMetadataKeeper } from "./domain/metadata/metadata-keeper.ts";
 import { createIdpPublisher } from "./domain/metadata/publish-idp.ts";
-import { type AccessPolicy, keyNamesOf } from "./domain/policy/access-policy.ts";
+import { type AccessPolicy, keyNamesOf, vaultKeysOf } from "./domain/policy/access-policy.ts";
 import { createCurrentPolicy } from "./domain/policy/current-policy.ts";
+import { vaultScopeOf } from "./domain/shared/cloud.ts";
 import type { Guid } from "./domain/shared/guid.ts";
 import type { StartDeadline } from "./domain/shared/retry.ts";
 import { createLedgerId } from "./domain/signing/ledger-id.ts";
@@ -226,8 +229,6 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
   const directory = { credentialsOf: tracer.call("Graph application", credentialsOf) };
   const check: CheckPorts = { ...issuing, credentials, store: credentialStore, directory, record };
 
-  // The first token of a key that the fleet has should not wait for the vault.
-  void sharedTokens?.warm();
   // A policy that is broken or cannot be read now may be repaired in a moment: until then nothing is issued. The
   // platform gives a load little time, so storage or an identity endpoint that hangs does not hold it up for long.
   await Promise.race([currentPolicy.load(clock()), giveUpAfter(firstReadingMs)]);
@@ -251,6 +252,18 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     },
     readiness: { callerKeys: metadata.home, currentPolicy, unpublished: metadata.unpublished, clock },
     traceInvocation: tracer.invocation,
+    /** What the first token needs and what asks for no signature, so that no caller waits for it. Never rejects. */
+    warmUp: () =>
+      tracer.invocation({ name: "warmUp", correlationId: crypto.randomUUID() }, () =>
+        warmUp([
+          () => metadata.home.isReady(clock()),
+          () => signingIdentity.getToken(vaultScopeOf(cloud)),
+          () => connectToEntra(cloud),
+          tableLedger.connect,
+          async () => Promise.all(vaultKeysOf(await currentPolicy.at(clock())).map(connectToVault)),
+          async () => sharedTokens?.warm(),
+        ]),
+      ),
     /**
      * Before the process ends: every outcome is written or reported as lost, and every event sent, in 3.5 s in all. The
      * platform kills an instance 5 s after it asks it to end.

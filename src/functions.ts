@@ -29,6 +29,7 @@ export interface Keyhold {
   recordSignRate(): Promise<void>;
   checkCredentials(): Promise<void>;
   traceInvocation<R>(of: { name: string; correlationId: string; traceParent?: string }, work: () => R): R;
+  warmUp(): Promise<void>;
   drain(): Promise<void>;
 }
 
@@ -122,6 +123,7 @@ export function register(host: typeof app, composed: Keyhold | NotConfigured): v
   for (const route of routes) addRoute(host, route, route.handler(served));
   registerTimers(host, composed);
   registerHooks(host, composed);
+  void composed.warmUp();
 }
 
 function addRoute(

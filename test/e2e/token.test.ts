@@ -12,7 +12,11 @@ test("a fresh stack has signed nothing, also after health checks and discovery",
   for (const path of ["health/live", "health/ready", `${contoso.tenantId}/v2.0/.well-known/openid-configuration`]) {
     assert.equal((await fetch(`${httpsUrl}/${path}`)).status, 200, path);
   }
-  assert.deepEqual(stack.keyVault.audit, []);
+  // A connection is opened before the first request, and is answered with the vault's challenge.
+  assert.deepEqual(
+    stack.keyVault.audit.filter(({ OperationName }) => OperationName !== "Authentication"),
+    [],
+  );
 });
 
 test("1,000 concurrent and 1,000 sequential requests leave one KeySign and no KeyGet in the vault's log", async () => {

@@ -37,6 +37,7 @@ export function createSharedCache(): SharedCache {
         return otherwise;
       };
       return {
+        isBusy: () => false,
         find: (key) =>
           call(undefined, () => {
             const found = tokens.get(tokenCacheKey(key))?.token;

@@ -78,6 +78,8 @@ export interface EntraEmulator extends Emulator {
   restore(saved: SavedEntra): void;
   readonly audit: EntraAuditEvent[];
   readonly graphAudit: GraphAuditEvent[];
+  /** Tokens that managed identities were given, by client id and resource. */
+  readonly identityTokens: ReadonlyMap<string, unknown>;
   /** Operations: `token`, `discovery`, `keys`, `federationMetadata`, `managedIdentity`, `graph`. */
   behaviour: Behaviour;
   clockOffsetSeconds: number;
@@ -136,6 +138,7 @@ export async function startEntra(options: EntraOptions): Promise<EntraEmulator> 
     restore: (saved) => state.restore(saved),
     audit: state.audit,
     graphAudit: state.graphAudit,
+    identityTokens: state.identityTokens,
     get behaviour() {
       return state.behaviour;
     },

@@ -42,6 +42,11 @@ export function createEntraTokenEndpoint(cloud: Cloud, withinMs = requestTimeout
   };
 }
 
+/** Opens a connection to Entra that the exchange finds in the pool of `fetch`. */
+export async function connectToEntra({ authorityHost }: Cloud): Promise<void> {
+  await fetch(`https://${authorityHost}/`, { method: "HEAD", redirect: "manual" });
+}
+
 function vaultSignedAssertion(clientAssertion: string): oauth.ClientAuth {
   return (_server, client, body) => {
     body.set("client_id", client.client_id);

@@ -4,9 +4,10 @@ import { mintDeadlineMs } from "../../domain/issuing/mint.ts";
 import type { SharedTokens } from "../../domain/issuing/ports.ts";
 import { within } from "../azure/deadline.ts";
 import { errorClass } from "../azure/error.ts";
+import { openConnection } from "../storage/clients.ts";
 import { createGuard, type GuardLimits } from "./guard.ts";
 import { openToken, rootKeyBytes, sealToken } from "./seal.ts";
-import { deleteClaim, deleteRows, MalformedRow, openConnection, readToken, takeClaim, writeToken } from "./table.ts";
+import { deleteClaim, deleteRows, MalformedRow, readToken, takeClaim, writeToken } from "./table.ts";
 
 export interface SharedCacheOptions {
   /** For what a request waits for. */
@@ -132,7 +133,7 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
     async warm() {
       await Promise.all([
         rootKeyOfInstance(unwrapPatienceMs),
-        attempt("find", "table", unwrapPatienceMs, undefined, () => openConnection(backgroundTable)),
+        attempt("find", "table", unwrapPatienceMs, undefined, () => openConnection(table)),
       ]);
     },
   };

@@ -41,11 +41,6 @@ export async function readToken(table: TableClient, place: TokenCacheKey): Promi
   return { sealed, lifetimeSeconds, expiresAt: Math.floor(msOf(expiresAt) / 1000), mintedAtMs: msOf(mintedAt) };
 }
 
-/** Reads a row that is never there: the credential gets its token, and the pool of connections one to the table. */
-export async function openConnection(table: TableClient): Promise<void> {
-  await table.getEntity("none", "none").catch(ignoreMissing);
-}
-
 /** Puts the row in place of the one before; a token that is too large for a table is not stored. */
 export async function writeToken(table: TableClient, place: TokenCacheKey, row: TokenRow): Promise<void> {
   const { sealed, expiresAt, lifetimeSeconds, mintedAtMs } = row;

@@ -51,6 +51,15 @@ export function openTable(
   return table;
 }
 
+/** Reads a row that is never there: the credential gets its token, and the pool of connections one to the table. */
+export async function openConnection(table: TableClient): Promise<void> {
+  try {
+    await table.getEntity("none", "none");
+  } catch (error) {
+    if (!(error instanceof RestError) || error.statusCode !== 404) throw error;
+  }
+}
+
 /** One blob of text. Both calls throw `RestError` or `DeadlineExceeded`. */
 export interface TextBlob {
   /** Undefined where its ETag is still this one (RFC 9110 §13.1.2). */

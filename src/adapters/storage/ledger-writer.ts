@@ -9,7 +9,7 @@ import type { SignOutcome } from "../../domain/signing/ledger.ts";
 import type { Ledger } from "../../domain/signing/ports.ts";
 import { within } from "../azure/deadline.ts";
 import { errorClass, parseRetryAfter, tableErrorCode } from "../azure/error.ts";
-import { openTable, patience } from "./clients.ts";
+import { openConnection, openTable, patience } from "./clients.ts";
 import { intentEntity, outcomeEntity } from "./ledger-entity.ts";
 
 /** A caller waits for the intent: one quick retry, or none if storage asks for a longer wait. */
@@ -41,6 +41,8 @@ interface TableLedger extends Ledger {
    * has been recorded for each outcome that was not written. Never rejects.
    */
   drain(): Promise<void>;
+  /** Gets a token and a connection for the table. */
+  connect(): Promise<void>;
 }
 
 /** The ledger in an Azure table. It writes and never reads or deletes; the table is made by the deployment. */
@@ -109,6 +111,7 @@ export function createTableLedger(
         (error) => reportLost(id, errorClass(error)),
       );
     },
+    connect: () => openConnection(table),
     async drain() {
       draining.abort();
       const cut = setTimeout(() => cutOff.abort(), drainAttemptMs);

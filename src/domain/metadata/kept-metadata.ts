@@ -199,7 +199,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     }
     const isOverdue = nowMs - (known?.jwks?.verifiedAtMs ?? 0) >= overdueMs;
     if (!known) {
-      if (nowMs - askedAtMs >= retryMs) await asking(nowMs);
+      if (asking.isRunning() || nowMs - askedAtMs >= retryMs) await asking(nowMs);
     } else if ((isOverdue || isMigrated) && nowMs - askedAtMs >= overdueRetryMs) void asking(nowMs);
     return known;
   }

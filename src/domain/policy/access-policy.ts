@@ -77,6 +77,12 @@ export function keyNamesOf({ clients, publisher }: AccessPolicy): string[] {
   return [...new Set([...ofClients, ...(publisher?.certificates ?? [])].map(({ keyName }) => keyName))];
 }
 
+/** One key URL of each vault that signs for callers. */
+export function vaultKeysOf({ clients }: AccessPolicy): string[] {
+  const keyIds = [...clients.values()].flatMap(({ certificates }) => certificates.map(({ keyId }) => keyId));
+  return [...new Map(keyIds.map((keyId) => [new URL(keyId).host, keyId])).values()];
+}
+
 /** The internal workload that calls us. Never to be mixed up with `client`, our app registration. */
 export interface Caller {
   tenantId: Guid;

@@ -85,6 +85,11 @@ export const directoryGraphHosts: readonly string[] = [
   "ags.windows.net",
 ];
 
+/** The scope of tokens for all vaults, as their challenge names it. */
+export function vaultScopeOf({ vaultHostSuffix }: Cloud): string {
+  return `https://${vaultHostSuffix.slice(1)}/.default`;
+}
+
 /** Issuer of v2.0 tokens of a tenant (OpenID Connect Discovery §3). */
 export function issuerOf(cloud: Cloud, tenantId: Guid): string {
   return `https://${cloud.authorityHost}/${tenantId}/v2.0`;

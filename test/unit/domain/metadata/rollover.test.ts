@@ -333,3 +333,24 @@ test("an unknown key is looked for again after 30 s if the provider did not answ
   world.wait(1_000);
   assert.ok(await world.accepts(instance));
 });
+
+test("whoever asks while the first keys are being fetched waits for them, a readiness probe too", async () => {
+  const world = await createMetadataWorld();
+  const asked = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  const { get } = world.transport;
+  world.transport = {
+    async get(...request) {
+      asked.resolve();
+      await answered.promise;
+      return get(...request);
+    },
+  };
+  const { home } = world.instance();
+  const first = home.isReady(world.nowMs);
+  await asked.promise;
+  const second = home.isReady(world.nowMs);
+  await new Promise(setImmediate);
+  answered.resolve();
+  assert.deepEqual(await Promise.all([first, second]), [true, true]);
+});
