@@ -1,4 +1,4 @@
-/** Apache with mod_auth_mellon and the updater, and Shibboleth, as relying parties of the running stack. */
+/** Apache with mod_auth_mellon and the updater, Shibboleth, and SimpleSAMLphp, as relying parties of the running stack. */
 import { execFile } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,10 +11,12 @@ import {
   mellonPackages,
   requirementsOf,
   shibbolethPackages,
+  simpleSamlPackages,
 } from "../relying-parties/debian-packages.ts";
 import { startMellon } from "../relying-parties/mellon.ts";
 import type { ServiceProvider, ServiceProviderKey } from "../relying-parties/service-provider.ts";
 import { startShibboleth } from "../relying-parties/shibboleth.ts";
+import { startSimpleSaml } from "../relying-parties/simplesamlphp.ts";
 import { type StackFile, show } from "./running-stack.ts";
 
 export interface DrillParty {
@@ -68,11 +70,13 @@ interface Place {
   publisherCertFile: string;
 }
 
-type Start = (place: Place, folder: string) => Promise<{ provider: ServiceProvider; stop: () => Promise<void> }>;
+type Party = Pick<ServiceProvider, "entityId" | "acsUrl" | "secretUrl">;
+type Start = (place: Place, folder: string) => Promise<{ provider: Party; stop: () => Promise<void> }>;
 
 const kinds = [
   ["Mellon", mellonPackages, startMellonWithUpdater],
   ["Shibboleth", shibbolethPackages, startShibbolethAlone],
+  ["SimpleSAMLphp", simpleSamlPackages, startSimpleSamlWithCron],
 ] as const satisfies readonly [string, readonly unknown[], Start][];
 
 async function placeOf(stack: StackFile, folder: string): Promise<Omit<Place, "pollSeconds">> {
@@ -118,6 +122,18 @@ async function startShibbolethAlone({ publisherCertFile, pollSeconds, ...place }
   const publisherCertFiles = [publisherCertFile, publisherCertFile] as const;
   const provider = await startShibboleth({ ...place, publisherCertFiles, folder, key, refreshSeconds: pollSeconds });
   return { provider, stop: provider.stop };
+}
+
+async function startSimpleSamlWithCron({ publisherCertFile, pollSeconds, ...place }: Place, folder: string) {
+  const certificate = await readFile(publisherCertFile, "utf8");
+  const provider = await startSimpleSaml({ ...place, folder, publisherCertificates: [certificate, certificate] });
+  await provider.refresh();
+  const timer = setInterval(() => void provider.refresh().catch(() => undefined), pollSeconds * 1000);
+  const stop = async () => {
+    clearInterval(timer);
+    await provider.stop();
+  };
+  return { provider, stop };
 }
 
 async function makeKey(name: string): Promise<ServiceProviderKey> {

@@ -30,6 +30,9 @@ export const mellonPackages: DebianPackage[] = ["apache2", "libapache2-mod-auth-
 /** A login at Apache with Shibboleth. */
 export const shibbolethPackages: DebianPackage[] = ["apache2", "libapache2-mod-shib", "shibboleth-sp-utils"];
 
+/** A login at SimpleSAMLphp, served by PHP's own web server. */
+export const simpleSamlPackages: DebianPackage[] = ["simplesamlphp", "php-cli", "php-xml"];
+
 /** The files to look for, and the command that brings them. */
 export function requirementsOf(packages: readonly DebianPackage[]): [files: string[], howToInstall: string] {
   const command = `apt-get install -y --no-install-recommends ${packages.join(" ")}`;

@@ -10,16 +10,21 @@ import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { signedInUser } from "../../../local/emulators/entra/saml-endpoint.ts";
 import { Browser } from "../../../local/relying-parties/browser.ts";
-import { mellonPackages, requirementsOf, shibbolethPackages } from "../../../local/relying-parties/debian-packages.ts";
+import {
+  mellonPackages,
+  requirementsOf,
+  shibbolethPackages,
+  simpleSamlPackages,
+} from "../../../local/relying-parties/debian-packages.ts";
 import { startMellon } from "../../../local/relying-parties/mellon.ts";
 import type { ServiceProvider } from "../../../local/relying-parties/service-provider.ts";
 import { startShibboleth } from "../../../local/relying-parties/shibboleth.ts";
+import { startSimpleSaml } from "../../../local/relying-parties/simplesamlphp.ts";
 import * as world from "../../../local/stack/world.ts";
 import { skipWithout } from "../../support/requirements.ts";
 import { runTimer, testStack } from "../../support/test-stack.ts";
 import { makeSigner } from "./fixtures/certificates.ts";
 import { nodeSaml, pysaml2, python3Saml, rubySaml, samlify, startFileReader } from "./fixtures/file-readers.ts";
-import { simpleSamlPackages, startSimpleSaml } from "./fixtures/simplesamlphp.ts";
 import { runUpdater } from "./fixtures/updater.ts";
 
 const readers = [pysaml2, python3Saml, rubySaml, nodeSaml, samlify];

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { requirementsOf } from "../../../local/relying-parties/debian-packages.ts";
+import { requirementsOf, simpleSamlPackages } from "../../../local/relying-parties/debian-packages.ts";
+import { startSimpleSaml } from "../../../local/relying-parties/simplesamlphp.ts";
 import { skipWithout } from "../../support/requirements.ts";
 import type { KeyWithCertificate } from "./fixtures/certificates.ts";
 import { openLab } from "./fixtures/lab.ts";
 import { poisonedDocuments } from "./fixtures/poisoned-documents.ts";
 import { startPublisher } from "./fixtures/publisher.ts";
-import { simpleSamlPackages, startSimpleSaml } from "./fixtures/simplesamlphp.ts";
 
 const skip = skipWithout(...requirementsOf(simpleSamlPackages));
 
