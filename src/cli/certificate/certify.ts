@@ -50,7 +50,9 @@ export async function vaultTrouble<T>(ask: () => Promise<T>): Promise<T> {
     const codes = error instanceof Fault ? [error.code, ...(error.detail.codes ?? [])] : [name, statusCode];
     throw new CommandProblem("unavailable", `The vault refused it (${codes.filter(Boolean).join(" ")})`, {
       where: "Key Vault",
-      remedy: "the operator needs keys/read and keys/sign, and keys/create for --new-version: Key Vault Crypto Officer",
+      remedy:
+        "the operator needs keys/read and keys/sign, and keys/create for --new-version (Key Vault Crypto Officer), and a " +
+        "network path to the vault (docs/operate/network.md)",
     });
   }
 }

@@ -17,7 +17,8 @@ export async function writePolicy(place: PolicyPlace, text: string, etag: string
     throw new CommandProblem("unavailable", `The policy cannot be written (${errorClass(error)})`, {
       where,
       remedy:
-        "you need to be allowed to write it: Storage Blob Data Contributor on its container, or the file's rights",
+        "you need to be allowed to write it (Storage Blob Data Contributor on its container, and a network path to it; or the " +
+        "file's rights)",
     });
   }
   if (result === "written") return;
