@@ -15,10 +15,8 @@ import {
   usage,
 } from "./options.ts";
 import { activatedReport, assertValid, certificatesReport, requireCertificate } from "./publisher-certificates.ts";
-import { activateInPublisher, addToPublisher } from "./publisher-entry.ts";
+import { activateInPublisher, addToPublisher, publisherName } from "./publisher-entry.ts";
 import { createKeyOwner } from "./vault-key.ts";
-
-const commonName = "Keyhold publisher";
 
 /** `publisher add-certificate | activate | certificates`: the keys that relying parties trust. */
 export function addPublisherCommand(program: Command, context: CommandContext): void {
@@ -67,7 +65,7 @@ function firstCertificate(
   if (options.policy) throw usage("--policy", "leave it out with --vault: what to add to the policy is printed");
   const keyName = requireKeyName(options.key);
   return {
-    input: { owner: { name: commonName }, keyName, isNewOwner: true, ...stepsOf(options) },
+    input: { owner: { name: publisherName }, keyName, isNewOwner: true, ...stepsOf(options) },
     vaultUrl,
   };
 }
@@ -88,7 +86,7 @@ async function nextCertificate(
     throw usage("--key", "name another key: this one is a client's, which the publisher may not use");
   }
   const input: AddCertificateInput = {
-    ...{ owner: { name: commonName }, keyName, isNewOwner: !publisher, ...stepsOf(options) },
+    ...{ owner: { name: publisherName }, keyName, isNewOwner: !publisher, ...stepsOf(options) },
     ...(options.policy && {
       policy: {
         loaded,

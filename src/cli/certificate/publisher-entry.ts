@@ -1,6 +1,9 @@
 import type { CertificateDocument, PublisherDocument } from "../../domain/policy/document.ts";
 import type { Edit } from "../policy/edit-policy.ts";
 
+/** The common name of its certificates. */
+export const publisherName = "Keyhold publisher";
+
 const list = ["publisher", "certificates"] as const;
 
 /** Adds a certificate as the last one: staged, or active where it is the first. */

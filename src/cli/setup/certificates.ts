@@ -3,6 +3,7 @@ import type { CertificateDocument, PolicyDocument } from "../../domain/policy/do
 import type { Guid } from "../../domain/shared/guid.ts";
 import { thumbprintOf } from "../certificate/certificate-report.ts";
 import { certify, vaultTrouble } from "../certificate/certify.ts";
+import { publisherName } from "../certificate/publisher-entry.ts";
 import type { Registration } from "../certificate/registration.ts";
 import type { KeyOwner, VaultKey } from "../certificate/vault-key.ts";
 import { CommandProblem } from "../command-problem.ts";
@@ -16,7 +17,6 @@ export interface CertificatePorts {
   nowMs: number;
 }
 
-export const publisherName = "Keyhold publisher";
 const days = 365;
 
 /**
