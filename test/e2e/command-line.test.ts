@@ -149,7 +149,7 @@ test("a certificate is made around a new version of the key, registered, appende
   const before = signs();
   const again = await keyhold("client", "add-certificate", "--client", world.client.name, "--out", file);
   assert.deepEqual(
-    [again.exit, /not there yet/.test(again.stderr)],
+    [again.exit, /name a new file/.test(again.stderr)],
     [1, true],
     "a file that is there is not overwritten",
   );
@@ -165,7 +165,7 @@ test("an operator without the vault's rights is told which he needs", async () =
   const { exit, stderr } = await keyhold("client", "add-certificate", "--client", world.client.name);
   if (removed) assignments.push(removed);
   assert.equal(exit, 3);
-  assert.match(stderr, /The vault did not do it \(RestError 403\)[\s\S]*keys\/sign/);
+  assert.match(stderr, /The vault refused it \(RestError 403\)[\s\S]*keys\/sign/);
   assert.doesNotMatch(stderr, /https:/);
 });
 
