@@ -121,7 +121,7 @@ function executedIn(folder: string): Map<string, readonly FunctionCoverage[]> {
   return executed;
 }
 
-/** Milliseconds of tests for one mutant: what only a test further away notices deserves one of its own. */
+/** Milliseconds of tests beside the file's own: what only a slower one notices deserves one of its own. */
 const enoughMs = 20_000;
 
 /**
@@ -135,19 +135,19 @@ export function testsFor(
   tests: readonly CoveredTest[],
   noticed: ReadonlyMap<string, number> = new Map(),
 ): CoveredTest[] {
-  const own = source.replace(/^src/, "test/unit").replace(/\.ts$/, "");
-  const rank = ({ file }: CoveredTest) => {
-    const isOwn = file.startsWith(`${own}.`) || file.startsWith(`${own}-`);
-    return isOwn ? Number.POSITIVE_INFINITY : (noticed.get(file) ?? 0);
-  };
+  const prefix = source.replace(/^src/, "test/unit").replace(/\.ts$/, "");
+  const isOwn = ({ file }: CoveredTest) => file.startsWith(`${prefix}.`) || file.startsWith(`${prefix}-`);
   const callers = tests
     .filter(({ executed }) => isExecuted(executed.get(source) ?? [], mutant))
-    .sort((a, b) => (rank(a) === rank(b) ? a.durationMs - b.durationMs : rank(b) - rank(a)));
+    .sort((a, b) => a.durationMs - b.durationMs);
   let totalMs = 0;
-  return callers.filter(({ durationMs }, i) => {
-    totalMs += durationMs;
-    return i === 0 || totalMs <= enoughMs;
+  const others = callers.filter((test) => {
+    if (isOwn(test)) return false;
+    totalMs += test.durationMs;
+    return totalMs <= enoughMs;
   });
+  const numberOf = ({ file }: CoveredTest) => noticed.get(file) ?? 0;
+  return [...callers.filter(isOwn), ...others.sort((a, b) => numberOf(b) - numberOf(a))];
 }
 
 function isExecuted(functions: readonly FunctionCoverage[], { start, end }: Mutant): boolean {

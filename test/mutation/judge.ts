@@ -7,7 +7,7 @@ import { runTest } from "./run-test.ts";
 import { createWorkers } from "./workers.ts";
 
 /** Milliseconds of a test file that is run in a process of its own each time: starting that is little against it. */
-const longMs = 5_000;
+const longMs = 20_000;
 
 /** Finds out of each mutant of a source file whether a test notices it; what no test notices is printed. */
 export async function judgeSource(

@@ -45,17 +45,17 @@ const mutantsBySource = new Map(
   sources.map((source) => [source, mutantsOf(readFileSync(join(repository, source), "utf8"))]),
 );
 const all = sources.flatMap((source) => (mutantsBySource.get(source) ?? []).map((mutant) => ({ source, mutant })));
-const known = new Map(
+const readKnown = () =>
   sources.flatMap((source) =>
-    readResults(source, mutantsBySource.get(source) ?? []).flatMap((one) => (one ? [[one.mutant, one] as const] : [])),
-  ),
-);
+    readResults(source, mutantsBySource.get(source) ?? []).filter((one) => one !== undefined),
+  );
+const known = new Map(readKnown().map((one) => [one.mutant, one]));
 /** Of those to be tried: not the accepted ones, nor with `--open` those that a test has noticed. */
 const isToBeTried = (mutant: Mutant) => {
   const one = known.get(mutant);
   return !one || (one.outcome !== "accepted" && (!values.open || isOpen(one)));
 };
-if (values.report) report(all.flatMap(({ mutant }) => known.get(mutant) ?? []));
+if (values.report) report(readKnown());
 else await tryAll();
 
 async function tryAll(): Promise<void> {
@@ -78,9 +78,9 @@ async function tryAll(): Promise<void> {
     });
     writeResults(source, ofSource);
     console.log(`${new Date().toISOString()} ${mutants.length} mutants of ${source}`);
-    return values.sample === undefined ? ofSource : [...results.values()];
+    return [...results.values()];
   });
-  report(judged.flat());
+  report(values.sample === undefined ? readKnown() : judged.flat());
 }
 
 function report(judged: readonly Judged[]): void {

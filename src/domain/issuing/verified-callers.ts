@@ -28,7 +28,7 @@ const maxTokens = 10_000;
 /** An empty cache, keyed by the SHA-256 of the token so that no token is kept in it. */
 export function createVerifiedCallers(): VerifiedCallers {
   const tokens = new LRUCache<string, VerifiedToken>({ max: maxTokens });
-  const keyOf = (callerToken: string) => hash("sha256", callerToken, "base64");
+  const keyOf = (callerToken: string) => hash("sha256", callerToken);
   return {
     find: (callerToken) => tokens.get(keyOf(callerToken)),
     remember: (callerToken, token) => void tokens.set(keyOf(callerToken), token),

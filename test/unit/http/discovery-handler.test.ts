@@ -33,6 +33,20 @@ describe("the discovery document", () => {
     assert.deepEqual(body.grant_types_supported, ["client_credentials", exchange]);
   });
 
+  test("announces what SDKs look for: a signed assertion by RS256, and no login", async () => {
+    const { body } = await documentOf(ids.contosoId);
+    assert.deepEqual(body.token_endpoint_auth_methods_supported, ["private_key_jwt"]);
+    assert.deepEqual(body.token_endpoint_auth_signing_alg_values_supported, ["RS256"]);
+    assert.deepEqual(body.response_types_supported, ["token"]);
+    assert.deepEqual(body.subject_types_supported, ["pairwise"]);
+    assert.deepEqual(body.id_token_signing_alg_values_supported, ["RS256"]);
+  });
+
+  test("is not there under the platform's own paths", async () => {
+    const { status, body } = await documentOf("admin");
+    assert.deepEqual([status, body.error_description], [404, "Keyhold: there is no such tenant"]);
+  });
+
   test("does not tell whose customer a tenant is: it is the same for any, but for the GUID", async () => {
     const known = JSON.stringify(await documentOf(ids.contosoId));
     const unknown = JSON.stringify(await documentOf(ids.unknownTenantId));

@@ -121,6 +121,31 @@ describe("the token endpoint", () => {
     );
   });
 
+  test("refuses what is no token request, with the parameter that is missing and what it means", async () => {
+    const world = createWorld();
+    const { status, body } = await answerOf(tokenHandler(world.context), bearerRequest({ fields: {} }));
+    assert.deepEqual([status, body.error_description], [400, "Keyhold: grant_type is required"]);
+    const fields = { grant_type: "client_credentials" };
+    const withoutClient = await answerOf(tokenHandler(world.context), bearerRequest({ fields }));
+    assert.equal(
+      withoutClient.body.error_description,
+      "Keyhold: client_id is required: the GUID of the application to act as, beside an assertion too",
+    );
+  });
+
+  test("reports the codes and the cause of a fault, where it has them", async () => {
+    const world = createWorld();
+    world.callerVerifier.failure = new Fault("credential_rejected", { codes: [700027], because: "x" });
+    await answerOf(tokenHandler(world.context), bearerRequest());
+    world.callerVerifier.failure = new Fault("credential_rejected");
+    await answerOf(tokenHandler(world.context), bearerRequest());
+    const faults = world.events.flatMap((event) => (event.event === "request_answered" ? [event.fault] : []));
+    assert.deepEqual(faults, [
+      { code: "credential_rejected", codes: [700027], because: "x" },
+      { code: "credential_rejected" },
+    ]);
+  });
+
   test("answers with our own fault, not the caller's, when our credential is refused", async () => {
     const world = createWorld();
     world.tokenEndpoint.always = rejection([700027], { status: 401, error: "invalid_client" });
@@ -143,6 +168,16 @@ describe("the assertion endpoint", () => {
     assert.match(String(body.client_assertion), /^eyJ[\w-]+\.eyJ[\w-]+\.[\w-]{342}$/);
     assert.equal(body.client_assertion_type, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
     assert.equal(body.expires_in, 120);
+    assert.deepEqual(
+      world.events.filter(({ event }) => event === "request_answered"),
+      [
+        {
+          ...{ event: "request_answered", operation: "assertion", correlationId: invocationId, durationMs: 0 },
+          ...{ tenantId: ids.contosoId, clientId: ids.clientId, outcome: "issued" },
+          ...{ callerObjectId: ids.exporterObjectId, callerName: "exporter" },
+        },
+      ],
+    );
   });
 
   test("gives none to a caller whose grant says token, nor for the home tenant to anybody", async () => {
@@ -167,5 +202,11 @@ test("the v1 protocol gets no token, but is told what to send instead, and asks 
   const { status, body } = await answerOf(protocolV1Handler(world.context), bearerRequest());
   assert.equal(status, 400);
   assert.match(String(body.error_description), /^Keyhold: this is Entra's v1 protocol.*\/oauth2\/v2\.0\/token/);
+  assert.deepEqual(world.events, [
+    {
+      ...{ event: "request_answered", operation: "token", correlationId: invocationId, durationMs: 0 },
+      ...{ outcome: "refused", refusal: { reason: "protocol_v1" } },
+    },
+  ]);
   assert.deepEqual(world.journal, []);
 });

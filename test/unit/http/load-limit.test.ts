@@ -25,3 +25,10 @@ test("a place is given back after an answer, a refusal and a fault", async () =>
   assert.equal((await answerOf(handler, bearerRequest())).status, 200);
   assert.equal((await answerOf(handler, bearerRequest())).status, 200);
 });
+
+test("one request that ends makes room for one", () => {
+  const load = createLoadLimit(2);
+  assert.deepEqual([load.enter(), load.enter(), load.enter()], [true, true, false]);
+  load.leave();
+  assert.deepEqual([load.enter(), load.enter()], [true, false]);
+});

@@ -269,7 +269,11 @@ const broken: Record<string, { options: RequestOptions; refusal: Partial<Request
   "no caller token": { options: { headers: {} }, refusal: { reason: "caller_token_missing" } },
   "Basic authentication": {
     options: { headers: { authorization: "Basic eDp5" } },
-    refusal: { reason: "parameter_not_supported" },
+    refusal: {
+      reason: "parameter_not_supported",
+      parameter: "Authorization header",
+      remedy: "send Authorization: Bearer with the caller's own Entra token",
+    },
   },
   "a scheme without token": {
     options: { headers: { authorization: "Bearer" } },
@@ -289,7 +293,11 @@ const broken: Record<string, { options: RequestOptions; refusal: Partial<Request
   },
   "no client_assertion_type": {
     options: { headers: {}, fields: { ...asAssertion, client_assertion_type: "" } },
-    refusal: { reason: "parameter_invalid", parameter: "client_assertion_type" },
+    refusal: {
+      reason: "parameter_invalid",
+      parameter: "client_assertion_type",
+      rule: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    },
   },
   "a SAML client_assertion_type": {
     options: {
@@ -304,7 +312,11 @@ const broken: Record<string, { options: RequestOptions; refusal: Partial<Request
   },
   "no subject_token_type": {
     options: { headers: {}, fields: { ...asSubject, subject_token_type: "" } },
-    refusal: { reason: "parameter_invalid", parameter: "subject_token_type" },
+    refusal: {
+      reason: "parameter_invalid",
+      parameter: "subject_token_type",
+      rule: "urn:ietf:params:oauth:token-type:access_token or urn:ietf:params:oauth:token-type:jwt",
+    },
   },
   "a token exchange without subject_token": {
     options: { fields: question({ grant_type: tokenExchange }) },
@@ -375,10 +387,37 @@ describe("an assertion request", () => {
     "a tenant that is no GUID": { options: { tenantId: "common" }, reason: "tenant_not_a_guid" },
     "a resource": { options: { fields: { ...fields, resource: "x" } }, reason: "target_not_supported" },
   };
+  test("is told of what it must leave out, and why", async () => {
+    const remedyOf = async (more: Record<string, string>) => {
+      const parsed = await parseAssertionRequest(formRequest({ headers: bearer, fields: { ...fields, ...more } }));
+      return !parsed.ok && parsed.refusal;
+    };
+    assert.deepEqual(await remedyOf({ scope: ids.graphScope }), {
+      reason: "parameter_not_supported",
+      parameter: "scope",
+      remedy: "leave it out: an assertion cannot be bound to a scope",
+    });
+    assert.deepEqual(await remedyOf({ claims: '{"access_token":{"nbf":{"essential":true}}}' }), {
+      reason: "parameter_not_supported",
+      parameter: "claims",
+      remedy: "leave it out: an assertion is no access token",
+    });
+  });
+
   for (const [name, { options, reason }] of Object.entries(wrong)) {
     test(`is refused for ${name}`, async () => {
       const parsed = await parseAssertionRequest(formRequest({ headers: bearer, fields, ...options }));
       assert.equal(parsed.ok ? "ok" : parsed.refusal.reason, reason);
     });
   }
+});
+
+test("claims are read up to 4096 characters", async () => {
+  const ofLength = (length: number) => {
+    const [start, end] = ['{"access_token":{"x":"', '"}}'];
+    return `${start}${"y".repeat(length - start.length - end.length)}${end}`;
+  };
+  const isRead = async (claims: string) =>
+    (await parseTokenRequest(formRequest({ headers: bearer, fields: question({ claims }) }))).ok;
+  assert.deepEqual([await isRead(ofLength(4_096)), await isRead(ofLength(4_097))], [true, false]);
 });

@@ -1,0 +1,52 @@
+/** What a stored `idp.xml` must say to be served: each test changes one thing of one that is valid. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { FederationRecord, IdpRecord } from "../../../../src/domain/metadata/last-known-good.ts";
+import type { VerifiedIdp } from "../../../../src/domain/metadata/ports.ts";
+import type { MetadataRefusal } from "../../../../src/domain/metadata/refusal.ts";
+import { verifiesIdp } from "../../../../src/domain/metadata/stored-idp.ts";
+import { clouds } from "../../../../src/domain/shared/cloud.ts";
+import { ok, type Result, refuse } from "../../../../src/domain/shared/result.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
+import { contosoId } from "../../../support/fixtures/ids.ts";
+
+const keyOf = (kid: string) => ({ kid, n: kid, e: "AQAB", certificate: `certificate of ${kid}` });
+const [current, former, foreign] = [keyOf("current"), keyOf("former"), keyOf("foreign")];
+const document = { body: "", sha256: "x", fetchedAtMs: startMs, verifiedAtMs: startMs, chain: [] };
+const federation: FederationRecord = { ...document, signedBy: current.kid, keys: [current], former: [former] };
+const idp: IdpRecord = {
+  ...{ body: "", sha256: "x", madeFromSha256: "x", publisherX5tS256: "x" },
+  validUntilMs: startMs,
+};
+const valid = { federation, idp };
+const source = { tenant: contosoId };
+
+describe("a stored idp.xml", () => {
+  const entityId = `https://sts.windows.net/${contosoId}/`;
+  const content = { entityId, validUntilMs: startMs, certificates: [current.certificate, former.certificate] };
+  const verifies = (read: Result<VerifiedIdp, MetadataRefusal>, stored: Partial<typeof valid> = valid) =>
+    verifiesIdp(stored, source, [], { cloud: clouds.public, verifyIdpDocument: async () => read });
+
+  test("is served where it names this tenant and keys that the federation metadata list, now or before", async () => {
+    assert.equal(await verifies(ok(content)), true);
+  });
+
+  const changes: Record<string, Partial<VerifiedIdp>> = {
+    "names another tenant": { entityId: "https://sts.windows.net/x/" },
+    "is valid for another time": { validUntilMs: startMs + 1 },
+    "holds one key that nobody knows": { certificates: [current.certificate, foreign.certificate] },
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    test(`that ${what} is not served`, async () => assert.equal(await verifies(ok({ ...content, ...change })), false));
+  }
+
+  test("that does not verify is not served, and where nobody can tell that is said", async () => {
+    assert.equal(await verifies(refuse({ reason: "document_not_utf8" })), false);
+    assert.equal(await verifies(refuse({ reason: "verifier_not_loaded" })), undefined);
+  });
+
+  test("is not served where there is none, or no federation metadata to know its keys from", async () => {
+    assert.equal(await verifies(ok({ ...content, certificates: [] }), { federation: valid.federation }), false);
+    assert.equal(await verifies(ok({ ...content, certificates: [] }), { idp }), false);
+  });
+});
