@@ -8,6 +8,7 @@ import { ratios, summarise, withSpread } from "./measure/statistics.ts";
 import { buildKeyholdWithHello } from "./stand/app.ts";
 import { startMeasured } from "./stand/instance.ts";
 import { load } from "./stand/load.ts";
+import { sameBytesPath } from "./stand/same-bytes.ts";
 import { addTenants, askToken, tokenForm, withStack } from "./stand/world.ts";
 
 /**
@@ -49,7 +50,7 @@ await runPart("made-up-keys", async ({ quick }): Promise<Measurement> => {
     const body = `${tokenForm()}`;
     const callers: SteadyLoad = { url, body, callerToken, perSecond: callersPerSecond, seconds };
     const madeUp: SteadyLoad = { url, body, perSecond, seconds };
-    const hello: SteadyLoad = { ...madeUp, url: `${instance.httpUrl}/sameBytes` };
+    const hello: SteadyLoad = { ...madeUp, url: `${instance.httpUrl}${sameBytesPath}` };
     const during = async (beside?: SteadyLoad): Promise<Sample> => {
       const before = await instance.agent.cpu();
       const [result, others] = await Promise.all([run(callers), beside && run(beside)]);

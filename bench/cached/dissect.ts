@@ -4,6 +4,7 @@ import { median } from "../measure/statistics.ts";
 import { type MeasuredInstance, startMeasured } from "../stand/instance.ts";
 import { type Load, load } from "../stand/load.ts";
 import { timeByOwner } from "../stand/profile.ts";
+import { sameBytesPath } from "../stand/same-bytes.ts";
 
 /** Microseconds of processor time for one request, all threads. */
 export interface Cost {
@@ -34,7 +35,7 @@ export async function dissect(
   { rounds, warmUpSeconds }: { rounds: number; warmUpSeconds: number },
   tokenLoadFor: (url: string) => Load,
 ): Promise<Anatomy> {
-  const sameBytesOf = (url: string): Load => ({ ...tokenLoadFor(url), url: `${url}/sameBytes` });
+  const sameBytesOf = (url: string): Load => ({ ...tokenLoadFor(url), url: `${url}${sameBytesPath}` });
   const helloOf = (url: string): Load => {
     const { connections, seconds } = tokenLoadFor(url);
     return { url: `${url}/hello`, connections, seconds };
