@@ -7,6 +7,7 @@ import { bestPossible } from "./baseline/best-possible.ts";
 import { chartOf } from "./baseline/chart.ts";
 import { evaluate, judgeYear } from "./baseline/evaluate.ts";
 import { markdownOf, type Results } from "./baseline/report.ts";
+import { alarmsOfScaleOuts } from "./baseline/scale-outs.ts";
 
 /** How well the baseline of the sign rate does on synthetic years: `node bench/baseline.ts`. Same seed, same table. */
 const seed = 20_270_101;
@@ -18,6 +19,7 @@ const results: Results = {
   years,
   injections,
   profiles: profiles.map((profile) => evaluate(profile, seed, years, injections)),
+  scaleOuts: profiles.map((profile) => alarmsOfScaleOuts(profile, seed, years)),
   bestPossible: [1 / 12, 3, 5, 8, 12, 240].map((rate) => bestPossible(Math.round(rate * 100) / 100)),
 };
 const markdown = markdownOf(results);

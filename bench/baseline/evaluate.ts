@@ -21,8 +21,12 @@ export interface JudgedYear {
   falseAlarms: readonly JudgedWindow[];
 }
 
-export function judgeYear(profile: Profile, random: Random): JudgedYear {
-  const year = createYear(profile, random);
+export function judgeYear(
+  profile: Profile,
+  random: Random,
+  change: (year: SyntheticYear) => SyntheticYear = (year) => year,
+): JudgedYear {
+  const year = change(createYear(profile, random));
   const { judged, alarms } = replay(originMs, yearEndMs, (startMs) => year.signs[indexOf(startMs)] ?? 0);
   const falseAlarms = alarms.filter(
     ({ startMs }) => startMs >= yearStartMs && (startMs < year.outage.startMs || startMs >= year.outage.endMs),
