@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npx keyhold`: the command line of a clone. Where no deployment's settings are in the environment and the local stack
+ * `npm run -s keyhold --`: the command line of a clone. Where no deployment's settings are in the environment and the local stack
  * has been started, it is that stack's: its settings, its certificate authority, and its names led to this machine.
  * JavaScript, so that any Node can read it; the right one then comes from node_modules.
  */

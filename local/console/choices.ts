@@ -41,11 +41,11 @@ function commandsOf({ controlUrl, functions, authority, policyFile }: Stack): Re
   -H "Authorization: Bearer $(curl -s '${controlUrl}/stack/caller-token?caller={caller}')" \\
   -d grant_type=client_credentials -d client_id=${client.clientId} \\
   -d scope={scope}{more}`,
-    "acknowledge-finding": "npx keyhold findings acknowledge {id} --reason '{reason}'",
-    "set-tenant-state": "npx keyhold tenant {verb} {tenant}",
+    "acknowledge-finding": "npm run -s keyhold -- findings acknowledge {id} --reason '{reason}'",
+    "set-tenant-state": "npm run -s keyhold -- tenant {verb} {tenant}",
     "set-service": `curl -X PUT ${controlUrl}/stack/services -d '{"name": "{service}", "running": {running}}'`,
     "roll-key": drill("rollover"),
-    "refresh-metadata": "npx keyhold metadata refresh",
+    "refresh-metadata": "npm run -s keyhold -- metadata refresh",
     "check-credentials": timer("checkCredentials"),
     "stage-certificate": `curl -X POST ${controlUrl}/key-vault/keys -d '{"name": "${client.keyName}"}'
 curl -X POST ${controlUrl}/entra/certificates -d '{"clientId": "${client.clientId}", "certificatePem": "..."}'

@@ -15,7 +15,7 @@ export function runCommand(args: string[], context: ActionContext, onLine: (line
 }
 
 /**
- * `npx keyhold` with these settings in the place of the stack's own. Throws where it does not end with 0.
+ * `npm run -s keyhold --` with these settings in the place of the stack's own. Throws where it does not end with 0.
  */
 export function runKeyhold(args: string[], settings: Record<string, string>, context: ActionContext): Promise<void> {
   const { stack, say } = context;

@@ -73,9 +73,11 @@ async function prepare() {
   };
   const node = JSON.stringify(process.execPath);
   const standIn = JSON.stringify(fileURLToPath(new URL("stand-in.ts", import.meta.url)));
-  for (const name of ["az", "azd", "npm", "zip"]) await program(name, `exec ${node} ${standIn} ${name}`);
+  for (const name of ["az", "azd", "zip"]) await program(name, `exec ${node} ${standIn} ${name}`);
   const redirect = JSON.stringify(join(repository, "local/stack/network/redirect.ts"));
-  await program("npx", `[ "$1" = keyhold ] || exit 2; shift; exec ${node} --import ${redirect} dist/cli.js`);
+  const isKeyhold = '[ "$1 $2 $3 $4" = "run -s keyhold --" ]';
+  const keyhold = `shift 4; exec ${node} --import ${redirect} dist/cli.js "$@"`;
+  await program("npm", `if ${isKeyhold}; then ${keyhold}; fi; exec ${node} ${standIn} npm`);
   const shell = openShell(folders.work, {
     ...{ PATH: `${folders.bin}:${process.env.PATH}`, HOME: stack.folder, STAND_IN_FOLDER: folders.state },
     ...{ NODE_EXTRA_CA_CERTS: stack.authority.certificateFile, CURL_CA_BUNDLE: stack.authority.certificateFile },

@@ -35,7 +35,7 @@ function wordsOf(command: string): string[] {
   return own.match(/"[^"]*"|'[^']*'|\S+/g) ?? [];
 }
 
-const keyhold = /^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:npx keyhold|npm run -s keyhold --|keyhold) +([a-z-].*)$/;
+const keyhold = /^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:npm run -s keyhold --|keyhold) +([a-z-].*)$/;
 const npm = /^(?:\$ )?(?:[A-Z_]+=\S+ )*npm (run(?: -s)? .*|start.*|test.*)$/;
 
 /** The help of a command, by its words; undefined where there is none. */
@@ -101,4 +101,8 @@ test("every npm script that a page shows exists, and every drill and part of the
     if (script === "bench")
       assert.ok(globSync(`bench/${argument}.ts`, { cwd: root }).length === 1, `${page}: ${argument}`);
   }
+});
+
+test("no page calls keyhold through npx, which asks the public registry where no clone is", () => {
+  for (const page of withoutHistory) assert.ok(!/\bnpx (-y )?keyhold\b/.test(read(page)), page);
 });

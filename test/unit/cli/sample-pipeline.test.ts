@@ -36,7 +36,7 @@ await writeFile(join(folder, "policy.json"), JSON.stringify(proposed));
 /** The arguments of the one command of a step, with the pipeline's variables and files filled in. */
 function argsOf(stepName: string): string[] {
   const { run = "" } = steps.find(({ name }) => name === stepName) ?? {};
-  const [, line = ""] = /npx keyhold ([^|\n]*)/.exec(run.replace(/\\\n\s*/g, " ")) ?? [];
+  const [, line = ""] = /npm run -s keyhold -- ([^|\n]*)/.exec(run.replace(/\\\n\s*/g, " ")) ?? [];
   return line.replaceAll('"$HOME_TENANT_ID"', ids.homeTenantId).replaceAll("../", `${folder}/`).trim().split(/ +/);
 }
 
