@@ -242,6 +242,20 @@ module storageData 'modules/storage-data.bicep' = {
   }
 }
 
+module workspaceTransformation 'modules/workspace-transformation.bicep' = {
+  scope: group
+  params: {
+    location: location
+    name: '${namePrefix}-transformation'
+    workspaceName: monitoringNames.workspace
+    tags: tags
+    retentionDays: logRetentionDays
+    dataAccountName: dataAccountName
+    storagePrincipalId: identities.outputs.storage.principalId
+  }
+  dependsOn: [monitoring]
+}
+
 module vault 'modules/key-vault.bicep' = {
   scope: group
   params: {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { queryText, sample } from "../../local/drills/alerts/rules.ts";
 import { analyse, schemas } from "../../local/kusto/language.ts";
 import { runQuery } from "../../local/kusto/query.ts";
 import { ingested, type Row, type Value } from "../../local/kusto/values.ts";
@@ -11,6 +12,7 @@ import {
   vaultRefusalsQuery,
 } from "../../src/adapters/log-analytics/queries.ts";
 import { deployed, queries } from "./queries.ts";
+import { ofType, theResource } from "./templates.ts";
 
 const vaultOperations = queries.get("vault-operations.kql") ?? "";
 const asSent = parameterize(vaultOperationsQuery, {
@@ -28,6 +30,7 @@ const prologues: Readonly<Record<string, string>> = {
   "vault-refusals.kql": prologue,
   "vault-arrivals.kql": prologue,
   "vault-now.kql": prologue,
+  "transform-tables.kql": "let source = StorageTableLogs | where true;\n",
 };
 
 describe("the queries in infra/queries", () => {
@@ -89,6 +92,45 @@ describe("the queries of the vault's log", () => {
 
   test("without its parameters it is in error", () => {
     assert.match(analyse(vaultOperations).problems.join("\n"), /StartTime/);
+  });
+});
+
+describe("the transformation of the workspace", () => {
+  const transformation = theResource("Microsoft.Insights/dataCollectionRules", "transformation");
+
+  test("is that of the table in which storage logs rows, and the workspace names it", () => {
+    const [flow] = transformation.properties.dataFlows;
+    assert.deepEqual(flow.streams, ["Microsoft-Table-StorageTableLogs"]);
+    assert.equal(queryText(flow.transformKql), deployed(queries.get("transform-tables.kql") ?? ""));
+    const named = ofType("Microsoft.OperationalInsights/workspaces").map(
+      ({ properties }) => properties.defaultDataCollectionRuleResourceId,
+    );
+    assert.deepEqual(named, [undefined, transformation.id]);
+  });
+
+  test("declares the workspace as it is, but for the rule", () => {
+    const [first, again] = ofType("Microsoft.OperationalInsights/workspaces");
+    const { defaultDataCollectionRuleResourceId: _, ...properties } = again?.properties ?? {};
+    assert.deepEqual({ ...again, properties }, first);
+  });
+
+  test("drops what the app itself writes to the ledger, and nothing else", () => {
+    const ledger = `https://${sample.dataAccount}.table.core.windows.net/ledger(PartitionKey='p',RowKey='r')`;
+    const own = {
+      ...{ TimeGenerated: 1, AccountName: sample.dataAccount, Category: "StorageWrite", OperationName: "InsertEntity" },
+      ...{ RequesterObjectId: sample.storage.toUpperCase(), Uri: ledger, StatusCode: 204, [ingested]: 1 },
+    };
+    const kept: Record<string, Row> = {
+      "a deletion": { ...own, Category: "StorageDelete", OperationName: "DeleteEntity" },
+      "the audit's table": { ...own, Uri: ledger.replace("/ledger", "/audit") },
+      "somebody else": { ...own, RequesterObjectId: sample.deployer },
+      "nobody in particular": { ...own, RequesterObjectId: "" },
+      "another account": { ...own, AccountName: sample.hostAccount },
+    };
+    const query = `${prologues["transform-tables.kql"]}${deployed(queries.get("transform-tables.kql") ?? "")}`;
+    const left = (row: Row) => runQuery(query, { StorageTableLogs: [row] }, 2).rows.length;
+    assert.equal(left(own), 0);
+    for (const [what, row] of Object.entries(kept)) assert.equal(left(row), 1, what);
   });
 });
 
