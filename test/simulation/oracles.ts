@@ -29,6 +29,7 @@ export function judge(world: World): Verdict {
     signatures: world.signatures,
     ...{ thefts: thefts.length, hidden: hidden.size },
     "behind forged rows": thefts.filter(({ isForged }) => isForged).length,
+    "behind lost rows": facts.behindLostRows.size,
     strangers: strangers.length,
     "missing records": [...genuine.values()].filter(({ isLogged }) => !isLogged).length,
     "open intents": [...world.ledger.rows.values()].filter(({ outcome }) => outcome === undefined).length,
@@ -41,6 +42,8 @@ interface Facts {
   thefts: readonly Truth[];
   /** Thefts that stand under an open intent and were reported as covered. */
   hidden: ReadonlySet<Truth>;
+  /** Thefts under the request id of a signature whose own row never reached the log: one row, and one intent. */
+  behindLostRows: ReadonlySet<Truth>;
   strangers: readonly Truth[];
   /** By request id. */
   genuine: ReadonlyMap<string, Truth>;
@@ -50,11 +53,17 @@ interface Facts {
 
 function factsOf({ truths, covered }: World): Facts {
   const thefts = truths.filter(({ by, isLogged }) => by === "thief" && isLogged);
+  const genuine = new Map(truths.filter(({ by }) => by === "instance").map((truth) => [truth.row.requestId, truth]));
+  const isBehindLostRow = ({ row }: Truth) => {
+    const lost = genuine.get(row.requestId);
+    return lost?.isLogged === false && lost.row.keyVersion === row.keyVersion;
+  };
   return {
     thefts,
+    genuine,
+    behindLostRows: new Set(thefts.filter(isBehindLostRow)),
     hidden: new Set(thefts.filter(({ row }) => covered.has(nameOf(row)))),
     strangers: truths.filter(({ by }) => by === "stranger"),
-    genuine: new Map(truths.filter(({ by }) => by === "instance").map((truth) => [truth.row.requestId, truth])),
     copied: new Set(thefts.map(({ row }) => row.requestId)),
   };
 }
@@ -62,7 +71,7 @@ function factsOf({ truths, covered }: World): Facts {
 const ofKind = (kind: Finding["kind"], findings: readonly Finding[]) =>
   findings.filter((finding) => finding.kind === kind);
 
-function missedThefts(findings: readonly Finding[], { thefts, hidden, strangers }: Facts): string[] {
+function missedThefts(findings: readonly Finding[], { thefts, hidden, behindLostRows, strangers }: Facts): string[] {
   const unaccounted = ofKind("unaccounted_signature", findings);
   const isFound = listed(unaccounted);
   // Of a row and its copy one is accounted for: that there are two is what is reported.
@@ -71,7 +80,10 @@ function missedThefts(findings: readonly Finding[], { thefts, hidden, strangers 
   const isFoundForeign = listed(ofKind("foreign_identity", findings));
   return [
     ...thefts
-      .filter((theft) => !theft.isForged && !isFound(theft) && !hidden.has(theft) && !isCopyOf(theft))
+      .filter(
+        (theft) =>
+          !theft.isForged && !behindLostRows.has(theft) && !isFound(theft) && !hidden.has(theft) && !isCopyOf(theft),
+      )
       .map((theft) => `a theft was not reported: ${describe(theft)}`),
     ...strangers
       .filter((theft) => !isFoundForeign(theft))
