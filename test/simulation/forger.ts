@@ -49,7 +49,7 @@ const forgeries: readonly ((world: World) => void)[] = [
   /** Keyhold's own row disappears, so that its signature looks stolen. */
   (world) => {
     const row = [...world.ledger.rows.values()].at(-1);
-    if (!row?.vaultRequestId) return;
+    if (!row?.vaultRequestId || world.forgery.invented.has(row.vaultRequestId)) return;
     world.ledger.delete(row);
     world.forgery.deleted.add(row.vaultRequestId);
   },
