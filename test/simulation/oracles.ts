@@ -106,18 +106,30 @@ function wrongCoverage({ hidden }: Facts, { covered, ledger, plan }: World): str
 function inventedFindings(
   findings: readonly Finding[],
   { hidden, genuine, copied }: Facts,
-  { covered, forgery }: World,
+  { covered, forgery, truths }: World,
 ): string[] {
-  const deleted = [...forgery.deleted].flatMap((requestId) => genuine.get(requestId) ?? []);
-  const swappable = [...hidden, ...deleted.filter(({ row }) => covered.has(nameOf(row)))];
+  const span = coversBeforeMs + coversAfterMs;
+  const swappable = new Set([...hidden, ...[...forgery.deleted].flatMap((id) => genuine.get(id) ?? [])]);
+  const underIntents = truths
+    .filter(({ row }) => covered.has(nameOf(row)))
+    .toSorted((a, b) => b.row.timeMs - a.row.timeMs);
+  /** A theft took the intent of a signature, which took the next one's, and so on to the one that is left without. */
+  const isSwapped = (foundMs: number) => {
+    let fromMs = foundMs;
+    for (const truth of underIntents) {
+      const { timeMs } = truth.row;
+      if (timeMs > foundMs + span) continue;
+      if (timeMs < fromMs - span) return false;
+      if (swappable.has(truth)) return true;
+      fromMs = Math.min(fromMs, timeMs);
+    }
+    return false;
+  };
   const invented = ofKind("unaccounted_signature", findings).flatMap((finding) => {
     const truth = finding.count === undefined ? genuine.get(finding.requestId ?? "") : undefined;
     if (!truth || copied.has(truth.row.requestId) || forgery.deleted.has(truth.row.requestId)) return [];
     // One of two signatures under one open intent is a theft; which, the log does not say.
-    const isSwapped = swappable.some(
-      ({ row }) => Math.abs(row.timeMs - finding.timeMs) <= coversBeforeMs + coversAfterMs,
-    );
-    return isSwapped ? [] : [`a finding was invented: ${finding.reason} ${describe(truth)}`];
+    return isSwapped(finding.timeMs) ? [] : [`a finding was invented: ${finding.reason} ${describe(truth)}`];
   });
   const others = [...ofKind("foreign_operation", findings), ...ofKind("unaccounted_refusal", findings)];
   return [
