@@ -5,7 +5,7 @@ import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../../local/stack/ports.ts";
 import * as world from "../../local/stack/world.ts";
-import { testStack } from "../support/test-stack.ts";
+import { testStack, untilWritten } from "../support/test-stack.ts";
 
 const stack = await testStack({ startFunctions: false });
 const ports = await freePorts();
@@ -90,6 +90,7 @@ test("with a file of roots that is missing, empty or broken it says so and serve
 async function startWithPolicy(file: string) {
   const instance = await stack.addInstance(await freePorts(), { KEYHOLD_POLICY_FILE: file });
   after(() => instance.stop());
+  await untilWritten(instance, /"policy_rejected".*\n/);
   assert.ok(!instance.output().includes(secret), "no value is repeated");
   const line = instance
     .output()
@@ -134,6 +135,7 @@ test("as the platform keeps its log, a policy that is rejected at the start is t
   const settings = { KEYHOLD_POLICY_FILE: file };
   const instance = await stack.addInstance(await freePorts(), settings, undefined, { strictLog: true });
   after(() => instance.stop());
+  await untilWritten(instance, /policy_rejected.*\n/);
   const errors = instance
     .output()
     .split("\n")

@@ -243,7 +243,7 @@ describe("a running instance whose identities hold tokens of the key that Entra 
     await ask();
     assert.deepEqual(kids.slice(-2), [published[0], published[0]]);
     assert.equal(signatures().length, before + 1);
-    await untilWritten(stack.functions, /"event":"signing_key_withdrawn","kids":\["[^"]+"\],"cachedTokens":1/);
+    await untilWritten(stack.functions, /"event":"signing_key_withdrawn","kids":\["[^\]]+"\],"cachedTokens":1/);
   });
 
   test("takes callers with tokens of the new key", async () => {
