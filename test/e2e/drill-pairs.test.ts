@@ -1,23 +1,11 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { describeStack } from "../../local/stack/describe-stack.ts";
-import { testStack } from "../support/test-stack.ts";
+import { stackForDrills } from "../support/run-drill.ts";
 
 /** Drills one after the other on the same stack: each shows the same as on a fresh one. */
-const stack = await testStack();
-await writeFile(join(stack.folder, "stack.json"), JSON.stringify(describeStack(stack)));
-const repository = fileURLToPath(new URL("../..", import.meta.url));
-
-async function drill(name: string): Promise<string> {
-  const env = { ...process.env, LOCAL_FOLDER: stack.folder };
-  const run = promisify(execFile)(process.execPath, ["local/drill.ts", name], { cwd: repository, env });
-  return (await run).stdout;
-}
+const { stack, drill } = await stackForDrills();
 
 const alarmsOf = (text: string) => [...text.matchAll(/^ {2}(.+?) {2,}\{/gm)].map((match) => match[1] ?? "");
 const alarms = {
@@ -34,12 +22,6 @@ for (const [i, name] of [...order, ...rest].entries()) {
   const before = [...order, ...rest][i - 1] ?? "nothing else";
   test(`the drill ${name} after ${before} raises its alarm and nothing else`, async () => {
     assert.deepEqual(alarmsOf(await drill(name)), [alarms[name]]);
-  });
-}
-
-for (const name of ["rotation", "kill-switch", "rotation"]) {
-  test(`the drill ${name} ends well after the others, and says what it waits for and how long`, async () => {
-    assert.match(await drill(name), /^waiting, 90 s at most +for /m);
   });
 }
 
