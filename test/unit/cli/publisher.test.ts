@@ -70,7 +70,12 @@ const refused: [what: string, publisher: PublisherDocument | undefined, args: st
   ["without a publisher", undefined, [], /no such certificate[\s\S]*: none;/],
   ["with one certificate alone", current, [], /no such certificate/],
   ["of the active one", bothListed, ["--certificate", thumbprintOf(current)], /no such certificate/],
-  ["of one that is not there", bothListed, ["--certificate", "00"], new RegExp(`${thumbprintOf(next)} \\(staged\\)`)],
+  [
+    "of one that is not there",
+    bothListed,
+    ["--certificate", "0".repeat(40)],
+    new RegExp(`${thumbprintOf(next)} \\(staged\\)`),
+  ],
 ];
 for (const [what, publisher, args, expected] of refused) {
   test(`activate ${what} changes nothing, and says which there are`, async () => {
