@@ -184,6 +184,25 @@ export function hasSettings(env: Environment = process.env): boolean {
   return Object.keys(env).some((name) => name.startsWith("KEYHOLD_"));
 }
 
+/** Outputs of a deployment that commands use before there are settings. */
+const outputNames = {
+  audience: "KEYHOLD_AUDIENCE",
+  callerRole: "KEYHOLD_CALLER_ROLE",
+  cloud: "KEYHOLD_CLOUD",
+  monitoringIdentity: "KEYHOLD_MONITORING_IDENTITY_CLIENT_ID",
+  policyContainer: "AZURE_POLICY_CONTAINER_URL",
+  publisherKey: "AZURE_PUBLISHER_KEY_NAME",
+  vault: "AZURE_KEY_VAULT_URI",
+} as const;
+
+export type DeploymentOutputs = Partial<Record<keyof typeof outputNames, string>>;
+
+/** What `azd env get-values` has put into the environment, unchecked; one that is missing or empty is left out. */
+export function readDeploymentOutputs(env: Environment = process.env): DeploymentOutputs {
+  const outputs = Object.entries(outputNames).map(([output, name]) => [output, env[name]?.trim()] as const);
+  return Object.fromEntries(outputs.filter(([, text]) => text));
+}
+
 /** Whether the platform offers managed identities to this process (App Service and Functions do). */
 export function isOnPlatform(env: Environment = process.env): boolean {
   return env.IDENTITY_ENDPOINT !== undefined;

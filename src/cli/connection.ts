@@ -13,6 +13,7 @@ import { createMetadataStore } from "../adapters/storage/metadata-store.ts";
 import {
   type Config,
   ConfigurationError,
+  type DeploymentOutputs,
   hasSettings,
   isOnPlatform,
   readConfig,
@@ -131,6 +132,8 @@ export interface CommandEnvironment {
   connect: (options: ConnectOptions) => Connection;
   /** Who the operator is, where nothing else is needed. */
   operatorOf: (options: ConnectOptions) => TokenCredential;
+  /** What is known of a deployment where its settings are not. */
+  deployment: () => DeploymentOutputs;
 }
 
 export interface CommandContext extends CommandEnvironment {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { readDeploymentOutputs } from "../config.ts";
 import { exitCodes } from "./command-problem.ts";
 import { connect, operatorOf } from "./connection.ts";
 import { runCommandLine } from "./program.ts";
@@ -40,6 +41,7 @@ const exit = await runCommandLine(process.argv.slice(2), {
     ),
   connect,
   operatorOf,
+  deployment: readDeploymentOutputs,
 });
 
 // Whatever is still under way is of no use to anybody; what was written must be out first, or its failure be known.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readSources, type SourceFile } from "../support/source-tree.ts";
+import { readFiles } from "./words.ts";
 
 /** What stands in the source and not in an import: the environment, clocks, and how functions are registered. */
 interface Rule {
@@ -20,7 +21,7 @@ const rules: readonly Rule[] = [
   {
     name: "no option of the command line is hidden, or read from the environment",
     isAbout: (path) => path.startsWith("src/cli/"),
-    forbidden: /\.hideHelp\(|\.env\(\s*"/,
+    forbidden: /\.hideHelp\(|\.env\(/,
   },
   {
     name: "nothing in the domain reads a clock, starts a timer, logs or fetches",
@@ -67,6 +68,7 @@ const faults: readonly [what: string, path: string, text: string][] = [
   ["env taken out of process", "src/cli/main.ts", "const { argv, env } = process;"],
   ["an option that is hidden", "src/cli/options.ts", 'new Option("--token <t>").hideHelp();'],
   ["an option that is read from the environment", "src/cli/options.ts", 'new Option("--token <t>").env("TOKEN");'],
+  ["one whose variable has a name", "src/cli/options.ts", "new Option(flags).env(variable);"],
   ["an identity of the SDK", "src/composition.ts", "const a = new ManagedIdentityCredential({ clientId });"],
   ["a client that keeps its token", "src/adapters/x/y.ts", "const a = new KeyClient(url, credential, options);"],
   ["a clock in the domain", "src/domain/issuing/mint.ts", "const now = Date.now();"],
@@ -97,4 +99,12 @@ test("every route and timer is registered in functions.ts, and nowhere else", ()
     registering.map(({ path }) => path),
     ["src/functions.ts"],
   );
+});
+
+const mergeMark = /^(<{7}|>{7}) /m;
+
+test("no text has the marks of a merge that was not finished", () => {
+  const marked = [...readFiles()].filter(([, text]) => mergeMark.test(text)).map(([name]) => name);
+  assert.deepEqual(marked, []);
+  assert.ok(mergeMark.test(`a\n${"<".repeat(7)} HEAD\nb`));
 });

@@ -1,7 +1,7 @@
 /** The settings: every problem at once, with the variable, the rule and the remedy, and never the value. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ConfigurationError, isOnPlatform, readConfig, settingNames } from "../../src/config.ts";
+import { ConfigurationError, isOnPlatform, readConfig, readDeploymentOutputs, settingNames } from "../../src/config.ts";
 import { clouds } from "../../src/domain/shared/cloud.ts";
 import { audience, homeTenantId } from "../support/fixtures/ids.ts";
 import {
@@ -281,4 +281,13 @@ test("an empty environment names every setting that is needed", () => {
 test("managed identities are there where the platform names their endpoint", () => {
   assert.equal(isOnPlatform({ IDENTITY_ENDPOINT: "http://127.0.0.1:41234/msi/token" }), true);
   assert.equal(isOnPlatform({}), false);
+});
+
+test("outputs of a deployment are those that are there, by their names, and nothing else", () => {
+  const env = { AZURE_KEY_VAULT_URI: " https://v.vault.azure.net/ ", KEYHOLD_AUDIENCE: "", PATH: "/bin" };
+  assert.deepEqual(readDeploymentOutputs(env), { vault: "https://v.vault.azure.net/" });
+  assert.deepEqual(readDeploymentOutputs({ KEYHOLD_CLOUD: "china", KEYHOLD_CALLER_ROLE: "Issue" }), {
+    cloud: "china",
+    callerRole: "Issue",
+  });
 });

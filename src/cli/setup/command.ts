@@ -1,4 +1,5 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
+import type { DeploymentOutputs } from "../../config.ts";
 import { type Cloud, type CloudName, clouds } from "../../domain/shared/cloud.ts";
 import { requireKeyName, requireVaultUrl, usage } from "../certificate/options.ts";
 import { createRegistration } from "../certificate/registration.ts";
@@ -14,31 +15,25 @@ import { createDirectory } from "./directory.ts";
 import { setupReport } from "./report.ts";
 import { setUp } from "./set-up.ts";
 
-interface SetupOptions {
+/** Options that the outputs of a deployment stand in for. */
+interface GivenOptions extends DeploymentOutputs {
   name: string;
-  audience?: string;
-  callerRole: string;
   client: string;
   clientId?: string;
   redirectUri?: string;
   permission?: string[];
   caller?: string[];
-  monitoringIdentity?: string;
-  vault?: string;
-  publisherKey: string;
-  policyContainer?: string;
   policyFile: string;
-  cloud: CloudName;
   dryRun?: true;
 }
 
+const defaults = { callerRole: "Tokens.Issue", publisherKey: "idp-publisher", cloud: "public" } as const;
+type SetupOptions = GivenOptions & Record<keyof typeof defaults, string>;
+
 const collect = (text: string, before: string[] = []) => [...before, text];
-/** What `azd env get-values` prints counts as an option that was not given. Empty means not given, too. */
-const fromDeployment = (flags: string, description: string, variable: string) =>
-  new Option(flags, description).env(variable);
 
 /** Adds the command `setup`. */
-export function addSetupCommand(program: Command, { run, clock, pause, progress }: CommandContext): void {
+export function addSetupCommand(program: Command, { run, clock, pause, progress, deployment }: CommandContext): void {
   program
     .command("setup")
     .description("Registrations, app roles, certificates and the first policy: what can be done by command, once.")
@@ -47,23 +42,18 @@ export function addSetupCommand(program: Command, { run, clock, pause, progress 
     .option("--permission <api>/<role>", "application permission of the client; may be repeated", collect)
     .option("--caller <name>=<objectId>", "internal service, by its managed identity; may be repeated", collect)
     .option("--name <name>", "of Keyhold's own registration; another one for each environment", "keyhold")
-    .addOption(
-      fromDeployment("--audience <id>", "client id of Keyhold's registration that is there", "KEYHOLD_AUDIENCE"),
-    )
+    .option("--audience <id>", "client id of Keyhold's registration that is there, or KEYHOLD_AUDIENCE")
     .option("--client-id <id>", "client id of the client's registration that is there")
-    .addOption(
-      fromDeployment("--caller-role <name>", "app role of callers", "KEYHOLD_CALLER_ROLE").default("Tokens.Issue"),
+    .option("--caller-role <name>", `app role of callers, or KEYHOLD_CALLER_ROLE (default: "${defaults.callerRole}")`)
+    .option("--monitoring-identity <id>", "its client id, or KEYHOLD_MONITORING_IDENTITY_CLIENT_ID")
+    .option("--vault <url>", "the vault, or AZURE_KEY_VAULT_URI")
+    .option(
+      "--publisher-key <name>",
+      `key that signs idp.xml, or AZURE_PUBLISHER_KEY_NAME (default: "${defaults.publisherKey}")`,
     )
-    .addOption(fromDeployment("--monitoring-identity <id>", "its client id", "KEYHOLD_MONITORING_IDENTITY_CLIENT_ID"))
-    .addOption(fromDeployment("--vault <url>", "the vault", "AZURE_KEY_VAULT_URI"))
-    .addOption(
-      fromDeployment("--publisher-key <name>", "key that signs idp.xml", "AZURE_PUBLISHER_KEY_NAME").default(
-        "idp-publisher",
-      ),
-    )
-    .addOption(fromDeployment("--policy-container <url>", "where the policy goes", "AZURE_POLICY_CONTAINER_URL"))
+    .option("--policy-container <url>", "where the policy goes, or AZURE_POLICY_CONTAINER_URL")
     .option("--policy-file <file>", "where the first policy is written before it is uploaded", "policy.json")
-    .addOption(fromDeployment("--cloud <name>", "", "KEYHOLD_CLOUD").choices(Object.keys(clouds)).default("public"))
+    .option("--cloud <name>", `${Object.keys(clouds).join(", ")}, or KEYHOLD_CLOUD (default: "${defaults.cloud}")`)
     .option("--dry-run", "dry run: print what would be done")
     .addHelpText(
       "after",
@@ -83,9 +73,10 @@ Storage Blob Data Contributor on the container of the policy, both over a networ
 has who, when and how long. Exit code 1: something waits for a right, for another person, or for a network path.
 The vault signs the certificates for you, not for Keyhold: the alert foreign-signer follows.`,
     )
-    .action((options: SetupOptions) =>
+    .action((given: GivenOptions) =>
       run(async (_connect, _isJson, operator) => {
-        const cloud = clouds[options.cloud];
+        const options: SetupOptions = { ...defaults, ...deployment(), ...given };
+        const cloud = requireCloud(options.cloud);
         const input = inputOf(options);
         const vaultUrl = options.vault ? requireVaultUrl(options.vault, cloud) : undefined;
         const blobUrl = options.policyContainer ? requirePolicyUrl(options.policyContainer, cloud) : undefined;
@@ -120,14 +111,19 @@ function inputOf(options: SetupOptions) {
   return {
     name: requireKeyName(options.name),
     audience: id("--audience", options.audience),
-    callerRole: options.callerRole || "Tokens.Issue",
+    callerRole: options.callerRole,
     client: { name: requireKeyName(options.client), clientId: id("--client-id", options.clientId), redirectUri },
     permissions: (options.permission ?? []).map(parsePermission),
     callers: (options.caller ?? []).map(parseCaller),
     monitoringClientId: id("--monitoring-identity", options.monitoringIdentity),
-    publisherKeyName: requireKeyName(options.publisherKey || "idp-publisher"),
+    publisherKeyName: requireKeyName(options.publisherKey),
     dryRun: options.dryRun === true,
   };
+}
+
+function requireCloud(name: string): Cloud {
+  if (Object.hasOwn(clouds, name)) return clouds[name as CloudName];
+  throw usage("--cloud", `give one of ${Object.keys(clouds).join(", ")}`);
 }
 
 function parsePermission(text: string): Permission {

@@ -5,6 +5,7 @@ import type { CommandEnvironment, Connection, ConnectOptions } from "../../../sr
 import type { PolicyPlace } from "../../../src/cli/policy/policy-place.ts";
 import type { TokenAnswer, TokenQuestion } from "../../../src/cli/policy/request-token.ts";
 import { runCommandLine } from "../../../src/cli/program.ts";
+import type { DeploymentOutputs } from "../../../src/config.ts";
 import type { OpenFinding } from "../../../src/domain/audit/findings.ts";
 import {
   type LedgerQuery,
@@ -119,6 +120,7 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
     rounds: 1,
     onPause: () => {},
     nowMs: startMs,
+    deployment: {} as DeploymentOutputs,
     vaultResourceId: "/subscriptions/s-1/resourceGroups/g-1/providers/Microsoft.KeyVault/vaults/v" as
       | string
       | undefined,
@@ -152,6 +154,7 @@ export function createCliWorld(policyText = `${JSON.stringify(validPolicy(), und
         },
         connect: world.connect,
         operatorOf: () => ({ getToken: async () => null }),
+        deployment: () => world.deployment,
       };
       const exit = await runCommandLine(args, environment);
       if (args.includes("--json") && lines.out.length > 0) assertShape(args, lines.out.join("\n"));

@@ -409,3 +409,19 @@ test("what cannot be meant is refused before anybody is asked", async () => {
   }
   assert.equal(graph.entra.graphAudit.length, 0);
 });
+
+test("outputs of the deployment stand in for options, are checked like them, and an option wins", async () => {
+  const cli = createCliWorld();
+  const refusalOf = async (...args: string[]) => {
+    const { exit, err } = await cli.run("setup", "--client", "orders-app", ...args);
+    assert.equal(exit, 2, err);
+    return /^where: (.*)$/m.exec(err)?.[1];
+  };
+  cli.deployment = { cloud: "usgovernment", vault: "https://v.vault.azure.net" };
+  assert.equal(await refusalOf(), "--vault", "that vault is of another cloud");
+  cli.deployment = { cloud: "elsewhere" };
+  assert.equal(await refusalOf(), "--cloud");
+  assert.equal(await refusalOf("--cloud", "public", "--caller", "x"), "--caller", "the cloud is the option's");
+  cli.deployment = { audience: "keyhold" };
+  assert.equal(await refusalOf(), "--audience");
+});
