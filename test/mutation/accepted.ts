@@ -8,6 +8,8 @@ export interface Accepted {
   line: string;
   original: string;
   replacement: string;
+  /** How often `original` stands in the line, where it is not once: the reason is then about each of them. */
+  places?: number;
   reason: string;
 }
 

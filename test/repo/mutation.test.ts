@@ -117,3 +117,9 @@ test("every accepted mutant still exists, and has a reason", () => {
     assert.ok(entry.reason.length > 10, name);
   }
 });
+
+test("a reason is about as many places of its line as it says, so that it covers no other mutant by chance", () => {
+  for (const { file, line, original, places = 1 } of readAccepted()) {
+    assert.equal(line.split(original).length - 1, places, `${file}: ${original} in ${line}`);
+  }
+});

@@ -55,10 +55,10 @@ export function parseKeyId(keyId: string, cloud: Cloud): { keyName: string; keyV
   const url = new URL(keyId);
   const vaultName = url.hostname.slice(0, -cloud.vaultHostSuffix.length);
   const isVault = url.hostname.endsWith(cloud.vaultHostSuffix) && /^[0-9a-z-]{3,24}$/.test(vaultName);
-  const path = keyPath.exec(url.pathname);
+  const [, keyName, keyVersion] = keyPath.exec(url.pathname) ?? [];
   // Nothing but origin and path: no user, no port, no query, no fragment.
-  if (!isVault || keyId !== `https://${url.hostname}${url.pathname}` || !path?.[1] || !path[2]) return undefined;
-  return { keyName: path[1], keyVersion: path[2] };
+  if (!isVault || keyId !== `https://${url.hostname}${url.pathname}`) return undefined;
+  return keyName && keyVersion ? { keyName, keyVersion } : undefined;
 }
 
 function parseCertificate(pem: string): X509Certificate | string {

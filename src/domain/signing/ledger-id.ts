@@ -8,8 +8,8 @@ import { type Guid, parseGuid } from "../shared/guid.ts";
 export function createLedgerId(nowMs: number, random: (bytes: Buffer) => Buffer = randomFillSync): Guid {
   const bytes = random(Buffer.alloc(16));
   bytes.writeUIntBE(nowMs, 0, 6);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   const hex = bytes.toString("hex");
   const text = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   return parseGuid(text) as Guid;
@@ -17,5 +17,5 @@ export function createLedgerId(nowMs: number, random: (bytes: Buffer) => Buffer 
 
 /** Milliseconds since 1970, as written into the id when it was made. */
 export function timeOfLedgerId(id: Guid): number {
-  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  return Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16);
 }

@@ -33,7 +33,7 @@ export async function signAssertion(
   certificate: SigningCertificate,
   ports: AccountablePorts,
   deadline: Deadline,
-  clockOffsetMs = 0,
+  clockOffsetMs: number,
 ): Promise<SignedAssertion> {
   const { clientId, tenantId, cloud } = order;
   const build = () =>

@@ -24,6 +24,8 @@ describe("a ledger id", () => {
     const ones = (bytes: Buffer) => bytes.fill(0xff);
     assert.equal(createLedgerId(startMs, ones).slice(14), "7fff-bfff-ffffffffffff");
     assert.equal(createLedgerId(startMs, ones), createLedgerId(startMs, ones));
+    const counted = (bytes: Buffer) => Buffer.from(bytes.map((_, i) => i));
+    assert.equal(createLedgerId(startMs, counted).slice(14), "7607-8809-0a0b0c0d0e0f");
   });
 
   test("sorts by time", () => {
