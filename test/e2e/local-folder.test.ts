@@ -3,12 +3,13 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { lockFolder } from "../../local/stack/lock.ts";
 import { openLogFile } from "../../local/stack/log-file.ts";
 import { freePorts, portOptions, readPorts } from "../../local/stack/ports.ts";
@@ -67,16 +68,21 @@ test("the next start continues with the edited policy, the keys, the vault's log
   assert.equal(uncached.status, 424, "the consent stays revoked");
 });
 
-test("a stack that was killed loses no signature of the vault's log, and half a line of it is skipped", async (t) => {
+test("what a stack has written while it runs is enough for the next one, and half a line of the log is skipped", async (t) => {
   const folder = await newFolder();
   const first = await start(folder);
   t.after(() => first.stop());
   await askToken(first, tenants.contoso.tenantId);
-  await first.stop();
-  const log = join(folder, "vault-log.jsonl");
-  await writeFile(log, `${await readFile(log, "utf8")}{"OperationName":"KeyS`);
-  const second = await start(folder);
+  const written = () => readFile(join(folder, "vault-log.jsonl"), "utf8").catch(() => "");
+  while (!(await written()).includes("KeySign")) await sleep(50);
+  // The folder as it lies there when somebody kills the stack in the middle of a line.
+  const left = await newFolder();
+  await cp(folder, left, { recursive: true });
+  await appendFile(join(left, "vault-log.jsonl"), '{"OperationName":"KeyS');
+  const second = await start(left);
   t.after(() => second.stop());
+  assert.equal(second.key.keyId, first.key.keyId);
+  assert.equal(signatures(first).length, 1);
   assert.deepEqual(signatures(second), signatures(first));
 });
 

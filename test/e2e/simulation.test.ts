@@ -1,11 +1,12 @@
 /** Fleets in virtual time, with faults and a thief: no theft is missed and no finding is invented. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { planOf } from "../simulation/plan.ts";
 import { simulate } from "../simulation/simulate.ts";
 
@@ -29,6 +30,13 @@ test("a seed gives the same run again, event by event, and another seed another"
   assert.equal(again, first);
   assert.notEqual(other, first);
 });
+
+/** How a process ended that did not end well. */
+interface Ended extends Error {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
 
 /** What goes wrong in the code, and what the simulation then says. */
 const bugs: Record<string, { file: string; from: string; to: string; said: RegExp; seed?: number }> = {
@@ -119,7 +127,7 @@ describe("the simulation notices", { concurrency: 2 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "keyhold-simulation-"));
   after(() => rmSync(folder, { recursive: true, force: true }));
   for (const [number, [what, { file, from, to, said, seed = 1 }]] of Object.entries(bugs).entries()) {
-    test(what, () => {
+    test(what, async () => {
       const copy = join(folder, `${number}`);
       for (const part of [
         "src",
@@ -145,9 +153,11 @@ describe("the simulation notices", { concurrency: 2 }, () => {
         "3000",
         "--no-shrink",
       ];
-      const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: copy, encoding: "utf8" });
-      assert.equal(status, 1, `${stdout}${stderr}`);
-      assert.match(stdout, said);
+      await assert.rejects(promisify(execFile)(process.execPath, args, { cwd: copy }), (error: Ended) => {
+        assert.equal(error.code, 1, `${error.stdout}${error.stderr}`);
+        assert.match(error.stdout, said);
+        return true;
+      });
     });
   }
 });
