@@ -2,17 +2,16 @@
  * The whole stack on one machine: local CA, Azurite, emulators of Key Vault and Entra, the control interface, and
  * instances of the functions host. Used by `npm start`, by tests and by benchmarks alike.
  */
-import { createHash, publicEncrypt, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import { decodeProtectedHeader } from "jose";
 import { type AzureMonitorEmulator, type LogSettings, startAzureMonitor } from "../emulators/azure-monitor/emulator.ts";
 import { type EntraEmulator, startEntra } from "../emulators/entra/emulator.ts";
-import { type CreatedKey, describeKey, type KeyVaultEmulator, startKeyVault } from "../emulators/key-vault/emulator.ts";
+import { type KeyVaultEmulator, startKeyVault } from "../emulators/key-vault/emulator.ts";
 import { type CertificateAuthority, openCertificateAuthority } from "../emulators/shared/certificate-authority.ts";
 import type { Emulator } from "../emulators/shared/emulator-server.ts";
+import { issueCallerToken } from "./caller-token.ts";
 import { startControlServer } from "./control-server.ts";
 import { type FunctionsInstance, type HostOptions, startInstance } from "./functions-instance.ts";
 import type { StackProcess } from "./lock.ts";
@@ -23,6 +22,7 @@ import { type Service, stackControl } from "./stack-control.ts";
 import { populate, settingsOf } from "./stack-directory.ts";
 import { routesOf, serverNames } from "./stack-hosts.ts";
 import { type Storage, startStorage } from "./storage.ts";
+import { createSharedCache, keyOf } from "./vault-keys.ts";
 import * as world from "./world.ts";
 
 export interface StackOptions {
@@ -244,51 +244,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** The oldest version: the one that the policy of a new stack names. */
-async function keyOf(keyVault: KeyVaultEmulator, name: string, subject: string): Promise<CreatedKey> {
-  const existing = keyVault.keys().find((key) => key.name === name);
-  return existing ? describeKey(existing) : keyVault.createKey(name, { subject });
-}
-
-/** The key that wraps, a root key that nobody keeps in clear text, and the settings that name both. */
-async function createSharedCache(keyVault: KeyVaultEmulator): Promise<Record<string, string>> {
-  const keyOps = ["wrapKey", "unwrapKey"];
-  const { keyId, certificatePem } = await keyVault.createKey(world.sharedCacheKeyName, { keyOps });
-  const wrapped = publicEncrypt({ key: certificatePem, oaepHash: "sha256" }, randomBytes(32));
-  return {
-    KEYHOLD_SHARED_CACHE_TABLE_URL: `https://${world.storageAccount}.table.core.windows.net/${world.sharedTokensTable}`,
-    KEYHOLD_SHARED_CACHE_KEY_ID: keyId,
-    KEYHOLD_SHARED_CACHE_WRAPPED_KEY: wrapped.toString("base64url"),
-    KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID: world.identities.sharedCache.clientId,
-  };
-}
-
 async function issueServerCertificate(authority: CertificateAuthority, folder: string) {
   const identity = await authority.issue(serverNames);
   const files = { certificateFile: join(folder, "server.pem"), privateKeyFile: join(folder, "server.key.pem") };
   await writeFile(files.certificateFile, identity.certificate);
   await writeFile(files.privateKeyFile, identity.privateKey, { mode: 0o600 });
   return { identity, files };
-}
-
-/** By the key that Entra signs with now: the platform gives a token out again, whatever became of its key. */
-async function issueCallerToken(entra: EntraEmulator, caller: { clientId: string }): Promise<string> {
-  const token = await requestIdentityToken(entra, { client_id: caller.clientId });
-  const kidOf = (jwt: string) => decodeProtectedHeader(jwt).kid;
-  if (kidOf(token) === kidOf(await entra.issueToken({}))) return token;
-  const hash = createHash("sha256").update(token).digest("hex");
-  return requestIdentityToken(entra, { client_id: caller.clientId, token_sha256_to_refresh: hash });
-}
-
-async function requestIdentityToken(entra: EntraEmulator, parameters: Record<string, string>): Promise<string> {
-  const url = new URL(entra.identityEndpoint);
-  url.search = `${new URLSearchParams({
-    "api-version": "2025-03-30",
-    resource: world.keyholdAudience,
-    ...parameters,
-  })}`;
-  const response = await fetch(url, { headers: { "X-IDENTITY-HEADER": entra.identityHeader } });
-  const { access_token: token } = (await response.json()) as { access_token?: string };
-  if (!token) throw new Error("the managed identity endpoint gave no token");
-  return token;
 }
