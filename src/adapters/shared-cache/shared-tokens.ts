@@ -1,5 +1,6 @@
 import type { TableClient } from "@azure/data-tables";
 import type { IssuingEvent } from "../../domain/issuing/events.ts";
+import { longestWaitMs } from "../../domain/issuing/fleet.ts";
 import { mintDeadlineMs } from "../../domain/issuing/mint.ts";
 import type { SharedTokens } from "../../domain/issuing/ports.ts";
 import { within } from "../azure/deadline.ts";
@@ -31,7 +32,7 @@ const unwrapPatienceMs = 5_000;
 const behindAnswerMs = 5_000;
 const sweepMs = 60_000;
 const limits = {
-  table: { failures: 3, failingMs: 750, restMs: 1_000, atOnce: 4, queueMs: 1_000 },
+  table: { failures: 3, failingMs: 750, restMs: 1_000, atOnce: 4, queueMs: longestWaitMs },
   background: { failures: 3, failingMs: 750, restMs: 1_000, atOnce: 4, queueMs: 5_000 },
   vault: { failures: 1, failingMs: 0, restMs: 5_000, atOnce: Number.POSITIVE_INFINITY, queueMs: 0 },
 } as const satisfies Record<string, GuardLimits>;

@@ -3,7 +3,7 @@ import type { SharedToken, SharedTokens } from "./ports.ts";
 import type { TokenCacheKey } from "./token-cache.ts";
 
 /** Milliseconds that one instance waits for the mint of another. After that it mints itself. */
-const longestWaitMs = 2_000;
+export const longestWaitMs = 2_000;
 /**
  * Milliseconds before its further looks at the shared cache; most mints take less than the first. Jittered, so that
  * instances do not poll at the same time. Rarely it asks again for the claim, which is given up when a mint fails.
@@ -31,7 +31,7 @@ export async function findInFleet(
   { sharedTokens, startDeadline, sleep, random }: FleetPorts,
 ): Promise<SharedToken | undefined> {
   const { signal } = startDeadline(longestWaitMs);
-  const first = await lookAndClaim(key, isAnswer, sharedTokens);
+  const first = await lookAndClaim(key, isAnswer, sharedTokens, signal);
   if (first !== "held") return first;
   for (const { waitMs, claims } of looks) {
     try {
@@ -41,6 +41,7 @@ export async function findInFleet(
     }
     const token = await sharedTokens.find(key);
     if (token && isAnswer(token)) return token;
+    if (signal.aborted) return undefined;
     if (claims && (await sharedTokens.claim(key)) !== "held") return undefined;
   }
   return undefined;
@@ -55,6 +56,7 @@ async function lookAndClaim(
   key: TokenCacheKey,
   isAnswer: (token: SharedToken) => boolean,
   sharedTokens: SharedTokens,
+  signal: AbortSignal,
 ): Promise<SharedToken | "held" | undefined> {
   const claiming = sharedTokens.isBusy() ? undefined : sharedTokens.claim(key);
   const token = await sharedTokens.find(key);
@@ -62,5 +64,7 @@ async function lookAndClaim(
     void claiming?.then((claim) => (claim === "granted" ? sharedTokens.release(key) : undefined));
     return token;
   }
+  // In a burst even the look waits for its turn.
+  if (!claiming && signal.aborted) return undefined;
   return (await (claiming ?? sharedTokens.claim(key))) === "held" ? "held" : undefined;
 }

@@ -1,6 +1,7 @@
 /** Instances that share tokens: of a fleet one mints, and nothing of the shared cache is ever needed for an answer. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { findInFleet } from "../../../../src/domain/issuing/fleet.ts";
 import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";
 import { tokenCacheKey } from "../../../../src/domain/issuing/token-cache.ts";
 import { Fault } from "../../../../src/domain/shared/fault.ts";
@@ -192,6 +193,39 @@ describe("a claim to mint", () => {
     assert.deepEqual(counts(world), one);
     assert.ok(waitedMs >= 1_000 && waitedMs <= 3_000, `waited ${waitedMs} ms`);
   });
+
+  for (const { looks, claims } of [
+    { looks: 1, claims: 0 },
+    { looks: 4, claims: 1 },
+  ]) {
+    test(`is not asked for after two seconds, in which a burst may let pass ${looks} looks: this instance mints`, async () => {
+      const { cache, instances } = createFleet(1);
+      const [{ context }] = instances as [World];
+      const sharedTokens = cache.of("an instance");
+      const deadline = new AbortController();
+      cache.isBusy = true;
+      cache.claims.set(tokenCacheKey(place), "another instance");
+      let [looked, claimed] = [0, 0];
+      const found = await findInFleet(place, () => true, {
+        ...context,
+        sharedTokens: {
+          ...sharedTokens,
+          async find() {
+            looked += 1;
+            if (looked === looks) deadline.abort();
+            return undefined;
+          },
+          claim(key) {
+            claimed += 1;
+            return sharedTokens.claim(key);
+          },
+        },
+        startDeadline: (withinMs) => ({ atMs: startMs + withinMs, signal: deadline.signal }),
+      });
+      assert.equal(found, undefined);
+      assert.deepEqual({ looked, claimed }, { looked: looks, claimed: claims });
+    });
+  }
 
   test("is given up when the mint fails, so that the next instance need not wait", async () => {
     const { cache, instances } = createFleet(2);
