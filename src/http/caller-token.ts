@@ -17,8 +17,8 @@ export const accessTokenType = "urn:ietf:params:oauth:token-type:access_token";
 const jwtType = "urn:ietf:params:oauth:token-type:jwt";
 
 /**
- * Finds the caller's token: it must be in exactly one place, so that the caller is unambiguous. The token is not parsed
- * here.
+ * Finds the caller's token: it must be in exactly one place, so that there is no doubt who calls. The token is not
+ * parsed here.
  */
 export function presentedCallerToken(
   request: HttpRequest,

@@ -16,8 +16,8 @@ export function liveHandler(): HttpHandler {
 }
 
 /**
- * `GET /health/ready`: a caller's token can be verified and a policy is in force. Asks neither the vault nor Entra's
- * token endpoint nor the ledger: cached tokens are served without them, and a probe must never sign (I1).
+ * `GET /health/ready`: a caller's token can be verified and a policy is in force. Does not ask the vault, Entra's token
+ * endpoint or the ledger: cached tokens are served without them, and a probe must never sign (I1).
  */
 export function readyHandler({ callerKeys, currentPolicy, unpublished, clock }: ReadinessOptions): HttpHandler {
   return async () => {
@@ -44,8 +44,8 @@ export function readyHandler({ callerKeys, currentPolicy, unpublished, clock }: 
 }
 
 /**
- * Every route but `/health/live` where the settings are not valid: 503 and how many problems there are. Details are in
- * the log, for operators.
+ * Answers every route but `/health/live` when the settings are not valid: 503 with the number of problems. Details are
+ * in the log, for operators.
  */
 export function notConfiguredHandler(problems: number): HttpHandler {
   const jsonBody = {

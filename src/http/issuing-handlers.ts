@@ -64,7 +64,7 @@ export function assertionHandler(context: IssuingHandlerContext): HttpHandler {
   });
 }
 
-/** What both have in common: every request gets an answer and leaves exactly one event, whatever happens. */
+/** What both routes have in common: every request gets an answer and leaves exactly one event, whatever happens. */
 function handler(
   operation: "token" | "assertion",
   context: IssuingHandlerContext,
@@ -100,7 +100,7 @@ function handler(
   };
 }
 
-/** Of an unexpected error only the class and the stack frames are reported: its message could hold anything. */
+/** Only the class and the stack frames of an unexpected error are reported: its message could contain anything. */
 function reportOf(error: unknown, framesOf: FramesOf): FaultReport {
   if (!(error instanceof Fault)) {
     return { code: "unexpected", because: error instanceof Error ? error.name : "none", frames: framesOf(error) };

@@ -1,6 +1,6 @@
 /**
- * How many requests one instance works on at once. This limit is reached before the host's, whose 429 has no body and
- * no `Retry-After`, so that JavaScript callers wait for a minute.
+ * How many requests one instance works on at once. This limit is below the host's, whose 429 has no body and no
+ * `Retry-After`, so that JavaScript callers would wait for a minute.
  */
 export interface LoadLimit {
   /** Takes a slot, which must be released; false if none is free. */

@@ -7,7 +7,7 @@ import { isMultiTenant, parseMetadataTenant, sourceName } from "../domain/shared
 import { noStore } from "./oauth-response.ts";
 
 export interface MetadataHandlerOptions {
-  /** Undefined: no such source is kept. */
+  /** Undefined: there is no such source. */
   find(name: string): Pick<KeptMetadata, "view" | "readable"> | undefined;
   currentPolicy: Pick<CurrentPolicy, "at">;
   clock: () => number;
@@ -33,7 +33,9 @@ export function federationMetadataHandler(options: MetadataHandlerOptions): Http
   return handler("application/samlmetadata+xml", options, "readable", ({ federation }) => federation);
 }
 
-/** `GET .../idp.xml[?appid=]`: minimal and re-signed, for relying parties that read little; while it holds. */
+/**
+ * `GET .../idp.xml[?appid=]`: minimal and re-signed, for relying parties with simple parsers; served while it is valid.
+ */
 export function idpMetadataHandler(options: MetadataHandlerOptions): HttpHandler {
   const published = handler("application/samlmetadata+xml", options, "readable", ({ idp }, nowMs) =>
     idp && idp.validUntilMs > nowMs ? idp : undefined,
@@ -55,8 +57,8 @@ function notFound(why: string): HttpResponseInit {
 
 /**
  * Without a verified document: 503 without a body. For a source that is not kept: 404. The policy is re-read as for any
- * other request: beside the answer for what is kept, before it for a source or a publisher that the policy may have got
- * since.
+ * other request: in the background for a known source; before the answer for a source or publisher that a newer policy
+ * may contain.
  */
 function handler(
   contentType: string,

@@ -3,7 +3,7 @@ import { retryAfterSecondsOf } from "../domain/issuing/part-health.ts";
 import type { Refusal } from "../domain/issuing/refusal.ts";
 import { Fault } from "../domain/shared/fault.ts";
 
-/** Ties an answer to what is written in our log. */
+/** Links an answer to its entry in our log. */
 interface Correlation {
   correlationId: string;
   nowMs: number;
@@ -171,7 +171,7 @@ function faultError(fault: unknown): OAuthError {
       };
     case "signer_unauthorized":
     case "signer_forbidden":
-      // A role assignment takes minutes to arrive. Of 502 some SDKs do not read Retry-After, and wait for longer.
+      // A role assignment takes minutes to take effect. On a 502 some SDKs ignore Retry-After and wait for longer.
       return { ...ourCredential(), status: 503, error: "temporarily_unavailable", retryAfterSeconds };
     case "signer_key_disabled":
     case "signer_key_not_found":
@@ -194,7 +194,10 @@ function ourCredential(): OAuthError {
   return error(502, "server_error", "it could not authenticate itself; its operators must act, the caller cannot");
 }
 
-/** RFC 7521 §4.2 lets clients leave `client_id` out beside an assertion, which here says who asks, not who to act as. */
+/**
+ * RFC 7521 §4.2 lets clients omit `client_id` beside an assertion. Here the assertion says who asks, not which
+ * application to act as.
+ */
 function meaningOf(parameter: string): string {
   return parameter === "client_id" ? ": the GUID of the application to act as, beside an assertion too" : "";
 }
@@ -203,7 +206,7 @@ function invalidRequest(description: string): OAuthError {
   return error(400, "invalid_request", description);
 }
 
-/** 424: the request was right, but what it depends on in the customer's tenant is not there. */
+/** 424: the request was right, but something that it depends on in the customer's tenant is missing. */
 function tenantNotReady(description: string, { codes }: { codes: readonly number[] }): OAuthError {
   return { ...error(424, "tenant_not_ready", description), codes };
 }
@@ -226,7 +229,7 @@ function errorResponse(answer: OAuthError, { correlationId, nowMs }: Correlation
   return jsonResponse(answer.status, body, { ...answer.headers, ...retryAfter });
 }
 
-/** The text is made here: of a `jsonBody` the library makes the headers twice. */
+/** The text is made here, because for a `jsonBody` the library would make the headers twice. */
 function jsonResponse(
   status: number,
   body: Record<string, unknown>,

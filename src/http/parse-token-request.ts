@@ -10,7 +10,7 @@ import { type Parameters, readParameters } from "./read-parameters.ts";
 import { parseClaims } from "./requested-claims.ts";
 
 interface ParsedTokenRequest extends TokenRequest {
-  /** RFC 8693: the answer then names the type of the token that was issued. */
+  /** RFC 8693: the answer then names the type of the issued token. */
   isTokenExchange: boolean;
 }
 
@@ -75,7 +75,10 @@ export function isReservedSegment(segment: string | undefined): boolean {
   return /^(admin|runtime)$/i.test((segment ?? "").trim());
 }
 
-/** Generic OAuth libraries offer one field for what proves a client; a token in it is in the wrong place, not a secret. */
+/**
+ * Generic OAuth libraries have one field for the client's proof. A token in it is in the wrong field; it is not a
+ * secret.
+ */
 function remedyForSecret(secret: string): string {
   if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(secret)) {
     return "it holds a token, which belongs in client_assertion or in Authorization: Bearer";
@@ -83,7 +86,9 @@ function remedyForSecret(secret: string): string {
   return "callers prove themselves with their own Entra token; rotate that secret";
 }
 
-/** Parameters that would change the request: ignoring them would return something else than the caller asked for. */
+/**
+ * Parameters that would change the request. Ignoring them would return something other than what the caller asked for.
+ */
 function unsupportedParameter(parameters: Parameters): { ok: false; refusal: RequestRefusal } | undefined {
   for (const parameter of ["resource", "audience"] as const) {
     if (parameters.has(parameter)) return refuse({ reason: "target_not_supported", parameter });

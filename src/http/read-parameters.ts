@@ -2,7 +2,7 @@ import type { HttpRequest } from "@azure/functions";
 import type { RequestRefusal } from "../domain/issuing/refusal.ts";
 import { ok, type Result, refuse } from "../domain/shared/result.ts";
 
-/** Every parameter that means something to us. Others are ignored (RFC 6749 §3.2) and never echoed. */
+/** Every parameter that has a meaning here. Others are ignored (RFC 6749 §3.2) and never echoed. */
 export const parameterNames = [
   "grant_type",
   "client_id",
@@ -24,13 +24,13 @@ type ParameterName = (typeof parameterNames)[number];
 const known: ReadonlySet<string> = new Set(parameterNames);
 export type Parameters = ReadonlyMap<ParameterName, string>;
 
-/** A caller's token of a few KiB and some short fields; what is larger is an attack or a mistake. */
+/** A caller's token of a few KiB and some short fields; anything larger is an attack or a mistake. */
 export const maxBodyBytes = 65_536;
 
 /** Reads the parameters of the body: a form (RFC 6749 §4.4.2), or a JSON object with the same names. */
 export async function readParameters(request: HttpRequest): Promise<Result<Parameters, RequestRefusal>> {
   for (const name of request.query.keys()) {
-    // A token in a URL would be written down by every proxy on the way (RFC 6750 §5.3).
+    // Every proxy on the way would log a token in a URL (RFC 6750 §5.3).
     if (isParameterName(name)) return refuse({ reason: "parameter_in_query", parameter: name });
   }
   const mediaType = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
@@ -42,7 +42,7 @@ export async function readParameters(request: HttpRequest): Promise<Result<Param
   if (isTooLarge || Buffer.byteLength(body) > maxBodyBytes) {
     return refuse({ reason: "body_too_large", maxBytes: maxBodyBytes });
   }
-  // The host hands over no body whose length was not announced.
+  // The host passes on no body whose length was not announced.
   if (isChunked && body === "") return refuse({ reason: "body_without_length" });
   return isForm ? readForm(body) : readJson(body);
 }
@@ -63,7 +63,7 @@ function isParameterName(name: string): name is ParameterName {
   return known.has(name);
 }
 
-/** Of two equal members the last counts, as everywhere in JavaScript: nobody else reads this body. */
+/** Of two equal members the last one counts, as everywhere in JavaScript. No other parser reads this body. */
 function readJson(body: string): Result<Parameters, RequestRefusal> {
   let value: unknown;
   try {

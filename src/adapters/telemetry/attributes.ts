@@ -7,7 +7,7 @@ import type { KeyholdEvent } from "../../domain/events.ts";
  */
 type Attributes = Record<string, string | number | boolean>;
 
-/** Application Insights keeps 8192 characters of a value; none of ours needs as many. */
+/** Application Insights keeps 8192 characters of a value; none of ours needs that many. */
 const maxCharacters = 2048;
 const maxItems = 50;
 
@@ -49,7 +49,7 @@ function isScalar(value: unknown): value is string | number | boolean {
   return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
 }
 
-/** Blanked first and cut then: half a token is not recognised. */
+/** Blanked before it is cut: half a token would not be recognised. */
 function clean(text: string): string {
   const bounded = text.slice(0, 4 * maxCharacters);
   return secrets.reduce((rest, secret) => rest.replace(secret, "[removed]"), bounded).slice(0, maxCharacters);

@@ -13,12 +13,14 @@ import type { Span, SpanContext } from "./trace.ts";
 
 /**
  * The part of telemetry that is expensive to load: Azure Monitor's own distribution of OpenTelemetry. Only telemetry.ts
- * imports it, and only when there is time. Once it is started, all of telemetry goes through the OpenTelemetry API.
+ * imports it, and only when the process has time. Once it is started, all telemetry goes through the OpenTelemetry API.
  */
 export interface PipelineOptions extends DistroOptions, DeliveryOptions {
   credential?: TokenCredential;
   sendAfterMs: number;
-  /** Events beyond these are lost, of requests and of all others: memory is bounded. */
+  /**
+   * The most waiting events, of requests and of all others. Events beyond these are lost, so that memory is bounded.
+   */
   maxWaiting: number;
   /** How long equal answers from the cache are counted before their number is sent. */
   tallyEveryMs: number;
@@ -36,10 +38,10 @@ export interface Pipeline {
 /** Custom events of Application Insights are log records with this attribute. */
 const eventNameAttribute = "microsoft.custom_event.name";
 
-/** As many as the SDK sends at once. Its own queue drops what is beyond 2048, and does not count it. */
+/** As many as the SDK sends at once. Its own queue drops anything beyond 2048 without counting it. */
 const batchSize = 512;
 
-/** Starts the SDK of this process; another one that was started before ends. */
+/** Starts the SDK of this process, and ends one that was started before. */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { maxWaiting, sendAfterMs, tallyEveryMs, cachedAnswersShare } = options;
   const countLost = (count: number) => {
@@ -59,7 +61,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let sending: Promise<void> | undefined;
 
   const emitNow = ({ event, timeMs, within, count }: TimedEvent) => {
-    // A Date: of a number the SDK assumes that it may count from the start of the process.
+    // A Date, because the SDK may take a number for milliseconds since the start of the process.
     const about = { timestamp: new Date(timeMs), ...(within && { context: contextOf(within) }) };
     const attributes = { ...attributesOf(event), ...(count !== undefined && { count }) };
     logger.emit({ ...about, attributes: { ...attributes, [eventNameAttribute]: event.event } });
@@ -103,7 +105,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       };
       const parent = parentSpanId === undefined ? ROOT_CONTEXT : contextOf({ traceId, spanId: parentSpanId });
       const span = tracer.startSpan(name, { kind, startTime: new Date(startMs), attributes }, parent);
-      // The API makes ids when a span starts; this one started and ended before, and others are within it.
+      // The API creates ids when a span starts. This span has already ended, and others are within it.
       const context = { traceId, spanId, traceFlags: TraceFlags.SAMPLED };
       span.spanContext = () => context;
       if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error });

@@ -1,4 +1,7 @@
-/** Where a frame of a stack is, as V8 gives it, or as far as the text of the stack does. Lines and columns count from 1. */
+/**
+ * Where a frame of a stack is, as V8 reports it or as far as the text of the stack shows it. Lines and columns count
+ * from 1.
+ */
 export interface CallSite {
   /** A `file:` URL or `node:...`. */
   file: string;
@@ -39,8 +42,9 @@ function plainSite(site: NodeJS.CallSite): CallSite[] {
 }
 
 /**
- * The stack was read before, so only its text is left. What follows the message is searched, and only for places. A
- * message that was changed since hides them: none of it is ever taken for a place.
+ * Finds frames in the text of a stack that was read before, since then only its text is left. Only the part after the
+ * message is searched, and only for positions. If the message was changed since, no frames are found: no part of it is
+ * ever taken for a position.
  */
 function sitesInText(stack: string, message: string): CallSite[] {
   const start = stack.indexOf(message);

@@ -13,8 +13,9 @@ import {
 
 /**
  * How a request of the exporter reaches Application Insights. On its own the exporter tries once, puts what was not
- * accepted on disk and sends one such file a minute, never ends a request that hangs, and drops what the identity had no
- * token for. So each request is sent again here for minutes; only then it is the exporter's again, and goes to its disk.
+ * accepted on disk, sends one such file a minute, never ends a request that hangs, and drops what the identity had no
+ * token for. So each request is sent again here for minutes. Only then does the exporter get it back and write it to
+ * its disk.
  */
 export interface DeliveryOptions {
   /** How long a request waits after its first, second ... failure. */
@@ -24,14 +25,17 @@ export interface DeliveryOptions {
   drainWithinMs: number;
 }
 
-/** A process that ends has few seconds: attempts are this short then, and follow this soon, until the disk has the rest. */
+/**
+ * A process that ends has only seconds left: attempts are short then and follow each other quickly, until the rest is
+ * written to disk.
+ */
 const drainAttemptMs = 1_000;
 const drainDelayMs = 200;
 
-/** Requests that are remembered to have been counted. */
+/** How many requests are remembered as counted. */
 const maxGivenUp = 1_000;
 
-/** `lost` is called with the number of events that were not taken in time, or are not acceptable one by one. */
+/** `lost` is called with the number of events that were not accepted in time, or that are rejected one by one. */
 export function createDelivery(
   { retryDelaysMs, attemptWithinMs, drainWithinMs }: DeliveryOptions,
   lost: (events: number) => void,
@@ -49,7 +53,7 @@ export function createDelivery(
     for (const wake of pauses) wake();
   };
 
-  /** Undefined: it failed, or took too long, whether it heeds the signal or not. */
+  /** Undefined: it failed, or took too long, even if it ignores the signal. */
   const attempt = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> => {
     const cut = new AbortController();
     attempts.add(cut);
@@ -95,7 +99,10 @@ export function createDelivery(
       if (!(await nextAttempt(retries))) return giveUp(request, part, answer);
     }
   };
-  /** What the exporter then keeps on disk: all, or what its answer names. It sends that again, which is counted once. */
+  /**
+   * What the exporter then keeps on disk: everything, or the records that its answer names. It sends those again, and
+   * they are counted once.
+   */
   const giveUp = (request: Request, part: PartlyTaken | undefined, answer: Answer | undefined): Answer => {
     const hash = createHash("sha256").update(String(request.body)).digest("base64");
     if (!givenUp.has(hash)) lost(countEvents(request));
@@ -105,7 +112,7 @@ export function createDelivery(
     if (answer !== undefined) return answer;
     throw noAnswer("Application Insights");
   };
-  /** A policy comes after the exporter has its token; what it has none for it would drop. */
+  /** A policy runs after the exporter has its token; without one the exporter would drop the request. */
   const getToken = async (identity: TokenCredential, ...of: Parameters<TokenCredential["getToken"]>) => {
     for (let retries = 0; ; retries++) {
       const token = await attempt(() => identity.getToken(...of));
@@ -128,11 +135,11 @@ export function createDelivery(
       retryOptions: { maxRetries: 0 },
       additionalPolicies: [{ policy, position: "perCall" } satisfies PolicyConfig],
     },
-    /** The identity, asked again as long as a request is sent again. */
+    /** The identity, asked again for as long as a request is sent again. */
     credentialOf: (identity: TokenCredential): TokenCredential => ({
       getToken: (...of) => track(getToken(identity, ...of)),
     }),
-    /** When all that is under way now has been taken, refused or given up. Never rejects. */
+    /** Resolves when every current request was accepted, rejected or given up. Never rejects. */
     settled: (): Promise<unknown> => Promise.allSettled(underWay),
     /** From now on the process may end at any moment. */
     drain(): void {
@@ -150,7 +157,7 @@ export function createDelivery(
   };
 }
 
-/** Of all errors the one for which the exporter surely keeps a request on disk. */
+/** The one error for which the exporter is sure to keep a request on disk. */
 function noAnswer(of: string): DOMException {
   return new DOMException(`${of} did not answer`, "AbortError");
 }

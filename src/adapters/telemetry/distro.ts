@@ -11,19 +11,19 @@ export interface DistroOptions {
   httpClient?: NonNullable<ExporterOptions["httpClient"]>;
   /** Where the exporter keeps what it could not send; the folder for temporary files if there is none. */
   storageDirectory?: string;
-  /** A second stream, to whoever looks at the portal's live metrics. */
+  /** A second stream, to anybody who looks at the portal's live metrics. */
   liveMetrics: boolean;
-  /** Durations of calls, aggregated before they are sent, beside the calls themselves. */
+  /** Durations of calls, aggregated before they are sent, in addition to the calls themselves. */
   standardMetrics: boolean;
 }
 
 /**
- * Starts Azure Monitor's distribution of OpenTelemetry for this process, which ends one that was started before. What
- * the API had given out until then stays without effect.
+ * Starts Azure Monitor's distribution of OpenTelemetry for this process, and ends one that was started before. Meters
+ * and loggers that the API gave out before have no effect.
  */
 export function startDistro(options: DistroOptions, delivery: ExporterOptions) {
   useAzureMonitor(distroOptions(options, delivery));
-  // It turns on the warnings of all of Azure's clients, on the process's own output. They repeat what servers said.
+  // It turns on the warnings of all Azure clients, on the process's own output. They repeat text that servers sent.
   setLogLevel();
   return {
     logger: logs.getLogger("keyhold"),

@@ -1,6 +1,6 @@
 import type { KeyholdEvent, RecordEvent } from "../../domain/events.ts";
 
-/** Where operators should look first. */
+/** Events that operators should look at first. */
 function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
   switch (event.event) {
     case "request_answered":
@@ -61,8 +61,8 @@ function tellsWhyNothingIsIssued(event: KeyholdEvent): boolean {
 }
 
 /**
- * One JSON line per event, to the process's own output. The platform drops lines of the standard output; a line of the
- * standard error that has the word "error" is kept as an error, so `writeError` gets what must be seen there
+ * One JSON line per event, to the process's own output. The platform drops lines of the standard output. A line of the
+ * standard error that contains the word "error" is kept as an error, so `writeError` gets what must be seen there
  * (docs/reference/telemetry.md).
  */
 export function createEventLog(
@@ -82,8 +82,8 @@ interface LineOutput {
 }
 
 /**
- * Collects lines for `withinMs` and writes them at once: output to a pipe is synchronous, and one write for each request
- * was the largest part of refusing it. What is collected when the process ends is written by `flush`.
+ * Collects lines for `withinMs` and writes them at once: output to a pipe is synchronous, and one write per request was
+ * the largest part of the cost of refusing one. `flush` writes what is left when the process ends.
  */
 export function createLineWriter(output: LineOutput, withinMs = 20): { write(line: string): void; flush(): void } {
   let lines: string[] = [];

@@ -1,9 +1,9 @@
 import type { KeyholdEvent } from "../../domain/events.ts";
 
 /**
- * What Application Insights lists under Failures: a log record with these attributes lies in AppExceptions (OpenTelemetry
- * semantic conventions for exceptions). `attributes`: the event's own. The class of the error and its frames stand in
- * them; the message is the event's name, for that of the error is never known here.
+ * What Application Insights lists under Failures: a log record with these attributes is stored in AppExceptions
+ * (OpenTelemetry semantic conventions for exceptions). `attributes`: the event's own, with the error's class and
+ * frames. The message is the event's name, since the error's own message is never known here.
  */
 export function exceptionOf(
   event: KeyholdEvent,

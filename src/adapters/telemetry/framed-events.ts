@@ -3,13 +3,14 @@ import type { KeyholdEvent, RecordEvent } from "../../domain/events.ts";
 
 interface FramedEvents {
   record: RecordEvent;
-  /** Records now what waits: before the process ends. */
+  /** Records the waiting events now: call it before the process ends. */
   flush(): void;
 }
 
 /**
- * Passes events on to `record`; those with stack frames `afterMs` later, with `inSource` applied to the frames. The first
- * of them decodes a source map, and no answer should wait for that. An event keeps the invocation in which it happened.
+ * Passes events on to `record`. Those with stack frames are passed on `afterMs` later, with `inSource` applied to the
+ * frames: the first of them decodes a source map, and no answer should wait for that. An event keeps the invocation in
+ * which it happened.
  */
 export function createFramedEvents(
   record: RecordEvent,

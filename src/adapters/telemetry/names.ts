@@ -1,6 +1,6 @@
 /**
- * A counter is summed, a gauge is the last value, a histogram has count, sum, least and greatest. A total is all since
- * the start of the instance, told again each time: it survives that an export is lost.
+ * A counter is summed, a gauge is the last value, a histogram has count, sum, least and greatest. A total counts
+ * everything since the start of the instance and is sent each time, so a lost export loses nothing.
  */
 export type MetricKind = "counter" | "gauge" | "histogram" | "total";
 

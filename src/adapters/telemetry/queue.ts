@@ -1,20 +1,20 @@
 import type { KeyholdEvent } from "../../domain/events.ts";
 import type { SpanContext } from "./trace.ts";
 
-/** An event with the moment at which it happened, which is not that at which it is sent. */
+/** An event with the time when it happened, which is not when it is sent. */
 export interface TimedEvent {
   event: KeyholdEvent;
   timeMs: number;
   /** The invocation in which it happened. */
   within?: SpanContext;
-  /** How many equal ones it stands for, if it was counted (tally.ts). */
+  /** How many equal events it stands for, if it was counted (tally.ts). */
   count?: number;
 }
 
 /**
- * Events that wait: for the SDK to be loaded, or for Application Insights. Requests come in numbers that anyone on the
- * network decides, so they wait apart from the rest, come after it, and push out nothing. Those beyond `maxWaiting` are
- * lost.
+ * Events that wait for the SDK to be loaded, or for Application Insights. Anyone on the network decides how many
+ * requests there are, so events of requests wait apart from the rest, are sent after it, and never displace it. Events
+ * beyond `maxWaiting` are lost.
  */
 export function createQueue(maxWaiting: number, lost: () => void) {
   const requests: TimedEvent[] = [];

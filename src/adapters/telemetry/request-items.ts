@@ -7,7 +7,7 @@ export type Request = Parameters<PolicyConfig["policy"]["sendRequest"]>[0];
 export type Send = Parameters<PolicyConfig["policy"]["sendRequest"]>[1];
 export type Answer = Awaited<ReturnType<Send>>;
 
-/** Of a single record, what the exporter too takes for trouble that passes. */
+/** The status codes of a single record that the exporter also treats as temporary. */
 const transient = new Set([401, 403, 408, 429, 439, 500, 502, 503, 504]);
 
 interface Item {
@@ -30,7 +30,7 @@ export function countEvents(request: Request): number {
   return eventsAmong(itemsOf(request));
 }
 
-/** For the exporter, which keeps on disk what such an answer names. */
+/** For the exporter, which keeps on disk the records that such an answer names. */
 export function leftAnswer({ answer, left }: PartlyTaken): Answer {
   const errors = left.map((index) => ({ index, statusCode: 503, message: "not taken" }));
   return { ...answer, bodyAsText: JSON.stringify({ errors }) };
@@ -52,7 +52,7 @@ function errorsIn({ bodyAsText }: Answer): ItemError[] {
   }
 }
 
-/** Leaves in the request what may be accepted later; `lost` gets the number of events that will not be. */
+/** Keeps in the request what may be accepted later. `lost` gets the number of events that will not be. */
 export function keepLeft(
   request: Request,
   answer: Answer,

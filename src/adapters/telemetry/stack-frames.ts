@@ -5,7 +5,7 @@ import type { FramesOf } from "../../domain/shared/fault.ts";
 import { type CallSite, callSitesOf } from "./call-sites.ts";
 
 export interface StackFrames {
-  /** Positions as the process runs them: in the bundle's files. Cheap. */
+  /** Positions in the bundle's files, as the process runs them. Cheap. */
   framesOf: FramesOf;
   /**
    * The same frames with the source's function, file from the repository's root, line and column; those of packages by
@@ -17,7 +17,7 @@ export interface StackFrames {
 
 const maxFrames = 12;
 
-/** The map of a bundle's file lies beside it (`<file>.map`). It is read for the first error in that file, and kept. */
+/** The map of a bundle's file is beside it (`<file>.map`). It is read at the first error in that file, and kept. */
 export function createStackFrames(): StackFrames {
   const maps = new Map<string, SourceMap | undefined>();
   const mapOf = (file: string): SourceMap | undefined => {
@@ -40,7 +40,7 @@ function readSites(error: Error): CallSite[] {
   try {
     return callSitesOf(error).slice(0, maxFrames);
   } catch {
-    // `stack` and `message` may be getters of anybody's.
+    // `stack` and `message` may be getters that foreign code defined.
     return [];
   }
 }
@@ -62,13 +62,13 @@ function describe(site: CallSite, map: SourceMap | undefined): string {
   return name === undefined ? place : `${name} ${place}`;
 }
 
-/** `name` is in Node's answer and not in its types. */
+/** Node's answer has `name`, its types do not. */
 function entryAt(map: SourceMap, line: number, column: number): (SourceMapping & { name?: string }) | undefined {
   const entry: SourceMapping | object = map.findEntry(line - 1, column - 1);
   return "originalSource" in entry ? entry : undefined;
 }
 
-/** What stands between the start of a function, as V8 sees it, and its name. */
+/** The text between the start of a function, as V8 sees it, and its name. */
 const beforeName = ["function ", "function*", "async function ", "async function*"].map(({ length }) => length);
 
 /**
@@ -89,7 +89,10 @@ function functionName(
   return name;
 }
 
-/** From the repository's root. Sources of maps are relative to the bundle; those of packages may be URLs of their own. */
+/**
+ * The path from the repository's root. Sources of maps are relative to the bundle; those of packages may be URLs of
+ * their own.
+ */
 function sourcePath(source: string): string {
   const [, ofPackage] = /(?:^|\/)(node_modules\/.+)$/.exec(source) ?? [];
   const [, ofOther] = /^[a-z]+:\/\/+(?!\/)(.+)$/.exec(source) ?? [];
@@ -97,7 +100,7 @@ function sourcePath(source: string): string {
   return ofPackage ?? ofOther ?? own ?? baseName(source);
 }
 
-/** Of a file that has no map: Node itself, the worker around us, or the source where it runs as it is. */
+/** The position in a file that has no map: Node itself, the worker around us, or the source where it runs unbundled. */
 function filePath(file: string): string {
   if (file.startsWith("node:")) return file;
   const [, known] = /\/(node_modules\/.+|src\/.+\.ts)$/.exec(file) ?? [];

@@ -22,7 +22,7 @@ interface Tally {
   totalMs: number;
 }
 
-/** Refused before the caller was verified, so nothing that such a request claims is proven. */
+/** The request was refused before the caller was verified, so nothing that it claims is proven. */
 const turnedAway: ReadonlySet<string | undefined> = new Set(["caller_key_not_looked_up", "overloaded"]);
 
 /** Undefined: the event is sent by itself. */
@@ -38,8 +38,8 @@ function keyOf(event: KeyholdEvent): string | undefined {
 const maxDifferent = 1_000;
 
 /**
- * `tell` gets the first of them, with its time and invocation; its `durationMs` is the mean of all. With a `share` below
- * 1 only that share of the events is passed on, by chance, and each counts for those that are not.
+ * `tell` gets the first of equal events, with its time and invocation; its `durationMs` is the mean of all. With a
+ * `share` below 1 only a random share of the events is passed on, and each counts for those that are not.
  */
 export function createAnswerTally(
   { everyMs, share, random = Math.random }: { everyMs: number; share: number; random?: () => number },

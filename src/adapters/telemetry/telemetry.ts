@@ -7,32 +7,34 @@ import { createQueue } from "./queue.ts";
 import { createTracer, noTracer, type Span, type Tracer } from "./trace.ts";
 
 /**
- * Events, metrics and traces to Application Insights. It never throws, waits for nothing and takes only so much memory: the
- * broker works as well without it. The SDK is loaded a moment after the first event, since a cold start pays for all
- * that is loaded before the first answer (docs/adr/0018-azure-monitor-distribution.md).
+ * Sends events, metrics and traces to Application Insights. It never throws, never waits and uses bounded memory:
+ * Keyhold works as well without it. The SDK is loaded a moment after the first event, since everything that is loaded
+ * before the first answer makes a cold start slower (docs/adr/0018-azure-monitor-distribution.md).
  */
 interface Telemetry {
   record: RecordEvent;
   tracer: Tracer;
-  /** Everything sent, or so many milliseconds passed. Before the process ends. Never rejects. */
+  /**
+   * Resolves when everything is sent, or after so many milliseconds. For use before the process ends. Never rejects.
+   */
   flush(withinMs: number): Promise<void>;
 }
 
 interface TelemetryOptions {
   /** Undefined: nothing is sent, and the SDK is never loaded. */
   connectionString: string | undefined;
-  /** Without it the connection string alone may write, as Application Insights allows by default. */
+  /** Without it the connection string alone gives the right to write, as Application Insights allows by default. */
   credential?: TokenCredential;
   settings: TelemetrySettings;
   clock: () => number;
   instance: string;
-  /** The SDK was not loaded; it is tried again later, and what is recorded meanwhile waits in the queue. */
+  /** The SDK was not loaded. Loading is tried again later, and events wait in the queue meanwhile. */
   onLoadFailure: (error: unknown) => void;
   /** For tests. */
   tuning?: Partial<Tuning>;
 }
 
-/** What an operator decides, in return for more or fewer records. */
+/** What an operator sets to get more or fewer records. */
 export type TelemetrySettings = Pick<DistroOptions, "liveMetrics" | "standardMetrics"> &
   Pick<PipelineOptions, "cachedAnswersShare">;
 
@@ -57,7 +59,7 @@ const usual: Tuning = {
   maxWaiting: 16_384,
 };
 
-/** Spans beyond these are not kept: anyone on the network can cause them, and no alarm stands on them. */
+/** Spans beyond these are dropped: anyone on the network can cause them, and no alert depends on them. */
 const maxSpans = 2_048;
 
 /** Throws if there is a connection string that cannot be used; its text stays out of the message. */
@@ -87,7 +89,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   };
   const ensureLoaded = (): Promise<void> => {
     clearTimeout(timer);
-    // Not loaded is not sent: the queue keeps its bound, and the JSON lines have every event too.
+    // Until the SDK is loaded nothing is sent: the queue keeps its bound, and the JSON lines have every event too.
     loading ??= load().catch((error) => {
       const waitMs = loadAgainAfterMs[Math.min(failures++, loadAgainAfterMs.length - 1)];
       loading = undefined;
@@ -123,7 +125,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   };
 }
 
-/** The exporter would throw for these, but only when it is loaded; and it would replace http by https silently. */
+/** The exporter would throw for these, but only when it is loaded, and it would silently replace http by https. */
 function checkConnectionString(text: string): void {
   const parts = new Map(
     text.split(";").map((part) => {

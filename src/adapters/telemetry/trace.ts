@@ -5,8 +5,8 @@ import { errorClass } from "../azure/error.ts";
 import { type CallName, calls } from "./names.ts";
 
 /**
- * A finished piece of work, as plain data: the SDK that sends it may not be loaded yet, and until then the spans of the
- * OpenTelemetry API are nothing.
+ * A finished piece of work, as plain data: the SDK that sends it may not be loaded yet, and until then spans of the
+ * OpenTelemetry API do nothing.
  */
 export interface Span extends SpanContext {
   parentSpanId?: string;
@@ -33,15 +33,15 @@ type AsyncCall<A extends unknown[], R> = (...args: A) => Promise<R>;
 export interface Tracer {
   /** The work of one invocation. `traceParent` is the host's own span (W3C Trace Context §3.2), if it has one. */
   invocation<R>(of: { name: string; correlationId: string; traceParent?: string }, work: () => R): R;
-  /** A call to the outside that is a span wherever it is made within an invocation. */
+  /** A call to another service, which is a span wherever it is made within an invocation. */
   call<A extends unknown[], R>(name: CallName, call: AsyncCall<A, R>): AsyncCall<A, R>;
   current(): SpanContext | undefined;
 }
 
-/** Where nothing is sent, nothing is measured. */
+/** If nothing is sent, nothing is measured. */
 export const noTracer: Tracer = { invocation: (_, work) => work(), call: (_, call) => call, current() {} };
 
-/** Ids are made when the first span or event of a trace of our own needs them: random numbers are not free. */
+/** Ids are made when the first span or event of a trace of our own needs them, because random numbers take time. */
 interface Invocation {
   parent: SpanContext | undefined;
   ids: SpanContext | undefined;
@@ -54,8 +54,9 @@ function idsOf(invocation: Invocation): SpanContext {
 }
 
 /**
- * Spans of the work that went outside: an answer from the cache makes none, so that a busy caller costs no telemetry
- * beyond its event. Who waits for somebody else's mint has no spans of its own; the first one has them.
+ * Spans of the work that called another service. An answer from the cache makes none, so a busy caller costs no
+ * telemetry beyond its event. A request that waits for another request's mint has no spans of its own; the first one
+ * has them.
  */
 export function createTracer(clock: () => number, record: (span: Span) => void): Tracer {
   const invocations = new AsyncLocalStorage<Invocation>();
@@ -85,7 +86,7 @@ export function createTracer(clock: () => number, record: (span: Span) => void):
         return observe(() => call(...args), finish);
       };
     },
-    // What called nobody belongs to the host's own span.
+    // An invocation that called nobody is covered by the host's own span.
     current() {
       const invocation = invocations.getStore();
       return invocation?.calledOut ? idsOf(invocation) : invocation?.parent;

@@ -23,15 +23,18 @@ const weeks = 8;
 /** With fewer, one bad week would change the median: until then it is a cold start. */
 const leastWeeks = 3;
 
-/** An hour with fewer windows left than this, after trimming, is ignored for that week. */
+/** An hour with fewer windows than this, after trimming, is ignored for that week. */
 const leastWindows = windowsPerHour / 2;
 
 /**
- * Up to this many an hour are never an alarm, however rare the key: medians of eight small numbers are mostly chance.
+ * An hour with up to this many signatures never raises an alarm, however rare the key: medians of eight small numbers
+ * are mostly chance.
  */
 const leastBusiest = 1 / windowsPerHour;
 
-/** A batch, or with summer time the whole day, may come this much earlier or later than in other weeks. */
+/**
+ * How much earlier or later a batch may come than in other weeks. Daylight saving time shifts the whole day by as much.
+ */
 const jitterWindows = windowsPerHour;
 
 /** The highest of 36 windows is by chance about two spreads above the mean: more than this is a pattern, not chance. */

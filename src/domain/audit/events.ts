@@ -5,10 +5,10 @@ import type { Band, SignRateVerdict } from "./sign-rate.ts";
 
 /** Events of the audit: the ledger against the vault's own log, and the sign rate against its baseline. */
 export type AuditEvent =
-  /** In every run as long as the finding is open; `isNew` in the first. */
+  /** Reported in every run while the finding is open; `isNew` in the first. */
   | ({ event: "sign_audit_finding"; isNew: boolean } & FindingFacts)
   | ({ event: "sign_audit_resolved" } & FindingFacts)
-  /** An operator knows what a finding is: it was acknowledged, or was announced as planned work. */
+  /** An operator has explained the finding: it was acknowledged, or announced as planned work. */
   | ({ event: "sign_audit_noted" } & NoteOnFinding & FindingFacts)
   | ({ event: "sign_audit_covered" } & CoveredFacts)
   | ({ event: "sign_rate_judged" } & RateFacts)

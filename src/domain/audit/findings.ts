@@ -45,11 +45,14 @@ export type UnaccountedReason =
   | "other_instance";
 
 export interface Finding {
-  /** The same for the same cause, whenever and however often it is found. */
+  /** The same for the same cause, however often it is found. */
   id: string;
   kind: FindingKind;
   severity: 0 | 1 | 2;
-  /** Of the row that is reported, of several the first; the start of the window for `open_intents`. Decides the window. */
+  /**
+   * The time of the row that is reported, of several the first; for `open_intents` the start of the window. It decides
+   * the window.
+   */
   timeMs: number;
   /** Only of an unaccounted signature. */
   reason?: UnaccountedReason;
@@ -68,11 +71,11 @@ export interface Finding {
   clientInfo?: string;
   ledgerId?: string;
   /**
-   * Request ids of the signatures that are matched to open intents which this one would fit too. One of all these is
+   * Request ids of the signatures that are matched to open intents which could also cover this one. One of all these is
    * unaccounted for, but not necessarily this one.
    */
   candidates?: readonly string[];
-  /** Only for `open_intents`: how many of all. */
+  /** Only for `open_intents`: out of how many intents. */
   openIntents?: number;
   intents?: number;
 }
@@ -81,7 +84,7 @@ export interface Finding {
 export interface OpenFinding {
   windowFromMs: number;
   finding: Finding;
-  /** The note on it was reported. */
+  /** The note on it has been reported. */
   isNoted: boolean;
 }
 

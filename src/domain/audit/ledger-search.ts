@@ -17,12 +17,12 @@ export interface LedgerQuery {
   outcome?: SignOutcome["outcome"] | "open";
   /** Default: oldest first. */
   newestFirst?: boolean;
-  /** Most entries to return, not counting rows that cannot be read. */
+  /** The most entries to return, not counting rows that cannot be read. */
   limit?: number;
 }
 
 /**
- * A row that Keyhold did not write as it is: a bug or somebody else wrote it. It is reported, since skipping it would
+ * A row that is not as Keyhold writes it: a bug, or somebody else wrote it. It is reported, since skipping it would
  * hide it. Holds names of properties, never values: whoever writes rows (T15) must not control an operator's terminal.
  */
 export interface UnreadableRow {
@@ -49,7 +49,7 @@ export function queryOfId(id: Guid): LedgerQuery {
 
 const exactFields = ["id", "callerObjectId", "tenantId", "clientId", "purpose"] as const;
 
-/** Whether an entry matches the query. Decides alone: filters of storage only reduce what is read. */
+/** Whether an entry matches the query. This check alone decides: filters of storage only reduce what is read. */
 export function matchesQuery(query: LedgerQuery, { intent, outcome }: LedgerEntry): boolean {
   const isInTime = intent.timeMs >= query.fromMs && intent.timeMs < query.toMs;
   const isExact = exactFields.every((name) => query[name] === undefined || query[name] === intent[name]);

@@ -10,11 +10,11 @@ export interface AuditNotes {
   announcements: readonly Announcement[];
 }
 
-/** Somebody knows what a finding is. It is not reported again, unless its number of rows grows. */
+/** Somebody has explained the finding. It is not reported again unless its number of rows grows. */
 export interface Acknowledgement {
   /** Of the finding. */
   id: string;
-  /** Rows that it stood for. */
+  /** How many rows it stood for. */
   count: number;
   by: string;
   /** RFC 3339. */
@@ -26,7 +26,7 @@ export interface Acknowledgement {
 export interface Announcement {
   operatorObjectId: Guid;
   keyName: string;
-  /** RFC 3339; an hour apart at most. */
+  /** RFC 3339; at most an hour apart. */
   from: string;
   to: string;
   by: string;
@@ -40,7 +40,7 @@ export interface AuditNotesDocument extends AuditNotes {
 
 export const noNotes: AuditNotes = { acknowledgements: [], announcements: [] };
 
-/** More could be used to disable an alarm. */
+/** A limit: a longer list could be used to disable an alarm. */
 export const longestAnnouncementMs = 3_600_000;
 
 export interface NoteOnFinding {

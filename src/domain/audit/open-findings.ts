@@ -4,10 +4,10 @@ import type { SignAuditPorts } from "./ports.ts";
 
 /** As long as the vault's log is kept by default: older findings can no longer be investigated. */
 export const openForMs = 90 * 86_400_000;
-/** Most that are reported in a run, the worst and oldest first; the others are counted. */
+/** The most that are reported in a run, the worst and oldest first; the others are counted. */
 const reportedFindings = 100;
 
-/** Without readable notes everything counts as open: rather one alarm too many than one too few. */
+/** Without readable notes everything counts as open: a superfluous alarm is better than a missing one. */
 export async function readNotes({ notes, record, framesOf }: SignAuditPorts): Promise<AuditNotes> {
   return notes().catch((error) => {
     record({ event: "sign_audit_failed", because: "notes_not_readable", frames: framesOf(error) });
@@ -16,9 +16,8 @@ export async function readNotes({ notes, record, framesOf }: SignAuditPorts): Pr
 }
 
 /**
- * Reports in every run what is still open, so that a batch of telemetry that is lost loses no alarm: until a late row
- * explains it or an operator notes what it is. `reported` are ids that this run has reported as new. Returns how many
- * are open.
+ * Reports every open finding in every run, until a late row explains it or an operator notes what it is. So a lost
+ * batch of telemetry loses no alarm. `reported` are ids that this run has reported as new. Returns how many are open.
  */
 export async function reportOpenFindings(
   nowMs: number,

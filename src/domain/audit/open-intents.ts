@@ -12,12 +12,15 @@ import type { VaultLogRow } from "./vault-log.ts";
  * order, so that all that the next window must know of this one is the last intent that was used: `Carry`.
  */
 
-/** The vault's time of a signature, from its intent's: clocks may differ by a minute, and both requests take their time. */
+/**
+ * How far the vault's time of a signature may be from its intent's: clocks may differ by a minute, and both requests
+ * take time.
+ */
 export const coversBeforeMs = 60_000;
 export const coversAfterMs = 90_000;
-/** Most candidates that are listed for an unaccounted signature. */
+/** The most candidates that are listed for an unaccounted signature. */
 const candidatesShown = 10;
-/** Most of them from before the window. */
+/** The most of these that are from before the window. */
 const candidatesCarried = 3;
 
 /** An intent that a signature has used up. */
@@ -41,7 +44,7 @@ export interface Assignment {
 interface Queue {
   instance: string;
   intents: readonly LedgerRow[];
-  /** Place of the first that is neither used nor too old. */
+  /** Index of the first that is neither used nor too old. */
   next: number;
   used: Used[];
 }

@@ -21,7 +21,7 @@ export interface LedgerRetention {
 /** A window that must be evaluated again: it is before the watermark, or was evaluated too early. */
 export interface Revisit {
   fromMs: number;
-  /** Of the entry: it is removed only if nobody asked for the window again meanwhile. */
+  /** ETag of the entry: it is removed only if nobody has asked for the window again meanwhile. */
   etag: string;
 }
 
@@ -41,7 +41,7 @@ export interface AuditStore {
   findingsOf(windowFromMs: number): Promise<Finding[]>;
   /** Findings of windows from then on that are not resolved. */
   openFindings(fromMs: number): Promise<OpenFinding[]>;
-  /** Their notes were reported. */
+  /** Marks their notes as reported. */
   markNoted(findings: readonly OpenFinding[]): Promise<void>;
   putFindings(windowFromMs: number, findings: readonly Finding[], resolved: readonly Finding[]): Promise<void>;
   /** Evaluated windows from `fromMs` on, by key name. */
@@ -69,7 +69,7 @@ export interface VaultLogReader {
 }
 
 export type VaultLogTrouble =
-  /** Too many queries: later. */
+  /** Too many queries: retry later. */
   | "throttled"
   /** The identity may not read the log. */
   | "forbidden"
@@ -85,7 +85,7 @@ export type VaultLogTrouble =
   | "unavailable";
 
 export interface VaultLogUnavailableDetail {
-  /** Seconds, as the service asked for (`Retry-After`, RFC 9110 §10.2.3). */
+  /** Seconds, if the service sent `Retry-After` (RFC 9110 §10.2.3). */
   retryAfterSeconds?: number;
   /** Status of the last answer, where there was one. */
   httpStatus?: number;
@@ -120,7 +120,7 @@ export interface SignAuditPorts {
   /** The identity that Keyhold signs with, and the keys whose rate is evaluated. */
   signingObjectId: string;
   keyNames: () => Promise<readonly string[]>;
-  /** What operators have noted by now. Throws where that cannot be read. */
+  /** The operators' notes. Throws where they cannot be read. */
   notes: () => Promise<AuditNotes>;
   framesOf: FramesOf;
 }

@@ -46,7 +46,7 @@ export function reportAbnormalRates(
   }
 }
 
-/** One in a run for each key: `reported` has the keys that it has reported. */
+/** Once in a run for each key: `reported` has the keys that it has reported. */
 function reportAbnormal(
   keyName: string,
   window: JudgedWindow,

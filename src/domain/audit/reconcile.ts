@@ -43,9 +43,9 @@ import type { Refusals, VaultLogRow } from "./vault-log.ts";
 
 /** What must be read around the window: of the vault's log for repeated request ids, and for records of its intents. */
 export const vaultContext = { beforeMs: coversBeforeMs + coversAfterMs, afterMs: coversAfterMs };
-/** And of the ledger: the intents that signatures in the window may have. */
+/** The same for the ledger: the intents that signatures in the window may have. */
 export const ledgerContext = { beforeMs: coversAfterMs, afterMs: coversBeforeMs };
-/** The log promises ten minutes. */
+/** The log is promised to arrive within ten minutes. */
 export const missingGraceMs = 60 * 60_000;
 /** More than this is reported: a number, or a share once there are some. A single crash is not. */
 const openIntentsAllowed = { count: 5, share: 0.1, shareFrom: 3 };
@@ -60,7 +60,7 @@ export interface ReconcileInput {
   refusals: readonly Refusals[];
   /** With `ledgerContext`; more, in any order, and repeated rows change nothing. */
   ledgerRows: readonly LedgerRow[];
-  /** Of the window before. */
+  /** What the window before has left. */
   carry: Carry;
   signingObjectId: string;
   nowMs: number;
@@ -79,7 +79,9 @@ export interface Reconciliation {
   covered: CoveredSignature[];
   /** For the next window. */
   carry: Carry;
-  /** What is found can still change without a new row of the log: an outcome may come, or a record be due. */
+  /**
+   * Whether the findings can still change without a new row of the log: an outcome may arrive, or a record become due.
+   */
   isPending: boolean;
   /** Of the window. `signatures` are those by our identity. */
   counts: { signatures: number; covered: number; unaccounted: number; intents: number; openIntents: number };

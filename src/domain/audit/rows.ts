@@ -8,7 +8,10 @@ export function hasRequestId(row: LedgerRow): row is LedgerRow & { vaultRequestI
   return Boolean(row.vaultRequestId);
 }
 
-/** It is not known whether, or with which request, the vault signed. An outcome with a request id covers only that. */
+/**
+ * Whether it is unknown if the vault signed, or by which request. An outcome with a request id covers only that
+ * request.
+ */
 export function isOpen(row: LedgerRow): boolean {
   return row.outcome !== "not_signed" && !hasRequestId(row);
 }
@@ -18,9 +21,7 @@ export function saysSigned({ outcome }: LedgerRow): boolean {
   return outcome !== undefined && outcome !== "not_signed" && outcome !== "maybe_signed";
 }
 
-/**
- * Whether the row of the vault's log is a signature request. Case does not count: the log's does not stay the same.
- */
+/** Whether the row of the vault's log is a signature request. Letter case is ignored, since the log's varies. */
 export function isSign(row: VaultLogRow): boolean {
   return row.operation.toLowerCase() === "keysign";
 }
@@ -73,14 +74,14 @@ export function sortedVault(rows: readonly VaultLogRow[]): VaultLogRow[] {
   });
 }
 
-/** Of a row that was read twice, the one that knows the outcome. */
+/** Of two reads of one row, the one that knows the outcome. */
 export function sortedLedger(rows: readonly LedgerRow[]): LedgerRow[] {
   const unique = new Map<string, LedgerRow>();
   for (const row of rows) if (unique.get(row.id)?.outcome === undefined) unique.set(row.id, row);
   return [...unique.values()].sort((a, b) => a.timeMs - b.timeMs || compareText(a.id, b.id));
 }
 
-/** Orders text by code unit, the same on every machine: for `sort`. */
+/** Orders text by code unit, so that `sort` gives the same order on every machine. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

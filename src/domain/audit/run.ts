@@ -19,9 +19,9 @@ import {
 
 /** Baselines look back eight weeks, and a little more for their neighbouring hours. */
 const historyMs = 8 * weekMs + 86_400_000;
-/** No window is begun later than this into a run: the platform ends an instance whose run takes five minutes. */
+/** No window is started later than this into a run: the platform ends an instance whose run takes five minutes. */
 const runBudgetMs = 200_000;
-/** Covered signatures that one run lists; the others are counted. */
+/** The most covered signatures that one run lists; the others are counted. */
 const listedCovered = 100;
 const revisitsPerRun = 36;
 
@@ -72,7 +72,7 @@ async function runSignAudit(ports: SignAuditPorts): Promise<void> {
   const history = await store.windowsSince(nowMs - historyMs);
   const keyNames = await ports.keyNames();
   const notes = await readNotes(ports);
-  /** Ids of findings, and keys whose rate is not usual, that this run has reported. */
+  /** Ids of findings, and keys with an unusual rate, that this run has reported. */
   const reported = new Set<string>();
   const covered = { listed: 0, all: 0 };
   let done = 0;

@@ -13,21 +13,20 @@ import {
 } from "./sign-rate.ts";
 
 /**
- * Whether a key signs more or less than usual. Above: a burst, a theft in bulk. Below: the broker is dead, or its log
+ * Whether a key signs more or less than usual. Above: a burst, or a theft in bulk. Below: Keyhold is down, or its log
  * is cut. It cannot see a theft within the noise; reconciliation finds single signatures.
- *
- * The constants are measured by bench/baseline.ts on synthetic years.
+ * | The constants are measured by bench/baseline.ts on synthetic years.
  */
-/** Missed signs that no chance explains: where 10 are expected, none come once in 22 000 times. */
+/** How many missed signatures chance does not explain: where 10 are expected, none come once in 22 000 times. */
 const missedSigns = 10;
 
-/** One quiet window is a deployment or a late log. */
+/** One quiet window may be a deployment or a late log. */
 const leastQuietWindows = 2;
 
 /** The two hours before a quiet run show the level of this day, which is low on a holiday. */
 const levelWindows = 24;
 
-/** A day and two hours without any: for keys that sign once a day, with room for a batch that is late. */
+/** A day and two hours without a signature: for keys that sign once a day, with room for a late batch. */
 const silentWindows = 312;
 
 /** An episode is over when this many windows in a row were usual: one alarm, not one each time the rate crosses. */
@@ -47,7 +46,7 @@ export function opensEpisode(window: JudgedWindow, history: SignHistory): boolea
   return true;
 }
 
-/** The newest window of an episode that is not over by now; undefined where the rate is usual. */
+/** The newest window of an episode that is still open; undefined where the rate is usual. */
 export function abnormalWindow(nowMs: number, history: SignHistory): JudgedWindow | undefined {
   const newestMs = Math.floor((nowMs - settleMs) / windowMs) * windowMs - windowMs;
   for (let i = 0; i < calmWindows; i++) {
@@ -81,8 +80,8 @@ function isAbove(window: BandedWindow, span: Span, history: SignHistory): boolea
 
 /**
  * A run of quiet windows that is unlikely both for this hour of the week and at the level of the two hours before the
- * run. The second keeps holidays from being alarms; in return, a broker that dies at night is noticed later. Once
- * below, it stays so until a window is not quiet.
+ * run. The second condition keeps holidays from raising alarms; in return, an outage at night is noticed later. Once
+ * below, the key stays below until a window is not quiet.
  */
 function isBelow(window: BandedWindow, history: SignHistory): boolean {
   if (!isQuiet(window)) return false;
@@ -106,7 +105,7 @@ function isQuiet(window: BandedWindow): boolean {
   return window.signs <= window.band.low;
 }
 
-/** Signs per window in the two hours before, 0 where they are not all known. */
+/** Signatures per window in the two hours before, 0 where they are not all known. */
 function levelBefore(startMs: number, history: SignHistory): number {
   let signs = 0;
   for (let i = 1; i <= levelWindows; i++) {
@@ -117,7 +116,7 @@ function levelBefore(startMs: number, history: SignHistory): number {
   return (signs - Math.sqrt(signs)) / levelWindows;
 }
 
-/** Nothing for a day and more, where the week's medians expect enough. */
+/** No signature for more than a day, where the week's medians expect enough. */
 function isSilent(window: BandedWindow, history: SignHistory): boolean {
   if (window.signs > 0) return false;
   let missed = window.band.median;

@@ -1,9 +1,9 @@
 /**
- * How often a key signs: windows of five minutes, and what the baseline says of them. All times are the starts of
- * windows, milliseconds since 1970, UTC.
+ * How often a key signs, in windows of five minutes, and how that compares with its baseline. All times are the starts
+ * of windows, milliseconds since 1970, UTC.
  */
 export const windowMs = 300_000;
-/** The log lags up to ten minutes: so long after its end a window is counted. */
+/** A window is counted this long after its end, because the log is up to ten minutes late. */
 export const settleMs = 15 * 60_000;
 export const hourMs = 3_600_000;
 export const weekMs = 604_800_000;
@@ -35,7 +35,7 @@ export interface Band {
 /** `not-judged`: in a cold start, unless above its static limit. */
 export type SignRateVerdict = "normal" | "above" | "below" | "not-judged";
 
-/** What is stored: the band is the one of then, so that a verdict can be explained later. */
+/** What is stored. The band is the one at that time, so that a verdict can be explained later. */
 export interface JudgedWindow extends SignWindow {
   verdict: SignRateVerdict;
   band: Band;
@@ -51,21 +51,22 @@ export type SignHistory = Pick<ReadonlyMap<number, JudgedWindow>, "get">;
 const deviations = 4.7;
 
 /**
- * And never below these multiples of the expected, by number of windows. A deployment with an empty cache is 1.8 times
- * the usual for one window and the level of a day 10 % off; a burst worth waking somebody is 3 times for two windows.
+ * The limit is also never below these multiples of the expected, by number of windows. A deployment with an empty cache
+ * is 1.8 times the usual for one window and the level of a day 10 % off; a burst worth waking somebody is 3 times for
+ * two windows.
  */
 const leastMultiple: Readonly<Record<Span, number>> = { 1: 3.3, 2: 2.2, 12: 1.75 };
 
-/** A window with at most this part of the quietest expected is quiet: a dead broker's last retries, not a holiday. */
+/** A window with at most this part of the quietest expected is quiet: an outage's last retries, not a holiday. */
 export const quietPart = 0.1;
 
 export type Span = 1 | 2 | 12;
 
-/** One window for the sudden, two for the certain, an hour for what is small or sparse. */
+/** Numbers of windows: one for a sudden burst, two for a certain one, an hour for small or sparse ones. */
 export const spans: readonly Span[] = [1, 2, 12];
 
 /**
- * The most signs that are usual in `span` windows in which `expected` are expected. The spread is at least that of
+ * The most signatures that are usual in `span` windows in which `expected` are expected. The spread is at least that of
  * chance (Poisson: the root of the expected); the last term is the skew of a Poisson distribution (Cornish-Fisher).
  */
 export function highestUsual(span: Span, expected: number, spread: number): number {

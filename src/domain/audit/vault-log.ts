@@ -20,8 +20,8 @@ export interface VaultLogRow {
 }
 
 /**
- * Requests of one identity that the vault refused for one reason (operation and status), with the facts of the first
- * of them. However many are sent, they are one of these for each window.
+ * Requests of one identity that the vault refused for one reason (operation and status), with the details of the first.
+ * However many are sent, they are one entry in each window.
  */
 export interface Refusals extends VaultLogRow {
   count: number;
@@ -29,7 +29,7 @@ export interface Refusals extends VaultLogRow {
   lastMs: number;
 }
 
-/** How many rows that say something a window of the log holds by now, repeated ones included. */
+/** How many relevant rows the log holds for a window so far, repeated ones included. */
 export interface WindowCount {
   /** Start of the window, milliseconds since 1970. */
   fromMs: number;

@@ -26,18 +26,18 @@ const windowsPerRun = 72;
 const arrivalOverlapMs = 60 * 60_000;
 
 export interface AuditState {
-  /** All windows that end here or earlier had their planned looks. */
+  /** All windows that end here or earlier have had their planned looks. */
   watermarkMs: number;
-  /** Rows that the log ingested until then were looked at for late ones. */
+  /** Late rows that the log ingested before this time have been looked at. */
   arrivalsToMs: number;
 }
 
-/** What the last look at a window has left. */
+/** What the last look at a window left. */
 export interface WindowLook {
   fromMs: number;
-  /** When it was, milliseconds since 1970. */
+  /** When the look was, milliseconds since 1970. */
   lookedMs: number;
-  /** Of the log by then (`WindowCount`): another number means that it must be looked at again. */
+  /** Rows in the log at that time (`WindowCount`): a different number means that the window must be looked at again. */
   rows: number;
   isPending: boolean;
   carry: Carry;
@@ -79,7 +79,7 @@ export function windowsToRevisit(state: AuditState, arrivals: readonly WindowCou
   return [...starts].sort((a, b) => a - b);
 }
 
-/** Over the windows whose planned looks are done. */
+/** Moves the watermark over the windows whose planned looks are done. */
 export function advanceWatermark(state: AuditState, looks: Looks, nowMs: number): AuditState {
   let { watermarkMs } = state;
   while (nowMs >= watermarkMs + windowMs + finalAgeMs) {
@@ -112,7 +112,7 @@ export function planWindows(
   return [...starts].sort((a, b) => a - b).map((fromMs) => ({ fromMs, toMs: fromMs + windowMs }));
 }
 
-/** Whether a planned look is due that the last one has not been. */
+/** Whether a planned look is due that has not been done. */
 function isDue({ fromMs, lookedMs, isPending }: WindowLook, nowMs: number): boolean {
   const age = (timeMs: number) => lookAgesMs.filter((ageMs) => timeMs >= fromMs + windowMs + ageMs).length;
   return age(nowMs) > age(lookedMs) && (isPending || age(lookedMs) === 0);

@@ -19,7 +19,7 @@ export interface AcceptedKeys {
  * `e` are that certificate's. Keys of other kinds and uses are left out; a signing key that contradicts itself causes
  * the whole set to be rejected, since Entra publishes no such document.
  *
- * @param known keys that were seen before, whose names must not stand for other keys now
+ * @param known keys that were seen before, none of their names may belong to another key now
  */
 export function acceptJwks(
   body: Uint8Array,
@@ -49,7 +49,7 @@ export function acceptJwks(
   return ok({ keys, body: Buffer.from(JSON.stringify({ keys: kept.map(({ entry }) => entry) })) });
 }
 
-/** The name of a known key with a different key. This is reported, whatever else is wrong with it. */
+/** A different key under the name of a known one. Reported even if other things are wrong with the set. */
 function changedKid(entry: unknown, known: ReadonlyMap<unknown, PublishedKey>): string | undefined {
   if (typeof entry !== "object" || entry === null) return undefined;
   const { kid, n, e, x5c } = entry as Record<string, unknown>;

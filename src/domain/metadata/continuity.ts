@@ -9,8 +9,8 @@ import type { PublishedKey } from "./published-key.ts";
 export type Continuity = "first" | "continuous" | "discontinuous";
 
 /**
- * Federation metadata follows if it is signed by a key of the last-known-good document, and lists no key that left it
- * long ago.
+ * Federation metadata follows if it is signed by a key of the last-known-good document, and lists no key that was
+ * withdrawn long ago.
  */
 export function continuityOfFederation(
   previous: readonly PublishedKey[] | undefined,
@@ -25,8 +25,8 @@ export function continuityOfFederation(
 }
 
 /**
- * A key set is not signed. It follows if every key of it was published until a day ago at most, or is listed in
- * federation metadata that itself followed.
+ * A key set is not signed. It follows if each of its keys was published within the last day, or is listed in federation
+ * metadata that itself followed.
  */
 export function continuityOfKeys(
   previous: readonly PublishedKey[] | undefined,

@@ -19,7 +19,7 @@ export interface FederationMetadata {
 }
 
 export interface MetadataCertificate {
-  /** base64url(SHA-1(DER)): Entra's `kid` and `x5t` of the same key. Not a security property here, a name. */
+  /** base64url(SHA-1(DER)): Entra's `kid` and `x5t` of the same key. A name only; no check relies on SHA-1. */
   thumbprint: string;
   /** base64 of the DER, without white space. */
   der: string;

@@ -11,34 +11,34 @@ import { type IdpVerification, verifiesIdp } from "./stored-idp.ts";
 import { verifiesFederation, verifyRecord } from "./stored-record.ts";
 
 /**
- * One source as this process sees it: what is stored, re-read now and then, and refreshed from the provider by
- * whichever comes first: the timer, a request that meets an unknown key, or one that finds the timer overdue.
+ * One source as this process sees it. It is read from storage now and then, and refreshed from the provider by the
+ * timer, by a request with an unknown key, or by a request that finds the timer overdue.
  */
 export interface KeptMetadata {
   readonly name: string;
   /** What is known; undefined if nothing was ever accepted. Waits only if nothing is known. */
   view(nowMs: number): Promise<LastKnownGood | undefined>;
-  /** The same to be republished: without documents whose signature was not verified in this process. */
+  /** As `view`, for republishing: without documents whose signature was not verified in this process. */
   readable(nowMs: number): Promise<LastKnownGood | undefined>;
   /** What is known at this moment, without I/O. */
   known(): LastKnownGood | undefined;
   /** What storage holds, without a request to the provider; read again only after this time. Never throws. */
   stored(nowMs: number, olderThanMs?: number): Promise<LastKnownGood | undefined>;
-  /** The same to be republished, as `readable`. */
+  /** As `stored`, for republishing. */
   republishable(nowMs: number, olderThanMs: number): Promise<LastKnownGood | undefined>;
   /** Whether storage has ever answered. */
   hasRead(): boolean;
   /**
-   * Fetches from the provider now, and publishes what is not published yet. Never throws; failures are events, and the
-   * known documents stay. `requestId`: of the operator's request that this answers.
+   * Fetches from the provider now, and publishes what is not published yet. Never throws: failures are recorded as
+   * events, and the known documents stay. `requestId`: of the operator's request that this carries out.
    */
   refresh(nowMs: number, requestId?: string): Promise<LastKnownGood | undefined>;
   /**
-   * The key to verify a token with; looks one up that is not known, within limits (key-look-up.ts).
+   * The key to verify a token with; an unknown one is looked up, within limits (key-look-up.ts).
    * @throws Fault `caller_keys_unavailable` where no key at all is trusted
    */
   findKey(kid: string, nowMs: number): Promise<KeyObject | "unknown" | "not_looked_up">;
-  /** A token was verified with this key: the first time is kept. */
+  /** Records that a token was verified with this key. Only the first time is stored. */
   noteUse(kid: string, nowMs: number): void;
   /** Whether there is a key to verify with. */
   isReady(nowMs: number): Promise<boolean>;
@@ -46,22 +46,22 @@ export interface KeptMetadata {
 
 export interface KeptMetadataPorts extends RefreshPorts, IdpVerification {
   store: MetadataStore;
-  /** Base64 of the DER of those that may have signed `idp.xml`; none where that is not known. */
+  /** Base64 of the DER of the certificates that may have signed `idp.xml`; none where that is not known. */
   publisherDers: () => readonly string[];
-  /** Asked at each refresh: the policy may have changed. */
+  /** Called at each refresh, because the policy may have changed. */
   onDiscontinuity: (source: MetadataSource) => OnDiscontinuity;
   /** Adds what is derived and stored with it: the re-signed document. Throws a `Fault` to leave that as it was. */
   derive: (next: LastKnownGood, source: string, nowMs: number) => Promise<LastKnownGood>;
   startDeadline: StartDeadline;
 }
 
-/** Other instances refresh too: their result is read from storage after so long. */
+/** Milliseconds after which storage is read again, since other instances refresh too. */
 const rereadMs = 60_000;
 /** The timer runs every hour; if it does not, requests start the refresh. */
 const overdueMs = 90 * 60_000;
-/** And only so often (Entra's own advice). */
+/** The least time between two such refreshes (Entra's own advice). */
 const overdueRetryMs = 300_000;
-/** Where nothing is known at all. */
+/** The same where nothing is known at all. */
 const retryMs = 5_000;
 
 /** The keeper of one source, whose metadata come from storage and from the identity provider. */
@@ -132,8 +132,8 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   }
 
   /**
-   * What storage had of `idp.xml` is served only if it verifies, and as long as its signer is one of the policy's. For once
-   * `verifyFederation` has been through. Undefined where there is none, or where that cannot be said now.
+   * The stored `idp.xml`, if it verifies and its signer is a certificate of the policy. Call it after
+   * `verifyFederation`. Undefined where there is none, or where that cannot be checked now.
    */
   async function verifyIdp(): Promise<boolean | undefined> {
     const publisherDers = ports.publisherDers();
@@ -154,7 +154,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     return verdict;
   }
 
-  /** Ends when the answer is in use: a request that waits for a key does not wait for storage. */
+  /** Resolves when the answer is in use: a request that waits for a key does not wait for storage. */
   async function ask(nowMs: number): Promise<void> {
     await storing;
     askedAtMs = nowMs;
@@ -209,7 +209,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     return known;
   }
 
-  /** What is known, without what does not verify. */
+  /** What is known, without the parts that do not verify. */
   async function verified(): Promise<LastKnownGood | undefined> {
     const isFederationVerified = await verifyFederation();
     const isIdpVerified = isFederationVerified && (await verifyIdp()) === true;
@@ -222,7 +222,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     };
   }
 
-  /** Whether the last asking got an answer that was accepted. */
+  /** Whether the last fetch brought a document that was accepted. */
   const isConfirmed = () => known?.jwks !== undefined && known.jwks.verifiedAtMs >= askedAtMs;
   const trusted = (nowMs: number) => trustedKeys(known?.keys ?? [], nowMs);
   const find = (kid: string, nowMs: number) =>
@@ -250,7 +250,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     },
     hasRead: () => hasRead,
     async refresh(nowMs, requestId) {
-      // A refresh that began before the request may have missed what the operator wants.
+      // A refresh that began before the operator's request may have missed what they want to see.
       if (requestId !== undefined && asking.isRunning()) await asking(nowMs);
       await asking(nowMs);
       await storing;
@@ -282,7 +282,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   };
 }
 
-/** Runs one at a time; calls that come meanwhile wait for it. */
+/** Runs one at a time; calls made during a run share its result. */
 function singleFlight(run: (nowMs: number) => Promise<void>) {
   let running: Promise<void> | undefined;
   const start = (nowMs: number): Promise<void> => {

@@ -1,36 +1,36 @@
 import type { StartDeadline } from "../shared/retry.ts";
 
-/** Requests that wait for keys at once, whoever sends them: anyone can make up an unknown `kid`. */
+/** How many requests may wait for keys at once, from all callers: anyone can make up an unknown `kid`. */
 const maxWaiting = 20;
 /** Milliseconds that each of them waits at most; the look-up itself continues. */
 const maxWaitMs = 2_000;
 /** Milliseconds between two look-ups (Entra's own advice). */
 const intervalMs = 300_000;
-/** The same where the last one confirmed nothing. */
+/** The same after a look-up that confirmed nothing. */
 const unansweredIntervalMs = 30_000;
 
 export interface KeyLookUpPorts {
-  /** Whether any key is known. Without one no caller can be served, so all may wait: the instance has just started. */
+  /** Whether any key is known. If none is, the instance has just started: no caller can be served, so all may wait. */
   hasKeys(nowMs: number): boolean;
   isKnown(kid: string, nowMs: number): boolean;
-  /** Asks the provider for its keys; whoever comes while that is under way waits for it. */
+  /** Asks the provider for its keys; calls made meanwhile wait for the same answer. */
   asking: ((nowMs: number) => Promise<void>) & { isRunning(): boolean };
-  /** Whether the last asking brought keys that were accepted. */
+  /** Whether the last look-up brought keys that were accepted. */
   isConfirmed(): boolean;
   startDeadline: StartDeadline;
 }
 
-/** Resolves to whether the provider was asked after this `kid` was first seen: only then is it known to be unknown. */
+/** Resolves to whether the provider was asked after this `kid` was first seen. Only then is it sure to be unknown. */
 export type LookUpKey = (kid: string, nowMs: number) => Promise<boolean>;
 
 /**
- * Looks keys up that are not known, once for all who wait. Anybody can cause it without a valid token, so both the
- * requests that wait and the look-ups are bounded; for the others the key was not looked up, and they should retry.
+ * Looks unknown keys up, once for all requests that wait. Anybody can cause it without a valid token, so both the
+ * look-ups and the requests that wait are bounded. The other requests get no look-up and should retry.
  */
 export function createKeyLookUp(ports: KeyLookUpPorts): LookUpKey {
   const waiting = new Set<{ kid: string }>();
   let allowedAtMs = Number.NEGATIVE_INFINITY;
-  /** By the last look-up: at most as many as waited for it. */
+  /** The unknown keys of the last look-up: at most as many as requests waited for it. */
   let lookedUp: ReadonlySet<string> = new Set();
 
   async function lookUp(kid: string, nowMs: number): Promise<void> {

@@ -13,9 +13,9 @@ export interface LastKnownGood {
   keys: KeyRecord[];
   /** The minimal document for SAML relying parties, signed by our publisher key. */
   idp?: IdpRecord;
-  /** What came of the last refresh. */
+  /** The results of the last refresh. */
   refreshed?: RefreshRecord;
-  /** What came without anybody known to vouch for it, and is in use. */
+  /** Documents in use that no known key vouches for. */
   alarms?: readonly StandingAlarm[];
 }
 
@@ -50,10 +50,10 @@ export interface DocumentRecord {
   /** The ETag of this body only: with that of a refused document the next poll would be answered as unchanged. */
   etag?: string;
   sha256: string;
-  /** Milliseconds since 1970: when the bytes came, and when Entra last said that they are still the ones. */
+  /** Milliseconds since 1970: when the bytes were received, and when Entra last confirmed that they are current. */
   fetchedAtMs: number;
   verifiedAtMs: number;
-  /** The TLS chain that they came over. */
+  /** The TLS chain that they were received over. */
   chain: readonly { subject: string; fingerprint256: string }[];
 }
 
@@ -99,7 +99,7 @@ export interface IdpRecord {
   validUntilMs: number;
 }
 
-/** What was stored until version 0.1.0: keys without certificates, federation metadata by thumbprints. */
+/** The format that was stored until version 0.1.0: keys without certificates, federation metadata by thumbprints. */
 export interface RecordVersion1 extends Pick<LastKnownGood, "discovery" | "idp"> {
   version: 1;
   federation?: DocumentRecord;
@@ -109,7 +109,7 @@ export interface RecordVersion1 extends Pick<LastKnownGood, "discovery" | "idp">
 
 export type StoredRecord = LastKnownGood | RecordVersion1;
 
-/** Entra's advice for validators: a key that was not seen for a day is not trusted any more. */
+/** A key that was not seen for a day is no longer trusted (Entra's advice for validators). */
 export const keyLifetimeMs = 86_400_000;
 /** As long as a key that was replaced is still trusted. */
 const alarmStandsMs = keyLifetimeMs;
@@ -118,7 +118,7 @@ const historyMs = 400 * 86_400_000;
 
 /** Known for less than a day: a key is only replaced faster than this if it had to be withdrawn. */
 const plannedAfterMs = 86_400_000;
-/** The longest life of an access token, 24 h and some: so long a withdrawn key may stand in the header of one. */
+/** The longest lifetime of an access token, somewhat over 24 h: until then a token may name a withdrawn key. */
 const tokenLifetimeMs = 28 * 3_600_000;
 
 /**
@@ -166,12 +166,14 @@ export function formerKeys(
   );
 }
 
-/** Those that still stand. One about a time that is to come would never end. */
+/** The alarms that are still reported. One with a time in the future is dropped, since it would never end. */
 export function standingAlarms(alarms: readonly StandingAlarm[], nowMs: number): StandingAlarm[] {
   return alarms.filter(({ atMs }) => atMs <= nowMs && nowMs - atMs < alarmStandsMs);
 }
 
-/** Keys that were withdrawn while tokens of theirs may still be valid, by `kid`: when, milliseconds since 1970. */
+/**
+ * Keys that were withdrawn while tokens signed by them may still be valid: by `kid` the time, milliseconds since 1970.
+ */
 export function withdrawnKeys(keys: readonly KeyRecord[], nowMs: number): Map<string, number> {
   const withdrawn = new Map<string, number>();
   for (const { kid, withdrawnMs = Number.NEGATIVE_INFINITY } of keys) {

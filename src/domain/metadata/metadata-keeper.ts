@@ -7,11 +7,13 @@ import { keyLifetimeMs, type LastKnownGood, standingAlarms, withdrawnKeys } from
 import { isPublishable } from "./publish-idp.ts";
 import type { RefreshRequest } from "./refresh-requests.ts";
 
-/** What is to be kept, as the policy in force says. */
+/** The sources that the policy in force asks for. */
 export interface WantedMetadata {
   /** By source name. */
   sources: ReadonlyMap<string, MetadataSource & { onDiscontinuity: OnDiscontinuity }>;
-  /** Signs `idp.xml`; without one there is none. `certificates`: all that may have signed one, `active` among them. */
+  /**
+   * Signs `idp.xml`; without it there is no `idp.xml`. `certificates`: all that may have signed one, `active` included.
+   */
   publisher: { active: SigningCertificate; certificates: readonly SigningCertificate[] } | undefined;
 }
 
@@ -21,11 +23,11 @@ export interface MetadataKeeper {
   /** The source that is kept under this name; undefined for one that is not. */
   find(name: string): KeptMetadata | undefined;
   /**
-   * Refreshes all of them side by side and reports those that were not confirmed for long. Never rejects, and resolves
+   * Refreshes all of them in parallel and reports those that were not confirmed for long. Never rejects, and resolves
    * at its deadline at the latest: a refresh that is still under way then continues, and its source may be reported.
    */
   refreshAll(): Promise<void>;
-  /** Entra's keys that were withdrawn at once, by `kid`: when that was noticed, as far as this process knows. */
+  /** Entra's keys that were withdrawn without notice, by `kid`: when this process noticed, milliseconds since 1970. */
   withdrawnKeys(nowMs: number): ReadonlyMap<string, number>;
   /**
    * Refreshes and publishes only what is due: sources without a valid `idp.xml`, and those that an operator asked for.
@@ -53,14 +55,14 @@ export interface MetadataKeeperPorts extends Omit<KeptMetadataPorts, "onDisconti
 
 /** Milliseconds of random delay, so that the time of a refresh differs between deployments and cannot be predicted. */
 const jitterMs = 10_000;
-/** Sources at once: each is three requests and, where something changed, the verification of a large document. */
+/** Sources refreshed at once. Each takes three requests and, after a change, the verification of a large document. */
 const lanes = 8;
 /** Milliseconds that a source may keep its lane: more than its requests and storage take at most. */
 const turnMs = 30_000;
 /** Milliseconds for all sources: below `functionTimeout` of host.json, 5 min, with the jitter. */
 const runMs = 240_000;
 const staleAfterMs = keyLifetimeMs / 4;
-/** Milliseconds after a refresh that left its source as it was, doubled with each further one up to the most. */
+/** Milliseconds to wait after a refresh that changed nothing, doubled with each further one up to the maximum. */
 const firstPauseMs = 30_000;
 const longestPauseMs = 3_600_000;
 /** Milliseconds: how old a reading of storage may be for a source with nothing due. It is verified each time. */
@@ -119,7 +121,7 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     const pause = pauses.get(metadata.name);
     const isPaused = (why: string | undefined) => pause !== undefined && pause.why === why && nowMs < pause.untilMs;
     if (isPaused(guess)) return;
-    // Another instance may have done it, and somebody may have put there what is none of ours.
+    // Another instance may have done it, or somebody else may have written a document that is not ours.
     const why = due(await metadata.republishable(nowMs, guess === undefined ? settledAgeMs : 0));
     if (why === undefined || isPaused(why)) return;
     await inTurn(metadata.refresh(nowMs, request?.id), run);
@@ -128,13 +130,13 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     pauses.set(metadata.name, { why, forMs, untilMs: nowMs + forMs });
   }
 
-  /** Waits for a source, no longer than its turn and the run last. Its refresh still runs to completion. */
+  /** Waits for a source until its turn or the run ends. Its refresh still runs to completion. */
   function inTurn(refresh: Promise<unknown>, run: Deadline): Promise<unknown> {
     const turn = ports.startDeadline(turnMs);
     return Promise.race([refresh, ended(AbortSignal.any([turn.signal, run.signal]))]);
   }
 
-  /** All sources, some at a time. */
+  /** Handles all sources, a few at a time. */
   async function inLanes(work: (metadata: KeptMetadata, run: Deadline) => Promise<void>): Promise<void> {
     const run = ports.startDeadline(runMs);
     const waiting = [...kept.values()];
@@ -144,7 +146,7 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     await Promise.all(Array.from({ length: lanes }, lane));
   }
 
-  /** Again what was accepted though nothing known vouched for it: of this run it was reported. */
+  /** Reports again what was accepted although no known key vouched for it, unless this run has just reported it. */
   function reportAlarms({ name, known }: KeptMetadata, nowMs: number): void {
     for (const { atMs, event, ...change } of standingAlarms(known()?.alarms ?? [], nowMs)) {
       if (atMs === nowMs) continue;
@@ -154,7 +156,7 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     }
   }
 
-  /** Reports on the source also where its turn was cut off: that is when it is most likely to be stale. */
+  /** Reports on a source even if its turn was cut off: that is when it is most likely to be stale. */
   async function refreshOne(metadata: KeptMetadata, run: Deadline): Promise<void> {
     const nowMs = ports.clock();
     if (!run.signal.aborted) await inTurn(metadata.refresh(nowMs), run);
@@ -173,7 +175,7 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     withdrawnKeys(nowMs) {
       const known = [...kept.values()].flatMap((source) => source.known()?.keys ?? []);
       const withdrawn = withdrawnKeys(known, nowMs);
-      // Tenants have keys of their own at times: what another one still publishes is not withdrawn.
+      // A tenant may have keys of its own. A key that another source still publishes is not withdrawn.
       for (const { kid, removedMs } of known) if (removedMs === undefined) withdrawn.delete(kid);
       return withdrawn;
     },

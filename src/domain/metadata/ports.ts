@@ -46,7 +46,7 @@ export interface MetadataStore {
 }
 
 export interface StoredMetadata {
-  /** As it was stored, to be verified (stored-record.ts); undefined where it is none of our records. */
+  /** As stored, before it is verified (stored-record.ts); undefined where it is not one of our records. */
   record: StoredRecord | undefined;
   /** Of the stored object. */
   etag: string;

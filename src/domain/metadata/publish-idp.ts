@@ -21,9 +21,9 @@ const renewalMs = 86_400_000;
 const signDeadlineMs = 10_000;
 
 /**
- * Makes the re-signed document anew where the metadata or the publisher's certificate changed, or a day is over: not
- * per request, and tried again once where that may help. A source without a tenant of its own has none. Metadata that
- * was not confirmed for a day is not signed again.
+ * Signs `idp.xml` again where the metadata or the publisher's certificate changed, or a day has passed; never per
+ * request. Retries once where that may help. A source without a tenant of its own has no `idp.xml`. Metadata that was
+ * not confirmed for a day is not signed again.
  */
 export function createIdpPublisher(ports: PublisherPorts) {
   return async (
@@ -45,7 +45,7 @@ export function createIdpPublisher(ports: PublisherPorts) {
   };
 }
 
-/** A SAML identity provider is that of one tenant. `source`: the name of a metadata source. */
+/** A SAML identity provider belongs to one tenant. `source`: the name of a metadata source. */
 export function isPublishable(source: string): boolean {
   return !multiTenants.some((name) => name === source);
 }

@@ -15,7 +15,7 @@ export interface PublishedKey {
   certificate: string;
 }
 
-/** What makes a certificate none of a signing key. */
+/** Why a certificate is not that of a signing key. */
 export type KeyRule =
   | "the certificate is not readable"
   | "the certificate is not exactly one in DER"
@@ -24,10 +24,10 @@ export type KeyRule =
   | "the public exponent is not 65537";
 
 const minModulusBits = 2048;
-/** Entra uses no other exponent; with 1 everybody could sign. */
+/** Entra uses no other exponent; with 1 anybody could forge signatures. */
 const publicExponent = 65_537n;
 
-/** The key of a certificate of RSA with at least 2048 bits and the exponent 65537. Never throws. */
+/** The key of an RSA certificate, if it has at least 2048 bits and the exponent 65537. Never throws. */
 export function readPublishedKey(der: Uint8Array): Result<{ key: PublishedKey; publicKey: KeyObject }, KeyRule> {
   let certificate: X509Certificate;
   let publicKey: KeyObject;

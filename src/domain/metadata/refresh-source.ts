@@ -33,8 +33,8 @@ export interface RefreshPorts {
 
 /**
  * One refresh of a source: fetch -> verify -> accept -> check continuity -> new state. Each document is handled
- * separately, so that a federation document that is refused does not keep new keys from callers' verification. A
- * refused, held or missing document leaves the last-known-good one as it was. Nothing is stored here.
+ * separately, so that a refused federation document does not keep new keys from verifying callers' tokens. A refused,
+ * held or missing document leaves the last-known-good one as it was. Nothing is stored here.
  */
 export async function refreshSource(
   source: MetadataSource,
@@ -124,7 +124,7 @@ function keysOf({ idpCertificates }: FederationMetadata): Result<readonly Publis
   return ok([...keys.values()]);
 }
 
-/** Every key whose name must not stand for another one. */
+/** Every key whose name must not belong to another key. */
 function knownKeys(previous: LastKnownGood | undefined, federation: FederationRecord | undefined): PublishedKey[] {
   const { keys = [], former = [] } = federation ?? {};
   return [...(previous?.keys ?? []), ...(previous?.jwks?.keys ?? []), ...keys, ...former];
@@ -148,13 +148,13 @@ interface Accepted<F> {
 interface Judgement<F> {
   /** What is known from now on: the new document, or the previous one. */
   record: (DocumentRecord & F) | undefined;
-  /** Entra has just said that `record` is what it publishes. */
+  /** Entra has just confirmed that it publishes `record`. */
   isConfirmed: boolean;
   isPromoted: boolean;
   /** Whether `record` follows from what was known before. */
   follows: boolean;
   outcome: RefreshOutcome;
-  /** What is to be reported again, in the runs to come. */
+  /** What later runs report again. */
   alarms: readonly StandingAlarm[];
 }
 

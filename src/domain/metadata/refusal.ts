@@ -42,7 +42,7 @@ export type SignatureRefusal =
 
 export type DescriptorName = "IDPSSODescriptor" | "SecurityTokenService RoleDescriptor";
 
-/** The metadata does not say what it must, or says it in a way that readers could understand differently. */
+/** The metadata lacks something required, or two readers could understand it differently. */
 export type DescriptorRefusal =
   | { reason: "entity_id_missing" }
   | { reason: "descriptor_not_single"; descriptor: DescriptorName; found: number }

@@ -10,9 +10,9 @@ export interface IdpVerification {
 }
 
 /**
- * Whether the stored `idp.xml` is one that the publisher has signed for this source, valid as long as it says beside it;
- * undefined where that cannot be said now. Its keys must be known from federation metadata: the document of another
- * application of the same tenant is signed as well. Apart from `verifyRecord`, since it loads the XML libraries.
+ * Whether the publisher signed the stored `idp.xml` for this source, with the validity that is stored beside it;
+ * undefined where that cannot be checked now. Its keys must be known from federation metadata, because the document of
+ * another application of the same tenant is signed too. Separate from `verifyRecord`, since it loads the XML libraries.
  */
 export async function verifiesIdp(
   { idp, federation }: Pick<LastKnownGood, "idp" | "federation">,

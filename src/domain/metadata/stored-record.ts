@@ -25,8 +25,8 @@ export type RecordRule =
 type Verify = Pick<RefreshPorts, "cloud" | "verifyFederationMetadata">;
 
 /**
- * What is read from storage, verified before it is used: every key is that of its certificate, and the key set follows
- * from the document that is republished. Whoever can write there could still add keys of their own. Never rejects.
+ * Verifies a stored record before it is used: every key must be that of its certificate, and the key set must follow
+ * from the document that is republished. Whoever can write to storage could still add keys of their own. Never rejects.
  */
 export async function verifyRecord(
   stored: StoredRecord | undefined,
@@ -59,8 +59,8 @@ function brokenRule(
 
 /**
  * Whether stored federation metadata verify by their signature, and list the keys that are stored beside them;
- * undefined if that cannot be checked now. Apart from `verifyRecord`, since it loads the XML libraries: a token needs
- * none of it.
+ * undefined if that cannot be checked now. Separate from `verifyRecord`, since it loads the XML libraries, which no
+ * token request needs.
  */
 export async function verifiesFederation(
   stored: FederationRecord,
@@ -80,8 +80,8 @@ const namesOf = (keys: readonly SetKey[]) =>
   keys.map(({ kid, otherIssuer }) => `${kid} ${otherIssuer ?? false}`).join();
 
 /**
- * Version 1 holds the documents themselves, certificates included: what verifies by today's rules is used at once, so
- * that an upgrade works without Entra. The rest, and keys without a certificate, are dropped. Without the ETags
+ * Version 1 holds the documents themselves, with their certificates. What verifies by today's rules is used at once, so
+ * that an upgrade works without Entra. The rest, and keys without a certificate, are dropped. So are the ETags, so that
  * everything is fetched again.
  */
 async function migrate(stored: RecordVersion1, source: MetadataSource, verify: Verify): Promise<LastKnownGood> {
