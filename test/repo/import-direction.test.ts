@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { findCycle, type Import, importsOf, readSources } from "../support/source-tree.ts";
 
 /**
- * The house (docs/architecture.md): which part may import which. Packages are listed per part too, so that the domain
+ * The import rules (docs/architecture.md): which part may import which. Packages are listed per part too, so that the domain
  * stays plain data and functions, and a new dependency is a decision.
  */
 interface Rule {
@@ -63,7 +63,7 @@ function floorOf(path: string): number {
 function ruleBrokenInSrc({ from, specifier, target }: Import): string | undefined {
   const part = (path: string) => (path.split("/")[1] ?? "").replace(/\.ts$/, "");
   const rule = partsOfSrc[part(from)];
-  if (!rule) return `"${part(from)}" is no part of the house`;
+  if (!rule) return `"${part(from)}" is not part of the architecture`;
   if (target === undefined) return rule.packages.test(specifier) ? undefined : `must not import ${specifier}`;
   if (!rule.parts.includes(part(target))) return `must not import ${target}`;
   if (part(from) !== "domain") return undefined;
