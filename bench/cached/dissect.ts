@@ -21,6 +21,7 @@ export interface Anatomy {
 
 export interface Roots {
   hello: string;
+  modernHello: string;
   keyhold: string;
   readable: { hello: string; keyhold: string };
 }
@@ -56,6 +57,8 @@ export async function dissect(
     hello: () => costOf(hello, helloOf(hello.httpUrl)),
     "hello, same bytes": () => costOf(hello, sameBytesOf(hello.httpUrl)),
   };
+  const modernHello = await startWarm(roots.modernHello, {}, [sameBytesOf]);
+  subjects["hello, same bytes, built as Keyhold is"] = () => costOf(modernHello, sameBytesOf(modernHello.httpUrl));
   const noTelemetry = { APPLICATIONINSIGHTS_CONNECTION_STRING: "" };
   const variants: Record<string, Record<string, string>> = {
     "Keyhold without telemetry and log": { ...noTelemetry, BENCH_NO_LOG: "1" },

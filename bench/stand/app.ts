@@ -42,16 +42,23 @@ export async function buildUnbundled(folder: string): Promise<string> {
   return root;
 }
 
-/** An app with nothing but `hello`, bundled in the same way: the floor of what the host allows. */
+/** An app with nothing but `hello`, bundled as anybody does it: the floor of what the host allows. */
 export async function buildHello(folder: string): Promise<string> {
   const root = await createRoot(folder, "hello");
+  await build(optionsOf(helloEntry, join(root, "dist/index.js"), { alias: {} }));
+  return root;
+}
+
+/** The same built as Keyhold is, with Azure's packages from their source. */
+export async function buildModernHello(folder: string): Promise<string> {
+  const root = await createRoot(folder, "modern-hello");
   await build(optionsOf(helloEntry, join(root, "dist/index.js")));
   return root;
 }
 
 /** The same with every package from node_modules. */
 export function unbundledOptionsOf(entry: string, outdir: string): BuildOptions {
-  return { ...deployableOptions(entry, outdir), packages: "external", logLevel: "error" };
+  return { ...deployableOptions(entry, outdir), packages: "external", alias: {}, logLevel: "error" };
 }
 
 /** As the deployable is built, from another entry to this file. */

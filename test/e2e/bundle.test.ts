@@ -40,6 +40,18 @@ test("the bundle holds every package but the one that the worker itself serves",
   assert.deepEqual([...outside], ["@azure/functions-core"]);
 });
 
+test("Azure's functions library is bundled from its source: what it ships compiled holds on to every request", async () => {
+  const inputs = Object.keys(metafile.inputs).filter((file) => /^node_modules\/@azure\/functions(-|\/)/.test(file));
+  assert.ok(inputs.includes("node_modules/@azure/functions/src/InvocationModel.ts"));
+  assert.deepEqual(
+    inputs.filter((file) => !/^node_modules\/@azure\/functions(-extensions-base)?\/src\//.test(file)),
+    [],
+  );
+  for (const [name, text] of await filesOf("app/dist")) {
+    assert.ok(!name.endsWith(".js") || !text.includes("Cannot read private member from an object"), name);
+  }
+});
+
 test("nothing of the local stack and no path of the machine is in the bundle", async () => {
   const text = [...(await filesOf("app/dist"))]
     .filter(([name]) => name.endsWith(".js"))
