@@ -6,15 +6,15 @@ export const exitCodes = { fine: 0, wrong: 1, usage: 2, unavailable: 3 } as cons
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /**
- * Ends a command with an error: what is the matter, where, and what helps. Holds no secret, no key URL and no text of
- * an SDK, for it goes to terminals and to the logs of pipelines.
+ * Ends a command with an error: what is wrong, where, and how to fix it. Holds no secret, no key URL and no text of an
+ * SDK, because it is printed to terminals and to the logs of pipelines.
  */
 export class CommandProblem extends Error {
   override readonly name = "CommandProblem";
   readonly kind: Exclude<keyof typeof exitCodes, "fine">;
   readonly where: string;
   readonly remedy: string;
-  /** More of the same kind, one line each. */
+  /** Further problems of the same kind, one line each. */
   readonly details: readonly string[];
   /** The command line that helps. Undefined: the doctor where something is unavailable, else the help of what failed. */
   readonly command: string | undefined;
@@ -36,7 +36,7 @@ interface ProblemDetail {
   command?: string;
 }
 
-/** There are no settings at all: neither a local stack nor a deployment is known. Written as one line. */
+/** There are no settings: no local stack and no deployment is known. Written as one line. */
 export class NotConnected extends CommandProblem {
   constructor() {
     super("usage", "Keyhold is not connected", {
@@ -48,7 +48,7 @@ export class NotConnected extends CommandProblem {
   }
 }
 
-/** What a command has to say: for people, or with --json for machines; `notes` go to stderr. */
+/** What a command reports: for people, or with --json for machines. `notes` go to stderr. */
 export interface Report {
   exit: ExitCode;
   /** Undefined: the command has written its answer already. */
@@ -57,7 +57,7 @@ export interface Report {
   notes?: readonly string[];
 }
 
-/** Whether an error of a credential says that there is nobody to act as. */
+/** Whether a credential's error means that nobody is signed in. */
 export function isNotSignedIn(error: unknown): boolean {
   return /^(CredentialUnavailable|AggregateAuthentication|ChainedTokenCredential)/.test(errorClass(error));
 }
@@ -73,7 +73,7 @@ export function notSignedInProblem(): CommandProblem {
   });
 }
 
-/** Where a command writes. What was asked for goes to stdout, all else to stderr. */
+/** Where a command writes. The answer goes to stdout, everything else to stderr. */
 export interface Output {
   out(text: string): void;
   err(text: string): void;
@@ -99,7 +99,10 @@ export function writeProblem(problem: CommandProblem, helpCommand: string, { err
   err(lines.map((line) => printable(line, 2_000)).join("\n"));
 }
 
-/** A bug of ours, or an SDK's error that no command expected. Its text may hold anything, so only its kind is printed. */
+/**
+ * A bug of ours, or an SDK's error that no command expected. Its text may contain anything, so only its class is
+ * printed.
+ */
 export function writeUnexpected(kind: string, { err }: Output): typeof exitCodes.unavailable {
   const where = "keyhold itself, or a service that it asked";
   err(`error: unexpected (${kind})\nwhere: ${where}\nremedy: try again, then report it\ntry: ${doctor}`);

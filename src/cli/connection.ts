@@ -50,7 +50,7 @@ export interface Connection {
   requestToken: RequestToken;
   /** The notes on findings, beside the policy too. */
   notesPlace: PolicyPlace;
-  /** Who acts, for what is written down. Never rejects. */
+  /** Who acts, for records of what was done. Never rejects. */
   operatorName: () => Promise<string>;
   ledger: LedgerSearch;
   metadataStore: MetadataStore;
@@ -63,7 +63,7 @@ export interface ConnectOptions {
   operatorIdentity?: string;
 }
 
-/** From the app's own settings to what the commands need. */
+/** Creates what the commands need from the app's own settings. */
 export function connect(options: ConnectOptions): Connection {
   const config = readSettings();
   const managed = (clientId: string) =>
@@ -76,7 +76,7 @@ export function connect(options: ConnectOptions): Connection {
     operator,
   };
   const storage = identities.storage ?? operator;
-  // Changing who may get what is the operator's affair: the app's own identity cannot.
+  // Only the operator may change who may get what: the app's own identity has no right to.
   const actors = { reader: () => storage, writer: () => operator };
   return {
     config,
@@ -118,26 +118,26 @@ function readSettings(): Config {
   }
 }
 
-/** What all commands share. Tests replace the connection, and catch the output. */
+/** What all commands share. Tests replace the connection and capture the output. */
 export interface CommandEnvironment {
   /** Of this command line, as package.json has it: `0.1.0`. */
   version: string;
   output: Output;
-  /** Shows what long work is at, in the place of what was shown before; on a terminal only. Empty: nothing any more. */
+  /** Shows the progress of long work, replacing what was shown before; on a terminal only. Empty text removes it. */
   progress: (text: string) => void;
   /** Milliseconds since 1970. */
   clock: () => number;
-  /** Waits; false when the operator has had enough (Ctrl-C). */
+  /** Waits; false if the operator stops the command (Ctrl-C). */
   pause: (ms: number) => Promise<boolean>;
   connect: (options: ConnectOptions) => Connection;
-  /** Who the operator is, where nothing else is needed. */
+  /** The operator's credential, for commands that need nothing else. */
   operatorOf: (options: ConnectOptions) => TokenCredential;
-  /** What is known of a deployment where its settings are not. */
+  /** What is known of a deployment when its settings are not. */
   deployment: () => DeploymentOutputs;
 }
 
 export interface CommandContext extends CommandEnvironment {
-  /** Runs the body of a command, and writes what it reports. */
+  /** Runs the body of a command, and writes its report. */
   run(
     body: (connect: () => Connection, isJson: boolean, operator: () => TokenCredential) => Promise<Report>,
   ): Promise<void>;

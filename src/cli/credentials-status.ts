@@ -48,7 +48,7 @@ interface CertificateStatus extends Partial<CertificateRecord> {
   notAfterMs: number;
   /** Whether it is the one that signs now. */
   signs: boolean;
-  /** Empty: all is well. */
+  /** Empty if there is none. */
   troubles: string[];
 }
 
@@ -86,7 +86,7 @@ async function loadStates(store: CredentialStore): Promise<ReadonlyMap<Guid, Cre
   }
 }
 
-/** Less than this is a trouble. */
+/** Less than this counts as a trouble. */
 export const soonMs = 30 * 86_400_000;
 
 /** Pure. The publisher's certificates have no canary, and their states are the policy's. */

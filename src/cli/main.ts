@@ -11,27 +11,27 @@ declare const KEYHOLD_VERSION: string;
 const interrupted = new AbortController();
 process.on("SIGINT", () => {
   interrupted.abort();
-  // Whatever does not wait for it ends now; 130 is what a shell expects after Ctrl-C.
+  // Pending work that does not wait for this ends now; shells expect 130 after Ctrl-C.
   setTimeout(() => process.exit(130), 500).unref();
 });
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // A reader that has seen enough, such as `head`. Anything else, such as a full disk, is an answer that is not whole.
+  // The reader closed the pipe, as `head` does. After any other error, such as a full disk, the answer is incomplete.
   if (error.code === "EPIPE") process.exit(0);
   const what = `error: the answer could not be written (${error.code ?? error.name})`;
   process.stderr.write(`${what}\nwhere: standard output\nremedy: check the destination, for example for a full disk\n`);
   process.exit(exitCodes.wrong);
 });
-// Nobody reads what else there is to say; what was asked for may still arrive.
+// Nobody reads stderr any more; the answer itself may still arrive.
 process.stderr.on("error", () => {});
 
 const exit = await runCommandLine(process.argv.slice(2), {
   version: KEYHOLD_VERSION,
-  // Not the console: it ignores that a write fails.
+  // Not the console, which ignores failed writes.
   output: {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
   },
-  // Back to the beginning of the line, and what is right of it erased (ECMA-48: CR, EL).
+  // Back to the start of the line, and erase to its end (ECMA-48: CR, EL).
   progress: process.stderr.isTTY ? (text) => void process.stderr.write(`\r\u001b[K${text}`) : () => {},
   clock: Date.now,
   pause: (ms) =>
@@ -44,5 +44,5 @@ const exit = await runCommandLine(process.argv.slice(2), {
   deployment: readDeploymentOutputs,
 });
 
-// Whatever is still under way is of no use to anybody; what was written must be out first, or its failure be known.
+// Pending work is useless now. First finish writing, or learn that it failed.
 process.stdout.write("", () => process.stderr.write("", () => setImmediate(() => process.exit(exit))));

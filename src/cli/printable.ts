@@ -1,10 +1,10 @@
-/** Text of others on a terminal: nothing in it may steer the terminal, turn its direction or flood it. */
+/** Text of others on a terminal: it must not control the terminal, change its direction or flood it. */
 const maxLength = 200;
 
 /** Control (C0, C1), format (direction marks, zero width) and separator characters, and halves of surrogate pairs. */
 const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** Unsafe characters, line breaks too, become `?`; what is too long is cut. For one cell or one line. */
+/** Unsafe characters, including line breaks, become `?`; long text is cut. For one cell or one line. */
 export function printable(text: string, length = maxLength): string {
   const plain = text.slice(0, length + 1).replace(unsafe, "?");
   return plain.length > length ? `${plain.slice(0, length)}...` : plain;
@@ -37,7 +37,9 @@ export function table(cells: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-/** ISO 8601 in UTC, to the second. `timeMs`: milliseconds since 1970; what no date can hold is named as that. */
+/**
+ * ISO 8601 in UTC, to the second. `timeMs`: milliseconds since 1970; a number that no date can hold is printed as such.
+ */
 export function isoTime(timeMs: number): string {
   if (Number.isNaN(new Date(timeMs).getTime())) return "no time";
   return new Date(timeMs).toISOString().replace(/\.\d{3}Z$/, "Z");

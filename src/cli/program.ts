@@ -20,6 +20,7 @@ import { addRotationCommands } from "./findings/announce.ts";
 import { addFindingsCommands } from "./findings/commands.ts";
 import { addLedgerCommand } from "./ledger/commands.ts";
 import { addMetadataCommands } from "./metadata/commands.ts";
+import { reportAllMissing } from "./missing-values.ts";
 import { addPolicyCommands } from "./policy/commands.ts";
 import { escapeUnsafe, printable } from "./printable.ts";
 import { addSetupCommand } from "./setup/command.ts";
@@ -38,7 +39,7 @@ Settings:   those of the running local stack (npm start), or of a deployment: do
 /** Runs one command line; never throws. */
 export async function runCommandLine(args: readonly string[], environment: CommandEnvironment): Promise<ExitCode> {
   let exit: ExitCode = exitCodes.fine;
-  // Whoever wrote the table, the policy or an argument: nothing of it steers the terminal or the reader of JSON.
+  // Others wrote the table, the policy or an argument: their text must not control the terminal or a reader of JSON.
   let isProgressShown = false;
   const progress = (text: string) => {
     if (text === "" && !isProgressShown) return;
@@ -86,7 +87,10 @@ export async function runCommandLine(args: readonly string[], environment: Comma
   addFindingsCommands(program, context);
   addRotationCommands(program, context);
   addDoctorCommand(program, context);
-  for (const command of allCommands(program)) command.showHelpAfterError(`try: ${helpOf(command)}`);
+  for (const command of allCommands(program)) {
+    command.showHelpAfterError(`try: ${helpOf(command)}`);
+    reportAllMissing(command);
+  }
   let current = program;
   program.hook("preAction", (_, command) => {
     current = command;

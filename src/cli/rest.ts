@@ -11,17 +11,17 @@ export interface RestRequest {
 export interface RestAnswer {
   status: number;
   headers: Headers;
-  /** JSON; undefined where there was none, or it was not asked for. */
+  /** JSON; undefined if there was none or it was not requested. */
   body: unknown;
 }
 
 export interface Rest {
   /**
-   * One request, and once more with another token of the identity after a 401; redirects are not followed, for the token
+   * One request, repeated with another token of the identity after a 401. Redirects are not followed, because the token
    * is for this host alone.
    */
   send(request: RestRequest, signal: AbortSignal): Promise<RestAnswer>;
-  /** The same, but of a success nothing is read: what should have been refused must not get into our memory. */
+  /** The same, but the body of a success is not read: what should have been refused must not get into our memory. */
   probe(request: RestRequest, signal: AbortSignal): Promise<RestAnswer>;
 }
 

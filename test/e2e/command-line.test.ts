@@ -54,7 +54,7 @@ test("a tenant is suspended beside a policy that is not JSON, with who did it an
   const { contoso } = world.tenants;
   const { exit, stdout, stderr } = await keyhold("tenant", "suspend", contoso.tenantId);
   assert.equal(exit, 0, stderr);
-  assert.match(stdout, /Already out: 1 token that nobody can call back\. The last expires at 20/);
+  assert.match(stdout, /Already issued: 1 token, which cannot be revoked\. The last expires at 20/);
   assert.deepEqual(
     (await suspensions()).map(({ id, by }) => [id, by.includes(operator.objectId)]),
     [[contoso.tenantId, true]],
@@ -86,7 +86,7 @@ test("a customer gets from the entry to a first token, as a named caller, and th
     ...["tenant", "add", contoso.tenantId, "--name", "contoso", ...check, ...identity],
   );
   assert.equal(exit, 0, stderr);
-  assert.match(stdout, /First token: issued, valid for \d+ min\. It was not kept\.$/m);
+  assert.match(stdout, /First token: issued, valid for \d+ min\. It was not stored\.$/m);
   assert.doesNotMatch(stdout + stderr, /eyJ/);
   const waiting = await keyhold("tenant", "add", fabrikam.tenantId, "--name", "fabrikam", ...check, ...identity);
   assert.equal(waiting.exit, 1, "it has not consented");

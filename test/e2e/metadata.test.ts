@@ -136,7 +136,7 @@ test("keyhold metadata refresh has the app fetch now, and says what changed", as
   while (isRunning) await runTimer("checkMetadata");
   const { exit, stdout, stderr } = await done;
   assert.equal(exit, 0, stderr);
-  assert.match(stdout, new RegExp(`key ${announced} added\n  idp.xml signed anew`));
+  assert.match(stdout, new RegExp(`key ${announced} added\n  idp.xml signed again`));
   const keys = await fetch(`${base()}/discovery/v2.0/keys`);
   assert.ok((await keys.text()).includes(announced));
 });

@@ -7,17 +7,17 @@ import type { KeyOwner } from "./vault-key.ts";
 
 interface AddCertificatePorts {
   keys: KeyOwner;
-  /** Not for the publisher, which no application knows. */
+  /** Not for the publisher, because no application has its certificate. */
   registration?: Registration;
-  /** Keeps the PEM; undefined: it is printed. */
+  /** Stores the PEM in a file; undefined: it is printed. */
   save: ((pem: string) => Promise<void>) | undefined;
   nowMs: number;
 }
 
 /**
- * `client add-certificate`, `publisher add-certificate`: a certificate around a key that nobody can export. The vault signs its SHA-256 and is not
- * shown more; what comes back is verified before anything else is done with it. What could be lost is looked at first,
- * and the policy comes last, so that the app meets only what Entra knows already.
+ * `client add-certificate`, `publisher add-certificate`: a certificate for a key that cannot be exported. The vault
+ * sees only the SHA-256 that it signs, and the result is verified before it is used. Everything that can fail is
+ * checked first. The policy is changed last, so that the app sees only certificates that Entra already knows.
  */
 export async function addCertificate(input: AddCertificateInput, ports: AddCertificatePorts): Promise<Report> {
   const { keyName, owner } = input;
@@ -40,7 +40,9 @@ export async function addCertificate(input: AddCertificateInput, ports: AddCerti
     const der = certificate.raw.toString("base64");
     if (prepared) {
       await prepared.add({ der, displayName: `CN=${owner.name}` });
-      done.push(`registered at the application, beside ${prepared.existing} that stay`);
+      done.push(
+        `registered at the application; ${prepared.existing} existing ${prepared.existing === 1 ? "certificate is" : "certificates are"} kept`,
+      );
     }
     if (input.policy) {
       const { loaded, edits, ...target } = input.policy;
@@ -54,7 +56,7 @@ export async function addCertificate(input: AddCertificateInput, ports: AddCerti
   return madeReport(input, made, ports.nowMs);
 }
 
-/** What was done stays done: the error reports it, with the certificate. */
+/** Completed steps stay done: the error reports them, with the certificate. */
 function withDone(error: unknown, done: readonly string[], pem: string): unknown {
   if (!(error instanceof CommandProblem)) return error;
   const { kind, message, where, remedy, details } = error;

@@ -8,7 +8,7 @@ import { isoTime, plural } from "../printable.ts";
 import type { VaultKey } from "./vault-key.ts";
 
 export interface AddCertificateInput {
-  /** Whose it is, by the certificate's common name: an application, or the publisher. */
+  /** Whose certificate it is, by its common name: an application, or the publisher. */
   owner: { name: string; clientId: Guid } | { name: string };
   keyName: string;
   days: number;
@@ -62,7 +62,7 @@ export function madeReport(input: AddCertificateInput, made: Made, nowMs: number
   ];
   const notes = [
     `You asked the vault for a signature: request ${requestId} at ${isoTime(nowMs)}. The audit will report it as foreign_identity`,
-    "(severity 0), since only Keyhold is to sign. Tell whoever is on call.",
+    "(severity 0), since only Keyhold should sign. Inform the engineer on call.",
   ];
   const pem = certificate.toString();
   const printed = made.isSaved ? [] : ["", pem.trimEnd()];
@@ -81,7 +81,7 @@ export function madeReport(input: AddCertificateInput, made: Made, nowMs: number
   };
 }
 
-/** What is still to be added to the policy, to paste. */
+/** What to paste into the policy. */
 function entryOf({ policy, isNewOwner, owner }: AddCertificateInput, { keyId, certificate }: Made): object | undefined {
   if (policy) return undefined;
   const listed = { keyId, certificate: certificate.toString() };
@@ -98,10 +98,10 @@ function listOf({ owner, isNewOwner }: AddCertificateInput): string {
 
 /** What the app does with the certificate once it is in the policy. */
 export function whenAppended({ owner, isNewOwner }: AddCertificateInput): string {
-  if ("clientId" in owner) return "it signs as soon as a canary token was issued for it, within the hour";
+  if ("clientId" in owner) return "it signs after its canary succeeds, within the hour";
   return isNewOwner
     ? "it is active, and signs idp.xml"
-    : "it is staged; hand it to the relying parties, then keyhold publisher activate";
+    : "it is staged; give it to the relying parties, then run keyhold publisher activate";
 }
 
 /** SHA-1, upper-case hexadecimal: what Entra's portal calls it by. */

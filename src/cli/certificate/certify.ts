@@ -9,7 +9,7 @@ const dayMs = 86_400_000;
 const backdatedMs = 10 * 60_000;
 
 /**
- * A certificate around a key of the vault, which signs its SHA-256 and is not shown more. What comes back is verified.
+ * A certificate for a key of the vault, which sees only the SHA-256 that it signs. The result is verified.
  * @throws CommandProblem where the vault does not sign, or another key has signed.
  */
 export async function certify(
@@ -38,7 +38,7 @@ function notOurs(requestId: string): CommandProblem {
 }
 
 /**
- * What the vault refuses, as a problem. Never the SDK's text: it holds the key's URL.
+ * A refusal of the vault, as a problem. Never the SDK's text, because that contains the key's URL.
  * @throws CommandProblem
  */
 export async function vaultTrouble<T>(ask: () => Promise<T>): Promise<T> {

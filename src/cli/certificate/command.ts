@@ -68,7 +68,7 @@ interface Prepared {
   credential: TokenCredential;
 }
 
-/** Without policy and settings: a deployment has neither before its first certificate. */
+/** Without policy and settings, because a deployment has neither before its first certificate. */
 function firstCertificate(options: AddCertificateOptions, vault: string, credential: TokenCredential): Prepared {
   const cloud = clouds[options.cloud];
   const vaultUrl = requireVaultUrl(vault, cloud);

@@ -7,7 +7,7 @@ import { parseCount } from "../options.ts";
 import { addCertificate } from "./add-certificate.ts";
 import type { AddCertificateInput } from "./certificate-report.ts";
 
-/** The options of both commands `add-certificate`. */
+/** The options of both `add-certificate` commands. */
 export interface CertificateOptions {
   key?: string;
   vault?: string;
@@ -17,11 +17,11 @@ export interface CertificateOptions {
   policy?: boolean;
   out?: string;
   dryRun?: boolean;
-  /** Of a client's alone. */
+  /** Only for clients. */
   register?: boolean;
 }
 
-/** Adds them to the command. `descriptions`: of those that mean something else for each. */
+/** Adds them to the command. `descriptions`: of those that differ between the two. */
 export function addCertificateOptions(
   command: Command,
   descriptions: { key: string; vault: string; policy: string },
@@ -37,12 +37,12 @@ export function addCertificateOptions(
     .option("--dry-run", "dry run: print what would be done");
 }
 
-/** The steps that are asked for. */
+/** The requested steps. */
 export function stepsOf({ days, newVersion = false, register = false, dryRun = false }: CertificateOptions) {
   return { days, newVersion, register, dryRun };
 }
 
-/** Reserves the file before anything is signed: a signature for nothing would still alarm. */
+/** Reserves the file before anything is signed: a useless signature would still raise an alarm. */
 export async function makeCertificate(
   { out, dryRun }: CertificateOptions,
   input: AddCertificateInput,
@@ -56,7 +56,7 @@ export async function makeCertificate(
   }
 }
 
-/** The origin of a vault. The operator's token goes there: only to a vault of the cloud. */
+/** The origin of a vault. Only a vault of the cloud may get the operator's token. */
 export function requireVaultUrl(vault: string, cloud: Cloud): string {
   const url = URL.parse(vault);
   const isVault =
@@ -79,7 +79,7 @@ export function usage(where: string, remedy: string): CommandProblem {
   return new CommandProblem("usage", `${where} is not usable here`, { where, remedy });
 }
 
-/** A file that was not there; gone again where nothing was written to it. */
+/** A new file; removed again if nothing was written to it. */
 async function reserve(path: string) {
   try {
     const file = await open(path, "wx");

@@ -26,7 +26,7 @@ export function requireCertificate(
 }
 
 /**
- * Mellon and the updater refuse what an expired certificate signed.
+ * Mellon and the updater reject what an expired certificate signed.
  * @throws CommandProblem where it is not valid now
  */
 export function assertValid({ notBeforeMs, notAfterMs, thumbprint }: PublisherCertificate, nowMs: number): void {
@@ -46,11 +46,11 @@ export function activatedReport({ thumbprint }: PublisherCertificate): Report {
   return {
     exit: exitCodes.fine,
     text: [
-      `${thumbprint} signs idp.xml within two minutes; the former one retires.`,
+      `${thumbprint} signs idp.xml within two minutes; the previous one retires.`,
       "",
       "Next:",
-      "- watch a login at one relying party of each make;",
-      "- after 7 days no document that the former certificate signed is valid: relying parties may forget it, and you may",
+      "- check a login at one relying party of each product;",
+      "- after 7 days no document signed by the previous certificate is valid: relying parties may remove it, and you may",
       "  delete its entry from the policy.",
     ].join("\n"),
     json: { active: thumbprint },

@@ -6,7 +6,7 @@ export const publisherName = "Keyhold publisher";
 
 const list = ["publisher", "certificates"] as const;
 
-/** Adds a certificate as the last one: staged, or active where it is the first. */
+/** Adds a certificate as the last one: staged, or active if it is the first. */
 export function addToPublisher(before: PublisherDocument | undefined, certificate: CertificateDocument): Edit[] {
   const added = { ...certificate, state: before ? ("staged" as const) : ("active" as const) };
   const { certificates, keyId = "", certificate: pem = "" } = before ?? {};
@@ -17,7 +17,7 @@ export function addToPublisher(before: PublisherDocument | undefined, certificat
   return [{ set: [], key: "publisher", value }];
 }
 
-/** Lets the certificate with this index sign; the one that did retires. */
+/** Makes the certificate with this index sign; the previous one becomes retiring. */
 export function activateInPublisher({ certificates = [] }: PublisherDocument, index: number): Edit[] {
   const edits = certificates.map(({ state }, i): Edit[] => {
     if (i === index) return [{ set: [...list, i], key: "state", value: "active" }];

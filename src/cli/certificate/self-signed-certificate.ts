@@ -37,7 +37,7 @@ export function buildTbsCertificate({ commonName, publicKey, notBeforeMs, notAft
   );
 }
 
-/** The whole certificate; throws where the signature is not one of its own key over what was built. */
+/** The whole certificate; throws if the signature does not match the key and the signed part. */
 export function assembleCertificate(tbs: Uint8Array, signature: Uint8Array, publicKey: KeyObject): X509Certificate {
   const certificate = new X509Certificate(der.sequence(tbs, sha256WithRsa, der.bitString(signature)));
   const isOurs = certificate.publicKey.equals(publicKey) && certificate.verify(publicKey);

@@ -17,13 +17,13 @@ export interface VaultKey {
 export interface KeyOwner extends VaultSigner {
   /** The newest version; undefined where there is no such key. */
   read(keyName: string): Promise<VaultKey | undefined>;
-  /** A new version: RSA, only to sign, not exportable. In a hardware module where the vault has one. */
+  /** Creates a version: RSA, sign only, not exportable. In a hardware module if the vault has one. */
   create(keyName: string, before: VaultKey | undefined): Promise<VaultKey>;
 }
 
 const keySize = 2048;
 
-/** The keys of one vault, with the rights of `credential`. Errors are those of the SDK and, from `sign`, a `Fault`. */
+/** The keys of one vault, with the rights of `credential`. Errors are those of the SDK, and a `Fault` from `sign`. */
 export function createKeyOwner(vaultUrl: string, credential: TokenCredential): KeyOwner {
   const client = new KeyClient(vaultUrl, credential, {
     retryOptions: { maxRetries: 1 },

@@ -8,10 +8,10 @@ const minuteMs = 60_000;
 const dayMs = 86_400_000;
 /** The timer runs every five minutes. */
 const auditOverdueMs = 30 * minuteMs;
-/** The vault's log promises ten minutes. */
+/** The vault's log is promised to arrive within ten minutes. */
 const logLateMs = 30 * minuteMs;
 
-/** The comparison of ledger and vault's log runs, and has something to compare. */
+/** Checks that the comparison of ledger and vault's log runs, and has something to compare. */
 export function auditChecks(ports: DoctorPorts): Check[] {
   return [auditRunCheck(ports), vaultLogCheck(ports)];
 }
@@ -22,7 +22,7 @@ function auditRunCheck({ auditStore, ledger, clock }: DoctorPorts): Check {
     title: "signatures are compared with the vault's log",
     async run() {
       const stored = await auditStore.loadState();
-      const remedy = "see whether the timer recordSignRate runs, and the event sign_audit_failed";
+      const remedy = "check whether the timer recordSignRate runs, and look for the event sign_audit_failed";
       const why = "a signature that bypasses Keyhold is not noticed";
       const nowMs = clock();
       if (!stored) {
@@ -59,12 +59,12 @@ function vaultLogCheck({ vaultLog, ledger, clock }: DoctorPorts): Check {
         );
       }
       if (!(await hasSignedBefore(ledger, nowMs - logLateMs, dayMs - logLateMs))) {
-        return grey("no rows of the last day; the ledger has no signatures either");
+        return grey("no rows of the last day, but the ledger has no signatures either");
       }
       return red(
         "no rows of the last day, though the ledger has signatures",
         "a signature that bypasses Keyhold is not noticed",
-        "see the vault's diagnostic setting: category AuditEvent, to this workspace",
+        "check the vault's diagnostic setting: category AuditEvent, to this workspace",
       );
     },
   };
@@ -72,7 +72,10 @@ function vaultLogCheck({ vaultLog, ledger, clock }: DoctorPorts): Check {
 
 const monthMs = 30 * 86_400_000;
 
-/** Whether the vault has signed for Keyhold before that: tells a new deployment from one whose timers are dead. */
+/**
+ * Whether the vault has signed for Keyhold before that. This distinguishes a new deployment from one whose timers do
+ * not run.
+ */
 export async function hasSignedBefore(ledger: LedgerSearch, beforeMs: number, withinMs = monthMs): Promise<boolean> {
   for await (const found of ledger.find({ fromMs: beforeMs - withinMs, toMs: beforeMs })) {
     if (found.ok && found.value.outcome && "vaultRequestId" in found.value.outcome) return true;

@@ -38,7 +38,7 @@ function check(
       const url = `https://${cloud.managementHost}${pathOf(vaultResourceId)}`;
       const { status, body } = await resources({ method: "GET", url }, signal);
       if (status === 200) return judge(body);
-      return grey(`Azure Resource Manager answered ${status}: the role Reader on the resource group lets you look`);
+      return grey(`Azure Resource Manager answered ${status}: assign yourself the role Reader on the resource group`);
     },
   };
 }

@@ -6,7 +6,7 @@ import { kindOfAddress } from "./network.ts";
 import type { DoctorPorts } from "./ports.ts";
 import { vaultHostOf } from "./vault-rights.ts";
 
-/** Who we are, whether the services are reached, and what time it is there. */
+/** Checks the identities, the connections and the clock. */
 export function basicChecks(ports: DoctorPorts): Check[] {
   const { config } = ports;
   const vaultHost = vaultHostOf(ports);

@@ -6,7 +6,9 @@ import { duration, plural, printable } from "../printable.ts";
 import { type Check, green, grey, red } from "./check.ts";
 import type { DoctorPorts } from "./ports.ts";
 
-/** Per client: what signs is valid and accepted, and nothing else lets one in as the application. */
+/**
+ * Checks for each client that its certificate is valid and accepted, and that nobody else can act as the application.
+ */
 export function certificateChecks(ports: DoctorPorts): Check[] {
   const clients = [...(ports.policy?.clients.values() ?? [])].filter(({ isActive }) => isActive);
   const ofClients = clients.flatMap((client) => [certificateCheck(client, ports), driftCheck(client, ports)]);

@@ -3,8 +3,8 @@ import { errorClass } from "../../adapters/azure/error.ts";
 import { isNotSignedIn, notSignedIn } from "../command-problem.ts";
 
 /**
- * One line of `doctor`. Green says what was tried and what answered; red what is wrong, why it matters and what helps;
- * grey why it could not be tried, which is not the same as right.
+ * One line of `doctor`. Green: what was checked, and the answer. Red: what is wrong, why it matters and how to fix it.
+ * Grey: why it could not be checked, which does not mean that it is right.
  */
 export type Verdict =
   | { state: "green"; reason: string }
@@ -15,7 +15,7 @@ export interface Check {
   /** Stable, for machines: `vault/sign`. */
   id: string;
   title: string;
-  /** What it throws makes the line grey. */
+  /** An exception makes the line grey. */
   run(signal: AbortSignal): Promise<Verdict>;
 }
 
@@ -25,14 +25,14 @@ export type CheckResult = Verdict & { id: string; title: string };
 export const green = (reason: string): Verdict => ({ state: "green", reason });
 /** Could not be checked, or does not apply here. Does not count as wrong. */
 export const grey = (reason: string): Verdict => ({ state: "grey", reason });
-/** Wrong: what was found, why it matters, and how to fix it. */
+/** What was found, why it matters, and how to fix it. */
 export const red = (reason: string, why: string, remedy: string): Verdict => ({ state: "red", reason, why, remedy });
 
 interface RunOptions {
   parallel: number;
-  /** For each check: one that hangs does not keep the others. */
+  /** For each check, so that one that hangs does not delay the others. */
   deadlineMs: number;
-  /** After each check: how many are done. */
+  /** Called after each check: how many are done. */
   onProgress?: (done: number) => void;
 }
 
@@ -68,9 +68,9 @@ async function runOne(check: Check, deadlineMs: number): Promise<Verdict> {
   }
 }
 
-/** Never the error's text: it may hold URLs of keys. */
+/** Never the error's text, because it may contain URLs of keys. */
 function reasonOf(error: unknown): string {
-  return isNotSignedIn(error) ? notSignedIn : `could not be tried (${errorClass(error)})`;
+  return isNotSignedIn(error) ? notSignedIn : `could not be checked (${errorClass(error)})`;
 }
 
 export const needsAppIdentity =

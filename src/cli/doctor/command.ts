@@ -22,7 +22,7 @@ import { vaultRightChecks } from "./vault-rights.ts";
 
 const parallel = 6;
 
-/** `doctor`: whether the deployment is as it should be, seen from where the command runs. */
+/** `doctor`: checks whether the deployment is correct, seen from where the command runs. */
 export function addDoctorCommand(program: Command, { run, clock, progress }: CommandContext): void {
   program
     .command("doctor")
@@ -36,9 +36,9 @@ Examples:
   keyhold doctor
   keyhold doctor --no-tries --json
 
-Green: what was tried and what answered. Red: what is wrong, why it matters, what helps. Grey: could not be tried.
-It makes no signature and changes nothing. What it tries is refused, and stands so in the vault's log: it prints which
-findings of the audit will come of it.
+Green: what was checked, and the answer. Red: what is wrong, why it matters, how to fix it. Grey: could not be checked.
+It makes no signature and changes nothing. Its attempts are refused, and the vault's log records that: it prints which
+findings of the audit they will cause.
 
 Needs: run it where the app's identities are for the lines about them; az login and Reader on the resource group for
 those about Azure; Key Vault Reader for those about keys. Exit code 1: a line is red. 3: every line is grey.`,
@@ -78,7 +78,7 @@ export function doctorChecks(ports: DoctorPorts): Check[] {
 
 const signs = { green: "ok  ", red: "FAIL", grey: "?   " } as const;
 
-/** The verdicts, those that are red with reason and remedy. Exit code 1 if any is red, 3 if none is green either. */
+/** The results; red ones with reason and remedy. Exit code 1 if any is red, 3 if none is green either. */
 export function doctorReport(results: readonly CheckResult[], notes: readonly string[]): Report {
   const lines = results.flatMap((result) => [
     `${signs[result.state]} ${result.title}: ${result.reason}`,
@@ -86,7 +86,7 @@ export function doctorReport(results: readonly CheckResult[], notes: readonly st
   ]);
   const count = (state: CheckResult["state"]) => results.filter((result) => result.state === state).length;
   const counts = { green: count("green"), red: count("red"), grey: count("grey") };
-  const sum = `${plural(counts.green, "check")} green, ${counts.red} red, ${counts.grey} could not be tried`;
+  const sum = `${plural(counts.green, "check")} green, ${counts.red} red, ${counts.grey} could not be checked`;
   const { wrong, fine, unavailable } = exitCodes;
   return {
     exit: counts.red > 0 ? wrong : counts.green > 0 ? fine : unavailable,
@@ -102,7 +102,7 @@ const settingsCheck: Check = {
   run: async () => green("the app would start with them"),
 };
 
-/** Whether the policy, and the suspensions beside it, are in force as they lie there. */
+/** Whether the policy, and the suspensions beside it, are valid and so in force. */
 export function documentChecks(policy: LoadedPolicy | CommandProblem, suspensions: PolicyPlace): Check[] {
   return [policyCheck(policy), suspensionsCheck(suspensions)];
 }

@@ -15,7 +15,7 @@ import type { DoctorPorts } from "./ports.ts";
 interface ConnectDoctorOptions {
   clock: () => number;
   noise: Noise;
-  /** False: nothing is tried that the vault must refuse. */
+  /** False: no requests that the vault must refuse. */
   withTries: boolean;
 }
 

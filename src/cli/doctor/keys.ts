@@ -10,7 +10,9 @@ interface KeyFacts {
   bits: number | undefined;
 }
 
-/** What the keys themselves allow, whoever asks. Read as the operator: the app's identities must not be able to. */
+/**
+ * What the keys themselves allow, whoever asks. Read as the operator, because the app's identities must not be able to.
+ */
 export function keyChecks(ports: DoctorPorts): Check[] {
   return [
     {
@@ -19,7 +21,7 @@ export function keyChecks(ports: DoctorPorts): Check[] {
       run: (signal) =>
         eachKey(ports, signal, ({ isExportable }) => (isExportable ? "exportable" : undefined), {
           good: "the vault says exportable: false",
-          why: "who gets the right to release keys gets the private key, and can sign elsewhere, unseen",
+          why: "whoever gets the right to release keys gets the private key, and can sign elsewhere without any log",
           remedy: "make a version that is not exportable (client add-certificate --new-version), then disable this one",
         }),
     },
@@ -50,7 +52,7 @@ export function keyChecks(ports: DoctorPorts): Check[] {
   ];
 }
 
-/** A deployment notes the size in a tag of the vault. @returns the size in bits, or why it is not known. */
+/** A deployment stores the size in a tag of the vault. @returns the size in bits, or why it is not known. */
 async function deployedBits({ config, resources }: DoctorPorts, signal: AbortSignal): Promise<number | Verdict> {
   const { vaultResourceId, cloud } = config;
   if (vaultResourceId === undefined)
@@ -59,7 +61,7 @@ async function deployedBits({ config, resources }: DoctorPorts, signal: AbortSig
   const { status, body } = await resources({ method: "GET", url }, signal);
   const { tags } = (body ?? {}) as { tags?: Record<string, string> };
   const bits = Number(tags?.["keyhold-key-size"]);
-  if (status !== 200) return grey(`Azure Resource Manager answered ${status}: the role Reader lets you look`);
+  if (status !== 200) return grey(`Azure Resource Manager answered ${status}: assign yourself the role Reader`);
   return bits > 0 ? bits : grey("the vault has no tag keyhold-key-size: deploy infra/ again");
 }
 
@@ -95,7 +97,7 @@ function describeOperations(keyOps: readonly string[]): string | undefined {
   return others.length === 0 ? undefined : `also for ${others.map((each) => printable(each, 20)).join(", ")}`;
 }
 
-/** A fact that the answer does not state counts as the worse one. */
+/** A fact that the answer does not state counts as the worse value. */
 function factsOf(body: unknown): KeyFacts {
   const { key, attributes } = (body ?? {}) as {
     key?: { key_ops?: unknown; n?: unknown };

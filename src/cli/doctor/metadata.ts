@@ -12,8 +12,8 @@ import { type Check, green, grey, red } from "./check.ts";
 import type { DoctorPorts } from "./ports.ts";
 
 /**
- * One line per source: how old what is kept is, and what the app would make of what Entra publishes now. Where the policy
- * has a publisher, one more: whether the source is published.
+ * One line per source: how old the stored metadata is, and whether the app would accept what Entra publishes now. If
+ * the policy has a publisher, one more: whether the source is published.
  */
 export function metadataChecks(ports: DoctorPorts): Check[] {
   const home = { tenant: ports.config.homeTenantId };
@@ -39,7 +39,7 @@ async function checkPublication(source: MetadataSource, ports: DoctorPorts) {
   const { known } = await readStored(ports.metadataStore, source, cloud);
   const { idp, federation } = known ?? {};
   const remedy =
-    "see the event metadata_not_republished and whether the timer checkMetadata runs; keyhold metadata refresh";
+    "look for the event metadata_not_republished, check that the timer checkMetadata runs, then run keyhold metadata refresh";
   const without = "relying parties get 503 instead of idp.xml";
   if (!idp) {
     const isNew = !(await hasSignedBefore(ports.ledger, nowMs - staleAfterMs));
@@ -69,7 +69,7 @@ async function checkSource(name: string, source: MetadataSource, ports: DoctorPo
     const isNew = held === undefined && !(await hasSignedBefore(ports.ledger, nowMs - staleAfterMs));
     if (isNew) return grey("nothing is stored yet; what Entra publishes now is accepted, and stored within the hour");
     const reason = held === undefined ? "nothing was ever accepted" : `nothing was ever accepted; ${held}`;
-    return red(reason, why, "see the event metadata_refused, and whether the timer refreshMetadata runs");
+    return red(reason, why, "look for the event metadata_refused, and check that the timer refreshMetadata runs");
   }
   const age = duration(nowMs - verifiedAtMs);
   if (held)
@@ -78,11 +78,13 @@ async function checkSource(name: string, source: MetadataSource, ports: DoctorPo
   return red(
     `stale: verified ${age} ago, more than ${duration(staleAfterMs)}`,
     why,
-    "see whether the timer refreshMetadata runs, and the event metadata_store_unavailable",
+    "check that the timer refreshMetadata runs, and look for the event metadata_store_unavailable",
   );
 }
 
-/** A look by the app's own rules, of which nothing is stored. Undefined: all is accepted, or nothing answered now. */
+/**
+ * A fetch by the app's own rules, of which nothing is stored. Undefined: everything is accepted, or nothing answered.
+ */
 async function heldOrRefused(
   name: string,
   source: MetadataSource,

@@ -1,7 +1,7 @@
 import { request } from "node:https";
 import type { Network } from "./ports.ts";
 
-/** An HTTPS GET without a token, for the address that was reached, the trust in its certificate, and its clock. */
+/** An HTTPS GET without a token, to learn the address that was reached, the trust in its certificate, and its clock. */
 export function createNetwork(): Network {
   return {
     reach: (host, signal) =>
@@ -23,7 +23,7 @@ export function createNetwork(): Network {
 const privateAddress =
   /^(::ffff:)?(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)|^f[cd]/i;
 
-/** An IP address as an operator thinks of it: `this machine` (loopback), `private` or `public`. */
+/** The kind of an IP address: `this machine` (loopback), `private` or `public`. */
 export function kindOfAddress(address: string): string {
   if (/^(::ffff:)?127\.|^::1$/.test(address)) return "this machine";
   return privateAddress.test(address) ? "private" : "public";

@@ -2,10 +2,13 @@ import { isoTime, plural } from "../printable.ts";
 import type { RestAnswer, RestRequest } from "../rest.ts";
 import type { Probe } from "./ports.ts";
 
-/** What the doctor's attempts leave in the vault's log, for whoever is on call: the audit reports it (domain/audit/reconcile). */
+/**
+ * What the doctor's attempts leave in the vault's log, to inform the engineer on call: the audit reports it
+ * (domain/audit/reconcile).
+ */
 export interface Noise {
   signing: { signs: number; refused: number; carriedOut: number };
-  /** Sign requests of another identity than the one that signs. */
+  /** Sign requests by an identity other than the signing one. */
   foreignSigns: number;
 }
 
@@ -23,7 +26,7 @@ export function counted(probe: Probe, identity: "signing" | "storage", noise: No
   };
 }
 
-/** A 401 is passed over by the audit: nobody was identified. */
+/** The audit ignores a 401, because nobody was identified. */
 function count({ url }: RestRequest, { status }: RestAnswer, identity: "signing" | "storage", noise: Noise): void {
   if (status === 401) return;
   const isSign = /\/sign\?/.test(url);
@@ -33,7 +36,7 @@ function count({ url }: RestRequest, { status }: RestAnswer, identity: "signing"
   else noise.signing.refused += 1;
 }
 
-/** What to tell whoever is on call; empty if nothing was tried. Times: milliseconds since 1970. */
+/** What to report to the engineer on call; empty if nothing was attempted. Times: milliseconds since 1970. */
 export function describeNoise(noise: Noise, fromMs: number, toMs: number): string[] {
   const { signing, foreignSigns } = noise;
   const findings = [
@@ -44,9 +47,9 @@ export function describeNoise(noise: Noise, fromMs: number, toMs: number): strin
   ];
   if (findings.length === 0) return [];
   return [
-    `Tell whoever is on call: what was tried stands in the vault's log from ${isoTime(fromMs)} to ${isoTime(toMs)}.`,
+    `Inform the engineer on call: the attempts are in the vault's log from ${isoTime(fromMs)} to ${isoTime(toMs)}.`,
     `The audit will report it within half an hour as ${findings.join(", ")}.`,
-    "It is this command. --no-tries leaves it out.",
+    "They come from this command; --no-tries skips them.",
   ];
 }
 

@@ -8,24 +8,24 @@ import type { MetadataStore, MetadataTransport } from "../../domain/metadata/por
 import type { AccessPolicy } from "../../domain/policy/access-policy.ts";
 import type { RestAnswer, RestRequest } from "../rest.ts";
 
-/** What `doctor` looks at. A port that is undefined needs an identity that is not here. */
+/** What `doctor` checks. A port is undefined if its identity is not available here. */
 export interface DoctorPorts {
   config: Config;
   clock: () => number;
-  /** Of the policy in force; undefined where it cannot be read or is not valid: a line of its own says so. */
+  /** Of the policy in force; undefined if it cannot be read or is not valid, which a separate line reports. */
   policy: AccessPolicy | undefined;
   network: Network;
-  /** Throws where the roots are not usable. */
+  /** Throws if the roots cannot be used. */
   entra: () => MetadataTransport;
-  /** Whether each identity of the app gets a token: throws where it does not. */
+  /** Whether each identity of the app gets a token; throws if not. */
   requestTokenOf: Partial<Record<"signing" | "storage" | "monitoring", (signal: AbortSignal) => Promise<void>>>;
-  /** Requests to the vault as these identities; of what succeeds nothing is read. */
+  /** Requests to the vault as these identities; the body of a success is never read. */
   vaultAs: Partial<Record<"signing" | "storage", Probe>>;
-  /** False: nothing is tried that would stand as refused in the vault's log. */
+  /** False: no request that the vault's log would record as refused. */
   withTries: boolean;
   /** As the operator. */
   vaultAsOperator: Probe;
-  /** A write to the policy as the storage identity; undefined too where the policy is no blob. */
+  /** A write to the policy as the storage identity; undefined also if the policy is not a blob. */
   policyAsStorage: Probe | undefined;
   /** Azure Resource Manager, as the operator. */
   resources: Probe;
@@ -41,6 +41,6 @@ export interface DoctorPorts {
 export type Probe = (request: RestRequest, signal: AbortSignal) => Promise<RestAnswer>;
 
 export interface Network {
-  /** One HTTPS exchange, whatever is answered. Throws where there is no connection, or TLS is not trusted. */
+  /** One HTTPS exchange, whatever the answer is. Throws if there is no connection, or TLS is not trusted. */
   reach(host: string, signal: AbortSignal): Promise<{ address: string; dateMs: number | undefined }>;
 }

@@ -2,12 +2,12 @@ import { printable } from "../printable.ts";
 import { type Check, green, grey, needsAppIdentity, red } from "./check.ts";
 import type { DoctorPorts } from "./ports.ts";
 
-/** The ledger and the audit can be read, and the app cannot change who may get what. */
+/** Checks that the ledger and the audit can be read, and that the app cannot change who may get what. */
 export function storageChecks(ports: DoctorPorts): Check[] {
   return [policyWriteCheck(ports), ledgerCheck(ports)];
 }
 
-/** No blob has it, so that even where the right is there nothing is written. */
+/** An ETag that no blob has, so nothing is written even if the right exists. */
 const impossibleEtag = '"0x0"';
 
 function policyWriteCheck({ config, policyAsStorage }: DoctorPorts): Check {
@@ -35,7 +35,7 @@ function policyWriteCheck({ config, policyAsStorage }: DoctorPorts): Check {
       if (status === 403) return green("a write that could not succeed was refused with 403");
       if (status !== 412) return grey(`storage answered ${status}`);
       return red(
-        "storage answered 412: it would have let the storage identity write",
+        "storage answered 412: the storage identity would have been allowed to write",
         "whoever has this identity can grant themselves tokens for every tenant",
         "give it Storage Blob Data Reader on the policy's container, and no more",
       );

@@ -5,7 +5,7 @@ import { type Check, green, grey, needsAppIdentity, red, type Verdict } from "./
 import type { DoctorPorts } from "./ports.ts";
 import { forbiddenToSigner, forbiddenToStorage, malformedSign, type Try, vaultApiVersion } from "./vault-tries.ts";
 
-/** What the app's identities may do in the vault: each right is really tried, and nothing is signed. */
+/** Checks what the app's identities may do in the vault: each right is really tested, and nothing is signed. */
 export function vaultRightChecks(ports: DoctorPorts): Check[] {
   return [
     signCheck(ports),
@@ -33,16 +33,16 @@ export function vaultHostOf(ports: Pick<DoctorPorts, "policy">): string | undefi
   return key && new URL(key.keyId).hostname;
 }
 
-/** Why nothing can be tried as this identity; undefined: it can. */
+/** Why nothing can be tested as this identity; undefined if it can. */
 function obstacle(identity: "signing" | "storage", ports: DoctorPorts): Verdict | undefined {
   if (!ports.vaultAs[identity]) return grey(needsAppIdentity);
-  if (!ports.withTries) return grey("left out by --no-tries");
+  if (!ports.withTries) return grey("skipped by --no-tries");
   return keysOf(ports).length === 0 ? grey("there is no valid policy that names a key") : undefined;
 }
 
 async function ask(identity: "signing" | "storage", ports: DoctorPorts, request: RestRequest, signal: AbortSignal) {
   const probe = ports.vaultAs[identity];
-  if (!probe) throw new TypeError("there is no such identity here");
+  if (!probe) throw new TypeError("this identity is not available here");
   return probe({ ...request, url: `${request.url}?${vaultApiVersion}` }, signal);
 }
 
@@ -62,7 +62,7 @@ function signCheck(ports: DoctorPorts): Check {
         if (answer.status !== 400) failed.push(`${keyName}: ${describeAnswer(answer)}`);
       }
       if (failed.length === 0)
-        return green(`a malformed request was refused as malformed, and not as forbidden: ${namesOf(keys)}`);
+        return green(`a malformed request was refused as malformed, not as forbidden: ${namesOf(keys)}`);
       return red(
         failed.join("; "),
         "Keyhold cannot get new tokens for the clients of this key",
@@ -93,7 +93,7 @@ function forbiddenCheck(identity: "signing" | "storage", each: Try, ports: Docto
   };
 }
 
-/** Inner codes of a 403 for want of a right. Others are about the key, which is looked at only after that. */
+/** Inner codes of a 403 for a missing right. Other codes are about the key, which the vault checks only afterwards. */
 const lacksRight: ReadonlySet<string> = new Set(["ForbiddenByRbac", "ForbiddenByPolicy", "AccessDenied"]);
 const byNetwork: ReadonlySet<string> = new Set(["ForbiddenByFirewall", "ForbiddenByConnection"]);
 
@@ -102,7 +102,7 @@ function isRefusedForRights(answer: RestAnswer): boolean {
   return answer.status === 403 && (code === undefined || lacksRight.has(code));
 }
 
-/** The vault's network, its limits or its health answered, and not its rights. */
+/** The answer is about the vault's network, its limits or its health, and not about rights. */
 function isUnclear(answer: RestAnswer): boolean {
   const { status } = answer;
   return (
@@ -114,7 +114,7 @@ function permitted(answer: RestAnswer, { title, why }: Try, identity: "signing" 
   if (isUnclear(answer)) return grey(`the vault answered ${describeAnswer(answer)}, which says nothing about rights`);
   const kept = identity === "signing" ? "the one that signs, on each key by itself" : "those for storage";
   return red(
-    `the vault answered ${describeAnswer(answer)}: it would have let the ${identity} identity ${title}`,
+    `the vault answered ${describeAnswer(answer)}: the ${identity} identity would have been allowed to ${title}`,
     why,
     `remove every role of the ${identity} identity except ${kept}`,
   );

@@ -1,16 +1,16 @@
 import { randomUUID } from "node:crypto";
 
 /**
- * What is tried in the vault, so that it changes nothing where the right for it is there: on a name that nothing has, or
- * with a body that the vault must refuse. It asks for the right first (403), so any other refusal means that the right is
- * there.
+ * Requests to the vault that change nothing even if the right for them exists: for a name that nothing has, or with a
+ * body that the vault must refuse. The vault checks the right first (403), so any other refusal means that the right
+ * exists.
  */
 export interface Try {
   id: string;
   /** After "the ... identity cannot". */
   title: string;
   method: string;
-  /** `{name}` and `{version}` stand for each key of the policy; without them it is tried once. */
+  /** `{name}` and `{version}` stand for each key of the policy; without them the request is made once. */
   path: string;
   body?: unknown;
   why: string;

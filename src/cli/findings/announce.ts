@@ -12,7 +12,7 @@ import { commandOf, createSuppressionRule, type SuppressionRule, setRule } from 
 
 const deadlineMs = 60_000;
 
-/** `rotation announce`: planned work with a key does not page. */
+/** `rotation announce`: planned work with a key raises no page. */
 export function addRotationCommands(program: Command, { run, clock, progress }: CommandContext): void {
   program
     .command("rotation")

@@ -52,7 +52,7 @@ async function list({ auditStore, notesPlace }: Connection, isAll: boolean, nowM
   const head = ["ID", "SEVERITY", "FINDING", "TIME", "COUNT", "KEY", "CALLER", "ADDRESS", "STATE"];
   return {
     exit: open.length > 0 ? exitCodes.wrong : exitCodes.fine,
-    text: rows.length > 0 ? table([head, ...rows]) : "Nothing is open.",
+    text: rows.length > 0 ? table([head, ...rows]) : "No finding is open.",
     json: (isAll ? found : open).map(({ finding, note }) => ({ ...finding, note: note ?? null })),
   };
 }

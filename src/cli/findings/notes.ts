@@ -10,7 +10,7 @@ import { printable } from "../printable.ts";
 const what = "The notes on findings";
 
 /**
- * What operators have noted of findings, beside the policy.
+ * The operators' notes on findings, beside the policy.
  * @throws CommandProblem where it cannot be read or is not valid.
  */
 export async function loadNotes(place: PolicyPlace): Promise<AuditNotesDocument> {
@@ -18,8 +18,8 @@ export async function loadNotes(place: PolicyPlace): Promise<AuditNotesDocument>
 }
 
 /**
- * Changes them, again where somebody else wrote in between: what they wrote stays, and so does this change. What is so
- * old that the audit does not report it any more is left out.
+ * Changes them, and retries if somebody else wrote in between: their change stays, and so does this one. Notes that are
+ * too old to matter for the audit are dropped.
  * @throws CommandProblem where they cannot be read or written, or are not valid.
  */
 export async function changeNotes(

@@ -6,7 +6,9 @@ import type { ResourceManager } from "../stop/stop-signing.ts";
 const apiVersion = "2021-08-08";
 const alertRuleNames = "vault-0";
 
-/** Takes the mails and pages of one alert rule, for one operator and one key, for a time. The alerts stay visible. */
+/**
+ * Suppresses the mails and pages of one alert rule, for one operator and one key, for a time. The alerts stay visible.
+ */
 export interface SuppressionRule {
   name: string;
   /** ARM id of the vault's resource group. */
@@ -18,7 +20,7 @@ export interface SuppressionRule {
   toMs: number;
 }
 
-/** `vaultId`: its ARM id. An alert may come an hour after what it is about. */
+/** `vaultId`: its ARM id. An alert may come an hour after its cause. */
 export function createSuppressionRule(
   { operatorObjectId, keyName, from, to }: Announcement,
   vaultId: string | undefined,
@@ -28,14 +30,14 @@ export function createSuppressionRule(
   return {
     name,
     groupId: `/subscriptions/${subscription}/resourceGroups/${group}`,
-    // The alert's dimensions stand in its context, in the order of the query.
+    // The alert's context has its dimensions in the order of the query.
     context: `"${keyName.toLowerCase()}"},{"name":"Client","value":"-"},{"name":"Caller","value":"${operatorObjectId}"`,
     fromMs: Date.parse(from),
     toMs: Date.parse(to) + 3_600_000,
   };
 }
 
-/** A command of the Azure CLI that sets it. */
+/** The Azure CLI command that sets it. */
 export function commandOf({ name, groupId, context, fromMs, toMs }: SuppressionRule): string {
   const at = (timeMs: number) => isoTime(timeMs).slice(0, 19).replace("T", " ");
   return [
@@ -54,7 +56,7 @@ export async function setRule(
   managementUrl: string,
 ): Promise<number> {
   const condition = (field: string, value: string) => ({ field, operator: "Contains", values: [value] });
-  // A time without a zone: it is of `timeZone`.
+  // A time without a zone; `timeZone` gives the zone.
   const at = (timeMs: number) => new Date(timeMs).toISOString().slice(0, 19);
   const properties = {
     scopes: [groupId],

@@ -5,7 +5,7 @@ import type { Output } from "../command-problem.ts";
 import { type LedgerFormat, noteUnreadable, reading, writeHead, writeRow } from "./list.ts";
 import { flatten, type NameOf } from "./row.ts";
 
-/** Between two readings. */
+/** Milliseconds between two reads. */
 const pauseMs = 2_000;
 /** Milliseconds. Outcomes are written after the answers: a row without one is printed as open only after this time. */
 const openAfterMs = 30_000;
@@ -18,14 +18,17 @@ interface FollowPorts {
   format: Exclude<LedgerFormat, "json">;
   output: Output;
   clock: () => number;
-  /** Resolves to false when the operator has had enough. */
+  /** Resolves to false if the operator stops the command. */
   pause: (ms: number) => Promise<boolean>;
 }
 
-/** Rows that were written, by id: the outcome that was shown, and the time of the row in milliseconds since 1970. */
+/** Rows that were printed, by id: the outcome that was shown, and the time of the row in milliseconds since 1970. */
 type Told = Map<string, { timeMs: number; outcome: string }>;
 
-/** `ledger --follow`: rows as they come to be known, each once with its outcome, and once before if that is late. */
+/**
+ * `ledger --follow`: prints rows as they become known: each once with its outcome, and once before if the outcome is
+ * late.
+ */
 export async function followLedger(query: LedgerQuery, ports: FollowPorts): Promise<void> {
   const { ledger, nameOf, format, output, clock, pause } = ports;
   const told: Told = new Map();
@@ -33,7 +36,7 @@ export async function followLedger(query: LedgerQuery, ports: FollowPorts): Prom
   do {
     const nowMs = clock();
     const fromMs = Math.max(query.fromMs, nowMs - lookBackMs);
-    // A little ahead: instances' clocks are not quite ours.
+    // A little ahead, because instances' clocks may differ from ours.
     const due: LedgerEntry[] = [];
     await reading(async () => {
       for await (const found of ledger.find({ ...query, fromMs, toMs: nowMs + 60_000 })) {
@@ -47,7 +50,10 @@ export async function followLedger(query: LedgerQuery, ports: FollowPorts): Prom
   } while (await pause(pauseMs));
 }
 
-/** Whether a row is due: its outcome has not been shown yet, or it has been open for too long. Notes it as shown. */
+/**
+ * Whether a row must be printed: its outcome has not been shown yet, or it has been open for too long. Marks it as
+ * shown.
+ */
 function isNews(found: Result<LedgerEntry, UnreadableRow>, told: Told, nowMs: number): boolean {
   const key = found.ok ? found.value.intent.id : `${found.refusal.partition} ${found.refusal.rowKey}`;
   const outcome = found.ok ? (found.value.outcome?.outcome ?? "open") : "unreadable";

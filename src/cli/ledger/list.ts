@@ -15,7 +15,7 @@ interface ListPorts {
   progress: (text: string) => void;
 }
 
-/** `ledger`: who got what. Rows are written as they are read; only one JSON document waits for its last. */
+/** `ledger`: who got what. Rows are written as they are read; only a single JSON document is complete at the end. */
 export async function listLedger(
   query: LedgerQuery,
   { ledger, nameOf, format, output, progress }: ListPorts,
@@ -63,10 +63,10 @@ export function writeRow(row: FlatRow, format: Exclude<LedgerFormat, "json">, { 
 /** Names a row that Keyhold did not write, on stderr: its place and the columns that are wrong, never their values. */
 export function noteUnreadable({ partition, rowKey, properties }: UnreadableRow, { err }: Output): void {
   const names = properties.map((name) => printable(name, 40)).join(", ");
-  err(`not a row of Keyhold's: ${printable(partition)} ${printable(rowKey)} (${names}). Who wrote it?`);
+  err(`not written by Keyhold: ${printable(partition)} ${printable(rowKey)} (${names}). Find out who wrote it.`);
 }
 
-/** Throws what the ledger's trouble means to an operator. */
+/** Throws the ledger's fault as an operator's problem. */
 export async function reading<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();

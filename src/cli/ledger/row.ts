@@ -1,7 +1,7 @@
 import type { LedgerEntry } from "../../domain/signing/ledger.ts";
 import { isoTime, printable } from "../printable.ts";
 
-/** Names by id, as the policy has them now; what it does not know keeps its id. */
+/** Names by id, from the current policy; unknown ids stay ids. */
 export type NameOf = (id: string | undefined) => string | undefined;
 
 /** A row as people and spreadsheets get it: flat, in the order of the columns. Times are ISO 8601. */
@@ -81,7 +81,7 @@ export function flatten({ intent, outcome }: LedgerEntry, nameOf: NameOf): FlatR
   };
 }
 
-/** Widths are fixed, since rows are written as they come. */
+/** Widths are fixed, since rows are written as they arrive. */
 const shown = [
   ["time", 20],
   ["purpose", 11],
@@ -113,9 +113,9 @@ function fit(text: string, width: number): string {
 }
 
 /**
- * RFC 4180. What a spreadsheet would take for the beginning of a formula gets an apostrophe first: whoever can write rows
- * of the ledger (T15) must not run commands on the desk of who looks at them. In many locales a spreadsheet begins a cell
- * after each semicolon, and finds the quotes of this form in the middle of one: so the same holds there. Tabs are gone.
+ * RFC 4180. A cell that a spreadsheet would read as a formula gets an apostrophe first: whoever can write rows of the
+ * ledger (T15) must not run commands on the machine of the person who reads them. In many locales a spreadsheet starts
+ * a cell after each semicolon, even inside quotes, so the same is done there. Tabs are removed.
  */
 export function csvLine(cells: readonly string[]): string {
   return cells.map(csvCell).join(",");

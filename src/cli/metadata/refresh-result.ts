@@ -2,7 +2,7 @@ import { changeOfKeys } from "../../domain/metadata/continuity.ts";
 import type { LastKnownGood } from "../../domain/metadata/last-known-good.ts";
 import { isoTime, printable } from "../printable.ts";
 
-/** What came of a refresh that an operator asked for. `wrong`: a document was refused or held. */
+/** The result of a refresh that an operator requested. `wrong`: a document was refused or held. */
 export interface RefreshResult {
   state: "fine" | "wrong" | "unanswered";
   text: string;
@@ -11,14 +11,14 @@ export interface RefreshResult {
 
 const documents = { federation: "federation metadata", discovery: "discovery", jwks: "key set" } as const;
 
-/** `after`: the record once the request was carried out; undefined where it was not, in time. */
+/** `after`: the record once the request was carried out; undefined if it was not, in time. */
 export function resultOf(
   source: string,
   before: LastKnownGood | undefined,
   after: LastKnownGood | undefined,
 ): RefreshResult {
   if (!after?.refreshed) {
-    const text = `${source}\n  not answered: see whether the app runs and its timer checkMetadata is enabled. The request stays`;
+    const text = `${source}\n  no answer: check that the app runs and that its timer checkMetadata is enabled. The request stays`;
     return { state: "unanswered", text, json: { source, answered: false } };
   }
   const { refreshed, idp } = after;
@@ -34,7 +34,7 @@ export function resultOf(
     ),
     ...added.map((kid) => `key ${kid} added`),
     ...removed.map((kid) => `key ${kid} removed`),
-    ...(isSignedAnew ? [`idp.xml signed anew, valid until ${isoTime(idp.validUntilMs)}`] : []),
+    ...(isSignedAnew ? [`idp.xml signed again, valid until ${isoTime(idp.validUntilMs)}`] : []),
   ];
   const shown = lines.length === 0 ? ["verified, nothing changed"] : lines;
   return {

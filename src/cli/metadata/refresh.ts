@@ -19,13 +19,13 @@ interface RefreshPorts {
   cloud: Cloud;
   operatorName: () => Promise<string>;
   clock: () => number;
-  /** False: the operator does not wait any longer. */
+  /** False: the operator stopped waiting. */
   pause: (ms: number) => Promise<boolean>;
   note: (text: string) => void;
   progress: (text: string) => void;
 }
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two reads. */
 const lookMs = 2_000;
 /** Milliseconds: twice what the app needs, with many sources. */
 const patienceMs = 120_000;
@@ -57,7 +57,7 @@ export async function refreshMetadata(
   };
 }
 
-/** All sources, or those that the operator means. */
+/** All sources, or those that the operator named. */
 function choose(wanted: string | undefined, { document, policy }: Pick<LoadedPolicy, "document" | "policy">) {
   const sources = sourcesOf(policy);
   if (wanted === undefined) return sources;
@@ -65,13 +65,15 @@ function choose(wanted: string | undefined, { document, policy }: Pick<LoadedPol
   const id = named.toLowerCase();
   const chosen = sources.filter((source) => source.tenant === id || sourceName(source) === id);
   if (chosen.length > 0) return chosen;
-  throw new CommandProblem("wrong", `No metadata of "${printable(wanted, 80)}" is kept`, {
+  throw new CommandProblem("wrong", `There is no metadata source "${printable(wanted, 80)}"`, {
     where: "the policy, metadata",
     remedy: knownNames("sources", sources.map(sourceName), wanted),
   });
 }
 
-/** What is stored of a source. The app would not overwrite a record that does not verify, and so not answer. */
+/**
+ * The stored record of a source. The app would not overwrite a record that does not verify, and so would not answer.
+ */
 async function usable(
   source: MetadataSource,
   { metadataStore, cloud }: RefreshPorts,
@@ -87,14 +89,14 @@ async function usable(
 async function writeRequests(names: readonly string[], id: string, ports: RefreshPorts): Promise<void> {
   const [by, at] = [await ports.operatorName(), new Date(ports.clock()).toISOString()];
   await changeBeside(ports.refreshPlace, "The requests for a refresh", (text) => {
-    // A document that is not valid asks for nothing: it is replaced.
+    // An invalid document requests nothing, so it is replaced.
     const others = (text === undefined ? undefined : parseRefreshRequests(text))?.requests ?? [];
     const kept = others.filter(({ source }) => !names.includes(source));
     return refreshRequestsText({ version: 1, requests: [...kept, ...names.map((source) => ({ source, id, by, at }))] });
   });
 }
 
-/** The records of the sources whose request was carried out. */
+/** The records of the sources whose requests were carried out. */
 async function waitFor(sources: readonly MetadataSource[], id: string, ports: RefreshPorts) {
   const { metadataStore, cloud, clock, pause, progress } = ports;
   const answered = new Map<string, LastKnownGood>();

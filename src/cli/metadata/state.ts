@@ -8,12 +8,12 @@ import type { Cloud } from "../../domain/shared/cloud.ts";
 import { type MetadataSource, sourceName } from "../../domain/shared/metadata-source.ts";
 import { CommandProblem } from "../command-problem.ts";
 
-/** The timer comes every hour: after two, somebody should look. */
+/** The timer runs every hour; after two, somebody should look. */
 export const staleAfterMs = 2 * 3_600_000;
 
 /**
- * `announced`: published, and nothing was seen to be signed with it yet. `active`: something was. `retiring`: published no
- * more, and trusted for a day. `retired`: not trusted.
+ * `announced`: published, and nothing signed with it was seen yet. `active`: something was. `retiring`: no longer
+ * published, and trusted for a day. `retired`: not trusted.
  */
 type KeyState = "announced" | "active" | "retiring" | "retired";
 
@@ -29,7 +29,7 @@ export interface SourceState {
     sha256: string;
   }[];
   keys: { kid: string; state: KeyState; firstSeenMs: number; lastSeenMs: number; firstUsedMs?: number }[];
-  /** Of Entra's own certificate, as it was when the key set came; SHA-256. */
+  /** Of Entra's own TLS certificate when the key set was fetched; SHA-256. */
   tlsFingerprint?: string;
   idpValidUntilMs?: number;
 }
@@ -46,7 +46,7 @@ export interface StoredSource {
   refused?: RecordRule;
 }
 
-/** What storage holds of a source, verified as the app verifies it. Throws like the store. */
+/** The stored record of a source, verified as the app verifies it. Throws like the store. */
 export async function readStored(store: MetadataStore, source: MetadataSource, cloud: Cloud): Promise<StoredSource> {
   const stored = await store.read(sourceName(source));
   if (!stored) return {};
@@ -69,7 +69,7 @@ export async function loadStored(store: MetadataStore, source: MetadataSource, c
   }
 }
 
-/** What storage holds of a source, as an operator wants to know it. Pure. */
+/** The stored record of a source, in the form that operators see. Pure. */
 export function stateOfSource(source: string, known: LastKnownGood | undefined, nowMs: number): SourceState {
   const documents = (["federation", "discovery", "jwks"] as const).flatMap((document) => {
     const record = known?.[document];

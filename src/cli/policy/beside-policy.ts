@@ -30,13 +30,15 @@ export async function readBeside(
   }
 }
 
-/** Between two people who write at once: each reads again and adds what is theirs. */
+/**
+ * How often a write is retried when somebody else writes at the same time: each reads again and adds their own change.
+ */
 const maxAttempts = 8;
 
 /**
- * Changes a document, again where somebody else wrote in between: what they wrote stays, and so does this change.
- * `change` gets the text, undefined where there is no document yet, and returns undefined where there is nothing to do.
- * True: it was written.
+ * Changes a document, and retries if somebody else wrote in between: their change stays, and so does this one. `change`
+ * gets the text, undefined if there is no document yet, and returns undefined if there is nothing to do. True: it was
+ * written.
  * @throws CommandProblem where it cannot be read or written.
  */
 export async function changeBeside(

@@ -42,7 +42,7 @@ export async function checkPolicy(place: PolicyPlace, context: PolicyContext): P
 
 const bullets = (problems: readonly PolicyProblem[]) => describeProblems(problems).map((line) => `  - ${line}`);
 
-/** Earlier versions granted these: whoever upgrades should know before they do. */
+/** Earlier versions granted these: operators should know before they upgrade. */
 function withheldLines({ withheld }: AccessPolicy, { grants }: PolicyDocument): string[] {
   const lines = withheld.map(({ path, rule }) => {
     const grant = grants[Number(/^grants\[(\d+)\]/.exec(path)?.[1])];

@@ -101,14 +101,14 @@ function askOf({ scope: text, assertion }: ExplainOptions): Ask {
   if (assertion) return { issues: "assertion" };
   const scope = text === undefined ? undefined : parseScope(text);
   if (scope !== undefined) return { issues: "token", scope };
-  throw new CommandProblem("usage", text === undefined ? "There is no scope" : "The scope is not one", {
+  throw new CommandProblem("usage", text === undefined ? "There is no scope" : "The scope is not valid", {
     where: "--scope",
     remedy: `give <resource>/.default, for example https://${clouds.public.graphHost}/.default, or --assertion`,
   });
 }
 
 /**
- * The entries that are asked about; an id may be one that the policy does not have.
+ * The entries that the question is about; an id need not be in the policy.
  * @throws CommandProblem with every name that is unknown.
  */
 function subjectsOf(document: PolicyDocument, options: ExplainOptions): Subjects {
@@ -129,7 +129,7 @@ function subjectsOf(document: PolicyDocument, options: ExplainOptions): Subjects
   const [first, ...others] = problems;
   if (!first) return subjects;
   if (others.length === 0) throw first;
-  throw new CommandProblem("wrong", `${problems.length} names are not those of one entry each`, {
+  throw new CommandProblem("wrong", `${problems.length} names are unknown or ambiguous`, {
     where: "the policy",
     remedy: "give names or ids of entries",
     details: problems.map(({ message, remedy }) => `${message}; ${remedy}`),

@@ -30,7 +30,7 @@ interface EntryChange {
   change: "added" | "removed" | "changed";
   kind: string;
   name: string;
-  /** Of an entry that changed: its members that differ. */
+  /** For an entry that changed: its members that differ. */
   members?: string[];
 }
 
@@ -47,7 +47,7 @@ export function differenceOf(before: ValidPolicy | undefined, after: ValidPolicy
   };
 }
 
-/** All that a policy gives, by names. */
+/** All rights that a policy gives, by names. */
 export function namedRightsOf(policy: AccessPolicy): NamedRight[] {
   return [...rightsOf(policy).values()].map((right) => named(right, policy));
 }
@@ -62,7 +62,7 @@ function named(right: Right, { callers, clients, tenants }: AccessPolicy): Named
   };
 }
 
-/** Lists whose entries have an id; grants have none, and show in the rights. */
+/** Lists whose entries have an id. Grants have none; they show in the rights. */
 const identified = {
   clients: ["client", "clientId"],
   tenants: ["tenant", "tenantId"],

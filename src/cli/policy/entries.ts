@@ -7,7 +7,7 @@ import { type Edit, type Edited, type EditTarget, editPolicy } from "./edit-poli
 import { type EntryKind, entryKinds, findEntry, requireEntry } from "./find-entry.ts";
 import { loadPolicy } from "./load-policy.ts";
 
-/** An entry as it is to be written, with its name and id. */
+/** An entry as it will be written, with its name and id. */
 export interface NewEntry {
   id: Guid;
   name: string;
@@ -16,7 +16,7 @@ export interface NewEntry {
 }
 
 /**
- * `tenant|caller|client add`. An entry with this name and id that is there already is success, and left as it is.
+ * `tenant|caller|client add`. If an entry with this name and id exists already, that is success, and it is not changed.
  * @throws CommandProblem where name or id belong to another entry, or the policy cannot be changed.
  */
 export async function addEntry(
@@ -45,7 +45,7 @@ export async function addEntry(
 }
 
 /**
- * `tenant|caller|client remove`: the entry, its name in grants, and the grants that are nothing without it.
+ * `tenant|caller|client remove`: removes the entry, its name in grants, and the grants that need it.
  * @throws CommandProblem where there is no such entry, or the policy cannot be changed.
  */
 export async function removeEntry(kind: EntryKind, nameOrId: string, target: EditTarget): Promise<Report> {
@@ -56,7 +56,7 @@ export async function removeEntry(kind: EntryKind, nameOrId: string, target: Edi
   return editReport(`${printable(name)} (${kind} ${id}) is removed`, { kind, id, name }, edited, target);
 }
 
-/** From the last grant to the first, so that no edit moves what a later one is about. */
+/** From the last grant to the first, so that no edit moves the place of a later one. */
 function grantEdits({ grants }: PolicyDocument, kind: EntryKind, name: string): Edit[] {
   return [...grants.entries()].reverse().flatMap(([i, grant]): Edit[] => {
     if (kind !== "tenant") return grant[kind] === name ? [{ remove: ["grants", i] }] : [];
@@ -66,7 +66,7 @@ function grantEdits({ grants }: PolicyDocument, kind: EntryKind, name: string): 
   });
 }
 
-/** The edits that take these texts out of a list, the last one first. */
+/** The edits that remove these texts from a list, the last one first. */
 export function removalsOf(list: readonly string[], texts: readonly string[], path: (string | number)[]): Edit[] {
   return [...list.entries()]
     .reverse()
@@ -82,7 +82,7 @@ export function editReport(
 ): Report {
   const where = printable(place.name);
   const first = dryRun
-    ? `Dry run, nothing was written. With it, in ${where}: ${done}.`
+    ? `Dry run: nothing was written. Without --dry-run, in ${where}: ${done}.`
     : `${done} in ${where}. It takes effect within 60 s.`;
   return {
     exit: exitCodes.fine,

@@ -6,9 +6,9 @@ import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
 import { type Documents, type Obstacle, obstacleOf, type Question, type Subjects } from "./obstacle.ts";
 
 /**
- * `explain`: whether a request would be allowed, or everything that is in its way. The domain's own
- * `authorize` decides. Each obstacle that it names is removed in a copy of policy and suspensions, and it is asked again,
- * also where no change can be printed. So the list is complete, and what is printed to be pasted has been tried.
+ * `explain`: whether a request would be allowed, or everything that prevents it. The domain's own `authorize` decides.
+ * Each obstacle that it names is removed in a copy of policy and suspensions, and it is asked again, even if no change
+ * can be printed for that obstacle. So the list is complete, and the printed changes have been tested.
  */
 export function explain(before: Documents, question: Question, subjects: Subjects, context: PolicyContext): Report {
   const obstacles: Obstacle[] = [];
@@ -35,7 +35,7 @@ function evaluate(
   const compiled = compilePolicy(document, context);
   if (Array.isArray(compiled)) throw doesNotFit(compiled);
   const policy = withSuspensions(compiled, suspensions);
-  // The caller's token is not at hand: it is taken to be the one that the policy expects.
+  // The caller's token is not available, so it is assumed to be the one that the policy expects.
   const azp = policy.callers.get(caller.id)?.azp;
   const verified = { tenantId: context.homeTenantId, objectId: caller.id, azp };
   const request = { clientId: client.id, tenantId: tenant.id, ...(ask as Ask) };
@@ -43,7 +43,7 @@ function evaluate(
   return authorization.ok ? "allowed" : authorization.refusal.because;
 }
 
-/** For example where the name that a new entry was given stands for another already. */
+/** For example, the name of the new entry already belongs to another one. */
 function doesNotFit(problems: readonly PolicyProblem[]): CommandProblem {
   return new CommandProblem("wrong", "The request cannot be expressed in the policy", {
     where: "--caller, --client, --tenant",
@@ -68,6 +68,6 @@ function report({ ask }: Question, obstacles: readonly Obstacle[]): Report {
     `- ${because}: ${words}`,
     ...(change ? change.lines.map((line) => `    ${line}`) : []),
   ]);
-  const end = isSufficient ? ["With that it would be allowed."] : [];
+  const end = isSufficient ? ["With this change it would be allowed."] : [];
   return { exit: exitCodes.wrong, text: ["Refused:", ...lines, ...end].join("\n"), json };
 }

@@ -28,7 +28,7 @@ export interface Entry {
 export function findEntry(document: PolicyDocument, kind: EntryKind, nameOrId: string): Entry | undefined {
   const entries = entriesOf(document, kind);
   const wantedId = parseGuid(nameOrId);
-  // The policy has composed letters only; some terminals send others.
+  // The policy has composed characters only; some terminals send decomposed ones.
   const byName = entries.find(({ name }) => name === nameOrId.normalize("NFC"));
   const byId = entries.find(({ id }) => id === wantedId);
   if (byName && byId && byName !== byId) {
@@ -42,7 +42,7 @@ export function findEntry(document: PolicyDocument, kind: EntryKind, nameOrId: s
 
 /**
  * As `findEntry`.
- * @throws CommandProblem where there is no such entry, with names that begin alike.
+ * @throws CommandProblem where there is no such entry, with similar names.
  */
 export function requireEntry(document: PolicyDocument, kind: EntryKind, nameOrId: string): Entry {
   const entry = findEntry(document, kind, nameOrId);
@@ -64,13 +64,13 @@ function entriesOf(document: PolicyDocument, kind: EntryKind): Entry[] {
 
 const namesShown = 5;
 
-/** What to give instead of a name that is not there: those that begin alike, or any. `what`: of what, plural. */
+/** Suggests names for one that does not exist: those that begin the same way, or any. `what`: of what, plural. */
 export function knownNames(what: string, all: readonly string[], wanted: string): string {
   const names = [...new Set(all)];
   const start = wanted.slice(0, 3).toLowerCase();
   const similar = names.filter((name) => name.toLowerCase().startsWith(start));
   const candidates = similar.length > 0 ? similar : names;
-  if (candidates.length === 0) return `there are no ${what}: add one`;
+  if (candidates.length === 0) return `there are no ${what} yet: add one`;
   const more = candidates.length > namesShown ? `, and ${candidates.length - namesShown} more` : "";
   return `known ${what}: ${candidates.slice(0, namesShown).join(", ")}${more}`;
 }

@@ -8,7 +8,7 @@ import { editReport, removalsOf } from "./entries.ts";
 import { requireEntry } from "./find-entry.ts";
 import { describeProblems, type LoadedPolicy, loadPolicy } from "./load-policy.ts";
 
-/** Which grants: by names or ids, as operators give them. */
+/** Selects grants, by names or ids, as operators give them. */
 export interface GrantOptions {
   caller: string;
   client: string;
@@ -19,7 +19,7 @@ export interface GrantOptions {
 }
 
 /**
- * `grant add`: an entry of its own. What is granted already is success, and nothing is written.
+ * `grant add`: adds a separate entry. If everything is granted already, that is success, and nothing is written.
  * @throws CommandProblem where a name is unknown, the home tenant would refuse it, or the policy cannot be changed.
  */
 export async function addGrant(options: GrantOptions, target: EditTarget): Promise<Report> {
@@ -51,8 +51,8 @@ export async function addGrant(options: GrantOptions, target: EditTarget): Promi
 }
 
 /**
- * `grant remove`: takes these tenants, scopes or assertions out of every grant of the caller and client; all of them
- * where none is named. A grant that covers more keeps the rest.
+ * `grant remove`: removes these tenants, scopes or assertions from every grant of the caller and client; all of them if
+ * none is named. A grant that covers more keeps the rest.
  * @throws CommandProblem where nothing is granted, a tenant is one of all active ones, or the policy cannot be changed.
  */
 export async function removeGrant(options: GrantOptions, target: EditTarget): Promise<Report> {
@@ -64,7 +64,7 @@ export async function removeGrant(options: GrantOptions, target: EditTarget): Pr
     scopes: isNarrowed ? (options.scope ?? []) : "any",
     assertion: !isNarrowed || options.assertion === true,
   };
-  // From the last grant to the first, so that no edit moves what a later one is about.
+  // From the last grant to the first, so that no edit moves the place of a later one.
   const edits = [...before.document.grants.entries()].reverse().flatMap(([i, grant]) => {
     return grant.caller === names.caller && grant.client === names.client ? grantEdits(grant, i, what) : [];
   });
@@ -102,14 +102,14 @@ function namesOf({ document }: LoadedPolicy, { caller, client, tenant = [] }: Gr
 
 function isSelected(right: NamedRight, names: { caller: string; client: string }, { tenants, ...what }: Selection) {
   if (right.caller !== names.caller || right.client !== names.client) return false;
-  // What is granted by name stays where the grant for all active tenants is taken back.
+  // Grants by name stay when the grant for all active tenants is removed.
   if (tenants === "all-active" || (tenants !== "any" && !tenants.includes(right.tenant))) return false;
   return right.gets === "assertion" ? what.assertion : what.scopes === "any" || what.scopes.includes(right.gets);
 }
 
 /**
- * The edits that leave of one grant what is not selected. Where tenants and scopes are left over, they become two
- * grants: the other tenants with everything, and these tenants with the rest.
+ * The edits that reduce one grant to what is not selected. If both tenants and scopes remain, it becomes two grants:
+ * the other tenants with everything, and these tenants with the rest.
  */
 function grantEdits(grant: GrantDocument, index: number, what: Selection): Edit[] {
   const path = ["grants", index];
@@ -132,7 +132,7 @@ function grantEdits(grant: GrantDocument, index: number, what: Selection): Edit[
   ];
 }
 
-/** Of the tenants of a grant those that are selected. A single tenant cannot be taken out of `all-active`. */
+/** The selected tenants of a grant. A single tenant cannot be removed from `all-active`. */
 function selectedTenants(grant: GrantDocument, { tenants }: Selection): readonly string[] | "all" {
   if (grant.tenants === "all-active") return tenants === "any" || tenants === "all-active" ? "all" : [];
   const selected = grant.tenants.filter((each) => tenants === "any" || tenants.includes(each));

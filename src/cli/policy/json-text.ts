@@ -1,9 +1,9 @@
 import { type Node, parseTree } from "jsonc-parser";
 
 /**
- * Changes one place of a JSON text and leaves every other character as its author wrote it: the package's own `modify`
- * reformats the whole line, and of keys that are there twice it changes the first. Here the last one counts, as for
- * `JSON.parse`, which must have accepted the text.
+ * Changes one place of a JSON text and leaves all other text as its author wrote it. The package's own `modify`
+ * reformats the whole line, and changes the first of duplicate keys. Here the last one counts, as for `JSON.parse`,
+ * which must have accepted the text.
  */
 export type JsonPath = readonly (string | number)[];
 
@@ -24,7 +24,7 @@ export function setMember(text: string, path: JsonPath, key: string, value: unkn
 }
 
 /**
- * Adds an element to the end of the array at `path`, in the manner of the one before it.
+ * Adds an element to the end of the array at `path`, formatted like the one before it.
  * @throws RangeError where the path leads to no array.
  */
 export function appendItem(text: string, path: JsonPath, value: unknown): string {
@@ -54,7 +54,7 @@ export function removeItem(text: string, path: JsonPath): string {
   return splice(text, array.offset, endOf(array), "[]");
 }
 
-/** The array with its first element: on a line of its own where the text has lines. */
+/** The array with its first element, on a separate line if the text has lines. */
 function firstItem(text: string, array: Node, value: unknown): string {
   if (!text.includes("\n") || typeof value !== "object") return `[${JSON.stringify(value)}]`;
   const outer = indentAt(text, array.offset);
@@ -68,7 +68,7 @@ function written(text: string, value: unknown, indent: string): string {
   return JSON.stringify(value, undefined, unitOf(text)).replaceAll("\n", `${newlineOf(text)}${indent}`);
 }
 
-/** Of the line that this offset is on. */
+/** The indentation of the line at this offset. */
 function indentAt(text: string, offset: number): string {
   const lineStart = text.lastIndexOf("\n", offset) + 1;
   return /^[ \t]*/.exec(text.slice(lineStart, offset))?.[0] ?? "";
@@ -91,7 +91,7 @@ function spaceBefore(text: string, position: number): string {
 }
 
 function nodeAt(text: string, path: JsonPath): Node {
-  // A byte order mark is no JSON; a space in its place keeps every offset.
+  // JSON has no byte order mark; a space in its place keeps every offset.
   let node = parseTree(text.replace(/^\ufeff/, " "));
   for (const step of path) {
     node = node && (typeof step === "number" ? node.children?.[step] : memberOf(node, step));

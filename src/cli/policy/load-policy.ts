@@ -46,7 +46,7 @@ export async function readPolicyIfThere(place: PolicyPlace): Promise<{ text: str
   }
 }
 
-/** For commands that need a policy in force. Throws a `CommandProblem` with everything that is wrong with it. */
+/** For commands that need a policy in force. Throws a `CommandProblem` with all problems of the policy. */
 export async function loadPolicy(place: PolicyPlace, context: PolicyContext): Promise<LoadedPolicy> {
   const { text, etag } = await readPolicyText(place);
   const compiled = compilePolicyText(text, context);
@@ -59,7 +59,7 @@ export async function loadPolicy(place: PolicyPlace, context: PolicyContext): Pr
   });
 }
 
-/** `line 3, column 15: tenants[0].tenantId: must be a GUID`. A path may hold a key that somebody else chose. */
+/** `line 3, column 15: tenants[0].tenantId: must be a GUID`. A path may contain a key that somebody else wrote. */
 export function describeProblems(problems: readonly PolicyProblem[]): string[] {
   return problems.map(({ line, column, path, rule }) => {
     const place = line === undefined ? "" : `line ${line}, column ${column}: `;

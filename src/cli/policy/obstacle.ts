@@ -5,7 +5,7 @@ import type { Suspensions } from "../../domain/policy/suspensions.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import type { EntryKind } from "./find-entry.ts";
 
-/** Who and what a request is about. An entry that the policy does not have is called as it would be added. */
+/** The entries that a request is about. An entry that the policy does not have is named as it would be added. */
 export type Subjects = Record<EntryKind, { name: string; id: Guid }>;
 
 export interface Question {
@@ -13,12 +13,12 @@ export interface Question {
   homeTenantId: Guid;
 }
 
-/** One reason why a request is refused, and the change of the policy that takes it away. */
+/** One reason why a request is refused, and the change of the policy that removes it. */
 export interface Obstacle {
   because: GrantRefusal["because"];
   words: string;
   change?: PolicyChange;
-  /** Where no change can be printed: the documents as if it were gone, to find what else is in the way. */
+  /** If no change can be printed: the documents as if the obstacle were gone, to find the others. */
   assume?: (documents: Documents) => Documents;
 }
 
@@ -60,7 +60,7 @@ export function obstacleOf(
     case "caller_suspended":
       return suspendedObstacle(because, "caller", caller, suspensions);
     case "caller_azp_mismatch":
-      return { because, words: `the caller ${caller.name} came with another azp than the policy's` };
+      return { because, words: `the token of the caller ${caller.name} has another azp than the policy` };
     case "client_unknown":
       return {
         because,
@@ -84,7 +84,7 @@ export function obstacleOf(
     case "no_grant":
       return {
         because,
-        words: "no grant says so. Add to grants:",
+        words: "no grant allows this. Add to grants:",
         change: addition("grants", missingGrant(question.ask, subjects)),
       };
   }
@@ -99,7 +99,7 @@ function homeObstacle(because: GrantRefusal["because"], ask: Ask): Obstacle {
   if (id === undefined || isMicrosoftApplication(id)) {
     const words =
       "in the home tenant only APIs of your own are granted, by <application id>/.default: with a token for " +
-      "Microsoft's, whoever has it could add a credential of their own to the application, or take over the vault";
+      "a Microsoft API, its holder could add a credential of their own to the application, or take over the vault";
     return { because, words };
   }
   return {
@@ -128,7 +128,7 @@ function addition<L extends ListName>(list: L, entry: PolicyDocument[L][number])
   };
 }
 
-/** As it would be once it is added: with the certificates of another client, since nothing is signed. */
+/** The entry as if it were added, with the certificates of another client, since nothing is signed. */
 function withClient({ name, id }: Subjects["client"]): (documents: Documents) => Documents {
   return ({ document, suspensions }) => {
     const certificates = document.clients.find((each) => each.certificates)?.certificates;
@@ -141,7 +141,7 @@ function withClient({ name, id }: Subjects["client"]): (documents: Documents) =>
 
 const listOf = { tenant: "tenants", caller: "callers", client: "clients" } as const;
 
-/** Of the two places that can suspend an entry the suspensions come first: they are the quicker to change. */
+/** Two places can suspend an entry. The suspensions come first, because they are quicker to change. */
 function suspendedObstacle(
   because: GrantRefusal["because"],
   kind: EntryKind,

@@ -4,15 +4,15 @@ import type { TokenCredential } from "@azure/identity";
 import { type DocumentPlace, isAbsent, readTextFile } from "../../adapters/policy/place.ts";
 import { openBlob, patience } from "../../adapters/storage/clients.ts";
 
-/** Where the policy or another document of operators lies, for reading and for changing it. */
+/** Where the policy or another operators' document is stored, for reading and changing it. */
 export interface PolicyPlace {
   /** For messages. */
   name: string;
   /** Throws where it cannot be read, or is not there (`isAbsent`). */
   read(): Promise<{ text: string; etag: string }>;
   /**
-   * Only over the text that was read, or where there is none if undefined (RFC 9110 §13.1.1). Throws where it cannot be
-   * written.
+   * Writes only over the version that was read, or only if there is none if undefined (RFC 9110 §13.1.1). Throws where
+   * it cannot be written.
    */
   write(text: string, etag: string | undefined): Promise<"written" | "changed_since">;
 }
@@ -40,8 +40,8 @@ export function filePlace(path: string): PolicyPlace {
         if (isAbsent(error)) return path;
         throw error;
       });
-      // Renamed in one step, so that an instance never reads half a policy. Files know no If-Match: what is left is the
-      // moment between this reading and the renaming. A new file is linked instead, which replaces none.
+      // Renamed in one step, so that an instance never reads half a policy. Files have no If-Match, so a race remains
+      // between this reading and the renaming. A new file is linked instead, which replaces none.
       const draft = `${target}.${randomUUID()}.new`;
       try {
         await writeFile(draft, text, { flag: "wx" });

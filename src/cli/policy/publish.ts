@@ -25,10 +25,10 @@ interface PublishOptions {
 }
 
 /**
- * `policy publish`: puts a policy in the place of the one in force, only over the version that was read, or where there
- * is none yet. A policy in force that is not valid is replaced too: that repairs it.
- * @throws CommandProblem where the new one is not valid or has a key twice, the one in force is not the expected one, or it cannot be
- * written.
+ * `policy publish`: replaces the policy in force, only over the version that was read, or writes the first one. A
+ * policy in force that is not valid is replaced too: that repairs it.
+ * @throws CommandProblem where the new one is not valid or has a key twice, the one in force is not the expected one,
+ * or it cannot be written.
  */
 export async function publishPolicy(
   file: PolicyPlace,
@@ -82,7 +82,7 @@ async function readInForce(place: PolicyPlace, context: PolicyContext): Promise<
   return { ...read, valid: "problems" in compiled ? undefined : compiled };
 }
 
-/** A pipeline knows which policy its review was about: what somebody changed since then is not overwritten. */
+/** A pipeline knows which policy was reviewed: a change that somebody made since then is not overwritten. */
 async function requireExpected({ text }: InForce, expect: PolicyPlace, place: PolicyPlace): Promise<void> {
   const expected = (await readPolicyText(expect)).text;
   if (text !== undefined && isSameJson(text, expected)) return;

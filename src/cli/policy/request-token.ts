@@ -11,7 +11,7 @@ export interface TokenQuestion {
   callerIdentity: Guid;
 }
 
-/** What Keyhold answered, without the token: that stays in the answer and goes nowhere. */
+/** Keyhold's answer without the token, which is not read any further. */
 export type TokenAnswer =
   | { issued: true; expiresInSeconds: number }
   | { issued: false; status: number; error: string; description: string };

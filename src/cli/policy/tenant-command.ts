@@ -26,7 +26,7 @@ interface TenantAddOptions {
   dryRun?: true;
 }
 
-/** `tenant add`: a customer from the entry to the first token. */
+/** `tenant add`: adds a customer, up to its first token. */
 export function addTenantCommand(tenant: Command, context: CommandContext): void {
   tenant
     .command("add")
@@ -158,9 +158,9 @@ async function firstToken(
     try {
       answer = await requestToken(question);
     } catch (error) {
-      throw new CommandProblem("unavailable", `No token could be asked for (${errorClass(error)})`, {
+      throw new CommandProblem("unavailable", `No token could be requested (${errorClass(error)})`, {
         where: "the caller's managed identity, or KEYHOLD_PUBLIC_URL",
-        remedy: "run it where the caller's managed identity is, and Keyhold can be reached",
+        remedy: "run it where the caller's managed identity is available and Keyhold can be reached",
       });
     }
     const isTooEarly = !answer.issued && (answer.error === "access_denied" || answer.status === 503);
@@ -170,7 +170,7 @@ async function firstToken(
 
 function describeAnswer(answer: TokenAnswer): string {
   if (answer.issued)
-    return `First token: issued, valid for ${duration(answer.expiresInSeconds * 1000)}. It was not kept.`;
+    return `First token: issued, valid for ${duration(answer.expiresInSeconds * 1000)}. It was not stored.`;
   return `First token: none, ${answer.status} ${printable(answer.error)}: ${printable(answer.description, 600)}`;
 }
 

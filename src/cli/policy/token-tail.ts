@@ -4,17 +4,17 @@ import type { Guid } from "../../domain/shared/guid.ts";
 import { duration, isoTime, plural } from "../printable.ts";
 import type { EntryKind } from "./find-entry.ts";
 
-/** A token lives for an hour or so; a tenant's administrators can make that a day at most. */
+/** A token is valid for about an hour; a tenant's administrators can extend that to a day at most. */
 const longestTokenMs = 25 * 3_600_000;
 const queryKeys = { tenant: "tenantId", caller: "callerObjectId", client: "clientId" } as const;
 
-/** What is still out there after a suspension: nobody can call back a token that was given (T16). */
+/** What is still valid after a suspension: an issued token cannot be revoked (T16). */
 interface TokenTail {
   /** Tokens and assertions that have not expired. */
   alive: number;
-  /** The last of them expires then; seconds since 1970. */
+  /** When the last of them expires, seconds since 1970. */
   lastExpiresAt?: number;
-  /** Mints whose outcome is not known: each may have given one more. */
+  /** Mints with an unknown outcome: each may have issued one more. */
   open: number;
   /** Rows that are not as Keyhold writes them. */
   unreadable: number;
@@ -28,7 +28,7 @@ interface TokenTail {
 export async function tokenTail(ledger: LedgerSearch, kind: EntryKind, id: Guid, nowMs: number): Promise<TokenTail> {
   const tail: TokenTail = { alive: 0, open: 0, unreadable: 0 };
   try {
-    // A little ahead: instances' clocks are not quite ours.
+    // A little ahead, because instances' clocks may differ from ours.
     const query = { fromMs: nowMs - longestTokenMs, toMs: nowMs + 300_000, [queryKeys[kind]]: id };
     for await (const row of ledger.find(query)) {
       if (!row.ok) tail.unreadable += 1;
@@ -62,10 +62,11 @@ export function describeTail(tail: TokenTail, nowMs: number): string[] {
     tail.lastExpiresAt === undefined
       ? ["According to the ledger no issued token is still valid."]
       : [
-          `Already out: ${plural(tail.alive, "token")} that nobody can call back. The last expires at ` +
+          `Already issued: ${plural(tail.alive, "token")}, which cannot be revoked. The last expires at ` +
             `${isoTime(tail.lastExpiresAt * 1000)}, in ${duration(tail.lastExpiresAt * 1000 - nowMs)}.`,
         ];
-  if (tail.open > 0) lines.push(`${plural(tail.open, "mint")} without known outcome may have given one more each.`);
+  if (tail.open > 0)
+    lines.push(`${plural(tail.open, "mint")} with an unknown outcome may have issued another token each.`);
   if (tail.unreadable > 0) {
     lines.push(`${plural(tail.unreadable, "row")} of the ledger could not be read: keyhold ledger names them.`);
   }

@@ -14,7 +14,7 @@ interface Parties {
   resource: ServicePrincipal | undefined;
 }
 
-/** Callers hold Keyhold's app role: without it their tokens are refused. */
+/** Callers must hold Keyhold's app role: without it their tokens are refused. */
 export async function ensureCallerRoles(
   callers: readonly NamedCaller[],
   { resource, role }: { resource: ServicePrincipal | undefined; role: string },
@@ -55,7 +55,7 @@ async function ensureRole(
   const grantOf = ({ principal, resource }: Parties) => {
     if (!principal) throw missing("There is no such service principal", "give the ids of the managed identity");
     const roleId = resource?.appRoles.find(({ value, isEnabled }) => value === role && isEnabled)?.id;
-    // A registration that was changed a moment ago shows its role on the service principal a little later.
+    // A registration that was just changed shows its role on the service principal a little later.
     if (!resource || roleId === undefined) throw missing(`There is no app role ${role} yet`, "run the command again");
     return { principal, resource, roleId };
   };

@@ -20,8 +20,8 @@ export interface CertificatePorts {
 const days = 365;
 
 /**
- * The client's first certificate: that of the policy; otherwise one that is registered and of the vault's key; otherwise
- * a new one, which the vault signs for the operator, and which is then registered.
+ * The client's first certificate. If the policy has one, that one; otherwise one that is registered and belongs to the
+ * vault's key; otherwise a new one, which the vault signs for the operator and which is then registered.
  */
 export async function ensureClientCertificate(
   { name, clientId }: { name: string; clientId: Guid | undefined },
@@ -46,7 +46,7 @@ export async function ensureClientCertificate(
     },
     create: async () => {
       const key = await requireKey(keys, name);
-      // What could be lost is looked at before the vault signs: a signature for nothing would still alarm.
+      // Everything that can fail is checked before the vault signs: a useless signature would still raise an alarm.
       const prepared = await registration.prepare(clientId);
       const { certificate } = await certify(key, { commonName: name, days }, { keys, nowMs });
       await prepared.add({ der: certificate.raw.toString("base64"), displayName: `CN=${name}` });

@@ -22,7 +22,7 @@ interface ClientApplication {
   name: string;
   uniqueName: string;
   clientId?: Guid | undefined;
-  /** Where the browser of a customer's administrator lands after consent. */
+  /** The page to which Entra sends a customer's administrator after consent. */
   redirectUri?: string | undefined;
   permissions: readonly Permission[];
 }

@@ -13,9 +13,9 @@ export interface Directory {
   owners(id: string): Promise<Owner[]>;
   /** Object id of who runs this command; undefined where it is not known. */
   operatorId(): Promise<string | undefined>;
-  /** Makes it, or changes the one that has got this unique name in between. */
+  /** Creates it, or updates one that has got this unique name meanwhile. */
   createApplication(uniqueName: string, properties: object): Promise<DirectoryApplication>;
-  /** What is sent replaces what was there, lists as a whole. */
+  /** The given properties replace the existing ones; lists are replaced as a whole. */
   changeApplication(id: string, properties: object): Promise<void>;
   /** By the application's client id, or by its own object id. */
   servicePrincipal(by: { appId: string } | { id: string }): Promise<ServicePrincipal | undefined>;
@@ -69,21 +69,21 @@ const assignment = z.object({ resourceId: z.guid(), appRoleId: z.guid() });
 export const graphAppId = "00000003-0000-0000-c000-000000000000";
 const timeoutMs = 30_000;
 const maxPages = 50;
-/** What was just made is not everywhere at once. */
+/** Milliseconds to wait: new objects do not appear everywhere at once. */
 const replication = { attempts: 12, pauseMs: 5_000 };
 
 const rights = {
   read: "a member of the home tenant may read applications; a guest needs Directory Readers",
   register: "the operator needs Application Developer or Cloud Application Administrator",
   change: "the operator needs to own the application, or Cloud Application Administrator",
-  grant: "somebody with Cloud Application Administrator runs this command, or the next one",
-  grantGraph: "somebody with Privileged Role Administrator runs this command, or the next one",
+  grant: "somebody with Cloud Application Administrator must run this command, or the next one",
+  grantGraph: "somebody with Privileged Role Administrator must run this command, or the next one",
 };
 
 /**
  * Source: Microsoft Graph v1.0, application (upsert by `uniqueName`), servicePrincipal, appRoleAssignment. Every call
- * throws a `CommandProblem` that names the right which is missing.
- * `pause` waits milliseconds; false: the operator has had enough.
+ * throws a `CommandProblem` that names the right which is missing. `pause` waits milliseconds; false: the operator
+ * stopped the command.
  */
 export function createDirectory(
   { graphHost }: Cloud,
@@ -104,7 +104,7 @@ export function createDirectory(
     }
   }
 
-  /** Again while Graph does not know yet what this run has created. */
+  /** Retries while Graph does not yet know what this run has created. */
   async function write(request: RestRequest, right: string): Promise<RestAnswer> {
     for (let attempt = 1; ; attempt++) {
       const answer = await send(request);
@@ -131,7 +131,7 @@ export function createDirectory(
       const found: z.infer<typeof page> | undefined = await read(page, url);
       all.push(...(found?.value ?? []));
       const next: string | undefined = found?.["@odata.nextLink"];
-      // The token goes to this host alone.
+      // The token is for this host alone.
       url = next?.startsWith(`${base}/`) ? next : undefined;
     }
     return all;
@@ -171,7 +171,7 @@ export function createDirectory(
       return made;
     },
     async hasAppRole({ principal, resource, roleId }) {
-      // The principal's own list: that of a resource such as Microsoft Graph may have thousands.
+      // The principal's own list is short; that of a resource such as Microsoft Graph may have thousands of entries.
       const held = await list(assignment, `${base}/servicePrincipals/${principal.id}/appRoleAssignments`);
       return held.some((each) => each.resourceId === resource.id && each.appRoleId === roleId);
     },

@@ -11,9 +11,9 @@ import { writePolicy } from "../policy/write-policy.ts";
 import type { NamedCaller } from "./app-roles.ts";
 import type { Steps } from "./steps.ts";
 
-/** Where the first policy is written, and where it is to be in force. */
+/** Where the first policy is written, and where it will be in force. */
 export interface PolicyPlaces {
-  /** The operator's own file: what is known so far, and what the operator adds to it before it is uploaded. */
+  /** The operator's own file: it holds what is known so far, and the operator can add to it before it is uploaded. */
   draft: PolicyPlace;
   /** Undefined: there is no storage yet. */
   inForce: PolicyPlace | undefined;
@@ -33,7 +33,7 @@ export async function readDraft(draft: PolicyPlace, context: PolicyContext): Pro
   return (await readPolicyIfThere(draft)) && (await loadPolicy(draft, context)).document;
 }
 
-/** Writes what is missing into the draft, and leaves every other character of it as it is. True: it is whole. */
+/** Adds what is missing to the draft, and leaves all other text as it is. True: it is complete. */
 export async function ensureDraft(
   { client, publisher, callers }: FirstPolicy,
   draft: PolicyPlace,
@@ -71,7 +71,7 @@ export async function ensureDraft(
   return isWhole === true;
 }
 
-/** Puts the draft in force where there is no policy yet. One that is there is left alone. */
+/** Puts the draft in force if there is no policy yet. An existing policy is not changed. */
 export async function ensureUpload(
   { draft, inForce }: PolicyPlaces,
   context: PolicyContext,

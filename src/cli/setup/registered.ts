@@ -14,9 +14,9 @@ export interface ApplicationPorts {
 }
 
 /**
- * A registration by its unique name. Whoever may register applications can take a name that is easily guessed, and would
- * own what Keyhold trusts: one that belongs to somebody else too, or has a secret, is taken by its client id only.
- * `option`: how that is given.
+ * A registration by its unique name. Anybody who may register applications can take a guessable name, and would then
+ * own what Keyhold trusts. So an application that somebody else owns too, or that has a secret, is accepted only by its
+ * client id. `option`: the option for that.
  * @throws CommandProblem
  */
 export async function findByName(
@@ -76,7 +76,7 @@ export async function withPrincipal(
   return principal && { application, principal };
 }
 
-/** A client id that was given, and that nobody has. */
+/** A given client id that no application has. */
 export function noApplication(where: string): CommandProblem {
   const remedy = "check the client id, or leave it out: a registration is made then";
   return new CommandProblem("wrong", "The home tenant has no application with this client id", { where, remedy });

@@ -18,7 +18,7 @@ export function setupReport({ client, dryRun }: SetupInput, result: SetupResult,
     json: { dryRun, audience, homeTenantId, client: { name: client.name, clientId }, steps },
     notes: hasSigned
       ? [
-          "You asked the vault for signatures: the audit will report them as foreign_identity. Inform whoever is on call.",
+          "You asked the vault for signatures: the audit will report them as foreign_identity. Inform the engineer on call.",
         ]
       : [],
   };

@@ -47,9 +47,9 @@ export interface SetupResult {
 }
 
 /**
- * From nothing to a policy in force, as far as this person may go and as far as things are there. Each step looks first.
- * What is refused is noted, and what does not depend on it is still done, so that the same command can be run again by
- * the same person later, or by another one with another right.
+ * Creates everything from the registrations to a policy in force, as far as this person's rights and the existing
+ * resources allow. Each step first checks what exists. A refused step is noted, and steps that do not depend on it are
+ * still done. So the command can be repeated, by the same person later or by somebody with other rights.
  * @throws CommandProblem where nobody is signed in.
  */
 export async function setUp(input: SetupInput, ports: SetupPorts): Promise<SetupResult> {
@@ -77,7 +77,7 @@ interface Known {
   homeTenantId: Guid | undefined;
 }
 
-/** Certificates and policy: the last part, for a policy names all that is before it. */
+/** Certificates and policy come last, because a policy names everything before it. */
 async function ensurePolicy(
   { keyhold, acting, homeTenantId }: Known,
   { client, callers, publisherKeyName }: SetupInput,

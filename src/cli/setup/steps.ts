@@ -3,8 +3,8 @@ import { CommandProblem, isNotSignedIn, notSignedInProblem } from "../command-pr
 export interface SetupStep {
   what: string;
   /**
-   * `found`: it was there. `done`: this run made it. `planned`: a run without --dry-run would. `waiting`: it was refused
-   * here, and `remedy` says who or what helps. `later`: it needs a step that is not done yet.
+   * `found`: it was there. `done`: this run made it. `planned`: a run without --dry-run would. `waiting`: it was
+   * refused, and `remedy` says who can do it or how. `later`: it needs a step that is not done yet.
    */
   state: "found" | "done" | "planned" | "waiting" | "later";
   because?: string;
@@ -16,23 +16,23 @@ interface Wanted<T> {
   /** Undefined where it is missing. */
   find: () => Promise<T | undefined>;
   create: () => Promise<T>;
-  /** What to say of it once it is there, such as its id. */
+  /** What to report once it exists, such as its id. */
   describe?: (thing: T) => string;
 }
 
 export interface Steps {
   readonly taken: readonly SetupStep[];
   /**
-   * Looks first, and creates only what is missing. Undefined where it is not there afterwards: in a dry run, or where it
-   * was refused, which is noted and ends nothing.
+   * Checks first, and creates only what is missing. Undefined if it does not exist afterwards: in a dry run, or after a
+   * refusal, which is noted and does not end the run.
    * @throws CommandProblem where nobody is signed in.
    */
   ensure<T>(wanted: Wanted<T>): Promise<T | undefined>;
-  /** Notes what cannot be looked at yet. */
+  /** Notes a step that cannot be checked yet. */
   postpone(because: string, ...whats: string[]): undefined;
 }
 
-/** The steps of one run. `dryRun`: only looks. `progress` shows the one that is under way. */
+/** The steps of one run. `dryRun`: only checks. `progress` shows the current step. */
 export function createSteps(dryRun: boolean, progress: (text: string) => void): Steps {
   const taken: SetupStep[] = [];
   return {

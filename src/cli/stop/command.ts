@@ -20,8 +20,8 @@ const vaultId = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Micr
 
 const effects = [
   "Effect: nobody gets a new token. Cached tokens are still served until they expire, up to 90 minutes.",
-  "It works within 10 minutes (Key Vault caches roles); --cut-network works at once.",
-  "To undo it: azd provision assigns the roles again. A rejected connection: az network private-endpoint-connection approve.",
+  "It takes effect within 10 minutes, because Key Vault caches roles; with --cut-network at once.",
+  "To undo it: azd provision assigns the roles; az network private-endpoint-connection approve accepts a connection.",
 ];
 
 /** Adds the command `stop`. */
@@ -29,7 +29,7 @@ export function addStopCommand(program: Command, { run, progress }: CommandConte
   program
     .command("stop")
     .description("Removes the signing role of Keyhold's identity, from any network. Without --yes: dry run.")
-    .option("--yes", "do it")
+    .option("--yes", "make the changes")
     .option("--cut-network", "also reject the vault's private endpoint connections")
     .option("--vault <ARM id>", "the vault; with --identity no settings are needed")
     .option("--identity <object id>", "the identity that signs")
@@ -43,7 +43,7 @@ Examples:
   keyhold stop
   keyhold stop --yes --cut-network --vault <ARM id> --identity <object id>
 
-It goes through Azure Resource Manager alone: no network path to the vault, and no right in it.
+It uses only Azure Resource Manager, so it needs no network path to the vault and no role in it.
 ${effects.join("\n")}
 
 Needs, of the operator: Microsoft.Authorization/roleAssignments/delete on the vault (Owner, User Access Administrator or
@@ -57,7 +57,7 @@ Role Based Access Control Administrator); for --cut-network Key Vault Contributo
         const stop = { ...target, managementUrl: `https://${cloud.managementHost}` };
         const more = { cutNetwork: options.cutNetwork === true, acts: options.yes === true };
         const arm = (request: RestRequest) => {
-          progress(`${request.method === "GET" ? "reading roles" : "taking rights"} at Azure Resource Manager`);
+          progress(`${request.method === "GET" ? "reading roles" : "changing access"} at Azure Resource Manager`);
           return rest.send(request, signal);
         };
         const steps = await stopSigning(arm, { ...stop, ...more }).catch(asProblem);
@@ -72,7 +72,7 @@ function targetOf(options: CommandOptions, connect: () => Connection) {
   const settings = vault === undefined || identity === undefined ? connect().config : undefined;
   const id = vault ?? settings?.vaultResourceId ?? "";
   if (!vaultId.test(id)) {
-    throw new CommandProblem("usage", "It is not known which vault", {
+    throw new CommandProblem("usage", "The vault is not known", {
       where: "--vault",
       remedy: "give its ARM id: az keyvault show --name <vault> --query id",
     });
@@ -86,20 +86,25 @@ function targetOf(options: CommandOptions, connect: () => Connection) {
 /** Exit code 1 where the identity can still sign. */
 export function stopReport(steps: readonly StopStep[], acts: boolean): Report {
   const isStopped = steps.every(({ state }) => state === "done");
-  const marks: Record<StopStep["state"], string> = {
-    ...{ planned: "would take", done: "taken", failed: "NOT taken", kept: "NOT removed by this command" },
-  };
-  const lines = steps.map(
-    ({ what, state, status }) => `${marks[state]}: ${printable(what, 200)}${status ? ` (${status})` : ""}`,
-  );
+  const lines = steps.map((step) => {
+    const status = step.status ? ` (Azure Resource Manager answered ${step.status})` : "";
+    return `${markOf(step)}: ${printable(step.what, 200)}${status}`;
+  });
   const nothing = "The identity has no role on the vault: it cannot sign.";
-  const still = "The identity can still sign: remove the remaining assignments by hand, or disable the keys.";
-  const last = steps.length === 0 ? nothing : !acts ? "Dry run: repeat it with --yes." : isStopped ? "Stopped." : still;
+  const still = "The identity can still sign: delete the remaining role assignments by hand, or disable the keys.";
+  const dryRun = "Dry run: nothing was changed. To do it, repeat the command with --yes.";
+  const last = steps.length === 0 ? nothing : !acts ? dryRun : isStopped ? "Stopped." : still;
   return {
     exit: isStopped || !acts ? exitCodes.fine : exitCodes.wrong,
     text: [...lines, last, ...(steps.length === 0 ? [] : effects)].join("\n"),
     json: { acted: acts, stopped: acts && isStopped, steps },
   };
+}
+
+function markOf({ action, state }: StopStep): string {
+  const done = { delete: "deleted", reject: "rejected" }[action];
+  const marks = { planned: `would ${action}`, done, failed: `NOT ${done}`, kept: `NOT ${done} by this command` };
+  return marks[state];
 }
 
 function asProblem(error: unknown): never {

@@ -13,19 +13,21 @@ export interface StopOptions {
   signerObjectId: string;
   /** Whether the vault's private endpoint connections are rejected too. */
   cutNetwork: boolean;
-  /** False: only looks. */
+  /** False: only reads. */
   acts: boolean;
 }
 
 export interface StopStep {
+  /** `delete` a role assignment, `reject` a private endpoint connection. */
+  action: "delete" | "reject";
   what: string;
-  /** `planned`: what `acts` would do. `kept`: this command leaves it, and the identity can still sign by it. */
+  /** `planned`: what `acts` would do. `kept`: this command does not touch it, so the identity can still sign. */
   state: "planned" | "done" | "failed" | "kept";
   /** HTTP status of what failed. */
   status?: number;
 }
 
-/** What ARM answered where it could not be looked at all. */
+/** Azure Resource Manager did not let us read what there is. */
 export class NotReadable extends Error {
   override readonly name = "NotReadable";
   readonly status: number;
@@ -48,9 +50,9 @@ const keyVault = "api-version=2023-07-01";
 const maxPages = 20;
 
 /**
- * Takes from the identity that signs every role that it has on the vault or below, and on request the vault's private
- * network. It goes through the control plane alone, so it needs no network path to the vault and no right in it.
- * @throws NotReadable where ARM does not say what there is; nothing has been done then.
+ * Deletes every role assignment of the signing identity on the vault or below, and on request rejects the vault's private
+ * endpoint connections. It uses only the control plane, so it needs no network path to the vault and no right in it.
+ * @throws NotReadable if the current state cannot be read; nothing has been changed then.
  */
 export async function stopSigning(arm: ResourceManager, options: StopOptions): Promise<StopStep[]> {
   const { managementUrl, vaultId, cutNetwork, acts } = options;
@@ -60,22 +62,23 @@ export async function stopSigning(arm: ResourceManager, options: StopOptions): P
   for (const { id, scope } of found) {
     const what = `role assignment ${nameOf(id)} on ${nameOf(scope)}`;
     const isBelow = `${scope}/`.toLowerCase().startsWith(`${vaultId}/`.toLowerCase());
-    if (!isBelow) steps.push({ what: `${what}, above the vault`, state: "kept" });
-    else steps.push(await act(what, { method: "DELETE", url: `${managementUrl}${id}?${authorization}` }));
+    if (!isBelow) steps.push({ action: "delete", what: `${what}, above the vault`, state: "kept" });
+    else steps.push(await act("delete", what, { method: "DELETE", url: `${managementUrl}${id}?${authorization}` }));
   }
   const rejected = { status: "Rejected", description: "keyhold stop" };
   for (const id of connections) {
     const body = { properties: { privateLinkServiceConnectionState: rejected } };
     const request = { method: "PUT", url: `${managementUrl}${id}?${keyVault}`, body };
-    steps.push(await act(`private endpoint connection ${nameOf(id)}`, request));
+    steps.push(await act("reject", `private endpoint connection ${nameOf(id)}`, request));
   }
   return steps;
 
-  async function act(what: string, request: RestRequest): Promise<StopStep> {
-    if (!acts) return { what, state: "planned" };
+  async function act(action: StopStep["action"], what: string, request: RestRequest): Promise<StopStep> {
+    if (!acts) return { action, what, state: "planned" };
     const { status } = await arm(request);
     // 204: it was gone already.
-    return status >= 200 && status < 300 ? { what, state: "done" } : { what, state: "failed", status };
+    const isDone = status >= 200 && status < 300;
+    return isDone ? { action, what, state: "done" } : { action, what, state: "failed", status };
   }
 }
 

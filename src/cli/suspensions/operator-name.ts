@@ -4,8 +4,8 @@ import { decodeJwt } from "jose";
 import { storageAudience } from "../../domain/shared/cloud.ts";
 
 /**
- * Who acts, for an entry of the suspensions: whom the operator's own token names, or the user of this machine where the
- * document is a file. It is what the command line knows; the storage account's log has who really wrote. Never rejects.
+ * Who acts, for an entry of the suspensions: the person or service in the operator's own token, or the user of this
+ * machine if the document is a file. The storage account's log has who really wrote. Never rejects.
  */
 export async function operatorNameOf(isFile: boolean, operator: TokenCredential): Promise<string> {
   try {
@@ -20,7 +20,7 @@ export async function operatorNameOf(isFile: boolean, operator: TokenCredential)
   }
 }
 
-/** Object id of who acts (claim `oid`), by the token for this scope; undefined where it says none. */
+/** Object id of who acts (claim `oid`), from the token for this scope; undefined if it has none. */
 export async function operatorObjectId(operator: TokenCredential, scope: string): Promise<string | undefined> {
   const { oid } = decodeJwt((await operator.getToken(scope))?.token ?? "");
   return typeof oid === "string" ? oid.toLowerCase() : undefined;

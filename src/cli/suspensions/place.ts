@@ -9,7 +9,7 @@ import { printable } from "../printable.ts";
 const what = "The suspensions";
 
 /**
- * The suspensions beside the policy; where there is no document, there are none.
+ * The suspensions beside the policy; none if there is no document.
  * @throws CommandProblem where it cannot be read or is not valid.
  */
 export async function loadSuspensions(place: PolicyPlace): Promise<SuspensionsDocument> {
@@ -17,9 +17,9 @@ export async function loadSuspensions(place: PolicyPlace): Promise<SuspensionsDo
 }
 
 /**
- * Changes the document, again where somebody else wrote in between: what they wrote stays, and so does this change.
- * `change` returns undefined where there is nothing to do. True: it was written. With `salvages`, of a document that is
- * not valid the entries that can be read are kept.
+ * Changes the document, and retries if somebody else wrote in between: their change stays, and so does this one.
+ * `change` returns undefined if there is nothing to do. True: it was written. With `salvages`, the readable entries of
+ * an invalid document are kept.
  * @throws CommandProblem where it cannot be read or written, or is not valid.
  */
 export function changeSuspensions(

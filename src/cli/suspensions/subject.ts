@@ -7,7 +7,7 @@ import { entryKinds, knownNames } from "../policy/find-entry.ts";
 import type { PolicyPlace } from "../policy/policy-place.ts";
 import { printable } from "../printable.ts";
 
-/** Whom a suspension is about, and what the policy says of it as far as that can be read. */
+/** The entry that a suspension is about, and what the policy says of it, as far as the policy can be read. */
 export interface Subject {
   id: Guid;
   /** Undefined: the policy has no such entry, or cannot be read. */
@@ -19,8 +19,8 @@ export interface Subject {
 }
 
 /**
- * The entry that an operator means. An id always works, whatever state the policy is in; a name works where the policy
- * is JSON, valid or not.
+ * The entry that an operator means. An id always works, even if the policy is broken; a name works if the policy is
+ * JSON, valid or not.
  * @throws CommandProblem for a name that cannot be looked up, is unknown, or means several ids.
  */
 export async function findSubject(place: PolicyPlace, kind: SuspendedKind, nameOrId: string): Promise<Subject> {
@@ -68,7 +68,7 @@ function idOfName(entries: readonly LooseEntry[], kind: SuspendedKind, name: str
   throw new CommandProblem("wrong", `No ${kind} has the name "${printable(name, 80)}"`, { where, remedy });
 }
 
-/** What can be read of the policy's list, without a word on whether the policy is valid. */
+/** The readable part of the policy's list, even if the policy is not valid. */
 async function readEntries(
   place: PolicyPlace,
   kind: SuspendedKind,

@@ -23,8 +23,8 @@ export interface SuspensionOptions {
 }
 
 /**
- * `tenant|caller|client suspend`: refuses it on every instance within 60 s. Needs no valid policy. Suspending twice is
- * success.
+ * `tenant|caller|client suspend`: has it refused on every instance within 60 s. Needs no valid policy. Suspending twice
+ * is success.
  */
 export async function suspend(
   kind: SuspendedKind,
@@ -51,7 +51,7 @@ export async function suspend(
   const since = earlier ? ` already, by ${printable(earlier.by)} at ${earlier.at}` : "";
   const lines = [
     `${called(kind, subject)} is suspended in ${printable(ports.suspensionsPlace.name)}${since}.`,
-    "It is refused on every instance within 60 s, also where its tokens are cached, whatever state the policy is in.",
+    "It is refused on every instance within 60 s, cached tokens included, even if the policy is broken.",
     ...(subject.name === undefined && subject.unreadable === undefined
       ? [`The policy has no ${kind} with this id: check that it is the right one.`]
       : []),
@@ -61,7 +61,7 @@ export async function suspend(
   return { exit: exitCodes.fine, text: lines.join("\n"), json };
 }
 
-/** `tenant|caller|client resume`: withdraws the suspension, and says whether the policy itself still suspends. */
+/** `tenant|caller|client resume`: withdraws the suspension, and reports if the policy itself still suspends it. */
 export async function resume(
   kind: SuspendedKind,
   nameOrId: string,
@@ -92,7 +92,7 @@ export async function resume(
   return { exit: isSuspendedByPolicy ? exitCodes.wrong : exitCodes.fine, text: lines.join("\n"), json };
 }
 
-/** What an operator typed must not make the document malformed: long texts, or bytes that are not UTF-8. */
+/** An operator's text must not make the document malformed: long texts, or bytes that are not UTF-8. */
 function plain(text: string, length: number): string {
   return printable(text, length - "...".length).replaceAll("\ufffd", "?");
 }

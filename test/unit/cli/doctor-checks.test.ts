@@ -126,8 +126,8 @@ const vaultAnswers: [what: string, answer: ReturnType<typeof answer>, state: str
   ["403 by an access policy", answer(403, inner("AccessDenied")), "green", /refused with 403/],
   ["403 without a reason", answer(403), "green", /refused with 403/],
   ["403 by the key and not for want of a right", answer(403, inner("KeyNotExportable")), "red", /KeyNotExportable/],
-  ["404", answer(404, inner("KeyNotFound")), "red", /would have let the signing identity/],
-  ["400", answer(400), "red", /would have let/],
+  ["404", answer(404, inner("KeyNotFound")), "red", /the signing identity would have been allowed to/],
+  ["400", answer(400), "red", /would have been allowed to/],
   ["200", answer(200), "red", /answered 200/],
   ["403 by the firewall", answer(403, inner("ForbiddenByFirewall")), "grey", /says nothing about rights/],
   ["429", answer(429), "grey", /429/],
@@ -389,7 +389,7 @@ test("a check that hangs and one that throws are grey and keep no other; what wa
     results.map(({ state, reason }) => [state, reason]),
     [
       ["grey", "no answer within 0.02 s"],
-      ["grey", "could not be tried (RangeError)"],
+      ["grey", "could not be checked (RangeError)"],
       ["green", "fine"],
     ],
   );

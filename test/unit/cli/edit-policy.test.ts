@@ -80,7 +80,7 @@ describe("tenant add", () => {
     const world = createCliWorld();
     const { exit, out } = await world.run("tenant", "add", litware, "--name", "litware", "--dry-run");
     assert.equal(exit, 0);
-    assert.match(out, /^Dry run, nothing was written[\s\S]*2 rights gained/);
+    assert.match(out, /^Dry run: nothing was written[\s\S]*2 rights gained/);
     assert.equal(world.place.writes, 0);
   });
 
@@ -126,7 +126,7 @@ describe("tenant add", () => {
     const identity = ["--first-token", "--caller-identity", ids.billingAzp];
     const { exit, out } = await world.run("tenant", "add", litware, "--name", "litware", ...checked, ...identity);
     assert.equal(exit, 0);
-    assert.match(out, /First token: issued, valid for 60 min\. It was not kept\.$/);
+    assert.match(out, /First token: issued, valid for 60 min\. It was not stored\.$/);
     assert.deepEqual(world.pauses, [5_000, 5_000]);
     assert.match(world.shown[2] ?? "", /^asking for a first token, .*: 10 s of 75 s at most$/);
     assert.deepEqual(world.tokenQuestions[2], {

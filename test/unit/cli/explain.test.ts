@@ -114,7 +114,7 @@ test("an unknown client needs a certificate first, and what else is in the way i
 test("several unknown names are reported together, each with names that there are", async () => {
   const { exit, err } = await explain({ caller: "bling", client: "brocker", tenant: "contosa" });
   assert.equal(exit, 1);
-  assert.match(err, /^error: 3 names are not those of one entry each\n/);
+  assert.match(err, /^error: 3 names are unknown or ambiguous\n/);
   assert.match(err, /No caller has the name or the id "bling"; known callers: billing/);
   assert.match(err, /No client has the name or the id "brocker"; known clients: broker/);
   assert.match(err, /No tenant has the name or the id "contosa"; known tenants: contoso/);
@@ -124,9 +124,9 @@ test("several unknown names are reported together, each with names that there ar
 test("for people it says the reason, the JSON to paste, and that this is enough", async () => {
   const args = ["--caller", "billing", "--client", "broker", "--tenant", "fabrikam", "--scope", ids.graphScope];
   const { out } = await createCliWorld().run("explain", ...args);
-  assert.match(out, /^Refused:\n- no_grant: no grant says so\. Add to grants:\n {4}\{\n/);
+  assert.match(out, /^Refused:\n- no_grant: no grant allows this\. Add to grants:\n {4}\{\n/);
   assert.match(out, /"tenants": \[\n\s+"fabrikam"/);
-  assert.match(out, /With that it would be allowed\.$/);
+  assert.match(out, /With this change it would be allowed\.$/);
 });
 
 test("an unknown name is refused with names that there are, and cannot steer the terminal", async () => {

@@ -43,10 +43,10 @@ describe("findings list", () => {
 
   test("ends with 0 where nothing is open, and shows with --all who noted what", async () => {
     const world = createCliWorld();
-    assert.deepEqual(await world.run("findings", "list"), { exit: 0, out: "Nothing is open.", err: "" });
+    assert.deepEqual(await world.run("findings", "list"), { exit: 0, out: "No finding is open.", err: "" });
     put(world, 1);
     await world.run("findings", "acknowledge", idOf(1), "--reason", "a drill");
-    assert.deepEqual(await world.run("findings", "list"), { exit: 0, out: "Nothing is open.", err: "" });
+    assert.deepEqual(await world.run("findings", "list"), { exit: 0, out: "No finding is open.", err: "" });
     assert.match((await world.run("findings", "list", "--all")).out, /acknowledged by anna@example\.com: a drill$/);
     const [json] = JSON.parse((await world.run("findings", "list", "--all", "--json")).out);
     assert.deepEqual(json.note, { how: "acknowledged", notedBy: "anna@example.com", note: "a drill" });

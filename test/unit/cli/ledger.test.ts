@@ -127,7 +127,7 @@ test("a row that Keyhold did not write is told on stderr, and cannot steer the t
   const { exit, out, err } = await world.run("ledger", "--csv");
   assert.equal(exit, 1);
   assert.equal(out.split("\n").length, 2);
-  assert.match(err, /not a row of Keyhold's: 2026\?\[2J r \(time\)/);
+  assert.match(err, /not written by Keyhold: 2026\?\[2J r \(time\)/);
 });
 
 test("a ledger that does not answer is exit code 3, with what helps", async () => {

@@ -47,6 +47,22 @@ test("an unknown command, a missing option and a missing argument are usage erro
   }
 });
 
+const missing: [command: string, given: string[], all: string][] = [
+  ["explain", [], "--caller <name|objectId>, --client <name|clientId>, --tenant <name|id>"],
+  ["explain", ["--client", "orders-app"], "--caller <name|objectId>, --tenant <name|id>"],
+  ["tenant add", [], "<tenant-id>, --name <name>"],
+  ["tenant add", ["--name", "litware"], "<tenant-id>"],
+  ["tenant add", ["40000000-0000-4000-8000-000000000004"], "--name <name>"],
+  ["tenant add", ["--naem", "litware"], "<tenant-id>, --name <name>"],
+];
+for (const [command, given, all] of missing) {
+  test(`${[command, ...given].join(" ")} reports at once what is required and missing: ${all}`, async () => {
+    const { exit, err } = await createCliWorld().run(...command.split(" "), ...given);
+    assert.equal(exit, 2);
+    assert.equal(err, `error: required and missing: ${all}\ntry: keyhold ${command} --help`);
+  });
+}
+
 test("an error that nobody expected is told by its kind: no text, no stack, exit code 3", async () => {
   const world = createCliWorld();
   world.connect = () => {

@@ -259,7 +259,7 @@ test("who may not grant roles does the rest, and is told who may and what that p
   const result = await world.run();
   const waiting = result.steps.filter(({ state }) => state === "waiting");
   assert.deepEqual(
-    waiting.map(({ what, remedy }) => [what, /^somebody with (.*?) runs/.exec(remedy ?? "")?.[1]]),
+    waiting.map(({ what, remedy }) => [what, /^somebody with (.*?) must run/.exec(remedy ?? "")?.[1]]),
     [
       ["app role Tokens.Issue of the caller billing-service", "Cloud Application Administrator"],
       ["Application.Read.All of Microsoft Graph for the identity monitoring", "Privileged Role Administrator"],

@@ -62,14 +62,18 @@ test("without --yes nothing is written, and it says what would be", async () => 
   const { text = "", exit } = stopReport(steps, false);
   assert.match(
     text,
-    /^would take: role assignment .*\n.*\nwould take: private endpoint connection .*\nDry run: repeat it with --yes/,
+    /^would delete: role assignment .*\n.*\nwould reject: private endpoint connection .*\nDry run: nothing was changed\. To do it, repeat the command with --yes\./,
   );
   assert.equal(exit, 0);
 });
 
 test("with --cut-network the vault's private endpoint connections are rejected", async () => {
   const { arm, written } = fakeArm();
-  await stopSigning(arm, { ...options, cutNetwork: true });
+  const steps = await stopSigning(arm, { ...options, cutNetwork: true });
+  assert.match(
+    stopReport(steps, true).text ?? "",
+    /^deleted: role .*\n.*\nrejected: private endpoint connection .*\nStopped\./,
+  );
   assert.match(written.at(-1) ?? "", /^PUT .*\/privateEndpointConnections\/pe \{.*"status":"Rejected"/);
 });
 
@@ -79,7 +83,7 @@ test("a role above the vault is not touched, and is reported: the identity can s
   assert.equal(steps.at(-1)?.state, "kept");
   assert.equal(written.length, 2);
   const { text = "", exit } = stopReport(steps, true);
-  assert.match(text, /NOT removed by this command: .*resourceGroups\/rg, above the vault\nThe identity can still sign/);
+  assert.match(text, /NOT deleted by this command: .*resourceGroups\/rg, above the vault\nThe identity can still sign/);
   assert.equal(exit, 1);
 });
 
@@ -99,7 +103,10 @@ test("what cannot be deleted does not keep the rest from being deleted", async (
     ],
   );
   assert.equal(written.length, 2);
-  assert.match(stopReport(steps, true).text ?? "", /NOT taken: role assignment .* \(403\)/);
+  assert.match(
+    stopReport(steps, true).text ?? "",
+    /NOT deleted: role assignment .* \(Azure Resource Manager answered 403\)/,
+  );
 });
 
 test("an identity without a role on the vault cannot sign, which is said", async () => {

@@ -221,7 +221,10 @@ test("explain names the suspension and the command that withdraws it, and then t
   );
   assert.equal(exit, 1);
   assert.match(out, /suspended beside the policy\. .*\n +keyhold tenant resume northwind\n/);
-  assert.match(out, /suspended by the policy\. Set in its entry:\n +"state": "active"\nWith that it would be allowed/);
+  assert.match(
+    out,
+    /suspended by the policy\. Set in its entry:\n +"state": "active"\nWith this change it would be allowed/,
+  );
 });
 
 const hash = { vaultRequestId: "v", tokenSha256: "a".repeat(64) };
@@ -243,8 +246,8 @@ test("the tail is told: how many tokens are out, and when the last of them expir
     refuse({ reason: "row_unreadable" as const, partition: "p", rowKey: "r", properties: ["time"] }),
   ];
   const { out } = await world.run("tenant", "suspend", "contoso");
-  assert.match(out, /Already out: 2 tokens .* The last expires at 2026-06-01T13:10:00Z, in 70 min\./);
-  assert.match(out, /1 mint without known outcome/);
+  assert.match(out, /Already issued: 2 tokens, .* The last expires at 2026-06-01T13:10:00Z, in 70 min\./);
+  assert.match(out, /1 mint with an unknown outcome/);
   assert.match(out, /1 row of the ledger could not be read/);
   const [query] = world.ledger.queries;
   assert.ok(query && query.fromMs <= startMs - 24 * 60 * minuteMs, "tokens of a whole day are looked for");
