@@ -39,7 +39,7 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   src: ["src"],
   local: ["local", "src", "build.ts"],
   bench: ["bench", "local", "src", "test", "build.ts"],
-  test: ["test", "local", "src", "bench", "clients", "infra", "build.ts", "generate.ts"],
+  test: ["test", "local", "src", "bench", "clients", "infra", "build.ts", "generate.ts", "pack.ts"],
   clients: ["clients"],
   infra: ["infra"],
 };

@@ -156,6 +156,17 @@ test("the workflow installs the Debian packages of .ci/run, and runs the README'
   assert.ok(commands.includes("npm cit"));
 });
 
+test("a release attaches the package of the command line that the checks of its commit have packed", () => {
+  const { jobs } = parse(read(".github/workflows/ci.yml")) as Workflow;
+  const steps = jobs.test?.steps ?? [];
+  const packed = steps.findIndex(({ run }) => run === "npm run pack");
+  const uploaded = steps.findIndex(({ uses = "" }) => uses.startsWith("actions/upload-artifact@"));
+  assert.ok(packed > steps.findIndex(({ run }) => run === "npm cit") && uploaded > packed);
+  const release = read(".github/workflows/release.yml");
+  assert.match(release, new RegExp(`gh run download "\\$run" --name ${steps[uploaded]?.with?.name} `));
+  assert.match(release, /gh release create "\$GITHUB_REF_NAME" "\$RUNNER_TEMP\/keyhold-\$\{GITHUB_REF_NAME#v\}\.tgz"/);
+});
+
 test("the development container forwards the ports of the local stack that people use", () => {
   const { forwardPorts } = JSON.parse(read(".devcontainer/devcontainer.json")) as { forwardPorts: number[] };
   const { https, http, control, console: page } = portOptions;
