@@ -19,7 +19,8 @@ import { isOpen, type Judged, nameOf, readResults, tableOf, writeResults } from 
 /** Everything that decides who gets what, and the adapters that stand between it and the outside. */
 const usualScope = [
   ...["src/domain", "src/http", "src/adapters/azure", "src/adapters/entra", "src/adapters/key-vault"],
-  ...["src/adapters/policy", "src/adapters/tls", "src/adapters/xml"],
+  ...["src/adapters/log-analytics", "src/adapters/policy", "src/adapters/shared-cache", "src/adapters/storage"],
+  ...["src/adapters/tls", "src/adapters/xml"],
 ];
 /** Data, or nothing that runs. */
 const leftOut = /vendored-roots\.ts$/;
