@@ -1,34 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { listedFindings } from "../../../../src/domain/audit/findings.ts";
-import { settleMs, windowMs } from "../../../../src/domain/audit/sign-rate.ts";
+import { windowMs } from "../../../../src/domain/audit/sign-rate.ts";
 import type { VaultLogRow } from "../../../../src/domain/audit/vault-log.ts";
 import { finalAgeMs } from "../../../../src/domain/audit/windows.ts";
-import {
-  at,
-  dayMs,
-  hourMs,
-  intent,
-  signature,
-  strangerObjectId,
-  thiefAddress,
-  userAgent,
-} from "../../../support/fixtures/sign-audit.ts";
-import { type AuditWorld, createAuditWorld, eventsOf, shown } from "../../../support/fixtures/sign-audit-run.ts";
+import { at, dayMs, hourMs, intent, signature, thiefAddress, userAgent } from "../../../support/fixtures/sign-audit.ts";
+import { type AuditWorld, beginAudit, eventsOf, settledMs, shown } from "../../../support/fixtures/sign-audit-run.ts";
 
 /** What somebody does who wants the audit not to see him, not to get there, or to be disbelieved. */
-
-const settledMs = at(0) + windowMs + settleMs;
-
-/** An audit that has begun, with the window at 0 to be looked at next. */
-async function begun(differing?: Parameters<typeof createAuditWorld>[1]): Promise<AuditWorld> {
-  const world = createAuditWorld(at(0) + settleMs, differing);
-  await world.run();
-  world.events.length = 0;
-  world.writes.length = 0;
-  world.clock.set(settledMs);
-  return world;
-}
 
 const theft = (requestId: string, seconds: number, more: Partial<VaultLogRow> = {}) =>
   signature(requestId, seconds, { callerAddress: thiefAddress, clientInfo: "curl/8", ...more });
@@ -36,38 +15,8 @@ const unaccounted = (world: AuditWorld) =>
   eventsOf(world, "sign_audit_finding").filter(({ finding, isNew }) => isNew && finding === "unaccounted_signature");
 
 describe("volume", () => {
-  test("4,000 refused signatures of a stranger are one finding and one write, with their number", async () => {
-    const world = await begun();
-    for (let i = 0; i < 4_000; i++) {
-      const asked = { callerObjectId: strangerObjectId, httpStatus: 403, callerAddress: `198.51.100.${i % 250}` };
-      world.logged.push(shown(signature(`r${i}`, i / 20, { ...asked, keyName: `guess-${i}` })));
-    }
-    await world.run();
-    const found = eventsOf(world, "sign_audit_finding");
-    assert.deepEqual(
-      found.map(({ finding, severity, count, callerObjectId }) => [finding, severity, count, callerObjectId]),
-      [["foreign_identity", 2, 4_000, strangerObjectId]],
-    );
-    assert.equal(world.writes.filter((write) => write === "putFindings").length, 1);
-  });
-
-  test("refusals that the ledger's own throttling explains hide no others", async () => {
-    const world = await begun();
-    const refused = { httpStatus: 429 };
-    for (let i = 0; i < 50; i++) {
-      world.logged.push(shown(signature(`t${i}`, i, refused)));
-      world.ledger.push(intent(i, i, { outcome: "not_signed", vaultRequestId: `t${i}` }));
-    }
-    world.logged.push(shown(theft("probe", 60, { httpStatus: 400 })));
-    await world.run();
-    assert.deepEqual(
-      eventsOf(world, "sign_audit_finding").map(({ finding, httpStatus, count }) => [finding, httpStatus, count]),
-      [["unaccounted_refusal", 400, 1]],
-    );
-  });
-
   test("a thief who signs 5,000 times is listed a hundred times, and counted", async () => {
-    const world = await begun();
+    const world = await beginAudit();
     for (let i = 0; i < 5_000; i++) world.logged.push(shown(theft(`s${i}`, i / 20)));
     await world.run();
     const found = unaccounted(world);
@@ -87,7 +36,7 @@ describe("volume", () => {
 
   test("what a window costs does not grow with its neighbours, and a quiet one is looked at once", async () => {
     const reads: [number, number][] = [];
-    const world = await begun(() => ({
+    const world = await beginAudit(() => ({
       ledger: {
         async rowsBetween(fromMs, toMs) {
           reads.push([fromMs, toMs]);
@@ -104,7 +53,7 @@ describe("volume", () => {
   });
 
   test("a chain of open intents that never ends stalls nothing", async () => {
-    const world = await begun();
+    const world = await beginAudit();
     for (let i = -3_000; i < 30; i++) world.ledger.push(intent(5_000 + i, i * 100));
     await world.run();
     assert.equal(eventsOf(world, "sign_audit_failed").length, 0);
@@ -112,7 +61,7 @@ describe("volume", () => {
   });
 
   test("a run stops in time, and the next one goes on behind it", async () => {
-    const world = await begun((clock) => ({
+    const world = await beginAudit((clock) => ({
       keyNames: async () => {
         clock.advanceMs(199_000);
         return [];
@@ -138,7 +87,7 @@ describe("volume", () => {
 
 describe("hiding", () => {
   test("two thefts behind two dropped connections are reported", async () => {
-    const world = await begun();
+    const world = await beginAudit();
     world.ledger.push(intent(1, 10, { outcome: "maybe_signed" }), intent(2, 20, { outcome: "maybe_signed" }));
     world.logged.push(shown(theft("a", 12)), shown(theft("b", 22)));
     await world.run();
@@ -156,7 +105,7 @@ describe("hiding", () => {
     ["sends none", undefined, "unknown"],
   ] as const) {
     test(`of a thief who ${habit} each signature behind an open intent is an event of its own`, async () => {
-      const world = await begun();
+      const world = await beginAudit();
       world.ledger.push(intent(1, 10), intent(2, 20));
       for (const [id, seconds] of [
         ["a", 12],
@@ -181,7 +130,7 @@ describe("hiding", () => {
   }
 
   test("a late row that takes over the intent of another signature is an event too", async () => {
-    const world = await begun();
+    const world = await beginAudit();
     world.ledger.push(intent(1, 10), intent(2, 20));
     world.logged.push(shown(signature("a", 30)));
     await world.run();
@@ -201,7 +150,7 @@ describe("hiding", () => {
   });
 
   test("of more than a hundred covered signatures the others are counted", async () => {
-    const world = await begun();
+    const world = await beginAudit();
     for (let i = 0; i < 150; i++) {
       world.ledger.push(intent(i, i));
       world.logged.push(shown(signature(`c${i}`, i)));
@@ -212,7 +161,7 @@ describe("hiding", () => {
   });
 
   test("500 thefts with one request id are 500 findings, whatever open intents there are, and a rate of 500", async () => {
-    const world = await begun();
+    const world = await beginAudit();
     for (let i = 0; i < 500; i++) world.ledger.push(intent(i, i / 2));
     for (let i = 0; i < 500; i++) {
       world.logged.push(shown(theft("same", i / 2 + 0.001, { clientInfo: userAgent() })));
@@ -226,7 +175,7 @@ describe("hiding", () => {
   });
 
   test("a theft under the request id of a signature of ours is found before, beside and after it", async () => {
-    const world = await begun();
+    const world = await beginAudit();
     world.ledger.push(intent(1, 100, { outcome: "issued", vaultRequestId: "a" }));
     for (const seconds of [39, 99, 100, 101, 191]) world.logged.push(shown(theft("a", seconds)));
     await world.run();
@@ -238,7 +187,7 @@ describe("clocks", () => {
   test("a clock 26 hours ahead for one run loses no late row, and deletes nothing of the ledger early", async () => {
     const expired: number[] = [];
     let skewMs = 0;
-    const world = await begun((clock) => ({
+    const world = await beginAudit((clock) => ({
       clock: () => clock.now() + skewMs,
       retention: { expire: async (beforeMs) => expired.push(beforeMs) },
     }));
