@@ -106,17 +106,17 @@ export function reconcile(input: ReconcileInput): Reconciliation {
   const intentsOf = indexByRequest(ledgerRows);
   const signed = vaultRows.filter(isSignature);
   const signatures = signed.filter(isOurs);
-  const { accounted, repeated } = accountById(signatures, intentsOf);
+  const { chosen, isAccounted, isRepeated } = accountById(signatures, intentsOf);
   const open = ledgerRows.filter(isOpen);
 
-  const doubtful = signatures.filter((row) => inWindow(row) && !accounted.has(row));
-  const coverable = doubtful.filter((row) => !repeated.has(row));
+  const doubtful = signatures.filter((row) => inWindow(row) && !isAccounted(row));
+  const coverable = doubtful.filter((row) => !isRepeated(row));
   const { assignments, carry } = assignOpenIntents(coverable, open, input.carry, windowToMs);
   const reasonOf = (row: VaultLogRow): UnaccountedReason =>
-    repeated.has(row) ? "repeated_request" : reasonByLedger(row, intentsOf(requestOf(row)), open);
+    isRepeated(row) ? "repeated_request" : reasonByLedger(row, intentsOf(requestOf(row)), open);
   const uncovered: Assignment[] = [
     ...assignments.filter(({ intent }) => !intent),
-    ...doubtful.filter((row) => repeated.has(row)).map((row) => ({ row, candidates: [] })),
+    ...doubtful.filter(isRepeated).map((row) => ({ row, candidates: [] })),
   ];
 
   const findings = uncovered.map(({ row, candidates }) => {
@@ -135,18 +135,15 @@ export function reconcile(input: ReconcileInput): Reconciliation {
     else findings.push(createFinding("foreign_operation", 0, identityOf(row), { ...row }));
   }
 
-  const recorded = new Set<LedgerRow>();
-  for (const row of signed) {
-    for (const intent of intentsOf(requestOf(row))) if (covers(intent, row)) recorded.add(intent);
-  }
+  const isRecorded = recordedBy(signed, chosen, intentsOf);
   const intents = ledgerRows.filter(inWindow);
-  const unrecorded = intents.filter(hasRequestId).filter((intent) => saysSigned(intent) && !recorded.has(intent));
+  const unrecorded = intents.filter((intent) => saysSigned(intent) && !isRecorded(intent)).filter(hasRequestId);
   for (const { id, timeMs, keyName, keyVersion, vaultRequestId } of unrecorded) {
     if (nowMs - timeMs < missingGraceMs) continue;
     const facts = { timeMs, keyName, keyVersion, requestId: vaultRequestId, ledgerId: id };
     findings.push(createFinding("missing_record", 1, id, facts));
   }
-  const unsigned = ledgerRows.filter((intent) => !saysSigned(intent) && !recorded.has(intent));
+  const unsigned = ledgerRows.filter((intent) => !saysSigned(intent) && !isRecorded(intent));
   findings.push(...judgeRefusals(input.refusals, isOurs, unsigned.length, windowFromMs));
   const openIntents = intents.filter(isOpen).length;
   if (isTooMany(openIntents, intents.length)) {
@@ -193,23 +190,43 @@ function indexByRequest(ledgerRows: readonly LedgerRow[]): IntentsOf {
   };
 }
 
+/** By request, the row that stands for it. */
+type Chosen = ReadonlyMap<string, VaultLogRow>;
+
 /**
- * One request is one signature: the first row that its intent accounts for, or where none does, the first. `repeated`
- * are the others with its id.
+ * One request is one signature: the first row that its intent accounts for, or where none does, the first. The others
+ * with its id are repeated. There are a hundred thousand, so only what is rare is kept beside the one map.
  */
 function accountById(signatures: readonly VaultLogRow[], intentsOf: IntentsOf) {
   const chosen = new Map<string, VaultLogRow>();
-  const accounted = new Set<VaultLogRow>();
+  const unaccounted = new Set<VaultLogRow>();
   for (const row of signatures) {
     const request = requestOf(row);
     const before = chosen.get(request);
-    if (before && accounted.has(before)) continue;
+    if (before && !unaccounted.has(before)) continue;
     const isAccounted = intentsOf(request).some((intent) => accountsFor(intent, row));
-    if (isAccounted) accounted.add(row);
+    if (!isAccounted) unaccounted.add(row);
     if (isAccounted || !before) chosen.set(request, row);
   }
-  const isRepeated = (row: VaultLogRow) => row.requestId !== "" && chosen.get(requestOf(row)) !== row;
-  return { accounted, repeated: new Set(signatures.filter(isRepeated)) };
+  const isChosen = (row: VaultLogRow) => chosen.get(requestOf(row)) === row;
+  return {
+    chosen,
+    isAccounted: (row: VaultLogRow) => isChosen(row) && !unaccounted.has(row),
+    isRepeated: (row: VaultLogRow) => row.requestId !== "" && !isChosen(row),
+  };
+}
+
+/** Whether the log has a signature, by anybody, for an intent. Nearly always it is the one that stands for its request. */
+function recordedBy(signed: readonly VaultLogRow[], chosen: Chosen, intentsOf: IntentsOf) {
+  const byOthers = new Set<LedgerRow>();
+  for (const row of signed) {
+    if (chosen.get(requestOf(row)) === row) continue;
+    for (const intent of intentsOf(requestOf(row))) if (covers(intent, row)) byOthers.add(intent);
+  }
+  return (intent: LedgerRow): boolean => {
+    const row = chosen.get(intent.vaultRequestId?.toLowerCase() ?? "");
+    return (hasRequestId(intent) && row !== undefined && covers(intent, row)) || byOthers.has(intent);
+  };
 }
 
 function accountsFor(intent: LedgerRow, row: VaultLogRow): boolean {

@@ -74,11 +74,13 @@ export function sortedVault(rows: readonly VaultLogRow[]): VaultLogRow[] {
   });
 }
 
-/** Of two reads of one row, the one that knows the outcome. */
+/** By time, each row once: of one that was read twice, the first that knows the outcome. The time follows from the id. */
 export function sortedLedger(rows: readonly LedgerRow[]): LedgerRow[] {
-  const unique = new Map<string, LedgerRow>();
-  for (const row of rows) if (unique.get(row.id)?.outcome === undefined) unique.set(row.id, row);
-  return [...unique.values()].sort((a, b) => a.timeMs - b.timeMs || compareText(a.id, b.id));
+  const lacksOutcome = ({ outcome }: LedgerRow) => (outcome === undefined ? 1 : 0);
+  const sorted = rows.toSorted(
+    (a, b) => a.timeMs - b.timeMs || compareText(a.id, b.id) || lacksOutcome(a) - lacksOutcome(b),
+  );
+  return sorted.filter(({ id }, place) => sorted[place - 1]?.id !== id);
 }
 
 /** Orders text by code unit, so that `sort` gives the same order on every machine. */
