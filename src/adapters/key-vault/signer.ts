@@ -2,6 +2,7 @@ import type { TokenCredential } from "@azure/identity";
 import { CryptographyClient } from "@azure/keyvault-keys";
 import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../domain/signing/ports.ts";
 import { refusedTokenPolicy } from "../azure/refused-token.ts";
+import { vaultAgent } from "./connection.ts";
 import { keyVaultFault, type VaultAnswer } from "./fault.ts";
 import { keyObjectOf } from "./key-object.ts";
 import { observeSending, type Sending } from "./sending.ts";
@@ -65,6 +66,7 @@ async function afterChallenge(
 
 function createClient(keyId: string, credential: TokenCredential, instance: string): CryptographyClient {
   return new CryptographyClient(keyObjectOf(keyId, "sign"), credential, {
+    agent: vaultAgent,
     retryOptions: { maxRetries: 0 },
     additionalPolicies: [refusedTokenPolicy(credential, "fail")],
     // The vault's log has it as ClientInfo, and the audit looks for it at the beginning.

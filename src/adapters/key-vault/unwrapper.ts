@@ -1,6 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import { CryptographyClient } from "@azure/keyvault-keys";
 import { refusedTokenPolicy } from "../azure/refused-token.ts";
+import { vaultAgent } from "./connection.ts";
 import { keyObjectOf } from "./key-object.ts";
 
 /**
@@ -9,6 +10,7 @@ import { keyObjectOf } from "./key-object.ts";
  */
 export function createKeyUnwrapper(keyId: string, credential: TokenCredential) {
   const client = new CryptographyClient(keyObjectOf(keyId, "unwrapKey"), credential, {
+    agent: vaultAgent,
     retryOptions: { maxRetries: 1 },
     additionalPolicies: [refusedTokenPolicy(credential)],
   });
