@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { MetadataTransport } from "../../domain/metadata/ports.ts";
+import type { TransportRefusal } from "../../domain/metadata/transport-refusal.ts";
 import type { Cloud } from "../../domain/shared/cloud.ts";
 import { createPinnedFetch } from "./pinned-get.ts";
 import { parseTrustedRoots, TrustedRootsError, vendoredRoots } from "./trusted-roots.ts";
@@ -17,7 +18,7 @@ export function createMetadataTransport(cloud: Cloud, rootsFile: string | undefi
   return {
     async get(url, etag) {
       for (let left = tries - 1; ; left--) {
-        const result = await get(url, etag === undefined ? {} : { etag });
+        const result = await get(url, { etag });
         if (result.ok || left === 0 || !mayPass(result.refusal)) return result;
       }
     },
@@ -32,7 +33,7 @@ function readRoots(file: string): string {
   }
 }
 
-function mayPass(refusal: { reason: string; status?: number }): boolean {
+function mayPass(refusal: TransportRefusal): boolean {
   if (refusal.reason === "not_reachable" || refusal.reason === "truncated") return true;
-  return refusal.reason === "status_not_accepted" && [408, 429, 500, 502, 503, 504].includes(refusal.status ?? 0);
+  return refusal.reason === "status_not_accepted" && [408, 429, 500, 502, 503, 504].includes(refusal.status);
 }

@@ -33,7 +33,7 @@ export interface PinnedFetchOptions {
 
 interface ConditionsOfGet {
   /** Of the body that the caller has. One that is not an entity-tag (RFC 9110 §8.8.3) is not sent. */
-  etag?: string;
+  etag?: string | undefined;
   signal?: AbortSignal;
 }
 
@@ -74,11 +74,10 @@ export function createPinnedFetch(options: PinnedFetchOptions): PinnedGet {
   const agent = new Agent({
     ca,
     rejectUnauthorized: true,
-    allowPartialTrustChain: false,
     minVersion: "TLSv1.2",
     keepAlive: false,
     maxCachedSessions: 0,
-    ...(lookup === undefined ? {} : { lookup }),
+    lookup,
   });
 
   return async (url, { etag, signal } = {}) => {
