@@ -12,7 +12,7 @@ import { describeCertificate } from "./describe-certificate.ts";
 import { expectedCredentials, findDrift } from "./drift.ts";
 import type { CredentialEvent } from "./events.ts";
 import { expiryWarning } from "./expiry.ts";
-import { align, applyCanaries, isRefusedNow, recordOf, retiredNow } from "./life-cycle.ts";
+import { align, applyCanaries, isRefusedNow, isRetiredNow, recordOf } from "./life-cycle.ts";
 import { type ApplicationDirectory, ApplicationDirectoryError, type CredentialStore } from "./ports.ts";
 
 export interface CheckPorts extends IssuingPorts {
@@ -144,7 +144,7 @@ function warnOf(
   const certificate = certificates.find(({ x5tS256 }) => x5tS256 === record.x5tS256);
   if (!certificate) return record;
   const facts = { clientId, ...describeCertificate(certificate) };
-  if (retiredNow([certificate], [record], nowMs).length > 0) {
+  if (isRetiredNow(record, nowMs)) {
     told.push(() => ports.record({ event: "credential_retired", ...facts }));
     return { ...record, isRetiredTold: true };
   }

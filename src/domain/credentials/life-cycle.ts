@@ -51,16 +51,13 @@ export function align(
 }
 
 /** Without times in the future, which would never expire; clocks of instances differ a little. */
-function believable(record: CertificateRecord, nowMs: number): CertificateRecord {
-  const latestMs = nowMs + maxAheadMs;
-  const { refusedAtMs = nowMs, disabledAtMs = nowMs, sinceMs } = record;
-  if (Math.max(refusedAtMs, disabledAtMs, sinceMs) <= latestMs) return record;
-  const { refusedAtMs: _, disabledAtMs: __, ...rest } = record;
+function believable({ refusedAtMs, disabledAtMs, ...record }: CertificateRecord, nowMs: number): CertificateRecord {
+  const isBelieved = (atMs: number | undefined): atMs is number => atMs !== undefined && atMs <= nowMs + maxAheadMs;
   return {
-    ...rest,
-    sinceMs: Math.min(sinceMs, nowMs),
-    ...(record.refusedAtMs !== undefined && refusedAtMs <= latestMs ? { refusedAtMs } : {}),
-    ...(record.disabledAtMs !== undefined && disabledAtMs <= latestMs ? { disabledAtMs } : {}),
+    ...record,
+    sinceMs: isBelieved(record.sinceMs) ? record.sinceMs : nowMs,
+    ...(isBelieved(refusedAtMs) ? { refusedAtMs } : {}),
+    ...(isBelieved(disabledAtMs) ? { disabledAtMs } : {}),
   };
 }
 
@@ -99,10 +96,12 @@ export function alternativesTo(
     const wasRefused = refusedAtMs !== undefined && nowMs - refusedAtMs < avoidedForMs;
     return certificate !== refused && isValid(certificate, nowMs) && disabledAtMs === undefined && !wasRefused;
   });
-  const isMarked = (certificate: SigningCertificate) => {
-    const record = recordOf(records, certificate);
-    return record !== undefined && (record.disabledAtMs !== undefined || isRefusedNow(record, nowMs));
-  };
+  const marked = new Set(
+    records
+      .filter((record) => record.disabledAtMs !== undefined || isRefusedNow(record, nowMs))
+      .map(({ x5tS256 }) => x5tS256),
+  );
+  const isMarked = ({ x5tS256 }: SigningCertificate) => marked.has(x5tS256);
   return [...possible.filter((certificate) => !isMarked(certificate)), ...possible.filter(isMarked)];
 }
 
@@ -165,24 +164,17 @@ export function applyCanaries(
     return canary ? { ...record, canary } : record;
   });
   const stoppedAtMs = records.find((record) => record.state === "active")?.disabledAtMs ?? Number.NEGATIVE_INFINITY;
-  const promoted = byState(registered, records, "staged").findLast((certificate) => {
-    const { sinceMs = nowMs, ...record } = recordOf(records, certificate) ?? {};
-    const isMeant = sinceMs > stoppedAtMs && !isRefusedNow(record, nowMs);
-    return isMeant && canaries.get(certificate.x5tS256)?.ok === true;
+  const promoted = registered.findLast(({ x5tS256 }, i) => {
+    const record = records[i];
+    const isMeant = record?.state === "staged" && record.sinceMs > stoppedAtMs && !isRefusedNow(record, nowMs);
+    return isMeant && canaries.get(x5tS256)?.ok === true;
   });
   return promoted ? { state: setActive(records, promoted.x5tS256, nowMs), promoted } : { state: records };
 }
 
-/** Certificates that were replaced long enough ago to be removed, and for which that was not reported yet. */
-export function retiredNow(
-  registered: readonly SigningCertificate[],
-  state: CredentialState,
-  nowMs: number,
-): SigningCertificate[] {
-  return byState(registered, state, "retiring").filter((certificate) => {
-    const { sinceMs = nowMs, isRetiredTold = false } = recordOf(state, certificate) ?? {};
-    return !isRetiredTold && nowMs - sinceMs >= retiringForMs;
-  });
+/** Whether the certificate was replaced long enough ago to be removed, and that was not reported yet. */
+export function isRetiredNow({ state, sinceMs, isRetiredTold }: CertificateRecord, nowMs: number): boolean {
+  return state === "retiring" && !isRetiredTold && nowMs - sinceMs >= retiringForMs;
 }
 
 /** Whether Entra refused it in production so lately that no canary promotes it again. */

@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import type { CanaryRecord, CredentialState } from "../../../../src/domain/credentials/credential-state.ts";
+import type {
+  CanaryRecord,
+  CertificateRecord,
+  CredentialState,
+} from "../../../../src/domain/credentials/credential-state.ts";
 import {
   align,
   alternativesTo,
   applyCanaries,
   chooseCertificate,
   fallBack,
+  isRetiredNow,
   isStopped,
   markDisabled,
-  retiredNow,
 } from "../../../../src/domain/credentials/life-cycle.ts";
 import type { SigningCertificate } from "../../../../src/domain/signing/certificate.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
@@ -37,6 +41,27 @@ describe("which certificate signs", () => {
   test("one that is removed from the policy is forgotten, and the one that signed before signs again", () => {
     const state = stateOf([older, "retiring"], [newer, "active"], [newest, "staged"]);
     assert.deepEqual(namesOf(align([older, newest], state, startMs)), ["older active", "newest staged"]);
+  });
+
+  test("of several that signed before the last one, in whatever order the policy lists them", () => {
+    const state = stateOf([older, "retiring", { sinceMs: startMs - hourMs }], [newest, "retiring"]);
+    for (const registered of [all, all.toReversed()]) {
+      const active = align(registered, state, startMs).filter((record) => record.state === "active");
+      assert.deepEqual(active, [{ x5tS256: newest.x5tS256, state: "active", sinceMs: startMs }]);
+    }
+  });
+
+  test("without any certificate none does, and nothing is stopped", () => {
+    assert.deepEqual(align([], stateOf([older, "active"]), startMs), []);
+    assert.equal(chooseCertificate([], [], startMs), undefined);
+    assert.equal(isStopped([], stateOf([older, "active", { disabledAtMs: startMs }]), startMs), false);
+  });
+
+  test("from the moment that it is valid by its dates", () => {
+    const state = stateOf([older, "retiring"], [newer, "active"]);
+    const from = (notBeforeMs: number) => chooseCertificate([older, { ...newer, notBeforeMs }], state, startMs);
+    assert.equal(from(startMs)?.keyId, newer.keyId);
+    assert.equal(from(startMs + 1), older);
   });
 
   test("while the active one is not valid by its dates another one that is signs", () => {
@@ -82,6 +107,15 @@ describe("a canary that succeeds promotes", () => {
     });
   }
 
+  test("and what it said is kept, until there is another one", () => {
+    const known = stateOf([older, "active", { canary: ok }], [newer, "staged", { canary: ok }]);
+    const { state } = applyCanaries([older, newer], known, canaries([newer, failed]), startMs);
+    assert.deepEqual(
+      state.map(({ canary }) => canary),
+      [ok, failed],
+    );
+  });
+
   test("but for six hours not one that Entra refused in production", () => {
     const refused = stateOf([older, "active"], [newer, "staged", { refusedAtMs: startMs }]);
     const at = (nowMs: number) => applyCanaries([older, newer], refused, canaries([newer, ok]), nowMs).promoted;
@@ -105,6 +139,13 @@ describe("when Entra refuses the active certificate", () => {
     const state = fallBack(stateOf([older, "retiring"], [newer, "active"]), newer, older, startMs);
     assert.deepEqual(namesOf(state), ["older active", "newer staged"]);
     assert.equal(state[1]?.refusedAtMs, startMs);
+  });
+
+  test("an instance that notices it later does not change since when the other one signs", () => {
+    const once = fallBack(stateOf([older, "retiring"], [newer, "active"]), newer, older, startMs);
+    const [first, second] = fallBack(once, newer, older, startMs + 1);
+    assert.deepEqual([first?.state, first?.sinceMs], ["active", startMs]);
+    assert.deepEqual([second?.state, second?.sinceMs], ["staged", startMs + 1]);
   });
 
   for (const [name, mark] of [
@@ -150,6 +191,11 @@ describe("a disabled key version", () => {
     assert.equal(isStopped([older, newer], markDisabled(twice, newer, undefined), startMs), false);
   });
 
+  test("does not give way to one that was added in the same moment", () => {
+    const disabled = markDisabled(stateOf([older, "active"], [newer, "staged"]), older, startMs);
+    assert.equal(applyCanaries([older, newer], disabled, canaries([newer, ok]), startMs + 1).promoted, undefined);
+  });
+
   test("gives way to a certificate that is added and whose canary succeeds", () => {
     const disabled = markDisabled(state, newer, startMs);
     const { state: after } = applyCanaries(all, disabled, canaries([newest, ok]), startMs + 1);
@@ -170,6 +216,14 @@ describe("a disabled key version", () => {
     const seen = new Map([[newer.x5tS256, { disabledAtMs: startMs }]]);
     assert.equal(isStopped([older, expired], disabled, startMs + hourMs, seen), true);
     assert.equal(chooseCertificate([older, expired], disabled, startMs + hourMs, seen), expired);
+  });
+
+  test("stops its client whatever else this process has seen", () => {
+    const seen = new Map([
+      [older.x5tS256, { refusedAtMs: startMs }],
+      [newer.x5tS256, { disabledAtMs: startMs }],
+    ]);
+    assert.equal(isStopped([older, newer], state, startMs, seen), true);
   });
 
   test("that this process has seen stops its client though the table says nothing of it", () => {
@@ -212,18 +266,37 @@ describe("what somebody else writes into the table", () => {
   });
 
   test("is believed up to the difference of two clocks", () => {
-    const state = stateOf([older, "active", { disabledAtMs: startMs + hourMs / 12 }]);
-    assert.equal(isStopped([older], state, startMs), true);
+    const aheadMs = hourMs / 12;
+    const at = (disabledAtMs: number) => isStopped([older], stateOf([older, "active", { disabledAtMs }]), startMs);
+    assert.deepEqual([at(startMs + aheadMs), at(startMs + aheadMs + 1)], [true, false]);
+    const since = (sinceMs: number) => align([older], stateOf([older, "active", { sinceMs }]), startMs)[0]?.sinceMs;
+    assert.deepEqual(
+      [since(startMs + aheadMs), since(startMs + aheadMs + 1), since(Number.NaN)],
+      [startMs + aheadMs, startMs, startMs],
+    );
   });
 });
 
-test("a replaced certificate may be removed after a day, which is told once", () => {
-  const state = stateOf([older, "retiring"], [newer, "active"]);
-  const pair = [older, newer];
-  assert.deepEqual(retiredNow(pair, state, startMs + 24 * hourMs - 1), []);
-  assert.deepEqual(retiredNow(pair, state, startMs + 24 * hourMs), [older]);
-  const told = stateOf([older, "retiring", { isRetiredTold: true }], [newer, "active"]);
-  assert.deepEqual(retiredNow(pair, told, startMs + 48 * hourMs), []);
+describe("a replaced certificate may be removed", () => {
+  const retiring: CertificateRecord = { x5tS256: older.x5tS256, state: "retiring", sinceMs: startMs };
+
+  test("after a day, which is told once", () => {
+    assert.equal(isRetiredNow(retiring, startMs + 24 * hourMs - 1), false);
+    assert.equal(isRetiredNow(retiring, startMs + 24 * hourMs), true);
+    assert.equal(isRetiredNow({ ...retiring, isRetiredTold: true }, startMs + 48 * hourMs), false);
+  });
+
+  for (const state of ["active", "staged"] as const) {
+    test(`but not one that is ${state}`, () => {
+      assert.equal(isRetiredNow({ ...retiring, state }, startMs + 48 * hourMs), false);
+    });
+  }
+
+  test("is told again when it is replaced again", () => {
+    const told = stateOf([older, "active", { isRetiredTold: true }]);
+    const { state } = applyCanaries([older, newer], told, canaries([newer, ok]), startMs);
+    assert.equal(state[0] && isRetiredNow(state[0], startMs + 24 * hourMs), true);
+  });
 });
 
 test("whatever happens in whatever order, exactly one certificate is active and all are those of the policy", async (t) => {
