@@ -79,8 +79,8 @@ function readCertificate(text: string): MetadataCertificate {
     throw new DocumentRefused({ reason: "certificate_not_readable", rule: "must be one certificate in DER" });
   }
   if (key.asymmetricKeyType !== "rsa") throw new DocumentRefused({ reason: "certificate_not_rsa" });
-  const modulusBits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (modulusBits < minModulusBits) throw new DocumentRefused({ reason: "certificate_key_too_short", modulusBits });
+  const modulusBits = Number(key.asymmetricKeyDetails?.modulusLength);
+  if (!(modulusBits >= minModulusBits)) throw new DocumentRefused({ reason: "certificate_key_too_short", modulusBits });
   // With the exponent 1 everybody signs, and relying parties take the key as it is listed.
   if (key.asymmetricKeyDetails?.publicExponent !== 65_537n) {
     throw new DocumentRefused({ reason: "certificate_exponent_not_allowed" });

@@ -1,6 +1,9 @@
 /**
  * The attack matrix, metadata: roles, keys and certificates that are missing, odd, weak, or there twice.
  */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { verifyFederationMetadata } from "../../../../src/adapters/xml/federation-metadata.ts";
 import { makeEllipticCurve, makeRsa, withExponentOne } from "../../../support/fixtures/certificates.ts";
 import {
   attacker,
@@ -111,6 +114,19 @@ const descriptors: Attack[] = [
     "key_descriptor_not_readable",
   ],
   [
+    "a KeyValue beside the certificate, and a second certificate too",
+    inSigned(
+      "</X509Certificate></X509Data>",
+      `</X509Certificate><X509Certificate>${attacker.certificate}</X509Certificate></X509Data><KeyValue/>`,
+    ),
+    "key_descriptor_not_readable",
+  ],
+  [
+    "an empty KeyInfo",
+    () => sign(unsigned({ extensions: `<KeyDescriptor><KeyInfo xmlns="${signatureNamespace}"/></KeyDescriptor>` })),
+    "key_descriptor_not_readable",
+  ],
+  [
     "an element inside a certificate",
     inSigned("</X509Certificate>", "<x/></X509Certificate>"),
     "key_descriptor_not_readable",
@@ -187,3 +203,18 @@ function inPem(certificate: string): string {
 }
 
 refusesAll("odd metadata", descriptors);
+
+describe("a certificate that cannot be read is refused with what it must be", () => {
+  const rules: [certificate: string, rule: string][] = [
+    ["?", "must be base64"],
+    ["AAAA", "must be an X.509 certificate"],
+    [withBytesAfter(entra.certificate), "must be one certificate in DER"],
+  ];
+  for (const [certificate, rule] of rules) {
+    test(rule, () => {
+      const document = sign(unsigned({ extensions: keyDescriptor(certificate) }));
+      const refusal = { reason: "certificate_not_readable", rule };
+      assert.deepEqual(verifyFederationMetadata(Buffer.from(document)), { ok: false, refusal });
+    });
+  }
+});
