@@ -66,7 +66,7 @@ const maxHeaderBytes = 16_384;
 export function createPinnedFetch(options: PinnedFetchOptions): PinnedGet {
   const { deadlineMs = presetDeadlineMs, lookup, port = 443 } = options;
   // Throws on an empty list: Node takes an empty `ca` for its default store.
-  const ca = parseTrustedRoots(options.roots.join("\n"), Date.now());
+  const ca = parseTrustedRoots(options.roots.join(""), Date.now());
   const allowedHosts = new Set(options.allowedHosts);
   if (allowedHosts.size === 0) throw new RangeError("there is no host to fetch from");
   // An agent of our own: the global one may use a proxy. TLS sessions are not kept, since Node does not check the server's
@@ -75,7 +75,6 @@ export function createPinnedFetch(options: PinnedFetchOptions): PinnedGet {
     ca,
     rejectUnauthorized: true,
     minVersion: "TLSv1.2",
-    keepAlive: false,
     maxCachedSessions: 0,
     lookup,
   });
@@ -116,9 +115,7 @@ function exchange({ target, etag, signal, agent, port, deadlineMs }: Exchange): 
     const sent = request({
       agent,
       host: target.hostname,
-      servername: target.hostname,
       port,
-      method: "GET",
       path: `${target.pathname}${target.search}`,
       headers: {
         host: target.hostname,
@@ -149,9 +146,9 @@ function exchange({ target, etag, signal, agent, port, deadlineMs }: Exchange): 
         phase = "headers";
       });
     });
-    sent.on("upgrade", ({ statusCode = 0 }, socket) => {
+    sent.on("upgrade", ({ statusCode }, socket) => {
       socket.destroy();
-      settle(refuse({ reason: "status_not_accepted", status: statusCode }));
+      settle(refuse({ reason: "status_not_accepted", status: Number(statusCode) }));
     });
     sent.on("response", (response) => {
       phase = "body";
@@ -167,15 +164,15 @@ function exchange({ target, etag, signal, agent, port, deadlineMs }: Exchange): 
   });
 }
 
-function refusalOfHeaders({ statusCode = 0, headers }: IncomingMessage): TransportRefusal | undefined {
-  if (statusCode !== 200) return { reason: "status_not_accepted", status: statusCode };
+function refusalOfHeaders({ statusCode, headers }: IncomingMessage): TransportRefusal | undefined {
+  if (statusCode !== 200) return { reason: "status_not_accepted", status: Number(statusCode) };
   const { "transfer-encoding": transfer, "content-encoding": content, "content-length": length } = headers;
   if (content !== undefined || (transfer !== undefined && transfer.toLowerCase() !== "chunked")) {
     return { reason: "encoded" };
   }
   // A body that ends with the connection ends wherever somebody cuts it.
   if (length === undefined && transfer === undefined) return { reason: "truncated" };
-  return Number(length ?? 0) > maxBodyBytes ? { reason: "too_large" } : undefined;
+  return Number(length) > maxBodyBytes ? { reason: "too_large" } : undefined;
 }
 
 function readBody(response: IncomingMessage, done: (body: Result<Uint8Array, TransportRefusal>) => void): void {

@@ -52,7 +52,7 @@ export function vendoredRoots(nowMs: number, list: readonly VendoredRoot[] = ven
     .map(({ commonName }) => `${commonName} is not the certificate that its SHA-256 fingerprint names`);
   if (problems.length > 0) throw new TrustedRootsError(problems);
   const current = list.filter(({ pem }) => new X509Certificate(pem).validToDate.getTime() > nowMs);
-  return parseTrustedRoots(current.map(({ pem }) => pem).join("\n"), nowMs);
+  return parseTrustedRoots(current.map(({ pem }) => pem).join(""), nowMs);
 }
 
 function fingerprintOf(pem: string): string | undefined {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { connect, type LookupFunction, type Socket } from "node:net";
-import { describe, test } from "node:test";
+import { getEventListeners } from "node:events";
+import { connect, type LookupFunction, Socket } from "node:net";
+import { describe, mock, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { createPinnedFetch, type PinnedFetchOptions } from "../../../../src/adapters/tls/pinned-get.ts";
 import type { TransportRefusal } from "../../../../src/domain/metadata/transport-refusal.ts";
@@ -166,6 +167,7 @@ describe("an answer is taken", () => {
     ["of exactly 1 MiB", answer("200 OK", {}, Buffer.alloc(mebibyte)), mebibyte],
     ["in chunks", raw(`${chunked}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n`), 5],
     ["in chunks of exactly 1 MiB", raw(`${chunked}100000\r\n${"x".repeat(mebibyte)}\r\n0\r\n\r\n`), mebibyte],
+    ["in chunks that are named in capitals", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n"), 0],
     ["after an interim one", raw("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx"), 1],
   ];
   for (const [what, respond, length] of cases) {
@@ -197,13 +199,19 @@ describe("an answer is taken", () => {
     });
   });
 
-  test("but not an entity-tag or a date that is none", async () => {
-    const headers = { etag: "a1", "last-modified": "<script>", date: "2026-11-21" };
-    await using server = await startTlsServer([leaf], answer("200 OK", headers, "x"));
-    const result = await pinned(server.port)(url);
-    assert.ok(result.ok);
-    assert.deepEqual(Object.keys(result.value).sort(), ["body", "chain", "status"]);
-  });
+  const genuineDate = "Sat, 21 Nov 2026 10:00:00 GMT";
+  for (const headers of [
+    { etag: "a1", "last-modified": "<script>", date: "2026-11-21" },
+    { etag: 'x"a1"', "last-modified": `<b>${genuineDate}`, date: `x ${genuineDate}` },
+    { etag: '"a1"x', "last-modified": `${genuineDate}<b>`, date: `${genuineDate} x` },
+  ]) {
+    test(`but not an entity-tag or a date that is none: ${headers.etag}, ${headers.date}`, async () => {
+      await using server = await startTlsServer([leaf], answer("200 OK", headers, "x"));
+      const result = await pinned(server.port)(url);
+      assert.ok(result.ok);
+      assert.deepEqual(Object.keys(result.value).sort(), ["body", "chain", "status"]);
+    });
+  }
 
   test("as unchanged, where an entity-tag was sent", async () => {
     await using server = await startTlsServer([leaf], answer("304 Not Modified", { etag: '"2"' }));
@@ -214,7 +222,7 @@ describe("an answer is taken", () => {
     assert.match(server.requests[0] ?? "", /\r\nif-none-match: "2"\r\n/i);
   });
 
-  for (const etag of ["", "a1", '"a\r\nx: y"', '"a"b"', '"ä"', "*", `"${"x".repeat(257)}"`]) {
+  for (const etag of ["", "a1", 'x"a1"', '"a\r\nx: y"', '"a"b"', '"ä"', "*", `"${"x".repeat(257)}"`]) {
     test(`never as unchanged for ${JSON.stringify(etag.slice(0, 12))}, which is no entity-tag and is not sent`, async () => {
       await using server = await startTlsServer([leaf], answer("304 Not Modified"));
       const result = await pinned(server.port)(url, { etag });
@@ -257,12 +265,32 @@ describe("without TLS there is no answer", () => {
     assert.deepEqual(result, { ok: false, refusal: { reason: "not_reachable", code: "ENOTFOUND" } });
   });
 
-  test("a code that is a text is not passed on", async () => {
-    const lookup: LookupFunction = (_name, _options, callback) =>
-      callback(Object.assign(new Error("x"), { code: `${secret} x` }), "", 0);
-    const result = await pinned(1, { lookup })(url);
-    assert.deepEqual(result, { ok: false, refusal: { reason: "not_reachable", code: "UNKNOWN" } });
-  });
+  for (const code of [`${secret} x`, "x SECRET", undefined, 13]) {
+    test(`a code that is a text or none is not passed on: ${code}`, async () => {
+      const lookup: LookupFunction = (_name, _options, callback) =>
+        callback(Object.assign(new Error("x"), { code }) as Error, "", 0);
+      const result = await pinned(1, { lookup })(url);
+      assert.deepEqual(result, { ok: false, refusal: { reason: "not_reachable", code: "UNKNOWN" } });
+    });
+  }
+
+  const lost = [
+    ...["ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"].map((code) => [code, "not_reachable"]),
+    ["ERR_TLS_HANDSHAKE_TIMEOUT", "tls_not_trusted"],
+  ] as const;
+  for (const [code, reason] of lost) {
+    test(`${code} in the handshake is ${reason}`, async () => {
+      await using server = await startTcpServer(() => {});
+      const { connect } = Socket.prototype;
+      const connecting = mock.method(Socket.prototype, "connect", function losing(this: Socket, options: object) {
+        this.once("connect", () => setImmediate(() => this.destroy(Object.assign(new Error(secret), { code }))));
+        return Reflect.apply(connect, this, [options]);
+      });
+      const result = await pinned(server.port)(url);
+      connecting.mock.restore();
+      assert.deepEqual(result, { ok: false, refusal: { reason, code } });
+    });
+  }
 
   test("the name server does not answer", async () => {
     assert.deepEqual(await pinned(1, { lookup: () => {}, deadlineMs: shortDeadlineMs })(url), {
@@ -276,6 +304,32 @@ function drip(socket: Socket): void {
   const timer = setInterval(() => socket.write("x"), 50);
   socket.on("close", () => clearInterval(timer));
 }
+
+test("where nothing else is said, an exchange has ten seconds", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const get = createPinnedFetch({ roots: [root.pem], allowedHosts: new Set([entraHost]), lookup: () => {} });
+  let result: unknown;
+  const exchange = get(url).then((ended) => {
+    result = ended;
+  });
+  t.mock.timers.tick(9_999);
+  await Promise.resolve();
+  assert.equal(result, undefined);
+  t.mock.timers.tick(1);
+  await exchange;
+  assert.deepEqual(result, { ok: false, refusal: { reason: "timed_out" } });
+});
+
+test("what has ended leaves neither a timer nor a listener of the caller's signal", async () => {
+  await using server = await startTlsServer([leaf], answer("200 OK"));
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const { signal } = new AbortController();
+  const before = timers();
+  const exchange = pinned(server.port)(url, { signal });
+  assert.deepEqual([timers(), getEventListeners(signal, "abort").length], [before + 1, 1]);
+  assert.equal((await exchange).ok, true);
+  assert.deepEqual([timers(), getEventListeners(signal, "abort").length], [before, 0]);
+});
 
 describe("the caller's signal ends it", () => {
   test("before it begins: there is no connection", async () => {
@@ -299,15 +353,23 @@ describe("the caller's signal ends it", () => {
   });
 });
 
-test("a refused answer leaves no connection open", async () => {
-  const closed = Promise.withResolvers<void>();
-  await using server = await startTlsServer([leaf], (socket, head) => {
-    socket.on("close", () => closed.resolve());
-    repeat(chunked, chunk64k, 1)(socket, head);
+for (const [what, respond] of [
+  ["one that never ends", repeat(chunked, chunk64k, 1)],
+  [
+    "one that goes on with another protocol",
+    raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
+  ],
+] as const) {
+  test(`a refused answer leaves no connection open: ${what}`, async () => {
+    const closed = Promise.withResolvers<void>();
+    await using server = await startTlsServer([leaf], (socket, head) => {
+      socket.on("close", () => closed.resolve());
+      respond(socket, head);
+    });
+    assert.equal((await pinned(server.port)(url)).ok, false);
+    await closed.promise;
   });
-  assert.equal((await pinned(server.port)(url)).ok, false);
-  await closed.promise;
-});
+}
 
 test("a byte that somebody changes on the way is no answer but an attack", async () => {
   await using server = await startTlsServer([leaf], answer("200 OK", {}, secret));

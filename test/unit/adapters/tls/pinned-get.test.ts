@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Agent, get as plainGet } from "node:https";
+import { Socket } from "node:net";
 import { describe, mock, test } from "node:test";
-import { connect, TLSSocket } from "node:tls";
+import tls, { connect, TLSSocket } from "node:tls";
 import { createPinnedFetch, type PinnedFetchOptions } from "../../../../src/adapters/tls/pinned-get.ts";
 import type { TransportRefusal } from "../../../../src/domain/metadata/transport-refusal.ts";
 import {
@@ -198,6 +199,42 @@ test("the server is told the host's name, and sent the request that production s
   );
 });
 
+test("the port is the one of https where nothing else is said", async () => {
+  const ports: unknown[] = [];
+  const connecting = mock.method(Socket.prototype, "connect", function refuse(this: Socket, options: { port: unknown }) {
+    ports.push(options.port);
+    process.nextTick(() => this.destroy(Object.assign(new Error("refused"), { code: "ECONNREFUSED" })));
+    return this;
+  });
+  const get = createPinnedFetch({ roots: [root.pem], allowedHosts: new Set([entraHost]) });
+  const result = await get(url);
+  connecting.mock.restore();
+  assert.deepEqual(result, { ok: false, refusal: { reason: "not_reachable", code: "ECONNREFUSED" } });
+  assert.deepEqual(ports, [443]);
+});
+
+describe("what the process was started with makes no server trusted", () => {
+  test("verification that is switched off", async (t) => {
+    t.mock.method(process, "emitWarning", () => {});
+    await using server = await startTlsServer([leafOfOther], perfect);
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+    const result = await pinned(server.port)(url);
+    Reflect.deleteProperty(process.env, "NODE_TLS_REJECT_UNAUTHORIZED");
+    const refusal = { reason: "tls_not_trusted", code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" };
+    assert.deepEqual([result, server.requests], [{ ok: false, refusal }, []]);
+  });
+
+  test("versions and ciphers of TLS that were given up", async () => {
+    const old = { minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
+    await using server = await startTlsServer([leaf], perfect, old);
+    const { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS } = tls;
+    Object.assign(tls, { DEFAULT_MIN_VERSION: "TLSv1", DEFAULT_CIPHERS: old.ciphers });
+    const result = await pinned(server.port)(url);
+    Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS });
+    assert.deepEqual([result.ok, server.requests], [false, []]);
+  });
+});
+
 describe("a URL is refused without a connection", () => {
   const cases: [url: string, reason: TransportRefusal["reason"]][] = [
     ["", "url_not_allowed"],
@@ -208,6 +245,7 @@ describe("a URL is refused without a connection", () => {
     [`https://${entraHost}:8443/`, "url_not_allowed"],
     [`https://user@${entraHost}/`, "url_not_allowed"],
     [`https://user:password@${entraHost}/`, "url_not_allowed"],
+    [`https://:password@${entraHost}/`, "url_not_allowed"],
     [`https://@${entraHost}/`, "url_not_allowed"],
     [`https://${entraHost}/#fragment`, "url_not_allowed"],
     [`https://${entraHost}/#`, "url_not_allowed"],
@@ -237,6 +275,7 @@ describe("it cannot be made without a closed set", () => {
   const hosts = new Set([entraHost]);
   const cases: [what: string, options: PinnedFetchOptions, message: RegExp][] = [
     ["no root", { roots: [], allowedHosts: hosts }, /there is no certificate/],
+    ["a root twice", { roots: [root.pem, root.pem], allowedHosts: hosts }, /block 2 is the same certificate/],
     ["an empty root", { roots: [""], allowedHosts: hosts }, /there is no certificate/],
     ["text for a root", { roots: ["garbage"], allowedHosts: hosts }, /text that is no certificate/],
     ["a broken root beside a good one", { roots: [root.pem, "garbage"], allowedHosts: hosts }, /after block 1/],

@@ -92,6 +92,21 @@ describe("a bundle is refused as a whole, with block and rule", () => {
       ["block 2 does not begin and end properly"],
     ],
     ["an end without begin", `${one.pem}\n-----END CERTIFICATE-----`, ["block 2 does not begin and end properly"]],
+    [
+      "an end of another kind",
+      one.pem.replace("END CERTIFICATE", "END TRUSTED CERTIFICATE"),
+      ["block 1 does not begin and end properly", "there is no certificate"],
+    ],
+    [
+      "an end of another kind, with text behind",
+      `${one.pem}\n${two.pem.replace("END CERTIFICATE", "END TRUSTED CERTIFICATE")}x`,
+      ["block 2 does not begin and end properly", "there is text that is no certificate after block 1"],
+    ],
+    [
+      "a block that begins anew in its middle",
+      `${one.pem}\n${two.pem.replace(/\n-----END.*/, "")}\n${two.pem}`,
+      ["block 2 does not begin and end properly"],
+    ],
     ["a block within a block", `-----BEGIN CERTIFICATE-----\n${one.pem}`, ["block 1 does not begin and end properly"]],
     [
       "a private key",
@@ -145,6 +160,18 @@ describe("a bundle is refused as a whole, with block and rule", () => {
       );
     });
   }
+
+  test("and the error has a line for each problem", () => {
+    const message =
+      "the trusted roots are not usable:\n  - block 1 has expired\n  - block 2 is the same certificate as block 1\n  - block 2 has expired";
+    assert.throws(
+      () => parseTrustedRoots(expired.pem + expired.pem, nowMs),
+      (error: Error) => {
+        assert.deepEqual(error.message.split("\n").toSorted(), message.split("\n").toSorted());
+        return true;
+      },
+    );
+  });
 
   test("and no error holds a piece of it", () => {
     const bundle = [leaf.pem, one.privateKeyPem, "SECRET", pemOf(Buffer.from("SECRET"))].join("\n");
