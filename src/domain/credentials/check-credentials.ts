@@ -12,7 +12,7 @@ import { describeCertificate } from "./describe-certificate.ts";
 import { expectedCredentials, findDrift } from "./drift.ts";
 import type { CredentialEvent } from "./events.ts";
 import { expiryWarning } from "./expiry.ts";
-import { align, applyCanaries, isRefusedNow, isRetiredNow, recordOf } from "./life-cycle.ts";
+import { align, applyCanaries, isRefusedNow, isRetiredNow, isValid, recordOf } from "./life-cycle.ts";
 import { type ApplicationDirectory, ApplicationDirectoryError, type CredentialStore } from "./ports.ts";
 
 export interface CheckPorts extends IssuingPorts {
@@ -58,7 +58,9 @@ async function eachOf(
       const failed = { event: "credentials_check_failed", clientId: client.clientId, because: nameOf(error) } as const;
       ports.record(isExpected(error) ? failed : { ...failed, frames: ports.framesOf(error) });
     });
-  for (let i = 0; i < clients.length; i += atOnce) await Promise.all(clients.slice(i, i + atOnce).map(told));
+  for (let rest = clients; rest.length > 0; rest = rest.slice(atOnce)) {
+    await Promise.all(rest.slice(0, atOnce).map(told));
+  }
 }
 
 /** Reported in every run while it lasts: a foreign credential must not go unnoticed. */
@@ -80,16 +82,20 @@ async function checkClient(
   const nowMs = ports.clock();
   const aligned = align(certificates, before, nowMs);
   const canaries = new Map<string, CanaryRecord>();
-  for (const certificate of certificates) {
-    const { state = "staged" } = recordOf(aligned, certificate) ?? {};
-    const isValid = certificate.notBeforeMs <= nowMs && nowMs < certificate.notAfterMs;
-    if (state === "retiring" || !isValid) continue;
+  for (const [i, certificate] of certificates.entries()) {
+    const state = aligned[i]?.state;
+    if (!state || state === "retiring" || !isValid(certificate, nowMs)) continue;
     const canary = await mintCanary(client, certificate, homeTenantId, ports);
     canaries.set(certificate.x5tS256, canary);
     if (canary.ok) continue;
-    const { reason = "unknown", codes } = canary;
-    const facts = { clientId, ...describeCertificate(certificate), state, reason, ...(codes && { codes }) };
-    ports.record({ event: "credential_canary_failed", ...facts });
+    const { atMs: _, ok: __, ...failure } = canary;
+    ports.record({
+      event: "credential_canary_failed",
+      clientId,
+      ...describeCertificate(certificate),
+      state,
+      ...failure,
+    });
   }
   let promoted: SigningCertificate | undefined;
   let told: (() => void)[] = [];
@@ -108,13 +114,15 @@ async function checkClient(
   return canaries.size;
 }
 
+type Minted = { atMs: number; ok: true } | { atMs: number; ok: false; reason: string; codes?: readonly number[] };
+
 /** A token for the client itself in the home tenant: it grants no access, and is dropped at once. */
 async function mintCanary(
   client: ClientRule,
   certificate: SigningCertificate,
   homeTenantId: Guid,
   ports: CheckPorts,
-): Promise<CanaryRecord> {
+): Promise<Minted> {
   const { clientId } = client;
   const order = {
     ...{ purpose: "canary" as const, caller: { name: "keyhold" }, client, clientId, tenantId: homeTenantId },

@@ -187,7 +187,8 @@ export function recordOf(state: CredentialState, { x5tS256 }: SigningCertificate
   return state.find((record) => record.x5tS256 === x5tS256);
 }
 
-function isValid({ notBeforeMs, notAfterMs }: SigningCertificate, nowMs: number): boolean {
+/** Whether it is valid by its dates. */
+export function isValid({ notBeforeMs, notAfterMs }: SigningCertificate, nowMs: number): boolean {
   return notBeforeMs <= nowMs && nowMs < notAfterMs;
 }
 

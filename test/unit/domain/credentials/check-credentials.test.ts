@@ -1,65 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type CheckPorts, checkCredentials } from "../../../../src/domain/credentials/check-credentials.ts";
 import { createCurrentCredentials } from "../../../../src/domain/credentials/current-credentials.ts";
-import type { RegisteredCredentials } from "../../../../src/domain/credentials/drift.ts";
 import { ApplicationDirectoryError } from "../../../../src/domain/credentials/ports.ts";
 import type { KeyholdEvent } from "../../../../src/domain/events.ts";
 import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";
-import type { PolicyDocument } from "../../../../src/domain/policy/document.ts";
 import { Fault } from "../../../../src/domain/shared/fault.ts";
-import type { Guid } from "../../../../src/domain/shared/guid.ts";
-import type { SigningCertificate } from "../../../../src/domain/signing/certificate.ts";
 import { rejection } from "../../../support/fakes/token-endpoint.ts";
-import { certificateNotAfterMs, foreign, makeRsa, registered } from "../../../support/fixtures/certificates.ts";
-import { namesOf, newer, older } from "../../../support/fixtures/credentials.ts";
+import { certificateNotAfterMs, makeRsa } from "../../../support/fixtures/certificates.ts";
+import { keyIds, rotation } from "../../../support/fixtures/credential-check.ts";
+import { newer, older } from "../../../support/fixtures/credentials.ts";
 import { clientId, homeTenantId } from "../../../support/fixtures/ids.ts";
-import { certificateDocument, named, validPolicy } from "../../../support/fixtures/policy.ts";
-import { createWorld, thrownAt, validRequest, type World } from "../../../support/fixtures/world.ts";
+import { named } from "../../../support/fixtures/policy.ts";
+import { thrownAt, validRequest } from "../../../support/fixtures/world.ts";
 
 const [third, fourth] = await Promise.all([makeRsa(2048), makeRsa(2048)]);
-const olderDocument = { keyId: older.keyId, certificate: registered.pem };
-const newerDocument = { keyId: newer.keyId, certificate: foreign.pem };
-
-/** The client `broker` with an older certificate that signs and a newer one that was added; the vault has both keys. */
-function rotation(change: (policy: PolicyDocument) => void = () => {}) {
-  const policy = validPolicy();
-  named(policy.clients, "broker").certificates = [
-    certificateDocument(olderDocument),
-    certificateDocument(newerDocument),
-  ];
-  change(policy);
-  const world = createWorld({ policy });
-  world.signer.keyOf = (keyId) => (keyId === newer.keyId ? foreign : registered).privateKey;
-  const found = new Map(
-    [...world.policy.clients.values()].map((client) => [client.clientId, registeredOf(client.certificates)]),
-  );
-  const credentialsOf = async (id: Guid) => found.get(id) ?? assert.fail("no such application");
-  const ports: CheckPorts = {
-    ...world.context,
-    store: world.credentialStore,
-    directory: { credentialsOf },
-    record: world.record,
-    credentials: world.credentials,
-  };
-  const run = async () => {
-    world.events.length = 0;
-    await checkCredentials(await world.context.currentPolicy.at(world.clock.now()), ports);
-    return namesIn(world.events);
-  };
-  const states = () => namesOf(world.credentialStore.states.get(clientId) ?? []);
-  return { world, ports, run, states, found };
-}
-
-/** What Entra knows of a client that nobody has tampered with. */
-function registeredOf(certificates: readonly SigningCertificate[]): RegisteredCredentials {
-  const keys = certificates.map(({ der }) => ({ on: "application" as const, keyId: "k", der }));
-  return { keys, passwords: [], federated: [], isInstanceLocked: true };
-}
-
-const namesIn = (events: readonly KeyholdEvent[]) =>
-  events.map(({ event }) => event).filter((event) => event !== "policy_applied");
-const keyIds = ({ signer }: World) => signer.calls.map(({ keyId }) => keyId);
 
 describe("a run of the check", () => {
   test("mints one canary for each certificate that signs or waits, and promotes the one that waited", async () => {

@@ -4,10 +4,13 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import {
   type ExpectedCredentials,
+  expectedCredentials,
   findDrift,
   type RegisteredCredentials,
   thumbprintOf,
 } from "../../../../src/domain/credentials/drift.ts";
+import { clouds } from "../../../../src/domain/shared/cloud.ts";
+import type { Guid } from "../../../../src/domain/shared/guid.ts";
 import { newer, newest, older } from "../../../support/fixtures/credentials.ts";
 import { holds } from "../../../support/fixtures/property.ts";
 
@@ -137,6 +140,59 @@ describe("a certificate of the policy", () => {
       differences({ keys }).map(({ finding, on }) => `${finding} ${on}`),
       ["foreign_key servicePrincipal", "missing_certificate application"],
     );
+  });
+});
+
+test("each of several audiences counts", () => {
+  const both = { ...federated, audiences: [...federated.audiences, "api://second"] };
+  const policy = { ...expected, federated: both };
+  const other = { id: "f1", ...federated, audiences: [...federated.audiences, "api://other"] };
+  assert.deepEqual(
+    differences({ federated: [other] }, policy).map(({ finding }) => finding),
+    ["foreign_federation", "missing_federation"],
+  );
+  assert.deepEqual(differences({ federated: [{ id: "f1", ...both }] }, policy), []);
+});
+
+test("every difference says in words what it is", () => {
+  const der = newest.der;
+  const all = findDrift(expected, {
+    keys: [
+      { on: "application", keyId: "k", der },
+      { on: "application", keyId: "k" },
+    ],
+    passwords: [{ on: "application", keyId: "p" }],
+    federated: [{ id: "f", issuer: "i", subject: "s", audiences: [] }],
+    isInstanceLocked: false,
+  });
+  assert.deepEqual(
+    all.map(({ difference }) => difference),
+    [
+      "a certificate is registered that the policy does not list",
+      "a key is registered whose certificate Graph does not show",
+      "a client secret is registered: Keyhold uses none",
+      "a federated credential is registered that the policy does not list",
+      "the policy lists a certificate that is not registered at the application",
+      "the policy lists a certificate that is not registered at the application",
+      "the policy lists a federated credential that is not registered at the application",
+      "the app instance property lock does not cover all properties: customers could add credentials",
+    ],
+  );
+});
+
+describe("what the policy expects of a client", () => {
+  const homeTenantId = "11111111-1111-4111-8111-111111111111" as Guid;
+  const identity = { identityClientId: homeTenantId, identityObjectId: federated.subject as Guid };
+
+  test("is its certificates and nothing else", () => {
+    assert.deepEqual(expectedCredentials({ certificates: [older] }, clouds.public, homeTenantId), {
+      certificates: [older],
+    });
+  });
+
+  test("is for a federated client the home tenant's issuer, the identity and the cloud's audience", () => {
+    const client = { certificates: [], federation: identity };
+    assert.deepEqual(expectedCredentials(client, clouds.public, homeTenantId), { certificates: [], federated });
   });
 });
 
