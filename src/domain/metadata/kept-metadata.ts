@@ -2,13 +2,13 @@ import type { KeyObject } from "node:crypto";
 import { Fault } from "../shared/fault.ts";
 import { type MetadataSource, type OnDiscontinuity, sourceName } from "../shared/metadata-source.ts";
 import type { StartDeadline } from "../shared/retry.ts";
+import { createDocumentChecks, type DocumentCheckPorts } from "./document-checks.ts";
 import { createKeyLookUp } from "./key-look-up.ts";
 import { type LastKnownGood, trustedKeys } from "./last-known-good.ts";
 import type { MetadataStore, StoredMetadata } from "./ports.ts";
 import { verifyPublishedKey } from "./published-key.ts";
 import { type RefreshPorts, refreshSource } from "./refresh-source.ts";
-import { type IdpVerification, verifiesIdp } from "./stored-idp.ts";
-import { verifiesFederation, verifyRecord } from "./stored-record.ts";
+import { verifyRecord } from "./stored-record.ts";
 
 /**
  * One source as this process sees it. It is read from storage now and then, and refreshed from the provider by the
@@ -44,10 +44,8 @@ export interface KeptMetadata {
   isReady(nowMs: number): Promise<boolean>;
 }
 
-export interface KeptMetadataPorts extends RefreshPorts, IdpVerification {
+export interface KeptMetadataPorts extends RefreshPorts, DocumentCheckPorts {
   store: MetadataStore;
-  /** Base64 of the DER of the certificates that may have signed `idp.xml`; none where that is not known. */
-  publisherDers: () => readonly string[];
   /** Called at each refresh, because the policy may have changed. */
   onDiscontinuity: (source: MetadataSource) => OnDiscontinuity;
   /** Adds what is derived and stored with it: the re-signed document. Throws a `Fault` to leave that as it was. */
@@ -74,12 +72,9 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   /** What is known was stored by an earlier version, and is to be fetched again. */
   let isMigrated = false;
   let hasRead = false;
-  /** The federation metadata whose signature this process has verified: hash, signer and keys. */
-  let verifiedFederation: string | undefined;
-  /** The `idp.xml` that was verified last: hash and time, and what it was verified by. */
-  let judgedIdp: { identity: string; verdict: Promise<boolean | undefined> } | undefined;
   let readAtMs = Number.NEGATIVE_INFINITY;
   let askedAtMs = Number.NEGATIVE_INFINITY;
+  const checks = createDocumentChecks(source, ports);
   const reading = singleFlight(read);
   const asking = singleFlight(ask);
   let storing: Promise<void> = Promise.resolve();
@@ -119,10 +114,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   async function verifyFederation(): Promise<boolean> {
     const federation = known?.federation;
     if (!federation) return true;
-    const identity = [federation.sha256, federation.signedBy, ...federation.keys.map(({ kid }) => kid)].join();
-    if (identity === verifiedFederation) return true;
-    const verifies = await verifiesFederation(federation, source, ports);
-    if (verifies) verifiedFederation = identity;
+    const verifies = await checks.federation(federation);
     if (verifies === false && known?.federation === federation) {
       ports.record({ event: "metadata_record_refused", source: name, rule: "the federation metadata do not verify" });
       const { federation: _federation, idp: _idp, ...others } = known;
@@ -131,28 +123,8 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     return verifies === true;
   }
 
-  /**
-   * The stored `idp.xml`, if it verifies and its signer is a certificate of the policy. Call it after
-   * `verifyFederation`. Undefined where there is none, or where that cannot be checked now.
-   */
-  async function verifyIdp(): Promise<boolean | undefined> {
-    const publisherDers = ports.publisherDers();
-    if (!known?.idp || publisherDers.length === 0) return undefined;
-    const { sha256, validUntilMs } = known.idp;
-    const identity = [sha256, validUntilMs, verifiedFederation, ...publisherDers].join();
-    if (judgedIdp?.identity !== identity) judgedIdp = { identity, verdict: judgeIdp(known, publisherDers) };
-    const judged = judgedIdp;
-    const verdict = await judged.verdict;
-    if (verdict === undefined && judgedIdp === judged) judgedIdp = undefined;
-    return verdict;
-  }
-
-  async function judgeIdp(record: LastKnownGood, publisherDers: readonly string[]): Promise<boolean | undefined> {
-    const verdict = await verifiesIdp(record, source, publisherDers, ports);
-    if (verdict === false)
-      ports.record({ event: "metadata_record_refused", source: name, rule: "idp.xml is not one of the publisher's" });
-    return verdict;
-  }
+  /** The stored `idp.xml`, if it verifies and its signer is a certificate of the policy: after `verifyFederation`. */
+  const verifyIdp = async () => known && checks.idp(known);
 
   /** Resolves when the answer is in use: a request that waits for a key does not wait for storage. */
   async function ask(nowMs: number): Promise<void> {
