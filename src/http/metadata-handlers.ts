@@ -100,8 +100,11 @@ function sourceNameOf(request: HttpRequest): string | undefined {
 function publishedResponse(request: HttpRequest, published: Published, contentType: string): HttpResponseInit {
   const etag = `"${published.sha256}"`;
   const headers = { ETag: etag, "Cache-Control": `public, max-age=${maxAgeSeconds}` };
-  const known = (request.headers.get("if-none-match") ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
-  if (known.includes(etag) || known.includes("*")) return { status: 304, headers };
+  const known = request.headers
+    .get("if-none-match")
+    ?.split(",")
+    .map((tag) => tag.trim().replace(/^W\//, ""));
+  if (known?.includes(etag) || known?.includes("*")) return { status: 304, headers };
   return {
     status: 200,
     body: Buffer.from(published.body, "base64"),

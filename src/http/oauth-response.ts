@@ -13,7 +13,7 @@ interface OAuthError {
   status: number;
   error: string;
   description: string;
-  codes?: readonly number[];
+  codes?: readonly number[] | undefined;
   retryAfterSeconds?: number;
   headers?: Record<string, string>;
   members?: Record<string, string>;
@@ -182,7 +182,7 @@ function faultError(fault: unknown): OAuthError {
     case "credential_rejected":
     case "clock_skewed":
     case "token_endpoint_rejected":
-      return { ...ourCredential(), retryAfterSeconds, ...(fault.detail.codes ? { codes: fault.detail.codes } : {}) };
+      return { ...ourCredential(), retryAfterSeconds, codes: fault.detail.codes };
     case "token_not_as_asked":
       return { ...error(502, "server_error", "Entra's answer was not what was asked for"), retryAfterSeconds };
     default:

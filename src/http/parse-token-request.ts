@@ -72,7 +72,7 @@ async function parseCommon(
 
 /** The platform's own paths: whatever the host lets through is no tenant (`/admin`, `/ADMIN`, `/%61dmin`, `/runtime`). */
 export function isReservedSegment(segment: string | undefined): boolean {
-  return /^(admin|runtime)$/i.test((segment ?? "").trim());
+  return segment !== undefined && /^(admin|runtime)$/i.test(segment.trim());
 }
 
 /**
@@ -107,8 +107,8 @@ function unsupportedParameter(parameters: Parameters): { ok: false; refusal: Req
 
 /** RFC 9111 §5.2.1.4. */
 function isNoCache(request: HttpRequest): boolean {
-  const directives = (request.headers.get("cache-control") ?? "").split(",");
-  return directives.some((directive) => directive.trim().toLowerCase() === "no-cache");
+  const directives = request.headers.get("cache-control")?.toLowerCase().split(",") ?? [];
+  return directives.some((directive) => directive.trim() === "no-cache");
 }
 
 function presentationMismatch(

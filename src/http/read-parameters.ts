@@ -26,6 +26,7 @@ export type Parameters = ReadonlyMap<ParameterName, string>;
 
 /** A caller's token of a few KiB and some short fields; anything larger is an attack or a mistake. */
 export const maxBodyBytes = 65_536;
+const tooLarge = refuse({ reason: "body_too_large" as const, maxBytes: maxBodyBytes });
 
 /** Reads the parameters of the body: a form (RFC 6749 §4.4.2), or a JSON object with the same names. */
 export async function readParameters(request: HttpRequest): Promise<Result<Parameters, RequestRefusal>> {
@@ -33,15 +34,13 @@ export async function readParameters(request: HttpRequest): Promise<Result<Param
     // Every proxy on the way would log a token in a URL (RFC 6750 §5.3).
     if (isParameterName(name)) return refuse({ reason: "parameter_in_query", parameter: name });
   }
-  const mediaType = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  const mediaType = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   const isForm = mediaType === "application/x-www-form-urlencoded";
   if (!isForm && mediaType !== "application/json") return refuse({ reason: "content_type_not_supported" });
   const isChunked = request.headers.has("transfer-encoding");
-  const isTooLarge = Number(request.headers.get("content-length") ?? 0) > maxBodyBytes;
-  const body = isTooLarge ? "" : await request.text();
-  if (isTooLarge || Buffer.byteLength(body) > maxBodyBytes) {
-    return refuse({ reason: "body_too_large", maxBytes: maxBodyBytes });
-  }
+  if (Number(request.headers.get("content-length")) > maxBodyBytes) return tooLarge;
+  const body = await request.text();
+  if (Buffer.byteLength(body) > maxBodyBytes) return tooLarge;
   // The host passes on no body whose length was not announced.
   if (isChunked && body === "") return refuse({ reason: "body_without_length" });
   return isForm ? readForm(body) : readJson(body);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../../src/domain/shared/fault.ts";
 import { assertionHandler, protocolV1Handler, tokenHandler } from "../../../src/http/issuing-handlers.ts";
+import { createLoadLimit } from "../../../src/http/load-limit.ts";
 import { callerTokens } from "../../support/fakes/caller-verifier.ts";
 import { rejection } from "../../support/fakes/token-endpoint.ts";
 import {
@@ -82,6 +83,19 @@ describe("the token endpoint", () => {
     assert.doesNotMatch(JSON.stringify(body), /thrower/);
   });
 
+  test("what is thrown without being an error is reported as such, and answered", async () => {
+    const world = createWorld();
+    for (const thrown of ["s3cret", { name: "s3cret" }]) {
+      world.callerVerifier.failure = thrown as Error;
+      assert.equal((await answerOf(tokenHandler(world.context), bearerRequest())).status, 500);
+    }
+    const faults = world.events.flatMap((event) => (event.event === "request_answered" ? [event.fault] : []));
+    assert.deepEqual(
+      faults.map((fault) => [fault?.code, fault?.because]),
+      Array(2).fill(["unexpected", "none"]),
+    );
+  });
+
   test("a fault is reported with its code, without stack frames", async () => {
     const world = createWorld();
     world.callerVerifier.failure = new Fault("caller_keys_unavailable");
@@ -131,6 +145,13 @@ describe("the token endpoint", () => {
       withoutClient.body.error_description,
       "Keyhold: client_id is required: the GUID of the application to act as, beside an assertion too",
     );
+  });
+
+  test("leaves an event too where it is refused because of too many others", async () => {
+    const world = createWorld();
+    await answerOf(tokenHandler({ ...world.context, load: createLoadLimit(0) }), bearerRequest());
+    const common = { event: "request_answered", operation: "token", correlationId: invocationId, durationMs: 0 };
+    assert.deepEqual(world.events, [{ ...common, outcome: "refused", refusal: { reason: "overloaded" } }]);
   });
 
   test("reports the codes and the cause of a fault, where it has them", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import functions, { type HttpHandler, type HttpRequest, type HttpResponseInit } from "@azure/functions";
 import type { LastKnownGood } from "../../../src/domain/metadata/last-known-good.ts";
 import { Fault } from "../../../src/domain/shared/fault.ts";
@@ -43,6 +44,7 @@ function createWorld(names: string[], onReading: () => void = () => undefined) {
     currentPolicy: {
       async at() {
         world.readings += 1;
+        await turn();
         onReading();
         throw new Fault("policy_unavailable");
       },
@@ -67,6 +69,11 @@ async function answerOf(handler: HttpHandler, asked: HttpRequest) {
 }
 
 const handlers = { keys: keysHandler, federation: federationMetadataHandler, idp: idpMetadataHandler };
+const contentTypes = {
+  keys: "application/json",
+  federation: "application/samlmetadata+xml",
+  idp: "application/samlmetadata+xml",
+};
 
 for (const [name, handlerOf] of Object.entries(handlers)) {
   describe(`${name}: the parameter appid`, () => {
@@ -91,6 +98,33 @@ for (const [name, handlerOf] of Object.entries(handlers)) {
     });
   });
 
+  test(`${name}: is answered as what it is, to be kept for five minutes, whatever else the query holds`, async () => {
+    const handler = handlerOf(createWorld([contosoId]).options);
+    for (const [tenant, query] of [
+      [contosoId, ""],
+      [contosoId.toUpperCase(), "?x=1"],
+    ] as const) {
+      const { status, headers } = await answerOf(handler, request(tenant, query));
+      assert.deepEqual([status, headers["cache-control"]], [200, "public, max-age=300"]);
+      assert.equal(headers["content-type"], contentTypes[name as keyof typeof contentTypes]);
+    }
+  });
+
+  test(`${name}: what is not kept is 404, not to be stored, and for no tenant at all the policy is not read`, async () => {
+    const world = createWorld([contosoId]);
+    for (const [tenant, readings] of [
+      ["contoso.com", 0],
+      [fabrikamId, 1],
+    ] as const) {
+      const { status, headers, text } = await answerOf(handlerOf(world.options), request(tenant));
+      assert.deepEqual([status, headers["cache-control"], world.readings], [404, "no-store", readings]);
+      assert.deepEqual(JSON.parse(text), {
+        error: "not_found",
+        error_description: "Keyhold: no metadata of this tenant and application is kept; the policy lists what is",
+      });
+    }
+  });
+
   test(`${name}: who has it already is answered 304, with the same ETag and no body`, async () => {
     const handler = handlerOf(createWorld([contosoId]).options);
     const { headers } = await answerOf(handler, request(contosoId));
@@ -100,7 +134,9 @@ for (const [name, handlerOf] of Object.entries(handlers)) {
       const { status, headers, text } = await answerOf(handler, request(contosoId, "", { "if-none-match": known }));
       assert.deepEqual([status, headers.etag, text], [304, etag, ""]);
     }
-    assert.equal((await answerOf(handler, request(contosoId, "", { "if-none-match": '"other"' }))).status, 200);
+    for (const other of ['"other"', etag.replace('"', '"W/')]) {
+      assert.equal((await answerOf(handler, request(contosoId, "", { "if-none-match": other }))).status, 200);
+    }
   });
 
   test(`${name}: a source that the policy has got since is served, for the policy is read again`, async () => {
@@ -122,9 +158,9 @@ for (const [name, handlerOf] of Object.entries(handlers)) {
 }
 
 describe("idp.xml", () => {
-  for (const tenant of ["common", "organizations", "consumers"]) {
+  for (const tenant of ["common", "organizations", "consumers", "Common"]) {
     test(`of ${tenant} is not there, and the answer says why`, async () => {
-      const world = createWorld([tenant]);
+      const world = createWorld([tenant.toLowerCase()]);
       const { status, text } = await answerOf(idpMetadataHandler(world.options), request(tenant));
       assert.equal(status, 404);
       assert.match((JSON.parse(text) as { error_description: string }).error_description, /stand for many tenants/);
@@ -146,6 +182,7 @@ describe("idp.xml", () => {
     for (const tenant of [contosoId, fabrikamId]) {
       const { status, headers, text } = await answerOf(idpMetadataHandler(world.options), request(tenant));
       assert.deepEqual([status, headers["retry-after"], text], [503, "1", ""]);
+      assert.equal(headers["cache-control"], "no-store");
     }
   });
 });
