@@ -76,8 +76,7 @@ type Hashed = Pick<DocumentRecord, "body" | "sha256">;
 const bodyOf = ({ body }: Hashed) => Buffer.from(body, "base64");
 const sha256Of = (body: Uint8Array) => createHash("sha256").update(body).digest("hex");
 const isOfItsHash = (record: Hashed) => sha256Of(bodyOf(record)) === record.sha256;
-const namesOf = (keys: readonly SetKey[]) =>
-  keys.map(({ kid, otherIssuer }) => `${kid} ${otherIssuer ?? false}`).join();
+const namesOf = (keys: readonly SetKey[]) => keys.map(({ kid, otherIssuer }) => `${kid} ${otherIssuer}`).join();
 
 /**
  * Version 1 holds the documents themselves, with their certificates. What verifies by today's rules is used at once, so
@@ -104,8 +103,8 @@ async function migrate(stored: RecordVersion1, source: MetadataSource, verify: V
         },
       }),
     keys: stored.keys.flatMap((key) => {
-      const { kid, n, e, certificate } = certified.get(key.kid) ?? {};
-      return kid && n && e && certificate && n === key.n ? [{ ...key, kid, n, e, certificate }] : [];
+      const genuine = certified.get(key.kid);
+      return genuine?.n === key.n ? [{ ...key, e: genuine.e, certificate: genuine.certificate }] : [];
     }),
     ...(federation && stored.idp && isOfItsHash(stored.idp) && { idp: stored.idp }),
   };

@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { generateSigningKey } from "../../../../local/emulators/entra/signing-key.ts";
+import type { FederationMetadata } from "../../../../src/domain/metadata/federation-metadata.ts";
 import type { IdpRecord, LastKnownGood } from "../../../../src/domain/metadata/last-known-good.ts";
 import type { MetadataRefusal } from "../../../../src/domain/metadata/refusal.ts";
 import { verifiesFederation, verifyRecord } from "../../../../src/domain/metadata/stored-record.ts";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
-import { refuse } from "../../../../src/domain/shared/result.ts";
+import { ok, type Result, refuse } from "../../../../src/domain/shared/result.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 import { contosoId } from "../../../support/fixtures/ids.ts";
 
@@ -38,8 +39,10 @@ const valid = {
   idp,
 };
 const source = { tenant: contosoId };
-const reading = (refusal: MetadataRefusal) => async () => refuse(refusal);
-const verify = { cloud: clouds.public, verifyFederationMetadata: reading({ reason: "verifier_not_loaded" }) };
+const verify = {
+  cloud: clouds.public,
+  verifyFederationMetadata: async () => refuse({ reason: "verifier_not_loaded" as const }),
+};
 const outcomeOf = async (stored: LastKnownGood | undefined) => {
   const result = await verifyRecord(stored, source, verify);
   return result.ok ? "used" : result.refusal;
@@ -95,9 +98,36 @@ describe("a record is refused", () => {
   test("where there is none", async () => assert.equal(await outcomeOf(undefined), "not a metadata record"));
 });
 
-test("stored federation metadata that do not verify are refused, unless nobody can tell now", async () => {
-  const verified = (refusal: MetadataRefusal) =>
-    verifiesFederation(valid.federation, source, { ...verify, verifyFederationMetadata: reading(refusal) });
-  assert.equal(await verified({ reason: "verifier_not_loaded" }), undefined);
-  assert.equal(await verified({ reason: "document_not_utf8" }), false);
+describe("stored federation metadata", () => {
+  const listed = ({ kid, certificate }: typeof current) => {
+    return { thumbprint: kid, der: certificate, modulusBits: 2048, notAfterMs: startMs };
+  };
+  const location = `https://${clouds.public.authorityHost}/${contosoId}/saml2`;
+  const content: FederationMetadata = {
+    ...{ entityId: `https://sts.windows.net/${contosoId}/`, signedBy: next.kid },
+    ...{ idpCertificates: [current, next].map(listed), stsCertificates: [next, current].map(listed) },
+    ...{ singleSignOnServices: [{ binding: "x", location }], singleLogoutServices: [], otherEndpoints: [] },
+  };
+  const verified = (read: Result<FederationMetadata, MetadataRefusal>) =>
+    verifiesFederation(valid.federation, source, { ...verify, verifyFederationMetadata: async () => read });
+
+  test("that say what is stored beside them are used", async () => {
+    assert.equal(await verified(ok(content)), true);
+  });
+
+  const all = [current, next, former].map(listed);
+  const changes: Record<string, Partial<FederationMetadata>> = {
+    "are signed by another of their keys": { signedBy: current.kid },
+    "list a key more": { idpCertificates: all, stsCertificates: all },
+    "list a key less": { idpCertificates: [listed(next)], stsCertificates: [listed(next)] },
+    "are another tenant's": { entityId: "https://sts.windows.net/x/" },
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    test(`that ${what} are refused`, async () => assert.equal(await verified(ok({ ...content, ...change })), false));
+  }
+
+  test("that do not verify are refused, unless nobody can tell now", async () => {
+    assert.equal(await verified(refuse({ reason: "verifier_not_loaded" })), undefined);
+    assert.equal(await verified(refuse({ reason: "document_not_utf8" })), false);
+  });
 });
