@@ -26,7 +26,7 @@ export function continuityOfFederation(
 
 /**
  * A key set is not signed. It follows if each of its keys was published within the last day, or is listed in federation
- * metadata that itself followed.
+ * metadata that was itself accepted (`vouching`).
  */
 export function continuityOfKeys(
   previous: readonly PublishedKey[] | undefined,

@@ -123,7 +123,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     return verifies === true;
   }
 
-  /** The stored `idp.xml`, if it verifies and its signer is a certificate of the policy: after `verifyFederation`. */
+  /** Whether the stored `idp.xml` verifies, by a certificate of the policy. Call it after `verifyFederation`. */
   const verifyIdp = async () => known && checks.idp(known);
 
   /** Resolves when the answer is in use: a request that waits for a key does not wait for storage. */
