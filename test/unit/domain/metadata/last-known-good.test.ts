@@ -5,6 +5,7 @@ import {
   formerKeys,
   type KeyRecord,
   observeKeys,
+  standingAlarms,
   trustedKeys,
   withdrawnKeys,
 } from "../../../../src/domain/metadata/last-known-good.ts";
@@ -146,4 +147,12 @@ test("a key is trusted for 24 hours after it was last seen", () => {
     kids(trustedKeys([record("one", { lastSeenMs: lastSeenMs + 1 }), record("two", { lastSeenMs })], nowMs)),
     ["one"],
   );
+});
+
+test("an alarm stands for a day, and one about a time that is to come does not", () => {
+  const alarm = (atMs: number) => {
+    return { event: "metadata_discontinuous" as const, document: "jwks" as const, added: [], removed: [], atMs };
+  };
+  const alarms = [nowMs + 1, nowMs, nowMs - dayMs + 1, nowMs - dayMs].map(alarm);
+  assert.deepEqual(standingAlarms(alarms, nowMs), [alarm(nowMs), alarm(nowMs - dayMs + 1)]);
 });

@@ -65,7 +65,9 @@ function createPublisher() {
 test("idp.xml is signed by the vault with RSA-SHA256, under an intent that says what for", async () => {
   const world = createPublisher();
   const { idp } = await world.publish(known(startMs), contosoId, publisher, startMs);
-  const [der = "", signature = ""] = Buffer.from(idp?.body ?? "", "base64").toString().split(" ");
+  const [der = "", signature = ""] = Buffer.from(idp?.body ?? "", "base64")
+    .toString()
+    .split(" ");
   const [unsigned] = world.unsigned;
   const signed = Buffer.from(`signed info of ${unsigned}`);
   assert.equal(der, publisher.der);

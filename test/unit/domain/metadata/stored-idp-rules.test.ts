@@ -15,7 +15,8 @@ const [current, former, foreign] = [keyOf("current"), keyOf("former"), keyOf("fo
 const document = { body: "", sha256: "x", fetchedAtMs: startMs, verifiedAtMs: startMs, chain: [] };
 const federation: FederationRecord = { ...document, signedBy: current.kid, keys: [current], former: [former] };
 const idp: IdpRecord = {
-  ...{ body: "", sha256: "x", madeFromSha256: "x", publisherX5tS256: "x" },
+  body: Buffer.from("<EntityDescriptor/>").toString("base64"),
+  ...{ sha256: "x", madeFromSha256: "x", publisherX5tS256: "x" },
   validUntilMs: startMs,
 };
 const valid = { federation, idp };
@@ -24,11 +25,19 @@ const source = { tenant: contosoId };
 describe("a stored idp.xml", () => {
   const entityId = `https://sts.windows.net/${contosoId}/`;
   const content = { entityId, validUntilMs: startMs, certificates: [current.certificate, former.certificate] };
+  const given: unknown[] = [];
   const verifies = (read: Result<VerifiedIdp, MetadataRefusal>, stored: Partial<typeof valid> = valid) =>
-    verifiesIdp(stored, source, [], { cloud: clouds.public, verifyIdpDocument: async () => read });
+    verifiesIdp(stored, source, ["publisher"], {
+      cloud: clouds.public,
+      async verifyIdpDocument(body, publisherDers) {
+        given.push([Buffer.from(body).toString(), publisherDers]);
+        return read;
+      },
+    });
 
   test("is served where it names this tenant and keys that the federation metadata list, now or before", async () => {
     assert.equal(await verifies(ok(content)), true);
+    assert.deepEqual(given, [["<EntityDescriptor/>", ["publisher"]]], "the bytes of it were verified");
   });
 
   const changes: Record<string, Partial<VerifiedIdp>> = {
