@@ -201,11 +201,15 @@ test("the server is told the host's name, and sent the request that production s
 
 test("the port is the one of https where nothing else is said", async () => {
   const ports: unknown[] = [];
-  const connecting = mock.method(Socket.prototype, "connect", function refuse(this: Socket, options: { port: unknown }) {
-    ports.push(options.port);
-    process.nextTick(() => this.destroy(Object.assign(new Error("refused"), { code: "ECONNREFUSED" })));
-    return this;
-  });
+  const connecting = mock.method(
+    Socket.prototype,
+    "connect",
+    function refuse(this: Socket, options: { port: unknown }) {
+      ports.push(options.port);
+      process.nextTick(() => this.destroy(Object.assign(new Error("refused"), { code: "ECONNREFUSED" })));
+      return this;
+    },
+  );
   const get = createPinnedFetch({ roots: [root.pem], allowedHosts: new Set([entraHost]) });
   const result = await get(url);
   connecting.mock.restore();
