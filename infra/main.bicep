@@ -15,7 +15,7 @@ param environmentName string
 })
 param location string
 
-@description('Client id of the app registration of Keyhold itself: the audience of the tokens of callers.')
+@description('Client id of the app registration of Keyhold: the audience of callers\' tokens.')
 @minLength(36)
 @maxLength(36)
 param audience string
@@ -40,24 +40,24 @@ param callerRole string = 'Tokens.Issue'
 @description('Origin under which callers reach the app, https; empty: its own host name.')
 param publicUrl string = ''
 
-@description('IPv4 ranges (CIDR) that callers come from; none: from anywhere, with a valid token.')
+@description('IPv4 ranges (CIDR) of callers; none: any address, with a valid token.')
 param callerAddressRanges string[] = []
 
-@description('IPv4 addresses (without /32) and ranges from which vault and data are reached; none: the network only.')
+@description('IPv4 addresses (without /32) and ranges that can reach vault and data; none: the network only.')
 param operatorAddressRanges string[] = []
 
 @description('E-mail addresses that alerts go to.')
 @minLength(1)
 param alertEmails string[]
 
-@description('Object id of the identity that deploys: what it changes is news, not an alarm. azd knows it.')
+@description('Object id of the deploying identity, set by azd: its changes raise a note, not an alarm.')
 param deploymentPrincipalId string = ''
 
-@description('Signatures of one key in five minutes that no day explains. One instance has a budget of 6000.')
+@description('Signatures of one key in five minutes that always raise an alert. One instance has a budget of 6000.')
 @minValue(1)
 param signHardCap int = 6000
 
-@description('Where whoever is woken finds docs/operate/runbook.md: an address of your own repository or wiki.')
+@description('Where the engineer on call finds docs/operate/runbook.md: an address in your own repository or wiki.')
 param runbookUrl string = 'docs/operate/runbook.md'
 
 @description('Whether vault, data and logs are protected against deletion.')
@@ -66,7 +66,7 @@ param preventDeletion bool = true
 @description('Whether the app reaches the internet through a NAT gateway, and so from one address.')
 param natGateway bool = false
 
-@description('Days that logs are kept in the workspace, the audit log of the vault among them.')
+@description('Days that the workspace keeps logs, including the audit log of the vault.')
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 90
@@ -87,12 +87,12 @@ param networkAddressPrefix string = '10.71.0.0/24'
 @minValue(1)
 param alwaysReadyInstances int = 1
 
-@description('Most instances. 40 is the least that Flex Consumption takes.')
+@description('The maximum number of instances. Flex Consumption requires at least 40.')
 @minValue(40)
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
-@description('Requests at once on one instance from which on the platform adds another; ten times as many are worked on.')
+@description('Concurrent requests on one instance above which the platform adds another. An instance handles ten times as many.')
 @minValue(1)
 @maxValue(1000)
 param perInstanceConcurrency int = 100
@@ -107,23 +107,23 @@ param mintsPerMinute int = 1200
 @maxValue(60000)
 param mintsPerMinutePerCaller int = 300
 
-@description('Most tokens kept in memory.')
+@description('The maximum number of tokens in memory.')
 @minValue(1)
 @maxValue(1000000)
 param cacheMaxTokens int = 20000
 
-@description('Most bytes of them.')
+@description('Their maximum size in bytes.')
 @minValue(1048576)
 @maxValue(1073741824)
 param cacheMaxBytes int = 134217728
 
-@description('Whether instances share their tokens, encrypted, in a table: its key, identity and table are made.')
+@description('Whether instances share their tokens, encrypted, in a table. Creates the key, the identity and the table.')
 param sharedCache bool = false
 
 @description('The key of the shared tokens, wrapped, as keyhold shared-cache create-key prints it; empty: not used yet.')
 param sharedCacheWrappedKey string = ''
 
-@description('Of the events of cached answers so many percent are sent. Mints, findings and faults are always sent.')
+@description('Percentage of the events of cached answers that is sent. Mints, findings and faults are always sent.')
 @minValue(1)
 @maxValue(100)
 param telemetryCachedAnswersPercent int = 100
@@ -403,7 +403,7 @@ module workbook 'modules/workbook.bicep' = {
   }
 }
 
-@description('Resource group of all of it.')
+@description('Resource group of the deployment.')
 output AZURE_RESOURCE_GROUP string = group.name
 
 @description('The tenant of the subscription.')

@@ -5,13 +5,13 @@ import { Tags } from 'types.bicep'
 @description('Region of the resources.')
 param location string
 
-@description('Begins every name.')
+@description('Prefix of every name.')
 param namePrefix string
 
 @description('Name of the workspace that has the log of the vault and the events of the app.')
 param workspaceName string
 
-@description('When the workspace was made, as Azure says.')
+@description('When the workspace was created, in the format of Azure.')
 param workspaceCreatedAt string
 
 @description('Name of the Application Insights that the app writes to.')
@@ -41,7 +41,7 @@ param storageIdentityPrincipalId string
 @description('Object id of the identity of the shared tokens; empty: there is none.')
 param sharedCacheIdentityPrincipalId string
 
-@description('Object id of the identity that deploys; empty: every change is reported as somebody else\'s.')
+@description('Object id of the identity that deploys; empty: every change is reported as made by somebody else.')
 param deploymentPrincipalId string
 
 @description('The diagnostic setting that exports the activity log to the workspace.')
@@ -50,13 +50,13 @@ param activityExportId string
 @description('Tags of every resource.')
 param tags Tags
 
-@description('Where whoever is notified finds the runbook; the id of the alert is its anchor.')
+@description('Address of the runbook; the id of the alert is its anchor.')
 param runbookUrl string
 
 @description('How the metric ServiceApiHit names KeySign. Not documented: look at the metric once after deployment.')
 param signActivityName string = 'keysign'
 
-@description('Signatures of one key in five minutes that no day explains. One instance has a budget of 6000.')
+@description('Signatures of one key in five minutes that always raise an alert. One instance has a budget of 6000.')
 param signHardCap int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {

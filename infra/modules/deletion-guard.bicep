@@ -1,7 +1,7 @@
 // Vault, data and logs cannot be deleted until this assignment is. A lock would do too, but a lock also keeps role
 // assignments on what it locks from being deleted, and withdrawing the right to sign is the brake of an incident.
 
-@description('Begins every name.')
+@description('Prefix of every name.')
 param namePrefix string
 
 // "Do not allow deletion of resource types", a policy of Azure's own. It denies the deletion of the resource alone.

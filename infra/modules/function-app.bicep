@@ -25,10 +25,10 @@ param storageIdentity Identity
 @description('Identity that sends telemetry: id, clientId.')
 param monitoringIdentity Identity
 
-@description('ARM ids of identities that the app has besides.')
+@description('ARM ids of the app\'s other identities.')
 param moreIdentityIds string[] = []
 
-@description('Subnet through which the app reaches the rest.')
+@description('Subnet through which the app makes connections.')
 param subnetId string
 
 @description('Blob endpoint of the storage account of the host.')
@@ -46,13 +46,13 @@ param settings Settings
 @description('Instances that are always up, so that no token waits for a cold start.')
 param alwaysReadyInstances int
 
-@description('Most instances.')
+@description('The maximum number of instances.')
 param maximumInstanceCount int
 
-@description('Requests that one instance works on at a time.')
+@description('Requests that one instance handles at a time.')
 param perInstanceConcurrency int
 
-@description('IPv4 ranges that callers come from; none: from anywhere, with a valid token.')
+@description('IPv4 ranges of callers; none: any address, with a valid token.')
 param callerAddressRanges string[]
 
 @description('IPv4 addresses and ranges that the app is deployed from, once callers or operators are restricted.')

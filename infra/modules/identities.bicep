@@ -59,7 +59,7 @@ output signing Identity = {
   principalId: signing.properties.principalId
 }
 
-@description('Reads the policy, writes ledger, audit and metadata, and keeps what the Functions host keeps.')
+@description('Reads the policy, writes ledger, audit and metadata, and stores the data of the Functions host.')
 output storage Identity = {
   id: storage.id
   clientId: storage.properties.clientId

@@ -12,10 +12,10 @@ param name string
 @description('Tags of every resource.')
 param tags Tags
 
-@description('Names of the keys to have.')
+@description('Names of the keys to create.')
 param keyNames string[]
 
-@description('Size of the keys in bits: 2048, 3072 or 4096. What is larger signs more slowly and is throttled earlier.')
+@description('Size of the keys in bits: 2048, 3072 or 4096. Larger keys sign more slowly and are throttled earlier.')
 param keySize int
 
 @description('Subnet of the private endpoint.')

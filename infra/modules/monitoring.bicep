@@ -26,13 +26,13 @@ param alertEmails string[]
 @description('Object id of the identity that reads the log of the vault and sends telemetry.')
 param monitoringPrincipalId string
 
-@description('Its name, by which the assignments are named.')
+@description('Its name, from which the names of the assignments derive.')
 param monitoringIdentityName string
 
 @description('Object id of the identity that the alert rules read the workspace with.')
 param alertsPrincipalId string
 
-@description('Its name, by which the assignments are named.')
+@description('Its name, from which the names of the assignments derive.')
 param alertsIdentityName string
 
 var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
@@ -117,7 +117,7 @@ resource alertsReadLogs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 @description('ARM id of the workspace.')
 output workspaceId string = workspace.id
 
-@description('When the workspace was made.')
+@description('When the workspace was created.')
 output workspaceCreatedAt string = workspace.properties.createdDate
 
 @description('"Workspace ID", as queries name it.')

@@ -5,13 +5,13 @@ import { Tags } from 'types.bicep'
 @description('Azure region.')
 param location string
 
-@description('Start of every name.')
+@description('Prefix of every name.')
 param namePrefix string
 
 @description('Tags of every resource.')
 param tags Tags
 
-@description('Addresses of the network, /25 or larger. Choose others where it is to be peered.')
+@description('Addresses of the network, /25 or larger. Choose others if you peer it.')
 param addressPrefix string
 
 @description('Whether the app reaches the internet through a NAT gateway.')

@@ -11,7 +11,7 @@ param name string
 @description('Tags of every resource.')
 param tags Tags
 
-@description('What is reached through it: a vault or a storage account.')
+@description('The target: a vault or a storage account.')
 param targetId string
 
 @description('Which of its services: vault, blob or table.')

@@ -4,7 +4,7 @@
 @description('Object id of the identity.')
 param principalId string
 
-@description('Its name, by which the assignments are named.')
+@description('Its name, from which the names of the assignments derive.')
 param identityName string
 
 @description('Name of the vault.')
@@ -44,7 +44,7 @@ resource unwrapper 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   properties: {
     // Names of roles are unique in a tenant.
     roleName: 'Keyhold unwrapper ${uniqueString(resourceGroup().id)}'
-    description: 'Has a key unwrap another, and nothing else.'
+    description: 'May unwrap a key with a key, and nothing else.'
     type: 'CustomRole'
     assignableScopes: [resourceGroup().id]
     permissions: [

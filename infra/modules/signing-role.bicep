@@ -10,7 +10,7 @@ param keyNames string[]
 @description('Object id of the identity that signs.')
 param signingPrincipalId string
 
-@description('Its name, by which the assignments are named.')
+@description('Its name, from which the names of the assignments derive.')
 param signingIdentityName string
 
 resource signer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
@@ -18,7 +18,7 @@ resource signer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   properties: {
     // Names of roles are unique in a tenant.
     roleName: 'Keyhold signer ${uniqueString(resourceGroup().id)}'
-    description: 'Has a key sign a digest, and nothing else.'
+    description: 'May sign a digest with a key, and nothing else.'
     type: 'CustomRole'
     assignableScopes: [resourceGroup().id]
     permissions: [
@@ -55,5 +55,5 @@ resource signs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
-@description('The role, to assign to an operator for as long as a certificate is made.')
+@description('The role, for an operator who makes a certificate.')
 output roleDefinitionId string = signer.id

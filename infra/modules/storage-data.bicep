@@ -18,7 +18,7 @@ param skuName string
 @description('Object id of the identity for storage.')
 param storagePrincipalId string
 
-@description('Its name, by which the assignments are named.')
+@description('Its name, from which the names of the assignments derive.')
 param storageIdentityName string
 
 @description('Subnet of the private endpoints.')
@@ -33,7 +33,7 @@ param tableZoneId string
 @description('IPv4 addresses and ranges from which operators may reach it; none: private endpoints only.')
 param operatorAddressRanges string[]
 
-@description('Workspace that who wrote and deleted blobs is logged to.')
+@description('Workspace that logs who wrote and deleted blobs.')
 param workspaceId string
 
 var storageBlobDataReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'

@@ -15,7 +15,7 @@ param tags Tags
 @description('Object id of the identity for storage.')
 param storagePrincipalId string
 
-@description('Its name, by which the assignments are named.')
+@description('Its name, from which the names of the assignments derive.')
 param storageIdentityName string
 
 @description('Subnet of the private endpoints.')
@@ -24,7 +24,7 @@ param subnetId string
 @description('Private DNS zone of blobs.')
 param blobZoneId string
 
-@description('Workspace that who wrote and deleted blobs is logged to.')
+@description('Workspace that logs who wrote and deleted blobs.')
 param workspaceId string
 
 var packageContainer = 'app-package'

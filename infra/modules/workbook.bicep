@@ -6,7 +6,7 @@ import { Tags } from 'types.bicep'
 @description('Region of the resources.')
 param location string
 
-@description('Begins every name.')
+@description('Prefix of every name.')
 param namePrefix string
 
 @description('Name of the workspace that has the log of the vault and the events of the app.')

@@ -4,7 +4,7 @@
 
 import { Tags } from '../types.bicep'
 
-@description('Begins every name.')
+@description('Prefix of every name.')
 param namePrefix string
 
 @description('Tags of every resource.')
@@ -13,7 +13,7 @@ param tags Tags
 @description('Resource id of the action group that is notified.')
 param actionGroupId string
 
-@description('Where the runbook is; the id of the alert is its anchor.')
+@description('Address of the runbook; the id of the alert is its anchor.')
 param runbookUrl string
 
 @description('The log rule that reports who changed rules.')
@@ -29,7 +29,7 @@ type ActivityRule = {
   scope: string
   operations: string[]
 
-  @description('Only of these resources; none: of all in the scope.')
+  @description('Only for these resources; none: for all in the scope.')
   resourceIds: string[]
 }
 
@@ -66,7 +66,7 @@ var rules ActivityRule[] = [
   {
     id: 'vault-deleted'
     severity: 1
-    summary: 'The vault was deleted. No new token can be had until it is recovered.'
+    summary: 'The vault was deleted. No new token can be issued until it is recovered.'
     scope: resourceGroup().id
     operations: ['Microsoft.KeyVault/vaults/delete']
     resourceIds: []
@@ -147,7 +147,7 @@ resource unhealthy 'Microsoft.Insights/activityLogAlerts@2026-01-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'An alert rule cannot be evaluated: it sees nothing. Runbook: ${runbookUrl}#alert-rule-unhealthy'
+    description: 'Azure cannot evaluate an alert rule, so its alerts do not fire. Runbook: ${runbookUrl}#alert-rule-unhealthy'
     enabled: true
     scopes: [resourceGroup().id]
     condition: {
@@ -180,7 +180,7 @@ resource unhealthy 'Microsoft.Insights/activityLogAlerts@2026-01-01' = {
           actionGroupId: actionGroupId
           webhookProperties: {
             severity: '1'
-            summary: 'An alert rule cannot be evaluated: it sees nothing.'
+            summary: 'Azure cannot evaluate an alert rule, so its alerts do not fire.'
             runbook: '${runbookUrl}#alert-rule-unhealthy'
           }
         }

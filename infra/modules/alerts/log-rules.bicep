@@ -23,7 +23,7 @@ type LogRuleContext = {
   actionGroupId: string
   runbookUrl: string
 
-  @description('Identity that the rules read the workspace with. Without one they have the rights of who edited them last.')
+  @description('Identity that the rules read the workspace with. Without it they have the rights of the last person who edited them.')
   identityId: string
   keyVaultId: string
   applicationInsightsId: string
@@ -31,36 +31,36 @@ type LogRuleContext = {
   hostAccountName: string
   resourceGroupName: string
 
-  @description('Object id of the identity that deploys: what it changes is one alert of severity 3.')
+  @description('Object id of the deploying identity: all its changes are one alert of severity 3.')
   deploymentPrincipalId: string
 
-  @description('Signatures of one key in five minutes that no day explains.')
+  @description('Signatures of one key in five minutes that always raise an alert.')
   signHardCap: int
 
-  @description('What only a deployment knows.')
+  @description('Values that are known only at deployment.')
   signingIdentityPrincipalId: string
   storageIdentityPrincipalId: string
   sharedCacheIdentityPrincipalId: string
   workspaceCreatedAt: string
 }
 
-@description('Where the rules lie and what their queries look at.')
+@description('Where the rules are created, and the resources that their queries read.')
 param context LogRuleContext
 
-@description('Begins every name.')
+@description('Prefix of every name.')
 param namePrefix string
 
 var rules LogRule[] = [
   {
     id: 'vault-0'
     severity: 0
-    summary: 'The vault signed for, or was used by, somebody who may not. Stop the key.'
+    summary: 'Somebody without permission used the vault or got a signature. Stop the key.'
     query: loadTextContent('../../queries/alert-vault-0.kql')
   }
   {
     id: 'vault-1'
     severity: 1
-    summary: 'The vault or its keys were changed, tried out, or signed too often or without Keyhold.'
+    summary: 'The vault or its keys were changed or probed, or signatures were too frequent or made without Keyhold.'
     query: loadTextContent('../../queries/alert-vault-1.kql')
   }
   {
@@ -72,49 +72,49 @@ var rules LogRule[] = [
   {
     id: 'app-0'
     severity: 0
-    summary: 'Keyhold reports keys or credentials in other hands. Stop the key.'
+    summary: 'Keyhold reports that somebody else uses its keys or credentials. Stop the key.'
     query: loadTextContent('../../queries/alert-app-0.kql')
   }
   {
     id: 'app-1'
     severity: 1
-    summary: 'Keyhold reports what stops tokens soon, or blinds us.'
+    summary: 'Keyhold reports a problem that will soon stop tokens, or that hides attacks.'
     query: loadTextContent('../../queries/alert-app-1.kql')
   }
   {
     id: 'app-2'
     severity: 2
-    summary: 'Keyhold reports what can wait until the working day.'
+    summary: 'Keyhold reports a problem that can wait until working hours.'
     query: loadTextContent('../../queries/alert-app-2.kql')
   }
   {
     id: 'silence-1'
     severity: 1
-    summary: 'A timer of Keyhold has not finished for too long: the app is down, or was silenced.'
+    summary: 'A timer of Keyhold has not finished for too long: the app is down, or somebody disabled it.'
     query: loadTextContent('../../queries/alert-silence-1.kql')
   }
   {
     id: 'telemetry-2'
     severity: 2
-    summary: 'Events of an instance never arrived in Application Insights.'
+    summary: 'Events of an instance did not arrive in Application Insights.'
     query: loadTextContent('../../queries/alert-telemetry-2.kql')
   }
   {
     id: 'activity-1'
     severity: 1
-    summary: 'Somebody else than the deployment changed what Keyhold and its alerts stand on.'
+    summary: 'Somebody other than the deployment changed resources that Keyhold or its alerts depend on.'
     query: loadTextContent('../../queries/alert-activity-1.kql')
   }
   {
     id: 'activity-3'
     severity: 3
-    summary: 'The identity that deploys changed resources.'
+    summary: 'The deploying identity changed resources.'
     query: loadTextContent('../../queries/alert-activity-3.kql')
   }
   {
     id: 'blobs-1'
     severity: 1
-    summary: 'Somebody wrote to what only Keyhold writes, or deleted the policy.'
+    summary: 'Somebody wrote data that only Keyhold should write, or deleted the policy.'
     query: loadTextContent('../../queries/alert-blobs-1.kql')
   }
   {
@@ -126,7 +126,7 @@ var rules LogRule[] = [
   {
     id: 'tables-1'
     severity: 1
-    summary: 'Somebody but Keyhold wrote to the ledger or the audit.'
+    summary: 'Somebody other than Keyhold wrote to the ledger or the audit.'
     query: loadTextContent('../../queries/alert-tables-1.kql')
   }
 ]

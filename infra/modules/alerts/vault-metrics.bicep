@@ -6,7 +6,7 @@ import { Tags } from '../types.bicep'
 @description('Resource id of the vault.')
 param keyVaultId string
 
-@description('Begins every name.')
+@description('Prefix of every name.')
 param namePrefix string
 
 @description('Tags of every resource.')
@@ -15,10 +15,10 @@ param tags Tags
 @description('Resource id of the action group that is notified.')
 param actionGroupId string
 
-@description('Where the runbook is; the id of the alert is its anchor.')
+@description('Address of the runbook; the id of the alert is its anchor.')
 param runbookUrl string
 
-@description('How the metric ServiceApiHit names the operation KeySign. Documentation does not say; portals show it so.')
+@description('How the metric ServiceApiHit names the operation KeySign. Undocumented; taken from what portals show.')
 param signActivityName string
 
 type MetricRule = {
@@ -29,7 +29,7 @@ type MetricRule = {
   aggregation: 'Average' | 'Count'
   operator: 'GreaterThan' | 'LessThan'
 
-  @description('Static; none: it is learned from the days before.')
+  @description('Static threshold; none: Azure learns it from the previous days.')
   threshold: int?
 
   @description('Only these values of these dimensions.')
@@ -63,7 +63,7 @@ var rules MetricRule[] = [
   {
     id: 'vault-throttled'
     severity: 2
-    summary: 'The vault refuses requests because there are too many.'
+    summary: 'The vault rejects requests because there are too many.'
     metric: 'ServiceApiResult'
     aggregation: 'Count'
     operator: 'GreaterThan'
