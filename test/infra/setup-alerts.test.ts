@@ -14,7 +14,7 @@ const operator = stranger;
 const steps: Record<string, ((it: Workspace) => Workspace)[]> = {
   "each `azd provision`": [(it) => it.activity("Microsoft.Resources/deployments/write", sample.deployer)],
   "each `azd deploy`": [(it) => it.blob(sample.hostAccount, "app-package/released.zip", "PutBlob", sample.storage)],
-  "roles of section 4 and 6": [
+  "roles of sections 4 and 6": [
     (it) => it.activity(roleAssignment, sample.deployer),
     (it) => it.activity(roleAssignment, operator),
   ],
@@ -27,14 +27,14 @@ const steps: Record<string, ((it: Workspace) => Workspace)[]> = {
       }),
   ],
   "each upload of the policy": [(it) => it.blob(sample.dataAccount, "policy/policy.json", "PutBlob", operator)],
-  "as long as there is no code: after 1, 2.5 and 3 hours": [
+  "while no code is deployed: after 1, 2.5 and 3 hours": [
     (it) => it.without("AppEvents", () => true).without("AZKVAuditLogs", () => true),
   ],
 };
 
 const page = readFileSync(new URL("../../docs/operate/deploy.md", import.meta.url), "utf8");
-const [, table = ""] = /^## Which alerts fire while it is set up$([\s\S]*?)^## /m.exec(page) ?? [];
-const rows = [...table.matchAll(/^\| (?!when|-)(.+?) \| (.+) \|$/gm)].map(([, when = "", cell = ""]) => ({
+const [, table = ""] = /^## Which alerts fire during the setup$([\s\S]*?)^## /m.exec(page) ?? [];
+const rows = [...table.matchAll(/^\| (?!cause|-)(.+?) \| (.+) \|$/gm)].map(([, when = "", cell = ""]) => ({
   when,
   alerts: [...cell.matchAll(/runbook\.md#([\w-]+)/g)].map(([, alert = ""]) => alert),
 }));
