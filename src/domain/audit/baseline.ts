@@ -52,15 +52,14 @@ export const defaultColdStartHigh = 1000;
 /** The same for all windows of one hour. */
 export function bandOf(startMs: number, history: SignHistory, coldStartHigh = defaultColdStartHigh): Band {
   const hourStartMs = startMs - (startMs % hourMs);
-  const hours = [0, -hourMs, hourMs].map((shiftMs) => weeklyRates(hourStartMs + shiftMs, history));
-  const here = hours[0] ?? [];
+  const here = weeklyRates(hourStartMs, history);
   if (here.length < leastWeeks) {
     return { low: 0, median: 0, high: coldStartHigh, quietest: 0, busiest: 0, spread: 0, basis: "cold-start" };
   }
-  const known = hours.filter((rates) => rates.length >= leastWeeks);
-  const medians = known.map(medianOf);
-  const residuals = known.flatMap((rates, i) => rates.map((rate) => Math.abs(rate - (medians[i] ?? 0))));
-  const spread = madScale * medianOf(residuals);
+  const neighbours = [hourStartMs - hourMs, hourStartMs + hourMs].map((startMs) => weeklyRates(startMs, history));
+  const hours = [here, ...neighbours].filter((rates) => rates.length >= leastWeeks);
+  const medians = hours.map(medianOf);
+  const spread = madScale * medianOf(hours.flatMap(residualsOf));
   const quietest = Math.min(...medians);
   const rate = Math.max(leastBusiest, ...medians);
   // A batch within the hour: if the usual peak cannot be chance at this rate, the peak is expected.
@@ -100,9 +99,14 @@ function usualSigns(startMs: number, length: number, history: SignHistory): numb
   return signs;
 }
 
-/** 0 of none. */
+function residualsOf(rates: readonly number[]): number[] {
+  const median = medianOf(rates);
+  return rates.map((rate) => Math.abs(rate - median));
+}
+
+/** Of one at least. */
 function medianOf(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
+  const middle = values.length / 2;
+  const middles = values.toSorted((a, b) => a - b).slice(Math.ceil(middle) - 1, Math.floor(middle) + 1);
+  return middles.reduce((sum, value) => sum + value, 0) / middles.length;
 }

@@ -91,15 +91,10 @@ export interface OpenFinding {
 /** Identifies a row of the log, which may repeat rows. Rows that differ in any of this are different rows. */
 export function identityOf(row: VaultLogRow): string {
   const { requestId, operation, timeMs, httpStatus, keyName, keyVersion, callerObjectId, callerAddress } = row;
+  // What is absent is written as null.
   return JSON.stringify([
-    requestId,
-    operation,
-    timeMs,
-    httpStatus,
-    keyName ?? null,
-    keyVersion ?? null,
-    callerObjectId ?? null,
-    callerAddress ?? null,
+    ...[requestId, operation, timeMs, httpStatus],
+    ...[keyName, keyVersion, callerObjectId, callerAddress],
   ]);
 }
 
@@ -122,7 +117,7 @@ export const listedFindings = 100;
 
 /**
  * A hundred thousand signatures must not flood the audit with reports. Findings that are `stored` already stay listed,
- * so that a late row does not seem to explain one. In order of time.
+ * so that a late row does not seem to explain one. `findings` are in order of time.
  */
 export function limitFindings(
   findings: readonly Finding[],
@@ -131,13 +126,13 @@ export function limitFindings(
 ): Finding[] {
   const known = new Set(stored.map(({ id }) => id));
   return [...Map.groupBy(findings, ({ kind, severity }) => `${kind} ${severity}`).entries()].flatMap(([group, all]) => {
-    if (all.length <= listedFindings) return all;
     const ordered = [...all.filter(({ id }) => known.has(id)), ...all.filter(({ id }) => !known.has(id))];
-    const rest = ordered.slice(listedFindings).sort((a, b) => a.timeMs - b.timeMs);
+    const rest = ordered.slice(listedFindings);
     const [first] = rest;
     if (!first) return all;
     const count = rest.reduce((sum, one) => sum + (one.count ?? 1), 0);
-    const facts = { timeMs: first.timeMs, lastMs: rest.at(-1)?.timeMs ?? first.timeMs, count };
+    const lastMs = rest.reduce((last, one) => Math.max(last, one.lastMs ?? one.timeMs), 0);
+    const facts = { timeMs: first.timeMs, lastMs, count };
     const more = createFinding(first.kind, first.severity, `${windowFromMs} ${group} more`, facts);
     return [...ordered.slice(0, listedFindings), more];
   });
