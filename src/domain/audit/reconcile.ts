@@ -14,10 +14,11 @@ import {
   instanceOf,
   isOpen,
   isRefused,
+  isSameKey,
   isSign,
   isSignature,
-  keyOf,
   lacksKey,
+  lowerCase,
   requestOf,
   saysSigned,
   sortedLedger,
@@ -93,8 +94,8 @@ export interface Reconciliation {
 export function reconcile(input: ReconcileInput): Reconciliation {
   const { windowFromMs, windowToMs, nowMs } = input;
   const inWindow = ({ timeMs }: { timeMs: number }) => timeMs >= windowFromMs && timeMs < windowToMs;
-  const isOurs = ({ callerObjectId }: VaultLogRow) =>
-    callerObjectId?.toLowerCase() === input.signingObjectId.toLowerCase();
+  const ourId = lowerCase(input.signingObjectId);
+  const isOurs = ({ callerObjectId = "" }: VaultLogRow) => lowerCase(callerObjectId) === ourId;
   const within = (fromMs: number, toMs: number) => (row: { timeMs: number }) =>
     row.timeMs >= fromMs && row.timeMs < toMs;
   const vaultRows = sortedVault(
@@ -104,12 +105,11 @@ export function reconcile(input: ReconcileInput): Reconciliation {
     input.ledgerRows.filter(within(windowFromMs - ledgerContext.beforeMs, windowToMs + ledgerContext.afterMs)),
   );
   const intentsOf = indexByRequest(ledgerRows);
-  const signed = vaultRows.filter(isSignature);
-  const signatures = signed.filter(isOurs);
-  const { chosen, isAccounted, isRepeated } = accountById(signatures, intentsOf);
+  const { chosen, notAccounted } = accountById(vaultRows, isOurs, intentsOf);
+  const isRepeated = (row: VaultLogRow) => row.requestId !== "" && chosen.get(requestOf(row)) !== row;
   const open = ledgerRows.filter(isOpen);
 
-  const doubtful = signatures.filter((row) => inWindow(row) && !isAccounted(row));
+  const doubtful = notAccounted.filter(inWindow);
   const coverable = doubtful.filter((row) => !isRepeated(row));
   const { assignments, carry } = assignOpenIntents(coverable, open, input.carry, windowToMs);
   const reasonOf = (row: VaultLogRow): UnaccountedReason =>
@@ -135,7 +135,8 @@ export function reconcile(input: ReconcileInput): Reconciliation {
     else findings.push(createFinding("foreign_operation", 0, identityOf(row), { ...row }));
   }
 
-  const isRecorded = recordedBy(signed, chosen, intentsOf);
+  const others = vaultRows.filter((row) => isSignature(row) && !isOurs(row));
+  const isRecorded = recordedBy(chosen, [...notAccounted, ...others], intentsOf);
   const intents = ledgerRows.filter(inWindow);
   const unrecorded = intents.filter((intent) => saysSigned(intent) && !isRecorded(intent)).filter(hasRequestId);
   for (const { id, timeMs, keyName, keyVersion, vaultRequestId } of unrecorded) {
@@ -155,14 +156,19 @@ export function reconcile(input: ReconcileInput): Reconciliation {
     intent ? [{ row, ledgerId: intent.id, coveredBy: instanceOf(row) === undefined ? "unknown" : "instance" }] : [],
   );
   const signs = new Map<string, number>();
-  for (const row of signed.filter(inWindow)) signs.set(row.keyName ?? "", (signs.get(row.keyName ?? "") ?? 0) + 1);
+  let signatures = 0;
+  for (const row of vaultRows) {
+    if (!inWindow(row) || !isSignature(row)) continue;
+    signs.set(row.keyName ?? "", (signs.get(row.keyName ?? "") ?? 0) + 1);
+    if (isOurs(row)) signatures += 1;
+  }
   return {
     findings: findings.sort((a, b) => a.timeMs - b.timeMs || compareText(a.id, b.id)),
     covered,
     carry,
     isPending: findings.length > 0 || unrecorded.length > 0 || openIntents > 0,
     counts: {
-      signatures: signatures.filter(inWindow).length,
+      signatures,
       covered: covered.length,
       unaccounted: uncovered.length,
       intents: intents.length,
@@ -180,7 +186,7 @@ function indexByRequest(ledgerRows: readonly LedgerRow[]): IntentsOf {
   const further = new Map<string, LedgerRow[]>();
   for (const row of ledgerRows) {
     if (!hasRequestId(row)) continue;
-    const request = row.vaultRequestId.toLowerCase();
+    const request = lowerCase(row.vaultRequestId);
     if (!first.has(request)) first.set(request, row);
     else further.set(request, [...(further.get(request) ?? []), row]);
   }
@@ -194,43 +200,42 @@ function indexByRequest(ledgerRows: readonly LedgerRow[]): IntentsOf {
 type Chosen = ReadonlyMap<string, VaultLogRow>;
 
 /**
- * One request is one signature: the first row that its intent accounts for, or where none does, the first. The others
- * with its id are repeated. There are a hundred thousand, so only what is rare is kept beside the one map.
+ * One request is one signature: the first row of ours that its intent accounts for, or where none does, the first.
+ * `notAccounted`: the others of the same request, and those that no intent accounts for; few of a hundred thousand.
  */
-function accountById(signatures: readonly VaultLogRow[], intentsOf: IntentsOf) {
+function accountById(
+  vaultRows: readonly VaultLogRow[],
+  isOurs: (row: VaultLogRow) => boolean,
+  intentsOf: IntentsOf,
+): { chosen: Chosen; notAccounted: VaultLogRow[] } {
   const chosen = new Map<string, VaultLogRow>();
-  const unaccounted = new Set<VaultLogRow>();
-  for (const row of signatures) {
+  const notAccounted = new Set<VaultLogRow>();
+  for (const row of vaultRows) {
+    if (!isSignature(row) || !isOurs(row)) continue;
     const request = requestOf(row);
     const before = chosen.get(request);
-    if (before && !unaccounted.has(before)) continue;
-    const isAccounted = intentsOf(request).some((intent) => accountsFor(intent, row));
-    if (!isAccounted) unaccounted.add(row);
+    const isFree = !before || notAccounted.has(before);
+    const isAccounted = isFree && intentsOf(request).some((intent) => accountsFor(intent, row));
     if (isAccounted || !before) chosen.set(request, row);
+    if (!isAccounted) notAccounted.add(row);
   }
-  const isChosen = (row: VaultLogRow) => chosen.get(requestOf(row)) === row;
-  return {
-    chosen,
-    isAccounted: (row: VaultLogRow) => isChosen(row) && !unaccounted.has(row),
-    isRepeated: (row: VaultLogRow) => row.requestId !== "" && !isChosen(row),
-  };
+  return { chosen, notAccounted: [...notAccounted] };
 }
 
-/** Whether the log has a signature, by anybody, for an intent. Nearly always it is the one that stands for its request. */
-function recordedBy(signed: readonly VaultLogRow[], chosen: Chosen, intentsOf: IntentsOf) {
+/** Whether the log has a signature for an intent, by anybody: the row that stands for its request, or one of the others. */
+function recordedBy(chosen: Chosen, others: readonly VaultLogRow[], intentsOf: IntentsOf) {
   const byOthers = new Set<LedgerRow>();
-  for (const row of signed) {
-    if (chosen.get(requestOf(row)) === row) continue;
+  for (const row of others) {
     for (const intent of intentsOf(requestOf(row))) if (covers(intent, row)) byOthers.add(intent);
   }
   return (intent: LedgerRow): boolean => {
-    const row = chosen.get(intent.vaultRequestId?.toLowerCase() ?? "");
-    return (hasRequestId(intent) && row !== undefined && covers(intent, row)) || byOthers.has(intent);
+    const row = hasRequestId(intent) ? chosen.get(lowerCase(intent.vaultRequestId)) : undefined;
+    return (row !== undefined && covers(intent, row)) || byOthers.has(intent);
   };
 }
 
 function accountsFor(intent: LedgerRow, row: VaultLogRow): boolean {
-  return intent.outcome !== "not_signed" && covers(intent, row) && (lacksKey(row) || keyOf(intent) === keyOf(row));
+  return intent.outcome !== "not_signed" && covers(intent, row) && (lacksKey(row) || isSameKey(intent, row));
 }
 
 function reasonByLedger(
@@ -243,7 +248,7 @@ function reasonByLedger(
   if (sameRequest.length > 0) return sameRequest.some((intent) => covers(intent, row)) ? "other_key" : "other_time";
   const instance = instanceOf(row);
   const isOthers = (intent: LedgerRow) =>
-    keyOf(intent) === keyOf(row) && covers(intent, row) && intent.instance.toLowerCase() !== instance;
+    isSameKey(intent, row) && covers(intent, row) && intent.instance.toLowerCase() !== instance;
   return instance !== undefined && open.some(isOthers) ? "other_instance" : "no_intent";
 }
 

@@ -41,7 +41,12 @@ export function isRefused(row: VaultLogRow): boolean {
 
 /** The request id in lower case, for comparison. */
 export function requestOf({ requestId }: VaultLogRow): string {
-  return requestId.toLowerCase();
+  return lowerCase(requestId);
+}
+
+/** Makes no copy of what is in lower case already, as nearly all of hundreds of thousands of texts are. */
+export function lowerCase(text: string): string {
+  return /[^\x20-@[-~]/.test(text) ? text.toLowerCase() : text;
 }
 
 /** Whether the log does not say which key version was used. */
@@ -49,9 +54,20 @@ export function lacksKey({ keyName, keyVersion }: VaultLogRow): boolean {
   return keyName === undefined || keyVersion === undefined;
 }
 
+interface KeyVersion {
+  keyName?: string;
+  keyVersion?: string;
+}
+
 /** `<name>/<version>` in lower case, for comparison. */
-export function keyOf({ keyName, keyVersion }: { keyName?: string; keyVersion?: string }): string {
+export function keyOf({ keyName, keyVersion }: KeyVersion): string {
   return `${keyName}/${keyVersion}`.toLowerCase();
+}
+
+/** Whether the log says that the row's key version is the intent's. */
+export function isSameKey(intent: Required<KeyVersion>, { keyName, keyVersion }: KeyVersion): boolean {
+  if (keyName === undefined || keyVersion === undefined) return false;
+  return lowerCase(intent.keyName) === lowerCase(keyName) && lowerCase(intent.keyVersion) === lowerCase(keyVersion);
 }
 
 /**
@@ -63,14 +79,17 @@ export function instanceOf({ clientInfo }: VaultLogRow): string | undefined {
 }
 
 /**
- * By time, each row once however often it was read. Rows are compared only with those of the same millisecond, since
- * there are hundreds of thousands.
+ * By time, each row once however often it was read. Rows are compared only with those of the same millisecond and
+ * request, since there are hundreds of thousands.
  */
 export function sortedVault(rows: readonly VaultLogRow[]): VaultLogRow[] {
-  const sorted = rows.toSorted((a, b) => a.timeMs - b.timeMs || compareText(identityOf(a), identityOf(b)));
+  const sorted = rows.toSorted(
+    (a, b) => a.timeMs - b.timeMs || compareText(a.requestId, b.requestId) || compareText(identityOf(a), identityOf(b)),
+  );
   return sorted.filter((row, place) => {
     const before = sorted[place - 1];
-    return before?.timeMs !== row.timeMs || identityOf(before) !== identityOf(row);
+    const isOther = before?.timeMs !== row.timeMs || before.requestId !== row.requestId;
+    return isOther || identityOf(before) !== identityOf(row);
   });
 }
 
