@@ -62,8 +62,8 @@ export function noteOn(finding: Finding, { acknowledgements, announcements }: Au
  * Only signatures of that operator with that key, at that time: not those of our own identity, and no refused attempts.
  */
 function isAnnounced(finding: Finding, { operatorObjectId, keyName, from, to }: Announcement): boolean {
-  const { kind, severity, callerObjectId, timeMs, count } = finding;
-  if (kind !== "foreign_identity" || severity !== 0 || count !== undefined) return false;
+  const { kind, severity, callerObjectId, timeMs } = finding;
+  if (kind !== "foreign_identity" || severity !== 0) return false;
   const [fromMs, toMs] = [Date.parse(from), Date.parse(to)];
   const isInTime = toMs - fromMs <= longestAnnouncementMs && timeMs >= fromMs && timeMs < toMs;
   const isSameKey = finding.keyName?.toLowerCase() === keyName.toLowerCase();

@@ -30,11 +30,11 @@ export async function reportOpenFindings(
   for (const { finding } of open.toSorted(worstFirst).slice(0, reportedFindings)) {
     if (!reported.has(finding.id)) record({ event: "sign_audit_finding", isNew: false, ...describeFinding(finding) });
   }
-  const news = all.filter(({ finding, isNoted }) => !isNoted && noteOn(finding, notes));
-  for (const { finding } of news) {
-    const note = noteOn(finding, notes);
-    if (note) record({ event: "sign_audit_noted", ...note, ...describeFinding(finding) });
-  }
+  const news = all.flatMap((one) => {
+    const note = one.isNoted ? undefined : noteOn(one.finding, notes);
+    return note ? [{ ...one, note }] : [];
+  });
+  for (const { finding, note } of news) record({ event: "sign_audit_noted", ...note, ...describeFinding(finding) });
   if (news.length > 0) await store.markNoted(news);
   return open.length;
 }

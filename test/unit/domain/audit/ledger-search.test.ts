@@ -74,6 +74,13 @@ describe("the hours of a query", () => {
     });
   });
 
+  test("are those of any time from 1970 to the end of 9999", () => {
+    const endMs = Date.UTC(9999, 11, 31);
+    assert.deepEqual(hoursOf({ fromMs: 0, toMs: 1 }), { fromMs: 0, toMs: hourMs });
+    assert.deepEqual(hoursOf({ fromMs: 0, toMs: endMs }), { fromMs: 0, toMs: endMs });
+    assert.throws(() => hoursOf({ fromMs: 0, toMs: endMs + 1 }), RangeError);
+  });
+
   for (const time of [Number.NaN, Number.POSITIVE_INFINITY, -1, 0.5, Date.UTC(10_000, 0, 1)]) {
     test(`are refused for a time that is none: ${time}`, () => {
       assert.throws(() => hoursOf({ fromMs: time, toMs: time }), RangeError);

@@ -20,6 +20,7 @@ async function begun(): Promise<AuditWorld & { notes: { now: AuditNotes | Error 
       if (notes.now instanceof Error) throw notes.now;
       return notes.now;
     },
+    framesOf: () => ["readNotes notes.ts:1:1"],
   }));
   await world.run();
   world.clock.set(at(0) + windowMs + settleMs);
@@ -48,6 +49,8 @@ describe("an open finding", () => {
     await world.run();
     assert.deepEqual(reports(world), ["a new"]);
     for (let run = 0; run < 30; run++) assert.deepEqual(reports(await next(world)), ["a open"]);
+    assert.equal(eventsOf(world, "sign_audit_finding")[0]?.isNew, false);
+    assert.ok(!world.writes.includes("markNoted"), "nothing to note");
     assert.equal(eventsOf(world, "sign_audit_finished")[0]?.open, 1);
   });
 
@@ -74,6 +77,10 @@ describe("an open finding", () => {
     assert.deepEqual(
       eventsOf(world, "sign_audit_noted").map(({ id, how, notedBy, note }) => [id, how, notedBy, note]),
       [[finding.id, "acknowledged", "alice", "it was a test"]],
+    );
+    assert.deepEqual(
+      world.writes.filter((write) => write === "markNoted"),
+      ["markNoted"],
     );
     assert.deepEqual(eventsOf(await next(world), "sign_audit_noted"), []);
     world.notes.now = noNotes;
@@ -104,8 +111,9 @@ describe("an open finding", () => {
     await world.run();
     world.notes.now = new TypeError("s3cret");
     assert.deepEqual(reports(await next(world)), ["a open"]);
-    const [failed] = eventsOf(world, "sign_audit_failed");
-    assert.equal(failed?.because, "notes_not_readable");
+    assert.deepEqual(eventsOf(world, "sign_audit_failed"), [
+      { event: "sign_audit_failed", because: "notes_not_readable", frames: ["readNotes notes.ts:1:1"] },
+    ]);
   });
 
   test("is among the hundred worst and oldest that a run reports; the others are counted", async () => {
@@ -114,12 +122,50 @@ describe("an open finding", () => {
       const finding: Finding = { id: `${id}`, kind: "missing_record", severity, timeMs: at(id), requestId: `f${id}` };
       return [`${id}`, { finding, isResolved: false }] as const;
     };
-    world.stored.findings.set(at(-3000), new Map(Array.from({ length: 150 }, (_, i) => put(i, i === 149 ? 0 : 1))));
+    const all = Array.from({ length: 150 }, (_, i) => put(i, i === 149 ? 0 : 1));
+    world.stored.findings.set(at(-3000), new Map(all.reverse()));
     const listed = reports(await next(world));
     assert.equal(listed.length, 100);
     assert.deepEqual([listed[0], listed[1], listed[99]], ["f149 open", "f0 open", "f98 open"]);
     assert.equal(eventsOf(world, "sign_audit_finished")[0]?.open, 150);
   });
+});
+
+test("a finding is reported for ninety days, as long as the vault's log can show what it was", async () => {
+  const world = await begun();
+  const put = (windowFromMs: number, requestId: string) => {
+    const finding: Finding = { id: requestId, kind: "missing_record", severity: 1, timeMs: windowFromMs, requestId };
+    world.stored.findings.set(windowFromMs, new Map([[requestId, { finding, isResolved: false }]]));
+  };
+  const oldestMs = world.clock.now() + windowMs - 90 * 24 * hourMs;
+  put(oldestMs, "kept");
+  put(oldestMs - 1, "older");
+  assert.deepEqual(reports(await next(world)), ["kept open"]);
+});
+
+test("a finding says how many other signatures it may be instead", async () => {
+  const world = await begun();
+  world.ledger.push(intent(1, 10));
+  world.logged.push(shown(signature("a", 11)), shown(signature("b", 12)), shown(signature("c", 200)));
+  await world.run();
+  assert.deepEqual(
+    eventsOf(world, "sign_audit_finding").map(({ requestId, candidates }) => [requestId, candidates]),
+    [
+      ["b", 1],
+      ["c", undefined],
+    ],
+  );
+});
+
+test("of two notes on a finding the first is reported", async () => {
+  const world = await begun();
+  world.logged.push(shown(signature("a", 10)));
+  await world.run();
+  const [finding] = eventsOf(world, "sign_audit_finding");
+  assert.ok(finding);
+  const [first, second] = [acknowledge(finding), { ...acknowledge(finding), by: "bob" }];
+  world.notes.now = { ...noNotes, acknowledgements: [{ ...first, id: "another" }, first, second] };
+  assert.equal(eventsOf(await next(world), "sign_audit_noted")[0]?.notedBy, "alice");
 });
 
 describe("planned work", () => {
@@ -143,6 +189,24 @@ describe("planned work", () => {
     assert.deepEqual(await found({}), [0, ["announced"]]);
   });
 
+  test("is matched whatever the letter case of its key and operator, and from its first millisecond on", async () => {
+    const [from, logged] = [new Date(at(10)).toISOString(), { keyName: "TOKEN-Signing" }];
+    assert.deepEqual(await found({ from }, { ...logged, callerObjectId: strangerObjectId.toUpperCase() }), [
+      0,
+      ["announced"],
+    ]);
+    const operatorObjectId = strangerObjectId.toUpperCase() as Announcement["operatorObjectId"];
+    assert.deepEqual(await found({ operatorObjectId }), [0, ["announced"]]);
+  });
+
+  test("that two have announced is reported with the first", async () => {
+    const world = await begun();
+    world.notes.now = { ...noNotes, announcements: [announcement, { ...announcement, by: "bob" }] };
+    world.logged.push(shown(signature("a", 10, { callerObjectId: strangerObjectId })));
+    await world.run();
+    assert.equal(eventsOf(world, "sign_audit_noted")[0]?.notedBy, "alice");
+  });
+
   const others: Record<string, [Partial<Announcement>, Parameters<typeof signature>[2]]> = {
     "another operator": [{}, { callerObjectId: "cccccccc-0000-4000-8000-000000000003" }],
     "another key": [{}, { keyName: "publisher" }],
@@ -150,7 +214,12 @@ describe("planned work", () => {
     "the app's own identity": [{}, { callerObjectId: "aaaaaaaa-0000-4000-8000-000000000001" }],
     "a time before it": [{ from: new Date(at(11)).toISOString() }, {}],
     "a time after it": [{ to: new Date(at(10)).toISOString() }, {}],
-    "an announcement of more than an hour": [{ to: new Date(at(1) + hourMs).toISOString() }, {}],
+    "an announcement of more than an hour": [{ to: new Date(at(0) + hourMs + 1).toISOString() }, {}],
+    "what the vault refused": [{}, { httpStatus: 403 }],
+    "a theft, where somebody has announced the app's own identity": [
+      { operatorObjectId: parseGuid("aaaaaaaa-0000-4000-8000-000000000001") ?? assert.fail() },
+      { callerObjectId: "aaaaaaaa-0000-4000-8000-000000000001" },
+    ],
   };
   for (const [what, [announced, changes]] of Object.entries(others)) {
     test(`covers nothing of ${what}`, async () => {

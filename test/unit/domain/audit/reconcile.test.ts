@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { compareFindings, type LedgerRow } from "../../../../src/domain/audit/findings.ts";
-import { missingGraceMs } from "../../../../src/domain/audit/reconcile.ts";
 import type { VaultLogRow } from "../../../../src/domain/audit/vault-log.ts";
 import {
   at,
   evaluate,
   evaluateAll,
+  hourMs,
   intent,
   signature,
   signingObjectId,
@@ -246,9 +246,9 @@ describe("reconciliation of a window", () => {
 
   test("a record is missing only after the grace, and resolved by a late row", () => {
     const ledger = [intent(1, 10, issued("a"))];
-    const before = evaluate(at(0), [], ledger, at(10) + missingGraceMs - 1);
-    const due = evaluate(at(0), [], ledger, at(10) + missingGraceMs);
-    const late = evaluate(at(0), [signature("a", 11)], ledger, at(10) + missingGraceMs);
+    const before = evaluate(at(0), [], ledger, at(10) + hourMs - 1);
+    const due = evaluate(at(0), [], ledger, at(10) + hourMs);
+    const late = evaluate(at(0), [signature("a", 11)], ledger, at(10) + hourMs);
     assert.deepEqual(names(before), []);
     assert.deepEqual(names(due), ["missing_record 1 a"]);
     assert.deepEqual(compareFindings(due.findings, late.findings), { added: [], changed: [], resolved: due.findings });
