@@ -29,9 +29,9 @@ await runPart("audit-throughput", async ({ quick }): Promise<Measurement> => {
     about:
       "One run over one window of five minutes, with both records of the ten minutes around it, over TLS from a server " +
       "that sends them as Log Analytics and Azure Tables do. Measured is the process of the audit with the product's " +
-      `readers, with a heap of ${heapMb} MB: processor time of the run, and the most memory that the process ever had, with ` +
-      "Node.js, its packages as sources and what the heap does not count. Before windows were read by themselves, a run " +
-      "of the audit read all windows of two hours again: at 50 signatures a second that was 45 s of processor time and " +
+      `readers, with a heap of ${heapMb} MB for what lives on: processor time of the run, and the most memory that the ` +
+      "process ever had (resident), beside what it had before: Node.js and the packages as sources. V8's space for new " +
+      "objects and what it keeps for later are within it. Before windows were read by themselves, a run of the audit read all windows of two hours again: at 50 signatures a second that was 45 s of processor time and " +
       "1 GB in each run.",
     targets: [
       {
@@ -41,10 +41,10 @@ await runPart("audit-throughput", async ({ quick }): Promise<Measurement> => {
         met: (last?.cpuSeconds ?? Number.NaN) < 20,
       },
       {
-        what: "the same, heap that it is given",
+        what: "the same, memory at most above what the process has before",
         target: "< 256 MB",
-        measured: `${heapMb} MB`,
-        met: heapMb < 256,
+        measured: `${last && (last.peakMb - last.startMb).toFixed(0)} MB`,
+        met: (last && last.peakMb - last.startMb < 256) ?? false,
       },
       {
         what: "signatures counted, findings",
