@@ -102,6 +102,11 @@ const cases: Record<string, Case> = {
     ledger: [intent(1, 10, { outcome: "maybe_signed" })],
     finds: [],
   },
+  "signed without a request id is open, and not missing": {
+    vault: [],
+    ledger: [intent(1, 10, { outcome: "exchange_failed" })],
+    finds: [],
+  },
   "maybe signed with a request id is never missing": {
     vault: [],
     ledger: [intent(1, 10, { outcome: "maybe_signed", vaultRequestId: "a" })],
