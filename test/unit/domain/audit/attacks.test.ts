@@ -63,12 +63,12 @@ describe("volume", () => {
   test("a run stops in time, and the next one goes on behind it", async () => {
     const world = await beginAudit((clock) => ({
       keyNames: async () => {
-        clock.advanceMs(199_000);
+        clock.advanceMs(199_999);
         return [];
       },
       ledger: {
         async rowsBetween() {
-          clock.advanceMs(1_000);
+          clock.advanceMs(1);
           return [];
         },
       },
