@@ -19,19 +19,23 @@ const suspectsOfNoProof = 2;
 
 /** Entries are as many as the policy's tenants at most. */
 export function createEntraOutage(): EntraOutage {
-  let last = { tenant: "", atMs: Number.NEGATIVE_INFINITY };
+  let last: { tenant: string; atMs: number } | undefined;
   const suspects = new Set<string>();
   /** By tenant, when its failure was found not to be an outage. */
   const refutedMs = new Map<string, number>();
+  const isRefuted = (tenant: string, nowMs: number) =>
+    nowMs - (refutedMs.get(tenant) ?? Number.NEGATIVE_INFINITY) < distrustMs;
   return {
     failedFor(tenant, isDown, nowMs) {
       if (!isDown) suspects.clear();
-      if (nowMs - (refutedMs.get(tenant) ?? Number.NEGATIVE_INFINITY) < distrustMs) return isDown;
-      const { tenant: other, atMs } = last;
+      if (isRefuted(tenant, nowMs)) return isDown;
+      const before = last;
       last = { tenant, atMs: nowMs };
       if (isDown) suspects.add(tenant);
-      if (isDown || other === tenant || nowMs - atMs > sameOutageMs) return isDown;
-      suspects.add(other).add(tenant);
+      if (isDown || before === undefined || before.tenant === tenant) return isDown;
+      // Its failure may have come shortly before it was refuted.
+      if (nowMs - before.atMs > sameOutageMs || isRefuted(before.tenant, nowMs)) return isDown;
+      suspects.add(before.tenant).add(tenant);
       return true;
     },
     answered(tenant, nowMs) {
