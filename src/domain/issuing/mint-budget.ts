@@ -29,7 +29,7 @@ const maxCallers = 10_000;
 
 /** A budget whose buckets start full. Limits are mints per minute. */
 export function createMintBudget(limits: MintLimits): MintBudget {
-  const total: Bucket = { tokens: limits.perMinute, updatedMs: 0 };
+  const total: Bucket = { tokens: limits.perMinute, updatedMs: Number.NEGATIVE_INFINITY };
   const callers = new LRUCache<Guid, Bucket>({ max: maxCallers });
   return {
     take(callerObjectId, nowMs) {
@@ -60,7 +60,8 @@ function refill(bucket: Bucket, perMinute: number, nowMs: number): void {
   bucket.updatedMs = Math.max(bucket.updatedMs, nowMs);
 }
 
+/** Of a bucket that has none: at least 1. */
 function secondsUntilOne(bucket: Bucket, perMinute: number): number {
   const waitMs = ((1 - bucket.tokens) * minuteMs) / perMinute;
-  return Math.max(1, Math.ceil(waitMs / 1000));
+  return Math.ceil(waitMs / 1000);
 }

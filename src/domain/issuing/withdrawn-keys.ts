@@ -11,21 +11,20 @@ export type WithdrawnKeys = ReadonlyMap<string, number>;
  */
 export function isOfWithdrawnKey(
   { accessToken, mintedAtMs }: Pick<CachedToken, "accessToken" | "mintedAtMs">,
-  withdrawn: WithdrawnKeys,
+  withdrawn: ReadonlyMap<unknown, number>,
 ): boolean {
   if (withdrawn.size === 0) return false;
   const withdrawnMs = withdrawn.get(kidOf(accessToken));
   return withdrawnMs !== undefined && mintedAtMs < withdrawnMs;
 }
 
-/** Empty where there is none. */
-function kidOf(token: string): string {
+/** Undefined where there is none. */
+function kidOf(token: string): unknown {
   try {
     const header: unknown = JSON.parse(Buffer.from(token.slice(0, token.indexOf(".")), "base64url").toString());
-    const { kid } = Object(header) as { kid?: unknown };
-    return typeof kid === "string" ? kid : "";
+    return (Object(header) as { kid?: unknown }).kid;
   } catch {
-    return "";
+    return undefined;
   }
 }
 

@@ -60,6 +60,16 @@ describe("a client with managedIdentityFederation", () => {
     assert.deepEqual(outcome, { outcome: "not_signed", fault: "identity_unavailable" });
   });
 
+  test("whose identity fails unexpectedly has an outcome that says not signed too", async () => {
+    const world = federated();
+    world.federatedIdentity.failure = new TypeError("a bug");
+    await assert.rejects(issueToken(validRequest(), world.context), TypeError);
+    assert.deepEqual(
+      world.ledger.outcomes.map(({ id, outcome }) => [id, outcome]),
+      [[world.ledger.intents[0]?.id, { outcome: "not_signed", fault: "identity_unavailable" }]],
+    );
+  });
+
   test("whose federated credential Entra does not know is our trouble, with Entra's number", async () => {
     const world = federated();
     world.tokenEndpoint.always = rejection([700213], { error: "invalid_client" });
@@ -80,6 +90,29 @@ describe("a client with managedIdentityFederation", () => {
       world.ledger.outcomes.map(({ outcome }) => outcome.outcome),
       ["rejected", "issued"],
     );
+  });
+
+  test("presents another token for each of Entra's numbers that say so, and for no other", async () => {
+    for (const [code, posts] of [
+      [50012, 2],
+      [50013, 2],
+      [700027, 2],
+      [700213, 1],
+      [700024, 1],
+      [50196, 1],
+    ] as const) {
+      const world = federated();
+      world.tokenEndpoint.always = rejection([code]);
+      await assert.rejects(accessToken(world), Fault);
+      assert.equal(world.tokenEndpoint.calls.length, posts, `${code}`);
+    }
+  });
+
+  test("is not signed for again by Entra's time: the times in an identity's token are Entra's own", async () => {
+    const world = federated();
+    world.tokenEndpoint.always = rejection([700024], { serverTimeMs: world.clock.now() + 60_000 });
+    await assert.rejects(accessToken(world), { code: "clock_skewed", detail: { codes: [700024] } });
+    assert.deepEqual(world.federatedIdentity.calls, [billingAzp]);
   });
 
   test("whose identity has no other token, or whose credential is not known, is not presented twice", async () => {

@@ -63,6 +63,26 @@ describe("the mint budget", () => {
     assert.equal(taken, 0);
   });
 
+  test("refills nothing at the instant at which it is used up, however many ask", () => {
+    const budget = createMintBudget({ perMinute: 60_000, perMinutePerCaller: 60_000 });
+    assert.equal(takeMany(budget, billing, 60_010, startMs), 60_000);
+    assert.equal(takeMany(budget, billing, 10, startMs + 1), 1);
+  });
+
+  test("says one second where less is missing, and the whole time where one is missing of all", () => {
+    for (const [perMinute, seconds] of [
+      [1_000, 1],
+      [60, 1],
+      [59, 2],
+      [7, 9],
+    ] as const) {
+      const budget = createMintBudget({ perMinute, perMinutePerCaller: 2_000 });
+      takeMany(budget, billing, perMinute, startMs);
+      const refused = budget.take(exporter, startMs);
+      assert.deepEqual(!refused.ok && [refused.refusal.budget, refused.refusal.retryAfterSeconds], ["total", seconds]);
+    }
+  });
+
   test("over any time, gives at most the limit plus what was refilled, and the wait it names is enough", async (t) => {
     const steps = fc.array(fc.record({ waitMs: fc.nat(20_000), isBilling: fc.boolean() }), { maxLength: 200 });
     const limits = fc.record({

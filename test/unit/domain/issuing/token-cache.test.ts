@@ -45,6 +45,27 @@ describe("the token cache", () => {
     assert.ok(small.size < 26, "even empty tokens count");
   });
 
+  test("counts an entry as its token, its key and 400 bytes", () => {
+    const bytes = "token".length + "key".length + 400;
+    for (const [maxBytes, size] of [
+      [bytes, 1],
+      [bytes - 1, 0],
+    ] as const) {
+      const cache = createTokenCache({ maxTokens: 10, maxBytes });
+      cache.set("key", token());
+      assert.equal(cache.size, size);
+    }
+  });
+
+  test("counts the tokens that fit", () => {
+    const cache = createTokenCache({ maxTokens: 10, maxBytes: 100_000 });
+    for (const each of ["a", "b", "c"]) cache.set(each, token(each));
+    assert.equal(
+      cache.count(({ accessToken }) => accessToken !== "b"),
+      2,
+    );
+  });
+
   test("a suspension purges every token of the tenant or client, and no other", () => {
     const cache = createTokenCache({ maxTokens: 1000, maxBytes: 10_000_000 });
     const keep: string[] = [];

@@ -1,7 +1,7 @@
 /** Cached tokens of a key that Entra has withdrawn are of no use to their callers. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
-import { isOfWithdrawnKey } from "../../../../src/domain/issuing/withdrawn-keys.ts";
+import { isOfWithdrawnKey, watchWithdrawals } from "../../../../src/domain/issuing/withdrawn-keys.ts";
 import { Fault } from "../../../../src/domain/shared/fault.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 import { createFakeSharedCache } from "../../../support/fakes/shared-tokens.ts";
@@ -114,5 +114,61 @@ describe("a cached token is left alone", () => {
     for (const other of [...others, `${Buffer.from("null").toString("base64url")}.p.s`]) {
       assert.equal(isOfWithdrawnKey({ accessToken: other, mintedAtMs: startMs }, withdrawn), false, other);
     }
+  });
+});
+
+test("where no key was withdrawn no token is read: there are thousands of requests", () => {
+  const fail = () => assert.fail("it was read");
+  const accessToken = { slice: fail, indexOf: fail } as unknown as string;
+  assert.equal(isOfWithdrawnKey({ accessToken, mintedAtMs: 0 }, new Map()), false);
+});
+
+test("a token that was minted in the millisecond of the withdrawal is not of the withdrawn key", () => {
+  const accessToken = `${headerOf("old")}.payload.signature`;
+  for (const [mintedAtMs, isOf] of [
+    [startMs - 1, true],
+    [startMs, false],
+  ] as const) {
+    assert.equal(isOfWithdrawnKey({ accessToken, mintedAtMs }, new Map([["old", startMs]])), isOf);
+  }
+});
+
+describe("the withdrawn keys", () => {
+  test("are looked for once a second, and at once by a clock that was set back", () => {
+    const looks: number[] = [];
+    const watch = watchWithdrawals(
+      (nowMs) => {
+        looks.push(nowMs);
+        return new Map();
+      },
+      { count: () => 0 },
+      () => assert.fail("nothing to report"),
+    );
+    for (const nowMs of [0, 999, 1_000, 1, 0, -1]) watch(startMs + nowMs);
+    assert.deepEqual(looks, [startMs, startMs + 1_000, startMs]);
+  });
+
+  test("are counted in the cache where one of them is new, and reported where they signed what is cached", () => {
+    let [withdrawn, cached, counted] = [new Map([["a", startMs]]), 0, 0];
+    const events: unknown[] = [];
+    const watch = watchWithdrawals(
+      () => withdrawn,
+      {
+        count: (fits) => {
+          counted++;
+          const accessToken = `${headerOf("b")}.p.s`;
+          return fits({ accessToken, mintedAtMs: 0, expiresAt: 0, refreshAt: 0 }) ? cached : 0;
+        },
+      },
+      (event) => events.push(event),
+    );
+    cached = 3;
+    assert.equal(watch(startMs), withdrawn);
+    assert.deepEqual([counted, events], [1, []], "a has signed nothing here");
+    watch(startMs + 1_000);
+    assert.equal(counted, 1, "nothing is new");
+    withdrawn = new Map([...withdrawn, ["b", startMs], ["c", startMs]]);
+    assert.equal(watch(startMs + 2_000), withdrawn);
+    assert.deepEqual(events, [{ event: "signing_key_withdrawn", kids: ["b", "c"], cachedTokens: 3 }]);
   });
 });

@@ -1,0 +1,135 @@
+/** Which token is the answer, what a caller is told of its life, and what a renewal that fails says. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";
+import { Fault } from "../../../../src/domain/shared/fault.ts";
+import { callerTokens } from "../../../support/fakes/caller-verifier.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
+import { rejection } from "../../../support/fakes/token-endpoint.ts";
+import * as ids from "../../../support/fixtures/ids.ts";
+import { accessToken, counts, faultOf } from "../../../support/fixtures/issuing.ts";
+import { validPolicy } from "../../../support/fixtures/policy.ts";
+import { createWorld, validRequest, type World } from "../../../support/fixtures/world.ts";
+
+describe("a cached token", () => {
+  test("is the answer while two minutes are left, and marked as cached", async () => {
+    const world = createWorld();
+    const minted = await issueToken(validRequest(), world.context);
+    assert.deepEqual(minted.ok && [minted.value.cached, minted.value.expiresInSeconds], [false, 3_600]);
+    world.clock.set(startMs + 3_480_000);
+    const cached = await issueToken(validRequest(), world.context);
+    assert.deepEqual(cached.ok && [cached.value.cached, cached.value.expiresInSeconds], [true, 120]);
+  });
+
+  test("is replaced first with a second less, and is the answer where that fails", async () => {
+    const world = createWorld();
+    const first = await accessToken(world);
+    world.clock.set(startMs + 3_481_000);
+    world.tokenEndpoint.next.push(rejection([53003]));
+    const fallback = await issueToken(validRequest(), world.context);
+    assert.deepEqual(fallback.ok && fallback.value, { accessToken: first, expiresInSeconds: 119, cached: true });
+    assert.equal(counts(world).posts, 2);
+  });
+
+  test("of a clock that was ahead by more than a minute is not the answer, though nothing can be minted", async () => {
+    for (const [aheadMs, isServed] of [
+      [60_000, true],
+      [60_001, false],
+    ] as const) {
+      const world = createWorld();
+      const first = await accessToken(world);
+      world.clock.set(startMs - aheadMs);
+      world.signer.failure = new Fault("signer_forbidden");
+      const asking = accessToken(world);
+      if (isServed) assert.equal(await asking, first);
+      else await assert.rejects(asking, faultOf("signer_forbidden"));
+    }
+  });
+
+  test("is not the answer while the key version of its client is disabled, though it may be a day", async () => {
+    const world = createWorld();
+    await accessToken(world);
+    const client = world.policy.clients.get(ids.clientId) ?? assert.fail();
+    world.credentials.noteDisabled(client, client.certificates[0] ?? assert.fail(), world.clock.now());
+    world.signer.failure = new Fault("signer_key_disabled");
+    await assert.rejects(accessToken(world), faultOf("signer_key_disabled"));
+  });
+});
+
+test("a token whose life has passed while it was minted is promised for no time, and never for less", async () => {
+  const world = createWorld();
+  const { requestToken } = world.tokenEndpoint;
+  world.tokenEndpoint.requestToken = async (input) => {
+    const answer = await requestToken.call(world.tokenEndpoint, input);
+    world.clock.advanceSeconds(7_200);
+    return answer;
+  };
+  const issued = await issueToken(validRequest(), world.context);
+  assert.equal(issued.ok && issued.value.expiresInSeconds, 0);
+});
+
+test("the caller is named as soon as it is verified, and one that is refused is not", async () => {
+  const world = createWorld();
+  const admitted: string[] = [];
+  const note = ({ caller }: { caller: { objectId: string } }) => void admitted.push(caller.objectId);
+  world.tokenEndpoint.always = rejection([53003]);
+  await issueToken(validRequest(), world.context, note);
+  await issueToken(validRequest({ callerToken: callerTokens.leaver }), world.context, note);
+  assert.deepEqual(admitted, [ids.billingObjectId]);
+});
+
+describe("a renewal that fails", () => {
+  const failures = ({ events }: World) => events.filter(({ event }) => event === "token_renewal_failed");
+  const place = { tenantId: ids.contosoId, clientId: ids.clientId, scope: ids.graphScope };
+
+  for (const [what, answer, event] of [
+    ["a refusal", rejection([53003]), { reason: "tenant_blocked" }],
+    ["a fault without numbers", new Fault("token_not_as_asked"), { reason: "token_not_as_asked" }],
+    [
+      "a fault with numbers",
+      new Fault("token_endpoint_rejected", { codes: [1] }),
+      { reason: "token_endpoint_rejected", codes: [1] },
+    ],
+  ] as const) {
+    test(`by ${what} says so in an event with the token's place, and the next one succeeds without any`, async () => {
+      const world = createWorld();
+      const first = await accessToken(world);
+      world.clock.set(startMs + 3_200_000);
+      world.tokenEndpoint.next.push(answer);
+      assert.equal(await accessToken(world), first);
+      await world.settled();
+      assert.deepEqual(failures(world), [{ event: "token_renewal_failed", ...place, ...event }]);
+      world.applyPolicy(validPolicy());
+      assert.equal(await accessToken(world), first);
+      await world.settled();
+      assert.notEqual(await accessToken(world), first);
+      assert.equal(failures(world).length, 1);
+    });
+  }
+});
+
+test("a probe over its caller's budget leaves the next one to another caller, at once", async () => {
+  const world = createWorld({ limits: { perMinute: 9, perMinutePerCaller: 1 } });
+  world.signer.failure = new Fault("signer_forbidden");
+  await assert.rejects(accessToken(world), faultOf("signer_forbidden"));
+  world.signer.failure = undefined;
+  world.clock.advanceSeconds(1);
+  const refused = await issueToken(validRequest(), world.context);
+  assert.equal(!refused.ok && refused.refusal.reason, "mint_budget_exceeded");
+  assert.ok(await accessToken(world, { callerToken: callerTokens.exporter }));
+});
+
+test("a client without a valid certificate is issued nothing, and nothing is signed", async () => {
+  const world = createWorld();
+  world.context.credentials = { ...world.credentials, certificateOf: () => undefined };
+  await assert.rejects(accessToken(world), faultOf("certificate_not_valid"));
+  assert.deepEqual(world.journal, []);
+});
+
+test("a bug is remembered as a request that Entra rejects, so that it does not sign at every request", async () => {
+  const world = createWorld();
+  world.tokenEndpoint.always = new TypeError("a bug");
+  await assert.rejects(accessToken(world), TypeError);
+  await assert.rejects(accessToken(world), faultOf("token_endpoint_rejected"));
+  assert.equal(counts(world).signatures, 1);
+});
