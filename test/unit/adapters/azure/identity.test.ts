@@ -103,6 +103,70 @@ describe("a refused token of a managed identity", () => {
     assert.equal((await identity.getToken(scope)).token, "second");
   });
 
+  test("is forgotten only after a hundred newer ones, the oldest first", async () => {
+    let issued = 0;
+    const many = { getToken: async () => ({ token: `token-${++issued}`, expiresOnTimestamp: startMs }) };
+    const identity = createIdentity(signingId, place, many, () => nowMs);
+    for (let i = 0; i < 101; i++) await identity.getToken(scope);
+    endpoint.answer = answerWith("another");
+    assert.equal(await identity.replace("token-1"), undefined);
+    assert.equal(await identity.replace("token-2"), "another");
+  });
+
+  test("of several scopes, or of one without the suffix, is asked for by what the platform calls the resource", async () => {
+    for (const [scopes, resource] of [
+      [["https://a/.default"], "https://a"],
+      ["https://a/x", "https://a/x"],
+      ["https://a/.default/x", "https://a/.default/x"],
+      [["https://a/x", "https://b/.default"], "https://a/x https://b"],
+    ] as const) {
+      const identity = createIdentity(signingId, place, sdk, () => nowMs);
+      await identity.getToken(scopes as string | string[]);
+      endpoint.answer = answerWith("second");
+      await identity.replace("first");
+      assert.equal(endpoint.requests.at(-1)?.url.searchParams.get("resource"), resource);
+    }
+  });
+
+  test("is not asked for in the older version after another error than 400, and no third time", async () => {
+    for (const [status, versions] of [
+      [404, 1],
+      [500, 1],
+      [400, 2],
+    ] as const) {
+      endpoint.requests.length = 0;
+      const identity = await holding();
+      endpoint.answer = (response) => void response.writeHead(status).end("{}");
+      assert.equal(await identity.replace("first"), undefined);
+      assert.equal(endpoint.requests.length, versions);
+    }
+  });
+
+  test("is asked for again after 5 s by a clock that was set back, too", async () => {
+    const identity = await holding();
+    endpoint.answer = answerWith("first");
+    await identity.replace("first");
+    nowMs = startMs - 5_000;
+    await identity.replace("first");
+    assert.equal(endpoint.requests.length, 2);
+  });
+
+  test("is waited for 5 s at most, for both versions together", async (t) => {
+    const identity = await holding();
+    const time = new AbortController();
+    const waits: number[] = [];
+    t.mock.method(AbortSignal, "timeout", (ms: number) => {
+      waits.push(ms);
+      return time.signal;
+    });
+    endpoint.answer = (response) => {
+      endpoint.answer = () => time.abort();
+      response.writeHead(400).end("{}");
+    };
+    assert.equal(await identity.replace("first"), undefined);
+    assert.deepEqual([waits, endpoint.requests.length], [[5_000], 2]);
+  });
+
   const answers: Record<string, typeof endpoint.answer> = {
     "an error": (response) => void response.writeHead(500).end("{}"),
     "a redirect": (response) => void response.writeHead(302, { location: "https://attacker.example/" }).end(),
@@ -110,6 +174,8 @@ describe("a refused token of a managed identity", () => {
     "no JSON": (response) => void response.writeHead(200).end("second"),
     "no token": answerWith("", {}),
     "no expiry": answerWith("second", { expires_on: "soon" }),
+    "an expiry in 1970": answerWith("second", { expires_on: "0" }),
+    "a token that is a number": answerWith("", { access_token: 7 }),
   };
   for (const [what, answer] of Object.entries(answers)) {
     test(`stays where the platform answers with ${what}`, async () => {

@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Identity } from "../../../../src/adapters/azure/identity.ts";
-import { fetchWithToken, refusedTokenPolicy, TokenRefused } from "../../../../src/adapters/azure/refused-token.ts";
+import {
+  fetchWithToken,
+  hasOtherToken,
+  refusedTokenPolicy,
+  TokenRefused,
+} from "../../../../src/adapters/azure/refused-token.ts";
 
 /** Its token `old` is replaced by `new` once that was asked for; `new` by nothing. */
 function identityWith(successor: string | undefined): Identity {
@@ -100,5 +105,81 @@ test("a request by fetch is repeated once after a 401, not after a 403, and not 
     };
     assert.equal((await fetchWithToken(identityWith(successor), "old", send)).status, status);
     assert.deepEqual(tokens, sent);
+  }
+});
+
+test("a repeated request by fetch gives the connection of the first one back, whatever becomes of its body", async () => {
+  let cancelled = 0;
+  const body = () =>
+    new ReadableStream({
+      cancel() {
+        cancelled++;
+        throw new Error("the connection is gone");
+      },
+    });
+  const answers = [new Response(body(), { status: 401 }), new Response("body")];
+  const { status } = await fetchWithToken(identityWith("new"), "old", async () => answers.shift() ?? assert.fail());
+  assert.deepEqual([status, cancelled], [200, 1]);
+  const empty = [new Response(null, { status: 401 }), new Response("body")];
+  assert.equal(
+    (await fetchWithToken(identityWith("new"), "old", async () => empty.shift() ?? assert.fail())).status,
+    200,
+  );
+});
+
+test("a request by fetch with a credential that is no managed identity goes out once", async () => {
+  let sent = 0;
+  const send = async () => {
+    sent++;
+    return new Response("body", { status: 401 });
+  };
+  assert.equal((await fetchWithToken({ getToken: async () => null }, "old", send)).status, 401);
+  assert.equal(sent, 1);
+});
+
+test("the policy of an SDK client stands next to the wire, so that each of its retries has the newest token", () => {
+  assert.equal(refusedTokenPolicy(identityWith("new")).position, "perRetry");
+  assert.notEqual(refusedTokenPolicy(identityWith("new")).policy.name, "");
+});
+
+test("a refused request whose service names no request has none in its error", async () => {
+  const { policy } = refusedTokenPolicy(identityWith("new"), "fail");
+  const request = { headers: { get: () => "Bearer old", set: () => {} } };
+  const answer = { status: 401, headers: { get: () => undefined } };
+  await assert.rejects(
+    policy.sendRequest(request, async () => answer),
+    { name: "TokenRefused", message: "token_refused", statusCode: 401, isReplaced: true, requestId: "" },
+  );
+});
+
+describe("after an error of a client without that policy, its identity has another token", () => {
+  const refused = (more: object = {}) => {
+    const headers = { get: (name: string) => (name === "authorization" ? "bearer  old" : undefined) };
+    return Object.assign(new Error("refused"), { statusCode: 401, request: { headers } }, more);
+  };
+  const headersOf = (authorization?: string) => ({ request: { headers: { get: () => authorization } } });
+  const cases: [what: string, credential: Parameters<typeof hasOtherToken>[0], error: unknown, hasOther: boolean][] = [
+    ["where it was 401 and there is one", identityWith("new"), refused(), true],
+    ["not where there is none", identityWith(undefined), refused(), false],
+    ["not where it was 403", identityWith("new"), refused({ statusCode: 403 }), false],
+    ["not where it is no managed identity", { getToken: async () => null }, refused(), false],
+    ["not where the request had no token", identityWith("new"), refused(headersOf()), false],
+    [
+      "not where the request had a token of another kind",
+      identityWith("new"),
+      refused(headersOf("SharedKey old")),
+      false,
+    ],
+    ["not where the request had more than a token", identityWith("new"), refused(headersOf("Bearer old x")), false],
+    [
+      "not where the request had a token after something",
+      identityWith("new"),
+      refused(headersOf("x Bearer old")),
+      false,
+    ],
+    ["not where there was no request", identityWith("new"), refused({ request: undefined }), false],
+  ];
+  for (const [what, credential, error, hasOther] of cases) {
+    test(what, async () => assert.equal(await hasOtherToken(credential, error), hasOther));
   }
 });

@@ -20,3 +20,19 @@ test("parts are warmed side by side", async () => {
   const second = Promise.withResolvers<void>();
   await warmUp([() => second.promise, async () => second.resolve()]);
 });
+
+test("a part that hangs is waited for 10 s at most", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let hasEnded = false;
+  void warmUp([() => new Promise(() => {})]).then(() => {
+    hasEnded = true;
+  });
+  for (const [ms, expected] of [
+    [9_999, false],
+    [1, true],
+  ] as const) {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+    assert.equal(hasEnded, expected);
+  }
+});

@@ -18,6 +18,14 @@ describe("a document of requests", () => {
     assert.deepEqual(parseRefreshRequests(refreshRequestsText(document)), document);
   });
 
+  test("may be as long as this, and is written for people, too", () => {
+    const longest = { ...request, source: "x".repeat(100), by: "x".repeat(200) };
+    const many = { ...document, requests: Array.from({ length: 10_000 }, () => longest) };
+    assert.deepEqual(parseRefreshRequests(JSON.stringify(many)), many);
+    const text = refreshRequestsText(document);
+    assert.ok(text.includes('\n      "by": "anna@example.com"') && text.endsWith("\n}\n"), text);
+  });
+
   const invalid: [what: string, text: string][] = [
     ["no JSON", "{"],
     ["of another version", JSON.stringify({ ...document, version: 2 })],
@@ -27,6 +35,12 @@ describe("a document of requests", () => {
       "with a time that is none",
       JSON.stringify({ ...document, requests: [{ ...request, at: "2026-02-30T00:00:00Z" }] }),
     ],
+    [
+      "with a source that is too long",
+      JSON.stringify({ ...document, requests: [{ ...request, source: "x".repeat(101) }] }),
+    ],
+    ["with a name that is too long", JSON.stringify({ ...document, requests: [{ ...request, by: "x".repeat(201) }] })],
+    ["with a misspelt key", JSON.stringify({ ...document, requests: [{ ...request, By: "x" }] })],
     ["with too many", JSON.stringify({ ...document, requests: Array.from({ length: 10_001 }, () => request) })],
   ];
   for (const [what, text] of invalid) {
@@ -47,6 +61,22 @@ describe("reading the requests", () => {
     assert.deepEqual(await read(), [request]);
     assert.deepEqual(await read(), [request]);
     assert.deepEqual(etags, [undefined, "1"]);
+  });
+
+  test("forgets what it knew where the document is gone, and reads the next one whole", async () => {
+    const etags: (string | undefined)[] = [];
+    let isGone = false;
+    const read = createRefreshRequests(async (etag) => {
+      etags.push(etag);
+      if (isGone) throw Object.assign(new Error("x"), { code: "ENOENT" });
+      return { etag: "1", text: refreshRequestsText(document) };
+    });
+    await read();
+    isGone = true;
+    assert.deepEqual(await read(), []);
+    isGone = false;
+    assert.deepEqual(await read(), [request]);
+    assert.deepEqual(etags, [undefined, "1", undefined]);
   });
 
   test("finds none where there is no document, and fails where storage does", async () => {

@@ -42,6 +42,13 @@ test("what is written is read, and an id in upper case means the same", () => {
   assert.deepEqual(parseSuspensions(loud), valid());
 });
 
+test("a name and a reason may be as long as this, and are written for people, too", () => {
+  const longest = withFirst(valid(), { by: "x".repeat(200), reason: "x".repeat(500) });
+  assert.deepEqual(parseSuspensions(JSON.stringify(longest)), longest);
+  const text = suspensionsText(valid());
+  assert.ok(text.includes('\n      "reason": "incident"') && text.endsWith("\n}\n"), text);
+});
+
 const faults: [what: string, change: (document: SuspensionsDocument) => object, path: string][] = [
   ["another version", (document) => ({ ...document, version: 2 }), "version"],
   ["an unknown key", (document) => ({ ...document, suspended: [] }), "(file)"],
@@ -50,6 +57,13 @@ const faults: [what: string, change: (document: SuspensionsDocument) => object, 
   ["an id that is no GUID", (document) => withFirst(document, { id: "contoso" }), "suspensions[0].id"],
   ["no time", (document) => withFirst(document, { at: "yesterday" }), "suspensions[0].at"],
   ["nobody who did it", (document) => withFirst(document, { by: undefined }), "suspensions[0].by"],
+  ["a name that is too long", (document) => withFirst(document, { by: "x".repeat(201) }), "suspensions[0].by"],
+  [
+    "a reason that is too long",
+    (document) => withFirst(document, { reason: "x".repeat(501) }),
+    "suspensions[0].reason",
+  ],
+  ["a reason that is none", (document) => withFirst(document, { reason: 1 }), "suspensions[0].reason"],
   ["a misspelt key of an entry", (document) => withFirst(document, { Reason: "x" }), "suspensions[0]"],
 ];
 function withFirst({ suspensions: [first, ...rest] }: SuspensionsDocument, change: object) {
