@@ -16,7 +16,7 @@ const requestTimeoutMs = 10_000;
  * Exchanges a client assertion at Entra for an access token (RFC 6749 §4.4, RFC 7523 §2.2). oauth4webapi implements the
  * protocol, does not follow redirects, and accepts an assertion that it did not sign.
  */
-export function createEntraTokenEndpoint(cloud: Cloud, withinMs = requestTimeoutMs): TokenEndpoint {
+export function createEntraTokenEndpoint(cloud: Cloud): TokenEndpoint {
   return {
     async requestToken({ tenantId, clientId, scope, claims, clientAssertion, ledgerId, signal }) {
       const server = { issuer: issuerOf(cloud, tenantId), token_endpoint: tokenEndpointOf(cloud, tenantId) };
@@ -27,10 +27,10 @@ export function createEntraTokenEndpoint(cloud: Cloud, withinMs = requestTimeout
           server,
           client,
           vaultSignedAssertion(clientAssertion),
-          { scope, ...(claims === undefined ? {} : { claims }) },
+          { scope, ...(claims !== undefined && { claims }) },
           {
             headers: { "client-request-id": ledgerId, "return-client-request-id": "true" },
-            signal: AbortSignal.any([signal, AbortSignal.timeout(withinMs)]),
+            signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
           },
         );
       } catch (error) {
@@ -66,9 +66,11 @@ async function processToken(
   try {
     token = await oauth.processClientCredentialsResponse(server, client, response);
   } catch (error) {
-    // Cut off while it was read, or not the answer of a token endpoint.
-    const code = error instanceof TypeError ? "token_endpoint_unavailable" : "token_not_as_asked";
-    throw new Fault(code, { because: errorClass(error) });
+    const { cause } = error as { cause?: unknown };
+    // Cut off while it was read, or too slow. A whole answer that is no JSON is a SyntaxError.
+    const isCutOff = cause instanceof Error && !(cause instanceof SyntaxError);
+    if (isCutOff) throw new Fault("token_endpoint_unavailable", { because: errorClass(cause) });
+    throw new Fault("token_not_as_asked", { because: errorClass(error) });
   }
   const expiresInSeconds = Math.floor(token.expires_in ?? 0);
   if (token.token_type !== "bearer" || expiresInSeconds <= 0 || !isFor(token.access_token, asked)) {
@@ -100,13 +102,12 @@ async function processRejection(response: Response): Promise<EntraAnswer> {
     : [];
   const retryAfterSeconds = parseRetryAfter(response.headers.get("retry-after"), Date.now());
   const serverTimeMs = Date.parse(response.headers.get("date") ?? "");
-  const error = typeof body.error === "string" ? body.error : "";
   return readRejection(
-    { status: response.status, error, errorCodes },
+    { status: response.status, error: body.error, errorCodes },
     {
       ...requestIdOf(response),
-      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-      ...(Number.isNaN(serverTimeMs) ? {} : { serverTimeMs }),
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+      ...(!Number.isNaN(serverTimeMs) && { serverTimeMs }),
     },
   );
 }

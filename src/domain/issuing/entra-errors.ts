@@ -51,8 +51,8 @@ const classByNumber = new Map<number, EntraErrorClass>(
 export interface EntraRejection {
   /** HTTP status of the token endpoint's answer. */
   status: number;
-  /** OAuth error (RFC 6749 §5.2), as sent. */
-  error: string;
+  /** OAuth error (RFC 6749 §5.2), as sent: a text, if Entra keeps to it. */
+  error: unknown;
   /** AADSTS numbers, as sent. */
   errorCodes: readonly number[];
 }

@@ -1,7 +1,7 @@
 /** What Entra's token endpoint is sent, and which of its answers are given on. Entra itself is a `fetch` of the test. */
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
-import { createEntraTokenEndpoint } from "../../../../src/adapters/entra/token-endpoint.ts";
+import { connectToEntra, createEntraTokenEndpoint } from "../../../../src/adapters/entra/token-endpoint.ts";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
 import * as ids from "../../../support/fixtures/ids.ts";
 
@@ -22,21 +22,24 @@ function tokenWith(claims: object): string {
 
 const issued = { token_type: "Bearer", expires_in: 3599, access_token: "opaque" };
 
+type Ask = Parameters<ReturnType<typeof createEntraTokenEndpoint>["requestToken"]>[0];
+
 /** Asks for a token of Contoso; what was sent is kept. */
-async function ask(answer: (sent: Request) => Response | Promise<Response>, withinMs?: number) {
+async function ask(answer: (sent: Request) => Response | Promise<Response>, changes: Partial<Ask> = {}) {
   const sent: Request[] = [];
   globalThis.fetch = async (url, init) => {
     const request = new Request(url, init as RequestInit);
     sent.push(request);
     return answer(request);
   };
-  const result = await createEntraTokenEndpoint(clouds.public, withinMs).requestToken({
+  const result = await createEntraTokenEndpoint(clouds.public).requestToken({
     tenantId: ids.contosoId,
     clientId: ids.clientId,
     scope: ids.graphScope,
     clientAssertion: "signed-assertion",
     ledgerId: ids.billingObjectId,
     signal: new AbortController().signal,
+    ...changes,
   });
   return { result, sent };
 }
@@ -102,10 +105,129 @@ describe("an answer that is not what was asked for is a fault", () => {
   }
 });
 
-test("an endpoint that does not answer is given up at the time limit, and so is one that stops in its answer", async () => {
+test("claims go along, as they were given", async () => {
+  const claims = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
+  const { sent } = await ask(() => entra(issued), { claims });
+  assert.equal(new URLSearchParams(await sent[0]?.text()).get("claims"), claims);
+});
+
+describe("an endpoint that does not answer is given up, and can be asked again,", () => {
   const never = ({ signal }: Request) =>
     new Promise<Response>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-  await assert.rejects(ask(never, 5), { code: "token_endpoint_unavailable" });
+
+  test("after 10 s", async (t) => {
+    const waits: number[] = [];
+    const time = new AbortController();
+    t.mock.method(AbortSignal, "timeout", (ms: number) => {
+      waits.push(ms);
+      setImmediate(() => time.abort(new DOMException("", "TimeoutError")));
+      return time.signal;
+    });
+    await assert.rejects(ask(never), { code: "token_endpoint_unavailable", detail: { because: "TimeoutError 23" } });
+    assert.deepEqual(waits, [10_000]);
+  });
+
+  test("when the request has ended", async () => {
+    const end = new AbortController();
+    const asking = ask(never, { signal: end.signal });
+    setImmediate(() => end.abort());
+    await assert.rejects(asking, { code: "token_endpoint_unavailable", detail: { because: "AbortError 20" } });
+  });
+
+  test("when it has no connection", async () => {
+    const refused = Object.assign(new TypeError("fetch failed"), {
+      cause: Object.assign(new Error("x"), { code: "ECONNREFUSED" }),
+    });
+    await assert.rejects(
+      ask(() => Promise.reject(refused)),
+      { code: "token_endpoint_unavailable", detail: { because: "TypeError ECONNREFUSED" } },
+    );
+  });
+
+  for (const [what, error, because] of [
+    ["is cut off in its answer", new TypeError("terminated"), "TypeError"],
+    ["stops in its answer", new DOMException("", "TimeoutError"), "TimeoutError 23"],
+  ] as const) {
+    test(`when it ${what}`, async () => {
+      const body = new ReadableStream({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode('{"access_token":'));
+          controller.error(error);
+        },
+      });
+      await assert.rejects(
+        ask(() => new Response(body, { headers: { "content-type": "application/json" } })),
+        { code: "token_endpoint_unavailable", detail: { because } },
+      );
+    });
+  }
+});
+
+describe("a whole answer that is none of a token endpoint's is a fault that asking again does not end:", () => {
+  const answers: Record<string, Response> = {
+    "no JSON": new Response("<html>", { headers: { "content-type": "application/json" } }),
+    "a page": new Response("<html>", { headers: { "content-type": "text/html" } }),
+    "no object": Response.json([]),
+    nothing: new Response(null),
+  };
+  for (const [what, answer] of Object.entries(answers)) {
+    test(what, () =>
+      assert.rejects(
+        ask(() => answer),
+        { code: "token_not_as_asked" },
+      ),
+    );
+  }
+});
+
+test("a token that names no request of Entra's, or none that is a GUID, has none", async () => {
+  for (const headers of [{}, { "x-ms-request-id": "secret" }]) {
+    const { result } = await ask(() => Response.json(issued, { headers }));
+    assert.deepEqual(result, { issued: true, accessToken: "opaque", expiresInSeconds: 3599 });
+  }
+});
+
+describe("a refusal with", () => {
+  const bodies: [what: string, body: unknown, codes: number[]][] = [
+    ["numbers that are none", { error_codes: ["7", 1.5, null, 7] }, [7]],
+    ["one number and no list", { error_codes: 7 }, []],
+    ["a list", [], []],
+    ["a text", "x", []],
+    ["null", null, []],
+    ["an error that is no text", { error: { toString: 1 } }, []],
+  ];
+  for (const [what, body, codes] of bodies) {
+    test(`${what} is read as far as it can be`, async () => {
+      const { result } = await ask(() => Response.json(body, { status: 400, headers: { "retry-after": "soon" } }));
+      assert.deepEqual(result, { issued: false, kind: "unexpected", codes });
+    });
+  }
+
+  test("the words that it may pass can be asked again, with the wait that it asks for, or none", async () => {
+    const body = { error: "temporarily_unavailable" };
+    for (const [headers, detail] of [
+      [{}, { codes: [] }],
+      [{ "retry-after": "3" }, { codes: [], retryAfterSeconds: 3 }],
+    ] as const) {
+      await assert.rejects(
+        ask(() => Response.json(body, { status: 400, headers })),
+        { code: "token_endpoint_unavailable", detail },
+      );
+    }
+  });
+});
+
+test("a connection is opened by asking the host alone, and no redirect is followed", async () => {
+  const sent: Request[] = [];
+  globalThis.fetch = async (url, init) => {
+    sent.push(new Request(url, init as RequestInit));
+    return new Response(null, { status: 302, headers: { location: "https://attacker.example/" } });
+  };
+  await connectToEntra(clouds.china);
+  assert.deepEqual(
+    sent.map(({ method, url, redirect }) => [method, url, redirect]),
+    [["HEAD", "https://login.partner.microsoftonline.cn/", "manual"]],
+  );
 });
 
 test("a refusal is read with its numbers, Entra's time, the wait that it asks for and its request id", async () => {
