@@ -65,7 +65,7 @@ async function afterChallenge(
 }
 
 function createClient(keyId: string, credential: TokenCredential, instance: string): CryptographyClient {
-  return new CryptographyClient(keyObjectOf(keyId, "sign"), credential, {
+  return new CryptographyClient(keyObjectOf(keyId), credential, {
     agent: vaultAgent,
     retryOptions: { maxRetries: 0 },
     additionalPolicies: [refusedTokenPolicy(credential, "fail")],
@@ -87,10 +87,12 @@ async function requestSignature(
       abortSignal,
       onResponse({ status, headers, bodyAsText }) {
         const requestId = headers.get("x-ms-request-id") ?? "";
-        answer = { status, requestId, retryAfter: headers.get("retry-after"), body: bodyAsText ?? "" };
+        answer = { status, requestId, retryAfter: headers.get("retry-after"), body: String(bodyAsText) };
       },
     });
-    return { signature: result, keyId: keyIdOf(answer?.body ?? ""), requestId: answer?.requestId ?? "" };
+    // The SDK calls `onResponse` before it returns.
+    const { body, requestId } = answer as unknown as VaultAnswer;
+    return { signature: result, keyId: keyIdOf(body), requestId };
   } catch (error) {
     throw keyVaultFault(error, answer, Date.now(), sending.wasSent);
   }

@@ -9,7 +9,7 @@ import { keyObjectOf } from "./key-object.ts";
  * never reads the key. Rejects with an error of the SDK, whose text holds the key's URL.
  */
 export function createKeyUnwrapper(keyId: string, credential: TokenCredential) {
-  const client = new CryptographyClient(keyObjectOf(keyId, "unwrapKey"), credential, {
+  const client = new CryptographyClient(keyObjectOf(keyId), credential, {
     agent: vaultAgent,
     retryOptions: { maxRetries: 1 },
     additionalPolicies: [refusedTokenPolicy(credential)],

@@ -55,6 +55,17 @@ describe("an answer of the vault", () => {
     }
   });
 
+  test("that names no request has none in its fault", () => {
+    assert.deepEqual(keyVaultFault(sdkError, { ...answer(404), requestId: "" }, nowMs).detail, { codes: [404] });
+    assert.deepEqual(keyVaultFault(new TokenRefused(true, ""), undefined, nowMs).detail, {
+      ...{ codes: [401], isTokenReplaced: true },
+    });
+  });
+
+  test("of 399 may have been a signature", () => {
+    assert.equal(keyVaultFault(sdkError, answer(399), nowMs).detail.maybeSigned, true);
+  });
+
   const waits: [header: string | undefined, seconds: number | undefined][] = [
     [undefined, undefined],
     ["7", 7],
@@ -81,6 +92,12 @@ describe("no answer of the vault", () => {
   const cases: [what: string, error: unknown, maybeSigned: boolean][] = [
     ["a connection that was refused", named("RestError", { code: "ECONNREFUSED" }), false],
     ["a name that does not resolve", named("RestError", { code: "ENOTFOUND" }), false],
+    ["a name that cannot be resolved now", named("RestError", { code: "EAI_AGAIN" }), false],
+    ["a host that cannot be reached", named("RestError", { code: "EHOSTUNREACH" }), false],
+    ["a network that cannot be reached", named("RestError", { code: "ENETUNREACH" }), false],
+    ["no identity of several", named("AggregateAuthenticationError"), false],
+    ["an error with such a word in its name", named("UnexpectedAuthenticationError"), true],
+    ["a cause that is no error", new Error(keyId, { cause: { code: "ECONNREFUSED" } }), true],
     ["a refused connection underneath", causedBy("ECONNREFUSED"), false],
     ["no managed identity", named("CredentialUnavailableError"), false],
     ["a refused managed identity", named("AuthenticationError", { statusCode: 400 }), false],
