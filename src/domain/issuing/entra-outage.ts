@@ -23,8 +23,10 @@ export function createEntraOutage(): EntraOutage {
   const suspects = new Set<string>();
   /** By tenant, when its failure was found not to be an outage. */
   const refutedMs = new Map<string, number>();
-  const isRefuted = (tenant: string, nowMs: number) =>
-    nowMs - (refutedMs.get(tenant) ?? Number.NEGATIVE_INFINITY) < distrustMs;
+  const isRefuted = (tenant: string, nowMs: number) => {
+    const sinceMs = refutedMs.get(tenant);
+    return sinceMs !== undefined && nowMs - sinceMs < distrustMs;
+  };
   return {
     failedFor(tenant, isDown, nowMs) {
       if (!isDown) suspects.clear();

@@ -24,7 +24,7 @@ export function partOf({ code, detail }: Fault, names: readonly string[]): strin
   const named = (prefix: string) => names.find((name) => name.startsWith(prefix));
   switch (code) {
     case "ledger_unavailable":
-      return named("ledger");
+      return "ledger";
     case "signer_throttled":
     case "signer_unavailable":
     case "signer_unauthorized":

@@ -69,6 +69,20 @@ describe("the mint budget", () => {
     assert.equal(takeMany(budget, billing, 10, startMs + 1), 1);
   });
 
+  test("rounds the wait that it names up, by a millisecond too", () => {
+    const budget = createMintBudget({ perMinute: 30, perMinutePerCaller: 30 });
+    takeMany(budget, billing, 30, startMs);
+    for (const [passedMs, seconds] of [
+      [0, 2],
+      [999, 2],
+      [1_000, 1],
+      [1_999, 1],
+    ] as const) {
+      const refused = budget.take(exporter, startMs + passedMs);
+      assert.equal(!refused.ok && refused.refusal.retryAfterSeconds, seconds);
+    }
+  });
+
   test("says one second where less is missing, and the whole time where one is missing of all", () => {
     for (const [perMinute, seconds] of [
       [1_000, 1],
