@@ -103,3 +103,14 @@ test("refusals that only somebody in the tenant can end have Entra's numbers", a
     assert.deepEqual(!issued.ok && "codes" in issued.refusal && issued.refusal.codes, [number, 7]);
   }
 });
+
+test("a request has claims where its caller sent some, and no such member otherwise", async () => {
+  const world = createWorld();
+  const claims = '{"access_token":{}}';
+  await accessToken(world, { demand: { claims } });
+  world.clock.advanceSeconds(60);
+  await accessToken(world, { demand: "no-cache" });
+  const [first, second] = world.tokenEndpoint.calls;
+  assert.equal(first?.claims, claims);
+  assert.equal("claims" in (second ?? {}), false);
+});

@@ -37,6 +37,7 @@ describe("a client with managedIdentityFederation", () => {
       ["token", billingObjectId, billingAzp, undefined],
     );
     assert.equal(world.tokenEndpoint.calls[0]?.ledgerId, intent.id);
+    assert.equal("vaultRequestId" in (world.ledger.outcomes[0]?.outcome ?? {}), false, "no vault has signed");
   });
 
   test("is served from the cache like any other", async () => {
