@@ -82,6 +82,7 @@ describe("a record", () => {
     assert.equal(isMissing(signature("a", 100.001), issued("a")), true);
     assert.equal(isMissing(signature("a", 100.001, { callerObjectId: strangerObjectId }), issued("a")), true);
     assert.equal(isMissing(signature("b", 11), issued("a")), true);
+    assert.equal(isMissing(signature("a", 11, { operation: "KeyGet" }), issued("a")), true);
   });
 
   test("is there though an earlier row under its request id is the one that is accounted for", () => {
@@ -110,6 +111,16 @@ describe("a record", () => {
     assert.deepEqual(kinds([]), [], "it may have been refused");
     assert.deepEqual(kinds([signature("a", 11)]), ["unaccounted_refusal"], "it was signed");
   });
+});
+
+test("signatures without a request id are each their own, and none repeats another", () => {
+  const rows = [signature("", 10), signature("", 20), signature("", 30)];
+  const { covered, findings } = look(rows, [intent(1, 10), intent(2, 20)]);
+  assert.equal(covered.length, 2);
+  assert.deepEqual(
+    findings.map(({ timeMs, reason }) => [timeMs, reason]),
+    [[at(30), "no_intent"]],
+  );
 });
 
 describe("open intents", () => {
