@@ -159,7 +159,8 @@ export function reconcile(input: ReconcileInput): Reconciliation {
   let signatures = 0;
   for (const row of vaultRows) {
     if (!inWindow(row) || !isSignature(row)) continue;
-    signs.set(row.keyName ?? "", (signs.get(row.keyName ?? "") ?? 0) + 1);
+    const keyName = row.keyName ?? "";
+    signs.set(keyName, (signs.get(keyName) ?? 0) + 1);
     if (isOurs(row)) signatures += 1;
   }
   return {

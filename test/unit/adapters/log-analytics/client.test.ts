@@ -50,8 +50,7 @@ const plain: TokenCredential = {
   },
 };
 
-async function query(signal: AbortSignal, credential = plain) {
-  const attempt: Attempt = { signal };
+async function query(signal: AbortSignal, credential = plain, attempt: Attempt = { signal }) {
   const client = createLogsClient({ ...clouds.public, logsHost }, credential, attempt);
   const timespan = { startTime: new Date(0), endTime: new Date(1) };
   const result = await client.queryWorkspace("workspace", "print 1", timespan).catch((error: unknown) => error);
@@ -97,6 +96,21 @@ describe("a query of the log", () => {
     assert.equal(attempt.status, undefined);
     assert.equal(vaultLogUnavailable(result, attempt).trouble, "timed_out");
   });
+});
+
+test("a query whose deadline passes while it waits to be repeated was throttled, not slow", async () => {
+  script.push([429, { "retry-after": "30" }]);
+  const attempt: Attempt = { signal: deadline.signal };
+  // The deadline passes when the first answer has come.
+  const set = (value: string | undefined) => {
+    Object.defineProperty(attempt, "retryAfter", { value, writable: true });
+    deadline.abort();
+  };
+  Object.defineProperty(attempt, "retryAfter", { set, configurable: true });
+  const { result } = await query(deadline.signal, plain, attempt);
+  const { trouble, detail } = vaultLogUnavailable(result, attempt);
+  assert.deepEqual([trouble, detail.httpStatus, detail.retryAfterSeconds], ["throttled", 429, 30]);
+  assert.equal(requests.length, 1);
 });
 
 describe("a failed query is", () => {

@@ -1,0 +1,161 @@
+/** Verdicts in numbers: at which count, and after how many windows, somebody is woken. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  type Band,
+  highestUsual,
+  type JudgedWindow,
+  type SignRateVerdict,
+  settleMs,
+  windowMs,
+} from "../../../../src/domain/audit/sign-rate.ts";
+import { abnormalWindow, judge, opensEpisode } from "../../../../src/domain/audit/sign-rate-verdict.ts";
+
+const nowMs = Date.UTC(2027, 2, 3, 10);
+const usual: Band = { low: 2, median: 20, high: 66, quietest: 20, busiest: 20, spread: 0, basis: "history" };
+
+/** Windows before `nowMs`, the last one at the end, with what was judged of them. */
+function historyOf(counts: readonly number[], more: Partial<JudgedWindow> = {}) {
+  const windows = counts.map((signs, i): [number, JudgedWindow] => {
+    const startMs = nowMs - (counts.length - i) * windowMs;
+    return [startMs, { startMs, signs, verdict: "normal", band: usual, ...more }];
+  });
+  return new Map(windows);
+}
+const verdictOf = (signs: number, before: Map<number, JudgedWindow>, band = usual) =>
+  judge({ startMs: nowMs, signs }, band, before).verdict;
+const repeat = (count: number, signs: number) => Array<number>(count).fill(signs);
+
+describe("a rate is above", () => {
+  test("where one window has more than is usual in one", () => {
+    const limit = Math.floor(highestUsual(1, 20, 0));
+    assert.equal(verdictOf(limit, historyOf(repeat(30, 20))), "normal");
+    assert.equal(verdictOf(limit + 1, historyOf(repeat(30, 20))), "above");
+  });
+
+  test("where two windows, or an hour, together have more than is usual in them", () => {
+    const two = Math.floor(highestUsual(2, 40, 0));
+    assert.equal(verdictOf(two - 50, historyOf([...repeat(30, 20), 50])), "normal");
+    assert.equal(verdictOf(two - 49, historyOf([...repeat(30, 20), 50])), "above");
+    const hour = Math.floor(highestUsual(12, 240, 0));
+    const elevens = (sum: number) => [...repeat(30, 20), ...repeat(10, 34), sum - 10 * 34 - 36];
+    assert.equal(verdictOf(36, historyOf(elevens(hour))), "normal");
+    assert.equal(verdictOf(36, historyOf(elevens(hour + 1))), "above");
+  });
+
+  test("never in a window that is itself within the band, or after one that is unknown or of a cold start", () => {
+    const burst = [...repeat(30, 20), 80];
+    assert.equal(verdictOf(20, historyOf(burst)), "normal");
+    assert.equal(verdictOf(21, historyOf(burst)), "above");
+    const unknown = historyOf(burst);
+    unknown.delete(nowMs - windowMs);
+    assert.equal(verdictOf(21, unknown), "normal");
+    assert.equal(verdictOf(21, historyOf(burst, { band: { ...usual, basis: "cold-start" } })), "normal");
+  });
+
+  test("by the spread of all its windows", () => {
+    const wide = { ...usual, spread: 10 };
+    const limit = Math.floor(highestUsual(1, 20, 10));
+    assert.equal(verdictOf(limit, historyOf(repeat(30, 20)), wide), "normal");
+    assert.equal(verdictOf(limit + 1, historyOf(repeat(30, 20)), wide), "above");
+  });
+});
+
+describe("a rate is below", () => {
+  const five: Band = { ...usual, low: 0, median: 5, quietest: 5, busiest: 5 };
+  const fives = (...last: number[]) => historyOf([...repeat(40, 5), ...last], { band: five });
+
+  test("when ten signatures are missed: after three windows where some five are expected", () => {
+    assert.equal(verdictOf(0, fives(0), five), "normal");
+    assert.equal(verdictOf(0, fives(0, 0), five), "below");
+  });
+
+  test("in the second quiet window at the earliest, and up to the count that counts as quiet", () => {
+    assert.equal(verdictOf(0, historyOf(repeat(40, 20))), "normal");
+    assert.equal(verdictOf(1, historyOf([...repeat(40, 20), 2])), "below");
+    assert.equal(verdictOf(3, historyOf([...repeat(40, 20), 0])), "normal");
+    assert.equal(verdictOf(0, historyOf([...repeat(40, 20), 3])), "normal");
+  });
+
+  test("where at most a tenth of what was missed was signed", () => {
+    // At the level before, some 19 a window are missed: 3.8 is a tenth of two, and each may have two.
+    assert.equal(verdictOf(1, historyOf([...repeat(40, 20), 2])), "below");
+    assert.equal(verdictOf(2, historyOf([...repeat(40, 20), 2])), "normal");
+  });
+
+  test("until a window is not quiet", () => {
+    const below = historyOf([...repeat(40, 20), 0, 0]);
+    const last = below.get(nowMs - windowMs) ?? assert.fail();
+    below.set(nowMs - windowMs, { ...last, verdict: "below" });
+    assert.equal(verdictOf(2, below), "below");
+    assert.equal(verdictOf(3, below), "normal");
+    const night = { ...usual, low: 0, quietest: 0 };
+    assert.equal(verdictOf(0, below, night), "below", "an hour in which nothing is expected changes nothing");
+    assert.equal(verdictOf(0, historyOf(repeat(40, 0), { band: night }), night), "normal");
+  });
+
+  test("by the level of the two hours before, which must be known", () => {
+    const two = (level: number, length = 24) => historyOf([...repeat(10, 20), ...repeat(length, level), 0]);
+    assert.equal(verdictOf(0, two(7)), "below", "12.9 are missed");
+    assert.equal(verdictOf(0, two(5)), "normal", "9.1 are missed");
+    const gap = historyOf([...repeat(40, 20), 0]);
+    gap.delete(nowMs - 25 * windowMs);
+    assert.equal(verdictOf(0, gap), "normal");
+    const older = historyOf([...repeat(40, 20), 0]);
+    older.delete(nowMs - 26 * windowMs);
+    assert.equal(verdictOf(0, older), "below");
+  });
+
+  test("after a day and two hours without a signature, where ten were expected in them", () => {
+    const rare: Band = { ...usual, low: 0, median: 10 / 312, quietest: 0, busiest: 1 };
+    const silent = (count: number) => historyOf(repeat(count, 0), { band: rare });
+    assert.equal(verdictOf(0, silent(310), rare), "normal");
+    assert.equal(verdictOf(0, silent(311), { ...rare, median: rare.median + 1e-9 }), "below");
+    assert.equal(verdictOf(0, silent(311), { ...rare, median: rare.median / 2 }), "normal");
+    assert.equal(verdictOf(1, silent(311), { ...rare, median: 1 }), "normal");
+    const once = silent(311);
+    once.set(nowMs - 311 * windowMs, { startMs: nowMs - 311 * windowMs, signs: 1, verdict: "normal", band: rare });
+    assert.equal(verdictOf(0, once, { ...rare, median: 1 }), "normal");
+    assert.equal(verdictOf(0, historyOf(repeat(311, 0), { band: { ...rare, basis: "cold-start" } }), rare), "normal");
+  });
+});
+
+describe("an episode", () => {
+  const window = (verdict: SignRateVerdict, windowsAgo = 0): JudgedWindow => {
+    return { startMs: nowMs - windowsAgo * windowMs, signs: 1, verdict, band: usual };
+  };
+  const after = (verdict: SignRateVerdict, windowsAgo: number) =>
+    new Map([[nowMs - windowsAgo * windowMs, window(verdict, windowsAgo)]]);
+
+  test("opens with a window that is above or below, and with no other", () => {
+    const opens = (verdict: SignRateVerdict) => opensEpisode(window(verdict), new Map());
+    assert.deepEqual((["above", "below", "normal", "not-judged"] as const).map(opens), [true, true, false, false]);
+  });
+
+  test("goes on for twelve windows after the last that was the same", () => {
+    assert.equal(opensEpisode(window("above"), after("above", 1)), false);
+    assert.equal(opensEpisode(window("above"), after("above", 12)), false);
+    assert.equal(opensEpisode(window("above"), after("above", 13)), true);
+    assert.equal(opensEpisode(window("above"), after("below", 1)), true);
+  });
+
+  test("is open for the twelve newest windows that have settled", () => {
+    const open = (verdict: SignRateVerdict, windowsAgo: number) =>
+      abnormalWindow(nowMs + settleMs + windowMs, after(verdict, windowsAgo))?.startMs;
+    assert.equal(open("above", 0), nowMs);
+    assert.equal(open("below", 11), nowMs - 11 * windowMs);
+    assert.equal(open("above", 12), undefined);
+    assert.equal(open("above", -1), undefined, "it has not settled");
+    assert.equal(open("normal", 0), undefined);
+    assert.equal(abnormalWindow(nowMs + settleMs + windowMs - 1, after("above", 0)), undefined);
+  });
+});
+
+test("in a cold start only a rate above the static limit is judged", () => {
+  const cold: Band = { ...usual, high: 1_000, basis: "cold-start" };
+  assert.equal(verdictOf(1_000, new Map(), cold), "not-judged");
+  assert.equal(verdictOf(1_001, new Map(), cold), "above");
+  assert.deepEqual(judge({ startMs: nowMs, signs: 3 }, cold, new Map()), {
+    ...{ startMs: nowMs, signs: 3, verdict: "not-judged", band: cold },
+  });
+});
