@@ -67,7 +67,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   const name = sourceName(source);
   const firstUses = new Map<string, number>();
   let known: LastKnownGood | undefined;
-  let publicKeys = new Map<string, KeyObject>();
+  let publicKeys: ReadonlyMap<string, KeyObject | undefined> = new Map();
   let storedEtag: string | undefined;
   /** What is known was stored by an earlier version, and is to be fetched again. */
   let isMigrated = false;
@@ -82,11 +82,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   function adopt(value: LastKnownGood): void {
     const before = publicKeys;
     known = value;
-    publicKeys = new Map();
-    for (const key of value.keys) {
-      const publicKey = before.get(key.kid) ?? verifyPublishedKey(key);
-      if (publicKey) publicKeys.set(key.kid, publicKey);
-    }
+    publicKeys = new Map(value.keys.map((key) => [key.kid, before.get(key.kid) ?? verifyPublishedKey(key)]));
   }
 
   async function read(nowMs: number): Promise<void> {
@@ -140,24 +136,25 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
     const next = await refreshSource(source, known, observed, ports);
     adopt(next);
     // A published document is published again after every change; the timer does it the first time.
-    storing = (next.idp ? publish(nowMs) : Promise.resolve()).then(() => store(nowMs));
+    storing = (next.idp ? publish(next, nowMs) : Promise.resolve(next)).then((record) => store(record, nowMs));
   }
 
-  async function publish(nowMs: number): Promise<void> {
-    if (!known) return;
+  /** Adds what is derived, where that succeeds. */
+  async function publish(record: LastKnownGood, nowMs: number): Promise<LastKnownGood> {
     try {
-      known = await ports.derive(known, name, nowMs);
+      known = await ports.derive(record, name, nowMs);
+      return known;
     } catch (error) {
       const code = error instanceof Fault ? error.code : "unexpected";
       ports.record({ event: "metadata_not_republished", source: name, code });
+      return record;
     }
   }
 
-  async function store(nowMs: number): Promise<void> {
-    if (!known) return;
+  async function store(record: LastKnownGood, nowMs: number): Promise<void> {
     try {
       // A conflict means that another instance has just refreshed: its complete result is as good as ours.
-      if ((await ports.store.write(name, known, storedEtag)) === "written") firstUses.clear();
+      await ports.store.write(name, record, storedEtag);
       await reading(nowMs);
     } catch {
       ports.record({ event: "metadata_store_unavailable", source: name, operation: "write" });
@@ -165,11 +162,11 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   }
 
   async function view(nowMs: number): Promise<LastKnownGood | undefined> {
-    if (nowMs - readAtMs >= rereadMs) {
+    if (reading.isRunning() || nowMs - readAtMs >= rereadMs) {
       const done = reading(nowMs);
       if (!known) await done;
     }
-    const isOverdue = nowMs - (known?.jwks?.verifiedAtMs ?? 0) >= overdueMs;
+    const isOverdue = nowMs - (known?.jwks?.verifiedAtMs ?? Number.NEGATIVE_INFINITY) >= overdueMs;
     if (!known) {
       if (asking.isRunning() || nowMs - askedAtMs >= retryMs) await asking(nowMs);
     } else if ((isOverdue || isMigrated) && nowMs - askedAtMs >= overdueRetryMs) void asking(nowMs);
@@ -226,13 +223,12 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
       if (requestId !== undefined && asking.isRunning()) await asking(nowMs);
       await asking(nowMs);
       await storing;
-      if (!known) return known;
-      const isUnpublished = !known.idp;
-      if (isUnpublished) await publish(nowMs);
-      if (requestId !== undefined && known.refreshed) {
+      const isUnpublished = !known?.idp;
+      if (known && isUnpublished) await publish(known, nowMs);
+      if (requestId !== undefined && known?.refreshed) {
         known = { ...known, refreshed: { ...known.refreshed, requestId } };
       }
-      if (requestId !== undefined || (isUnpublished && known.idp)) await store(nowMs);
+      if (known && (requestId !== undefined || (isUnpublished && known.idp))) await store(known, nowMs);
       return known;
     },
     async isReady(nowMs) {
@@ -248,8 +244,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
       return find(kid, nowMs) ?? (isLookedUp ? "unknown" : "not_looked_up");
     },
     noteUse(kid, nowMs) {
-      if (firstUses.has(kid)) return;
-      if (known?.keys.some((key) => key.kid === kid && key.firstUsedMs === undefined)) firstUses.set(kid, nowMs);
+      if (!firstUses.has(kid) && known?.keys.some((key) => key.kid === kid)) firstUses.set(kid, nowMs);
     },
   };
 }

@@ -43,6 +43,7 @@ export async function refreshSource(
   ports: RefreshPorts,
 ): Promise<LastKnownGood> {
   const { nowMs, onDiscontinuity } = observed;
+  const { keys: history = [] } = previous ?? {};
   const urls = metadataUrls(ports.cloud, source);
   const [fetchedFederation, fetchedDiscovery, fetchedJwks] = await Promise.all([
     ports.transport.get(urls.federation, previous?.federation?.etag),
@@ -75,12 +76,13 @@ export async function refreshSource(
     if (!accepted.ok) return accepted;
     const { keys } = accepted.value;
     const vouching = federation.record?.keys ?? [];
-    const continuity = continuityOfKeys(previous?.jwks?.keys, previous?.keys ?? [], keys, vouching, nowMs);
+    const continuity = continuityOfKeys(previous?.jwks?.keys, history, keys, vouching, nowMs);
     return ok({ facts: { keys }, continuity, body: accepted.value.body });
   });
   if (federation.isPromoted || jwks.isPromoted) crossCheck(round, federation.record?.keys, jwks.record?.keys);
   const judged = [federation, discovery, jwks].flatMap((document) => document.alarms);
   const alarms = standingAlarms([...(previous?.alarms ?? []), ...judged], nowMs);
+  const follows = !jwks.alarms.some(({ event }) => event === "metadata_discontinuous");
   const firstUses = new Map(observed.firstUses);
   if (federation.record && !firstUses.has(federation.record.signedBy)) firstUses.set(federation.record.signedBy, nowMs);
   return {
@@ -88,9 +90,7 @@ export async function refreshSource(
     ...(federation.record ? { federation: federation.record } : {}),
     ...(discovery.record ? { discovery: discovery.record } : {}),
     ...(jwks.record ? { jwks: jwks.record } : {}),
-    keys: jwks.isConfirmed
-      ? observeKeys(previous?.keys ?? [], jwks.record?.keys ?? [], firstUses, nowMs, jwks.follows)
-      : (previous?.keys ?? []),
+    keys: jwks.isConfirmed && jwks.record ? observeKeys(history, jwks.record.keys, firstUses, nowMs, follows) : history,
     ...(previous?.idp ? { idp: previous.idp } : {}),
     ...(alarms.length > 0 ? { alarms } : {}),
     refreshed: {
@@ -151,8 +151,6 @@ interface Judgement<F> {
   /** Entra has just confirmed that it publishes `record`. */
   isConfirmed: boolean;
   isPromoted: boolean;
-  /** Whether `record` follows from what was known before. */
-  follows: boolean;
   outcome: RefreshOutcome;
   /** What later runs report again. */
   alarms: readonly StandingAlarm[];
@@ -169,7 +167,7 @@ async function judge<F extends { keys?: readonly PublishedKey[] }>(
   const { nowMs, ports } = round;
   const source = sourceName(round.source);
   const keep = (outcome: RefreshOutcome): Judgement<F> => {
-    return { record: previous, isConfirmed: false, isPromoted: false, follows: true, outcome, alarms: [] };
+    return { record: previous, isConfirmed: false, isPromoted: false, outcome, alarms: [] };
   };
   if (!fetched.ok) {
     ports.record({ event: "metadata_refused", source, document, refusal: fetched.refusal });
@@ -216,8 +214,7 @@ async function judge<F extends { keys?: readonly PublishedKey[] }>(
     verifiedAtMs: nowMs,
     chain,
   };
-  const follows = continuity !== "discontinuous";
-  return { record, isConfirmed: true, isPromoted: isNew, follows, outcome: isNew ? "changed" : "unchanged", alarms };
+  return { record, isConfirmed: true, isPromoted: isNew, outcome: isNew ? "changed" : "unchanged", alarms };
 }
 
 /** Federation metadata and key set should list the same keys. Only a warning: it is not documented for every tenant. */

@@ -20,7 +20,8 @@ const publisher = older;
 const known = (verifiedAtMs: number): LastKnownGood => ({
   version: 2,
   federation: {
-    ...{ body: "", sha256: "f", fetchedAtMs: startMs, verifiedAtMs, chain: [] },
+    body: Buffer.from("<Metadata/>").toString("base64"),
+    ...{ sha256: "f", fetchedAtMs: startMs, verifiedAtMs, chain: [] },
     ...{ signedBy: "", keys: [], former: [] },
   },
   keys: [],
@@ -31,13 +32,15 @@ function createPublisher() {
   const [signer, ledger] = [createFakeSigner(), createFakeLedger()];
   const world = {
     ...{ signer, ledger },
+    verified: [] as string[],
     unsigned: [] as string[],
     limits: [] as number[],
     sleeps: 0,
     isVerified: true,
   };
   const publish = createIdpPublisher({
-    async verifyFederationMetadata() {
+    async verifyFederationMetadata(body) {
+      world.verified.push(Buffer.from(body).toString());
       if (!world.isVerified) return refuse({ reason: "digest_mismatch" });
       return ok({
         ...{ entityId: "e", signedBy: "", idpCertificates: [], stsCertificates: [] },
@@ -70,7 +73,7 @@ test("idp.xml is signed by the vault with RSA-SHA256, under an intent that says 
     .split(" ");
   const [unsigned] = world.unsigned;
   const signed = Buffer.from(`signed info of ${unsigned}`);
-  assert.equal(der, publisher.der);
+  assert.deepEqual([world.verified, der], [["<Metadata/>"], publisher.der]);
   assert.ok(verify("sha256", signed, publisher.publicKey, Buffer.from(signature, "base64")));
   assert.equal(idp?.sha256, createHash("sha256").update(`${der} ${signature}`).digest("hex"));
   assert.deepEqual(

@@ -141,6 +141,24 @@ describe("a refresh", () => {
     );
   });
 
+  test("with a key that no federation metadata lists does not follow", async () => {
+    world.answers.federation = unreachable;
+    const without = await world.refresh(undefined, startMs);
+    world.answers.jwks = answer(jwksOf(one, two));
+    assert.equal((await world.refresh(without, nowMs)).refreshed?.jwks, "held");
+  });
+
+  test("with a key that was missing for a day follows, and after more than a day does not", async () => {
+    world.answers = { ...world.answers, federation: answer(federationOf(one, two)), jwks: answer(jwksOf(one, two)) };
+    const both = await world.refresh(undefined, startMs);
+    const { federation: _, ...without } = both;
+    world.answers = { ...world.answers, federation: unreachable, jwks: answer(jwksOf(one)) };
+    const missing = await world.refresh(without, nowMs);
+    world.answers.jwks = answer(jwksOf(one, two));
+    assert.equal((await world.refresh(missing, nowMs + dayMs)).refreshed?.jwks, "changed");
+    assert.equal((await world.refresh(missing, nowMs + dayMs + 1)).refreshed?.jwks, "held");
+  });
+
   test("remembers the keys that federation metadata has left out", async () => {
     world.answers.federation = answer(federationOf(one, two, three));
     const more = await world.refresh(known, nowMs);
