@@ -207,5 +207,5 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
 
 function ended(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
 }
