@@ -62,7 +62,7 @@ const rules: BuildOptions & { metafile: true } = {
   logLevel: "warning",
 };
 
-/** The deployable from this entry. What is loaded later lies in files of its own, which a cold start does not read. */
+/** The deployable from this entry. Code that is loaded later is in separate files, which a cold start does not read. */
 export function deployableOptions(entry: string, outdir: string): BuildOptions & { metafile: true } {
   return {
     ...rules,

@@ -83,7 +83,7 @@ await runPart("cold", async ({ quick }): Promise<Measurement> => {
           ]),
           below:
             `Steps 1 to 3 are one after the other by design: nothing is signed that is not in the ledger. The outcome is written ` +
-            `behind the answer. Against a process without Keyhold, without ledger and policy: ${withSpread(byDirect)}.`,
+            `after the answer. Against a process without Keyhold, without ledger and policy: ${withSpread(byDirect)}.`,
         },
       ],
       charts: {

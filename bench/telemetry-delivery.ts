@@ -40,11 +40,11 @@ await runPart("telemetry-delivery", async ({ quick }): Promise<Measurement> => {
     about:
       "Twenty events a second for a minute, or for ten seconds where the process ends; then an hour passes. The exporter, its disk and " +
       "its retries are the real ones; Application Insights is a function. Each cell: events that arrived within ten minutes of the end " +
-      "of the trouble / within an hour / that lie on disk then / that were counted as lost. What is counted may still arrive, from the disk. " +
+      "of the trouble / within an hour / that are on disk then / that were counted as lost. What is counted may still arrive, from the disk. " +
       "The distribution alone counts nothing.",
     targets: [
       {
-        what: "events that neither arrived, nor lie on disk, nor were counted",
+        what: "events that neither arrived, nor are on disk, nor were counted",
         target: "0",
         measured: `${silent}`,
         met: silent === 0,

@@ -1,4 +1,4 @@
-// Keyhold in a resource group of its own: the app, a vault that only signs, and what watches both. docs/operate/deploy.md
+// Keyhold in its own resource group: the app, a vault that only signs, and the monitoring of both. docs/operate/deploy.md
 
 targetScope = 'subscription'
 

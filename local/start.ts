@@ -71,7 +71,7 @@ try {
   process.exit(1);
 }
 
-/** For a shell, which may stand in any folder. */
+/** For a shell in any folder. */
 function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

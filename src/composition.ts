@@ -154,7 +154,7 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
   const currentPolicy = createCurrentPolicy(
     {
       policy: {
-        // What became of the certificates is as old as the policy that lists them, at most.
+        // The states of the certificates are at most as old as the policy that lists them.
         async read(etag) {
           const [reading] = await Promise.all([policySource.read(etag), credentials.reload()]);
           return reading;

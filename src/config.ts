@@ -21,7 +21,7 @@ export interface Config {
   ledgerTableUrl: string;
   /** How long the ledger is kept. */
   ledgerRetentionDays: number;
-  /** What the timers know: state, findings and rates of the audit, and what became of certificates. */
+  /** What the timers know: state, findings and rates of the audit, and the states of certificates. */
   auditTableUrl: string;
   /** The Log Analytics workspace ("Workspace ID") that the vault's audit log goes to. */
   logWorkspaceId: Guid;

@@ -137,7 +137,7 @@ function addRoute(
 }
 
 function registerTimers(host: typeof app, keyhold: Keyhold): void {
-  // Asks the identity providers for their metadata, hourly (Entra's advice), some seconds after the minute by chance.
+  // Asks the identity providers for their metadata, hourly (Entra's advice), with a random delay of some seconds.
   host.timer("refreshMetadata", { schedule: "0 17 * * * *", handler: () => keyhold.refreshMetadata() });
   // Publishes new sources, and refreshes those that an operator asked for. Twice a minute, so that both take less than one.
   host.timer("checkMetadata", { schedule: "*/30 * * * * *", handler: () => keyhold.checkMetadata() });

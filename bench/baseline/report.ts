@@ -60,7 +60,7 @@ export function markdownOf({ seed, years, injections, profiles, bestPossible, sc
     "",
     "The slow leak is not for the baseline to find: one more signature an hour is inside the noise of a key that is in use;",
     "a hit is chance. Reconciliation finds it, by its first signature. The restart is no incident, but its alarm is right:",
-    "all tokens are signed anew. A gradual theft is found when it has grown out of the band. A batch key that does not sign",
+    "all tokens are signed again. A gradual theft is found when it has grown out of the band. A batch key that does not sign",
     "is noticed only when a batch is missing, 26 hours after the last; a burst in its last window has no second to tell it.",
     "Slowly heated water: the median of eight weeks is four and a half weeks behind, so a tenth more each week is up to half",
     "more than usual. A key in steady use is found out by its noise after weeks; a rare key or a batch never.",

@@ -4,7 +4,7 @@ import { describeMachine, type Machine } from "./machine.ts";
 import { type Options, readOptions } from "./options.ts";
 import { markdownTable, type Table } from "./table.ts";
 
-/** One promise of ours, and what became of it. */
+/** One promise of ours, and the measured result. */
 export interface Target {
   what: string;
   target: string;
@@ -35,7 +35,7 @@ export interface PartResult extends Omit<Measurement, "charts"> {
   charts: readonly string[];
 }
 
-/** Real results lie in the repository; those of a quick run say nothing and must not replace them. */
+/** Real results are in the repository; those of a quick run say nothing and must not replace them. */
 export function resultsFolder(quick: boolean): string {
   return fileURLToPath(new URL(quick ? "../../.local/bench/" : "../results/", import.meta.url));
 }

@@ -18,7 +18,7 @@ const others: Record<string, { title: string; markdown(json: unknown): string }>
   },
 };
 
-/** RESULTS.md: made from what lies in the folder of results, never by hand. `order`: of the parts; `chartsFolder`: as the report sees it. */
+/** RESULTS.md: made from the files in the folder of results, never by hand. `order`: of the parts; `chartsFolder`: as the report sees it. */
 export function reportOf(folder: string, order: readonly string[], chartsFolder: string): string {
   const known = new Set(readdirSync(folder));
   const present = order.filter((part) => known.has(`${part}.json`));

@@ -12,7 +12,7 @@ export interface VaultKey {
 }
 
 /**
- * What users of the libraries write by hand: an assertion that the vault signs, made anew at each call. It is Keyhold's
+ * What users of the libraries write by hand: an assertion that the vault signs, made again at each call. It is Keyhold's
  * own code, so that the libraries differ from Keyhold in nothing but when they call it.
  */
 export function createVaultAssertion(key: VaultKey): (tenantId: string) => Promise<string> {

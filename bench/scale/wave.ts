@@ -40,7 +40,7 @@ export async function measureWave(stack: Stack, root: string, { quick }: Options
   const ask = (index: number) => askToken(httpUrl, asked[index % cached] ?? "", callerToken);
   const first = await inParallel(10, 1, ask);
   const filled = await inParallel(cached - 10, fillAtATime, (index) => ask(index + 10));
-  // Outcomes are written behind the answers, and telemetry too.
+  // Outcomes are written after the answers, and telemetry too.
   await sleep(5_000);
   await agent.resetLag();
   const before = await keepRate(perSecond, beforeSeconds * perSecond, ask);

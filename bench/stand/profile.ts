@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 const notBusy = new Set(["(idle)", "(program)", "(root)"]);
 
 /**
- * Microseconds of busy time by owner: a sample belongs to the module nearest to the top of its stack that lies in the
+ * Microseconds of busy time by owner: a sample belongs to the module nearest to the top of its stack that is in the
  * app or in the host, so that what Node does for a package is charged to the package. The app in `root` must not be
  * minified, since esbuild says only then which lines come from which module.
  */

@@ -8,7 +8,7 @@ interface Item {
   data: { baseType: string; baseData: { name?: string; metrics?: { name: string; value: number }[] } };
 }
 
-/** What becomes of a request to Application Insights so many milliseconds after the start: a status, or nothing at all. */
+/** The result of a request to Application Insights so many milliseconds after the start: a status, or nothing at all. */
 type Behaviour = (ms: number) => number | "cut" | "hang";
 
 export interface Trouble {

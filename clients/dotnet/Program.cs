@@ -23,7 +23,7 @@ async Task<string> TokenOf(TokenCredential credential) =>
 async Task<string> FromMsal() =>
     (await MsalRecipe.CustomerApplication(tenantId, FromEnvironment()).AcquireTokenForClient([scope]).WithClaims(claims).ExecuteAsync()).AccessToken;
 
-// An ordinary ASP.NET service, asked once. That it gets its tokens from Keyhold stands in appsettings.json alone.
+// An ordinary ASP.NET service, asked once. Only appsettings.json says that it gets its tokens from Keyhold.
 async Task<string> FromAppSettings()
 {
     var builder = WebApplication.CreateBuilder();
@@ -39,7 +39,7 @@ async Task<string> FromAppSettings()
     return await browser.GetStringAsync($"{service.Urls.First()}/token");
 }
 
-// Keyhold stands in AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_AUTHORITY_HOST and AZURE_FEDERATED_TOKEN_FILE. The option
+// Keyhold is configured by AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_AUTHORITY_HOST and AZURE_FEDERATED_TOKEN_FILE. The option
 // has no variable: without it the library asks Entra whether Keyhold is one of its hosts.
 Task<string> FromDefaultCredential(bool disableInstanceDiscovery) =>
     TokenOf(new DefaultAzureCredential(new DefaultAzureCredentialOptions { DisableInstanceDiscovery = disableInstanceDiscovery }));

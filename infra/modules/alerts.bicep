@@ -1,4 +1,4 @@
-// Every alert of Keyhold, by the source that it stands on. Each has a section in docs/operate/runbook.md.
+// Every alert of Keyhold, by its source. Each has a section in docs/operate/runbook.md.
 
 import { Tags } from 'types.bicep'
 

@@ -62,7 +62,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   properties: {
     Application_Type: 'web'
     WorkspaceResourceId: workspace.id
-    // Else whoever learns the connection string can write false events.
+    // Otherwise whoever learns the connection string can write false events.
     DisableLocalAuth: true
   }
 }

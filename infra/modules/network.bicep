@@ -64,7 +64,7 @@ resource network 'Microsoft.Network/virtualNetworks@2026-03-01' = {
         name: 'app'
         properties: {
           addressPrefix: cidrSubnet(addressPrefix, 26, 0)
-          // Entra is on the internet. Said, because the API's own answer has become false.
+          // Entra is on the internet. Explicit, because the API's default has become false.
           defaultOutboundAccess: !natGateway
           natGateway: natGateway
             ? {

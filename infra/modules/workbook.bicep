@@ -1,5 +1,5 @@
 // The workbook: what was signed, for whom, and whether it is accounted for. In the JSON a query is the name of its file
-// in infra/queries; its text is put in here, so that each query stands in one place.
+// in infra/queries; its text is put in here, so that each query is in one place.
 
 import { Tags } from 'types.bicep'
 

@@ -18,7 +18,7 @@ export async function choices(stack: Stack): Promise<Choices> {
   };
 }
 
-/** What lies beside the policy (docs/reference/policy.md); none where nothing was ever suspended. */
+/** The suspensions beside the policy (docs/reference/policy.md); none if nothing was ever suspended. */
 async function suspendedIds(policyFile: string): Promise<Set<string>> {
   const text = await readFile(policyFile.replace(/\.json$/, ".suspensions.json"), "utf8").catch(() => undefined);
   const document = text === undefined ? undefined : (JSON.parse(text) as { suspensions: { id: string }[] });

@@ -1,4 +1,4 @@
-/** The process behind `judgedYear`: the product's own judgement of a year that was drawn by chance, always the same. */
+/** The process behind `judgedYear`: the product's own verdict on a random year, which is always the same. */
 
 import { windowMs, windowsPerHour } from "../../src/domain/audit/sign-rate.ts";
 import { randomOf } from "../synthetic-year/random.ts";

@@ -43,7 +43,7 @@ function append(lines: string[] | undefined, text: string): void {
   else lines?.splice(-1, 1, `${last} ${text}`.trim());
 }
 
-/** Without the marks of Markdown; what stands in code keeps its asterisks. */
+/** Without the marks of Markdown; code keeps its asterisks. */
 function plain(text: string): string {
   if (text.startsWith("\t")) return text;
   const parts = text.replace(/\[([^\]]+)\]\([^)]*\)/g, "$1").split("`");

@@ -7,7 +7,7 @@ import { type StackFile, show } from "./running-stack.ts";
 import { stealSignature } from "./thief.ts";
 
 const minuteMs = 60_000;
-/** Past the settled window, so that the audit's own start does not matter. */
+/** After the settled window, so that the audit's own start does not matter. */
 const marginMs = windowMs / 2;
 const startOfWindow = (timeMs: number) => Math.floor(timeMs / windowMs) * windowMs;
 
@@ -86,7 +86,10 @@ async function report(audit: AuditEnvironment, startedMs: number, asOfMs: number
   );
   show("the audit, as it will run", `${Math.round(aheadMs / minuteMs)} minutes from now, raises ${alarms.length}`);
   const auditTable = new URL(audit.settings.KEYHOLD_AUDIT_TABLE_URL ?? "").pathname.slice(1);
-  for (const alarm of alarms) show(`  ${nameOf(alarm)}`, JSON.stringify({ ...alarm, auditTable }));
+  for (const alarm of alarms) {
+    show(`  ${nameOf(alarm)}`, JSON.stringify({ ...alarm, auditTable }));
+    show("    what to do", `docs/operate/runbook.md#${sectionOf(alarm)}`);
+  }
 }
 
 /** Says what it waits for, and how long. */
@@ -98,6 +101,9 @@ async function pause(ms: number, what: string): Promise<void> {
 function nameOf({ event, finding, verdict }: LoggedEvent): string {
   return event === "sign_audit_finding" ? String(finding) : `sign rate ${verdict}`;
 }
+
+const sectionOf = ({ event, finding }: LoggedEvent) =>
+  event === "sign_audit_finding" ? String(finding).replaceAll("_", "-") : "sign-rate-abnormal";
 
 async function askAssertion(stack: StackFile, isShown = true): Promise<void> {
   const url = `${stack.control}/stack/caller-token?caller=${callers.sync.name}`;

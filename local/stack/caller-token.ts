@@ -4,7 +4,7 @@ import { decodeProtectedHeader } from "jose";
 import type { EntraEmulator } from "../emulators/entra/emulator.ts";
 import * as world from "./world.ts";
 
-/** By the key that Entra signs with now: the platform gives a token out again, whatever became of its key. */
+/** Signed by Entra's current key: the platform returns a token again, even if its key was withdrawn. */
 export async function issueCallerToken(entra: EntraEmulator, caller: { clientId: string }): Promise<string> {
   const token = await requestIdentityToken(entra, { client_id: caller.clientId });
   const kidOf = (jwt: string) => decodeProtectedHeader(jwt).kid;

@@ -84,7 +84,7 @@ async function endLeftOver(child: StackProcess): Promise<void> {
 
 function runs({ pid, command }: StackProcess): boolean {
   try {
-    // Signal 0 only asks; a process of somebody else is none of ours.
+    // Signal 0 only asks; a process of another user is not ours.
     process.kill(pid, 0);
     return execFileSync("ps", ["-ww", "-p", `${pid}`, "-o", "args="], { encoding: "utf8" }).includes(command);
   } catch (error) {

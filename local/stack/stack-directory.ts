@@ -1,4 +1,4 @@
-/** What stands in the emulated directory, and the settings of an instance that uses it. */
+/** The content of the emulated directory, and the settings of an instance that uses it. */
 import type { EntraEmulator } from "../emulators/entra/emulator.ts";
 import { graphHost } from "./stack-hosts.ts";
 import * as world from "./world.ts";

@@ -19,13 +19,13 @@ import {
 export interface Storage extends Service {
   /** Full access to blobs, for tests that play an operator or an attacker. */
   blobs: BlobServiceClient;
-  /** Full access to the ledger, past the injected faults. */
+  /** Full access to the ledger, without the injected faults. */
   ledger: TableClient;
-  /** Full access to the audit's table, which also says what became of certificates. */
+  /** Full access to the audit's table, which also holds the states of certificates. */
   audit: TableClient;
-  /** Full access to the tokens that instances share, past the injected faults. */
+  /** Full access to the tokens that instances share, without the injected faults. */
   sharedTokens: TableClient;
-  /** The rows of the ledger, as they lie in the table. */
+  /** The rows of the ledger, as they are stored in the table. */
   ledgerRows(): Promise<Record<string, unknown>[]>;
   /** Latency and faults of requests to tables. */
   behaviour: TableFront["behaviour"];

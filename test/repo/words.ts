@@ -120,6 +120,44 @@ export const wordRules: WordRule[] = [
     not: "tokens that are out live on until they expire",
     but: "tokens that were already issued stay valid until they expire",
   },
+  { pattern: /\banew\b/, not: "idp.xml is signed anew", but: "idp.xml is signed again" },
+  { pattern: /\bthe way of (a|an|one|the)\b/, not: "the way of a token", but: "how a token is issued" },
+  {
+    pattern: /\b(whoever|who) (is|was) (on call|woken)\b/,
+    not: "tell whoever is on call",
+    but: "inform the engineer on call",
+  },
+  {
+    pattern: /\b(nobody|nothing|no one) can call back\b/,
+    not: "a token that nobody can call back",
+    but: "a token, which cannot be revoked",
+  },
+  {
+    pattern: /\b(stands|lies|lie) in (?!for\b)/,
+    not: "the id stands in the record, which lies in storage",
+    but: "the id is in the record, which is in storage; the fake stands in for the vault",
+  },
+  {
+    pattern: /\b(stand|stands) on (the|them|events|what)\b/,
+    not: "alerts that stand on the log",
+    but: "alerts that depend on the log",
+  },
+  { pattern: /\bin other hands\b/, not: "a key in other hands", but: "a key that somebody else uses" },
+  {
+    pattern: /\bwhat (became|becomes) of\b/,
+    not: "what became of the certificates",
+    but: "the states of the certificates",
+  },
+  {
+    pattern: /\bbehind (the|its|their) answers?\b/,
+    not: "the outcome is written behind the answer",
+    but: "the outcome is written after the answer",
+  },
+  {
+    pattern: /\bwhatever state\b/,
+    not: "in force whatever state the policy is in",
+    but: "in force even if the policy is broken",
+  },
   { pattern: /\b(he|him|his|himself)\b/, not: "what he sees", but: "what they see; the host shows this" },
 ];
 

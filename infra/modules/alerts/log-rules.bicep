@@ -145,7 +145,7 @@ var queries = [
   for rule in rules: reduce(items(known), rule.query, (text, each) => replace(text, '<${each.key}>', each.value))
 ]
 
-// What wakes somebody is looked for every five minutes. Each query looks back several times as far (a test says so):
+// Rules that page run every five minutes. Each query looks back several times as far (a test checks that):
 // a late row, or a late evaluation, is caught by the next one.
 var frequencies = ['PT5M', 'PT5M', 'PT15M', 'PT15M']
 var dimensions = ['Alert', 'Key', 'Client', 'Caller', 'Address', 'Detail']
@@ -172,7 +172,7 @@ resource logRules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
       windowSize: frequencies[rule.severity]
       // The queries say themselves how far they look back; two days is the most that a rule may read.
       overrideQueryTimeRange: 'P2D'
-      // News are reported once and need no "resolved": without state, and quiet until the news have left the window.
+      // Notes are reported once and need no "resolved": without state, and quiet until the rows have left the window.
       autoMitigate: rule.severity < 3
       muteActionsDuration: rule.severity < 3 ? null : 'PT2H'
       criteria: {

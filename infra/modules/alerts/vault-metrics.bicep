@@ -1,5 +1,5 @@
 // Metric alerts on the vault itself: minutes old, and out of reach for whoever has taken over the app. That it signs less is
-// no matter of the metric, which has no value where nothing happens: the log alert vault-sign-rate-below sees it.
+// not visible in the metric, which has no value if nothing happens: the log alert vault-sign-rate-below covers it.
 
 import { Tags } from '../types.bicep'
 

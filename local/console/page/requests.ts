@@ -13,7 +13,7 @@ export function Requests({ requests }: { requests: RequestRow[] }) {
   const rows = requests.slice(0, shown);
   return html`
     <section id="requests" aria-labelledby="requests-heading">
-      <h2 id="requests-heading">The way of a token</h2>
+      <h2 id="requests-heading">How a token was issued</h2>
       <p class="lead">
         Who asked, what Keyhold did about it, and where the time went. A token that is cached needs no signature.
       </p>

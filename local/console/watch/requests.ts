@@ -99,7 +99,7 @@ function milliseconds(duration: string): number {
 
 function rowOf(event: LoggedEvent): RequestRow {
   const reason = reasonOf(event);
-  // Whom a refusal is about stands in the refusal.
+  // The refusal names whom it is about.
   const { callerObjectId = event.callerObjectId } = (event.refusal ?? {}) as { callerObjectId?: unknown };
   return {
     id: String(event.correlationId),

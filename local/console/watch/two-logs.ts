@@ -38,7 +38,7 @@ export async function recentLedger(
   return rows;
 }
 
-/** Outcomes are written behind the answers: such a row is looked at again. */
+/** Outcomes are written after the answers: such a row is looked at again. */
 export function hasOpen(ledger: readonly LedgerEntity[]): boolean {
   return ledger.some(({ outcome }) => outcome === undefined);
 }

@@ -16,7 +16,7 @@ import { liveRate } from "./sign-rate.ts";
 import { joinLogs, type LedgerEntity } from "./signatures.ts";
 import { hasOpen, recentLedger, recentLog } from "./two-logs.ts";
 
-/** Why findings were acknowledged, by their ids: what lies beside the policy. */
+/** Why findings were acknowledged, by their ids, from the document beside the policy. */
 async function readNotes(policyFile: string): Promise<ReadonlyMap<string, string>> {
   const text = await readFile(policyFile.replace(/\.json$/, ".findings.json"), "utf8").catch(() => undefined);
   const notes = text === undefined ? undefined : parseNotes(text);

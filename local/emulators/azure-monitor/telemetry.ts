@@ -1,6 +1,6 @@
 /**
  * The ingestion endpoint of Application Insights (`POST /v2.1/track`): keeps the envelopes as they came, by the table
- * of Azure Monitor Logs that they would lie in. It takes any instrumentation key and does not sample.
+ * of Azure Monitor Logs that would store them. It takes any instrumentation key and does not sample.
  */
 import { gunzipSync } from "node:zlib";
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";

@@ -10,7 +10,7 @@ import { isSignedBy } from "./client-assertion-check.ts";
 import { issuerOf } from "./discovery.ts";
 import type { EntraState } from "./state.ts";
 
-/** What a federated credential of the public cloud names, and what stands in the token: the resource's own id. */
+/** What a federated credential of the public cloud names, and what the token contains: the resource's own id. */
 export const exchangeResource = "api://AzureADTokenExchange";
 export const exchangeAudience = "fb60f99c-7a34-4190-8149-302f77469936";
 

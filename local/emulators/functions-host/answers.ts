@@ -31,7 +31,7 @@ const spellings = new Map(
   ].map((name) => [name.toLowerCase(), name]),
 );
 
-/** Belong to the connection at hand, so a function cannot set them. */
+/** They belong to the connection, so a function cannot set them. */
 const ownedByServer = new Set(["connection", "keep-alive", "transfer-encoding", "upgrade"]);
 
 export function sendRpcResponse(response: ServerResponse, value: RpcTypedData | null | undefined): void {

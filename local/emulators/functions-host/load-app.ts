@@ -2,7 +2,7 @@
  * Loads a built app as the worker does: the files that `main` of its package.json names, in order, then the hooks of
  * the start, after which nothing can be registered any more. It does not watch the files, does not read
  * local.settings.json, and refuses `enableHttpStream`, for which the host would have to proxy. A CommonJS app is loaded
- * anew without the modules that it requires.
+ * again without the modules that it requires.
  */
 import { glob, readFile } from "node:fs/promises";
 import { createRequire, registerHooks } from "node:module";
@@ -19,7 +19,7 @@ interface PackageJson {
   type?: string;
 }
 
-/** Generation 1 is the first worker; a later one evaluates the modules of the app anew, beside the old ones. */
+/** Generation 1 is the first worker; a later one evaluates the modules of the app again, beside the old ones. */
 export async function loadApp(root: string, generation: number): Promise<App> {
   const app = createApp();
   installCoreModule(app);

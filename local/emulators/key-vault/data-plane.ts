@@ -1,5 +1,5 @@
 /**
- * The way of one request through the vault: who calls, injected behaviour, permission, the operation, and in every
+ * How the vault handles one request: who calls, injected behaviour, permission, the operation, and in every
  * case an audit event under the request id that the answer carries. Only a dropped connection leaves no event.
  */
 import { randomUUID } from "node:crypto";

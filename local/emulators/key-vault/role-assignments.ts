@@ -31,7 +31,7 @@ export interface RoleAssignment {
   actions: DataAction[];
 }
 
-/** Where the vault lies in Azure, as it appears in messages and in the audit log. */
+/** The vault's ARM id, as it appears in messages and in the audit log. */
 export interface VaultResource {
   name: string;
   region: string;

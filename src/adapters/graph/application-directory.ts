@@ -29,7 +29,7 @@ const federatedPage = z.object({
     z.object({
       id: z.guid(),
       issuer: z.string(),
-      /** Absent where an expression stands in its place: no subject that a policy could name, so it stays a difference. */
+      /** Absent if there is an expression instead: no policy can name that as a subject, so it is always a difference. */
       subject: z.string().nullish(),
       audiences: z.array(z.string()),
     }),

@@ -98,7 +98,7 @@ async function requestSignature(
   }
 }
 
-/** The SDK reports the key that was asked for; which key signed stands in the answer itself. */
+/** The SDK reports the key that was asked for; only the answer itself names the key that signed. */
 function keyIdOf(body: string): string {
   const { kid } = JSON.parse(body) as { kid?: unknown };
   return typeof kid === "string" ? kid : "";

@@ -70,7 +70,7 @@ export function* scanSteps(text: string): Steps<JsonScan> {
       let index = 0;
       yield* readMembers("]", () => readValue(`${path}[${index++}]`, depth + 1));
     } else if (next === '"') readText();
-    else if (match(scalarToken) === undefined) stop("a value is expected here; texts stand in double quotes");
+    else if (match(scalarToken) === undefined) stop("a value is expected here; texts need double quotes");
   }
 
   function* readMembers(end: "}" | "]", readOne: () => Steps<void>): Steps<void> {

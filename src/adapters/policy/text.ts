@@ -3,7 +3,7 @@ import { atOnce, type Steps } from "../../domain/shared/steps.ts";
 import { positionsIn, scanJson, scanSteps } from "./json-scan.ts";
 
 const byteOrderMark = "\ufeff";
-/** What stands in a text for bytes that are not UTF-8. */
+/** Replaces bytes that are not UTF-8 in a text. */
 const undecodable = "\ufffd";
 
 /** The text after a byte order mark, which editors on Windows write; the mark itself says nothing. */

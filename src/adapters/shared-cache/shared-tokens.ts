@@ -42,7 +42,7 @@ const reportIntervalMs = 60_000;
 
 /** The tokens of the fleet in an Azure table, encrypted under a key that only the vault can unwrap. */
 export function createSharedTokens(options: SharedCacheOptions): SharedTokens & {
-  /** Has the key unwrapped, and a token and a connection for the table at hand, before the first request needs them. */
+  /** Unwraps the key, and gets a token and a connection for the table, before the first request needs them. */
   warm(): Promise<void>;
 } {
   const { table, backgroundTable, clock, instance, record } = options;
@@ -111,7 +111,7 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
       });
     },
     async claim(place) {
-      // Without the key nothing could be stored, and others would wait in vain.
+      // Without the key nothing could be stored, so others would wait for nothing.
       if (!(await rootKeyOfInstance())) return "unknown";
       return attempt("claim", "table", patienceMs, "unknown", async () => {
         const nowMs = clock();

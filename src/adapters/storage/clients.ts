@@ -86,7 +86,7 @@ export function openContainer(url: string, credential: TokenCredential, patient:
 type Use<C> = <R>(call: (client: C) => Promise<R>) => Promise<R>;
 
 /**
- * Clients of blobs keep their token and take no policy: after a 401 one is made anew, with the identity's other token,
+ * Blob clients keep their token and accept no policy: after a 401 a new one is made, with the identity's other token,
  * and the call is repeated once.
  */
 function reopening<C>(credential: TokenCredential, open: () => C): Use<C> {

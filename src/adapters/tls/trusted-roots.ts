@@ -18,7 +18,7 @@ export class TrustedRootsError extends Error {
 }
 
 /**
- * The certificates of a PEM bundle (RFC 7468), each as PEM written anew from what was checked. At least one, or it
+ * The certificates of a PEM bundle (RFC 7468), each encoded again from what was checked. At least one, or it
  * throws one `TrustedRootsError` with all problems by block number and rule. `nowMs`: milliseconds since 1970.
  */
 export function parseTrustedRoots(pem: string, nowMs: number): string[] {

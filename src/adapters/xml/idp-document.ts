@@ -1,5 +1,5 @@
 /**
- * Whether a document is an `idp.xml` of ours: what lies in storage is served only after this.
+ * Whether a document is an `idp.xml` of ours. A stored one is served only after this check.
  *
  * Attacker: whoever may write to storage, and has neither the publisher's key nor the right to sign with it. An older
  * document of ours that is still valid passes, as it does with every relying party.

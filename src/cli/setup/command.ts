@@ -15,7 +15,7 @@ import { createDirectory } from "./directory.ts";
 import { setupReport } from "./report.ts";
 import { setUp } from "./set-up.ts";
 
-/** Options that the outputs of a deployment stand in for. */
+/** Options that default to outputs of a deployment. */
 interface GivenOptions extends DeploymentOutputs {
   name: string;
   client: string;

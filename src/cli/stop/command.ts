@@ -66,7 +66,7 @@ Role Based Access Control Administrator); for --cut-network Key Vault Contributo
     );
 }
 
-/** From the options, or from the settings of the app where they are at hand. */
+/** From the options, or from the settings of the app where they are available. */
 function targetOf(options: CommandOptions, connect: () => Connection) {
   const { vault, identity } = options;
   const settings = vault === undefined || identity === undefined ? connect().config : undefined;

@@ -59,7 +59,7 @@ export function matchesQuery(query: LedgerQuery, { intent, outcome }: LedgerEntr
 
 export const hourMs = 3_600_000;
 
-/** The part of a query's time that lies in whole hours of UTC, as the ledger is kept. Empty where `toMs` <= `fromMs`. */
+/** The part of a query's time that covers whole hours of UTC, as the ledger is stored. Empty if `toMs` <= `fromMs`. */
 export function hoursOf({ fromMs, toMs }: Pick<LedgerQuery, "fromMs" | "toMs">): { fromMs: number; toMs: number } {
   if (!Number.isSafeInteger(fromMs) || !Number.isSafeInteger(toMs) || fromMs < 0 || toMs > maxTimeMs) {
     throw new RangeError("fromMs and toMs must be whole milliseconds since 1970, up to the year 9999");

@@ -100,7 +100,7 @@ async function checkClient(
   let promoted: SigningCertificate | undefined;
   let told: (() => void)[] = [];
   const known = (certificate: SigningCertificate) => recordOf(before, certificate);
-  // The store may call this again with a newer state, so the events are collected anew each time.
+  // The store may call this again with a newer state, so the events are collected again each time.
   await ports.store.update(clientId, (state) => {
     told = [];
     const applied = applyCanaries(certificates, state, canaries, nowMs);

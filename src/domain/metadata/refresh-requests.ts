@@ -5,7 +5,7 @@
 export interface RefreshRequest {
   /** The name of a metadata source (shared/metadata-source.ts). */
   source: string;
-  /** A random GUID. It stands in the record of the source once the request was carried out. */
+  /** A random GUID. The record of the source holds it once the request was carried out. */
   id: string;
   /** Who asked, and when (RFC 3339): for people. */
   by: string;

@@ -96,7 +96,7 @@ function compileTokensNotBefore(
   if (tokensNotBefore === undefined) return undefined;
   const timeMs = Date.parse(tokensNotBefore);
   if (Number.isNaN(timeMs)) report(`${path}.tokensNotBefore`, "must be an RFC 3339 time");
-  if (timeMs > nowMs + maxClockAheadMs) report(`${path}.tokensNotBefore`, "must not lie in the future");
+  if (timeMs > nowMs + maxClockAheadMs) report(`${path}.tokensNotBefore`, "must not be in the future");
   return Math.min(timeMs, nowMs);
 }
 

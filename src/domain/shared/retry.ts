@@ -17,7 +17,7 @@ const jitter = 0.2;
 /**
  * Tries once more after a retryable fault: only throttling, 5xx, the network, and at once after a token that was
  * replaced. `Retry-After` is honoured; where it
- * reaches past the deadline the fault goes to the caller, who then knows how long to wait.
+ * reaches beyond the deadline the fault goes to the caller, who then knows how long to wait.
  */
 export async function withRetry<T>(attempt: () => Promise<T>, ports: RetryPorts, deadline: Deadline): Promise<T> {
   try {

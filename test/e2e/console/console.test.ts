@@ -25,7 +25,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     assert.equal(await page.locator("tr.unaccounted").count(), 0);
     await page.locator(".outcome", { hasText: "200: a token that lives" }).waitFor();
     mintedMs = Date.now();
-    await screenshotOf(section("The way of a token"), "first-token");
+    await screenshotOf(section("How a token was issued"), "first-token");
   });
 
   test("the same again is cached, and costs no signature", async () => {

@@ -66,7 +66,7 @@ describe("a text that is not JSON is refused with the place and what is expected
     ["a comma too many", '{\n  "a": [1, 2,\n  ]\n}', 3, 3, /no comma before ]/],
     ["a comment", '{\n  // who\n  "a": 1\n}', 2, 3, /comments are not JSON/],
     ["single quotes", "{ 'a': 1 }", 1, 3, /a key in double quotes/],
-    ["a word without quotes", '{ "a": active }', 1, 8, /a value is expected here; texts stand in double quotes/],
+    ["a word without quotes", '{ "a": active }', 1, 8, /a value is expected here; texts need double quotes/],
     ["a text that does not end", '{ "a": "x\n}', 1, 8, /does not end/],
     ["a colon that is missing", '{ "a" 1 }', 1, 7, /a colon/],
     [

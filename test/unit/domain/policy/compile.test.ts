@@ -223,7 +223,7 @@ const cases: [name: string, change: (policy: PolicyDocument) => void, path: stri
     "tokensNotBefore in the future",
     (p) => Object.assign(named(p.tenants, "fabrikam"), { tokensNotBefore: "2026-06-01T12:05:00.001Z" }),
     "tenants[1].tokensNotBefore",
-    /must not lie in the future/,
+    /must not be in the future/,
   ],
   [
     "two callers of one name",
