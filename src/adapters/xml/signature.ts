@@ -50,8 +50,9 @@ export function findSignature(root: XmlElement): EnvelopedXmlSignature {
   if (!element) throw new DocumentRefused({ reason: "signature_missing" });
   if (signatures.length > 1) throw new DocumentRefused({ reason: "signature_repeated", found: signatures.length });
   if (element.parentNode !== root) throw new DocumentRefused({ reason: "signature_not_child_of_root" });
-  const [signedInfo, value, keyInfo, ...others] = childrenOf(element);
-  if (!signedInfo || !value || others.length > 0 || attributesOf(element).length > 0) throw shape("Signature");
+  const children = childrenOf(element);
+  if (![2, 3].includes(children.length) || attributesOf(element).length > 0) throw shape("Signature");
+  const [signedInfo, value, keyInfo] = children as [XmlElement, XmlElement, XmlElement?];
   expectLeaf(value, "SignatureValue", []);
   if (!readBase64(value.textContent)) throw shape("SignatureValue");
   if (keyInfo && !isNamed(keyInfo, "KeyInfo")) throw shape("KeyInfo");
@@ -76,7 +77,7 @@ export function verifySignature<T extends { key: KeyObject }>(
     signer = listed.find(({ key }) => verify(hash, Buffer.from(material), key, Buffer.from(value, "base64")));
     return signer !== undefined;
   };
-  const verifier = new SignedXml({ publicCert: any.key, getCertFromKeyInfo: () => null });
+  const verifier = new SignedXml({ publicCert: any.key });
   verifier.CanonicalizationAlgorithms = only(verifier.CanonicalizationAlgorithms, [enveloped, exclusive]);
   verifier.SignatureAlgorithms = mapValues(signatureHashes, (uri, hash) => signatureAlgorithm(uri, hash, verifies));
   verifier.HashAlgorithms = mapValues(digestHashes, hashAlgorithm);
@@ -88,8 +89,8 @@ export function verifySignature<T extends { key: KeyObject }>(
     return undefined; // it throws for a signature that does not verify, and returns false for a wrong digest
   }
   if (!isDigestRight) throw new DocumentRefused({ reason: "digest_mismatch" });
-  const [signed, ...others] = verifier.getSignedReferences();
-  return signed === undefined || others.length > 0 || !signer ? undefined : { signed, signer };
+  // There is one: findSignature has refused every other number.
+  return signer && { signed: verifier.getSignedReferences().join(""), signer };
 }
 
 /** The root's one ID, which nothing else in the document has, however the attribute is spelled. */
@@ -107,10 +108,9 @@ export function idOf(root: XmlElement): string {
 /** XML Signature 1.1 §4.4, in the only variety that Entra uses. */
 function checkSignedInfo(signedInfo: XmlElement, rootId: string): void {
   expectNamed(signedInfo, "SignedInfo", []);
-  const [canonicalization, method, reference, ...others] = childrenOf(signedInfo);
   const references = childrenOf(signedInfo).filter((element) => isNamed(element, "Reference"));
   if (references.length !== 1) throw new DocumentRefused({ reason: "reference_not_single", found: references.length });
-  if (!canonicalization || !method || !reference || others.length > 0) throw shape("SignedInfo");
+  const [canonicalization, method, reference] = threeChildren(signedInfo, "SignedInfo");
   if (algorithmOf(canonicalization, "CanonicalizationMethod") !== exclusive) {
     throw new DocumentRefused({ reason: "algorithm_not_allowed", use: "canonicalization" });
   }
@@ -123,8 +123,7 @@ function checkSignedInfo(signedInfo: XmlElement, rootId: string): void {
 function checkReference(reference: XmlElement, rootId: string): void {
   expectNamed(reference, "Reference", ["URI"]);
   if (reference.getAttribute("URI") !== `#${rootId}`) throw new DocumentRefused({ reason: "reference_not_to_root" });
-  const [transforms, method, value, ...others] = childrenOf(reference);
-  if (!transforms || !method || !value || others.length > 0) throw shape("Reference");
+  const [transforms, method, value] = threeChildren(reference, "Reference");
   expectNamed(transforms, "Transforms", []);
   const [first, second, ...more] = childrenOf(transforms);
   const isAllowed =
@@ -144,6 +143,12 @@ function isTransform(element: XmlElement, algorithm: string): boolean {
 function algorithmOf(element: XmlElement, name: string): string {
   expectLeaf(element, name, ["Algorithm"]);
   return element.getAttribute("Algorithm");
+}
+
+function threeChildren(element: XmlElement, name: string): [XmlElement, XmlElement, XmlElement] {
+  const children = childrenOf(element);
+  if (children.length !== 3) throw shape(name);
+  return children as [XmlElement, XmlElement, XmlElement];
 }
 
 function expectLeaf(element: XmlElement, name: string, attributes: readonly string[]): void {

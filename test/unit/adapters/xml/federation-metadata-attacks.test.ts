@@ -340,6 +340,21 @@ const signatureShapes: Attack[] = [
   ],
   ["a DigestValue that is not base64", inGenuine("</DigestValue>", "!</DigestValue>"), "signature_shape_not_allowed"],
   [
+    "a signature without a value",
+    () => sign(unsigned(), { keyInfo: undefined }).replace(/<SignatureValue>.*<\/SignatureValue>/, ""),
+    "signature_shape_not_allowed",
+  ],
+  [
+    "a Reference without a digest",
+    () => genuine().replace(/<DigestValue>.*<\/DigestValue>/, ""),
+    "signature_shape_not_allowed",
+  ],
+  [
+    "a SignedInfo without a method",
+    () => genuine().replace(/<SignatureMethod [^>]*>/, ""),
+    "signature_shape_not_allowed",
+  ],
+  [
     "an empty signature",
     inGenuine(split(genuine()).signature, `<Signature xmlns="${signatureNamespace}"/>`),
     "signature_shape_not_allowed",
@@ -363,6 +378,7 @@ const identifiers: Attack[] = [
   ["a root with a second identifier behind", inSigned(" entityID=", ` Id="_b" entityID=`), "root_id_not_valid"],
   ["a root whose ID is spelled otherwise", inGenuine(" ID=", " Id="), "root_id_not_valid"],
   ["a root without an ID", inGenuine(` ID="${rootId}"`, ""), "root_id_not_valid"],
+  ["an ID that ends a piece of XPath", inGenuine(`ID="${rootId}"`, `ID="']|//*[a"`), "root_id_not_valid"],
   ["an ID that is a piece of XPath", inGenuine(`ID="${rootId}"`, `ID="a']|//*['"`), "root_id_not_valid"],
 ];
 

@@ -1,8 +1,7 @@
-/** Genuine documents are read; whatever else comes is refused and never thrown. Attacks: the file beside this one. */
+/** Genuine documents are read. Attacks: the files beside this one. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import fc from "fast-check";
 import { verifyFederationMetadata } from "../../../../src/adapters/xml/federation-metadata.ts";
 import { maxMetadataBytes } from "../../../../src/adapters/xml/signed-metadata.ts";
 import type { FederationMetadata } from "../../../../src/domain/metadata/federation-metadata.ts";
@@ -14,19 +13,12 @@ import {
   entraNext,
   keyDescriptor,
   listing,
+  rootId,
   samlUrl,
   unsigned,
   wsFederationUrl,
 } from "../../../support/fixtures/federation-metadata.ts";
-import {
-  exclusive,
-  genuine,
-  rsaSha256,
-  sha256,
-  sign,
-  split,
-} from "../../../support/fixtures/federation-metadata-signing.ts";
-import { holds } from "../../../support/fixtures/property.ts";
+import { genuine, rsaSha256, sha256, sign, split } from "../../../support/fixtures/federation-metadata-signing.ts";
 
 const verify = (document: string) => verifyFederationMetadata(Buffer.from(document));
 const kid = (certificate: string) => createHash("sha1").update(Buffer.from(certificate, "base64")).digest("base64url");
@@ -65,6 +57,10 @@ describe("a genuine document", () => {
     ["with a byte order mark", () => `\ufeff${genuine()}`],
     ["without an XML declaration", () => genuine().replace(/^<\?xml.*?\?>/, "")],
     ["with white space after the root", () => `${genuine()}\r\n`],
+    [
+      "with attributes that begin or end like an identifier, and are none",
+      () => sign(unsigned({ extensions: `<Extensions idle="${rootId}" grid="${rootId}"/>` })),
+    ],
     ["without KeyInfo", () => sign(unsigned(), { keyInfo: undefined })],
     [
       "with the signature as the last child",
@@ -168,86 +164,4 @@ describe("a document may have", () => {
 test("a document that an attacker signed and that lists the attacker's key is verified, with the attacker as signer", () => {
   const document = sign(unsigned(listing(attacker.certificate)), { by: attacker });
   assert.equal(accepted(document).signedBy, kid(attacker.certificate));
-});
-
-describe("for any bytes", () => {
-  const document = Buffer.from(genuine());
-  const expected = accepted(genuine());
-  const change = fc.record({ at: fc.nat(document.length - 1), byte: fc.nat(255) });
-
-  test("a genuine document with one byte changed is refused, or says exactly the same", async (t) => {
-    let refused = 0;
-    const property = fc.property(change, ({ at, byte }) => {
-      const changed = Buffer.from(document);
-      changed[at] = byte;
-      const result = verifyFederationMetadata(changed);
-      if (result.ok) assert.deepEqual(result.value, expected);
-      else refused += 1;
-    });
-    await holds(t, property, 1000);
-    assert.ok(refused > 900, "hardly any byte is without meaning");
-  });
-
-  test("a genuine document with a piece of markup somewhere is refused, or says exactly the same", async (t) => {
-    const pieces = [
-      " ",
-      "\n",
-      "\u2028",
-      "<!-- -->",
-      "<?x?>",
-      "<x/>",
-      "</x>",
-      "&amp;",
-      "&#0;",
-      "&x;",
-      "]]>",
-      "<![CDATA[]]>",
-      ` xmlns:x="y"`,
-      ` xmlns="y"`,
-      ` Id="${exclusive}"`,
-      "\u0000",
-    ];
-    const property = fc.property(fc.nat(document.length), fc.constantFrom(...pieces), (at, piece) => {
-      const result = verifyFederationMetadata(
-        Buffer.concat([document.subarray(0, at), Buffer.from(piece), document.subarray(at)]),
-      );
-      if (result.ok) assert.deepEqual(result.value, expected);
-    });
-    await holds(t, property, 1000);
-  });
-
-  test("a cut document is refused", async (t) => {
-    const property = fc.property(fc.nat(document.length - 1), (length) => {
-      assert.ok(!verifyFederationMetadata(document.subarray(0, length)).ok);
-    });
-    await holds(t, property, 300);
-  });
-
-  test("random bytes, texts and markup are refused and not thrown", async (t) => {
-    const piece = fc.constantFrom(
-      "<",
-      ">",
-      "/",
-      "a",
-      "a:b",
-      ` a="b"`,
-      "&",
-      "&#x",
-      ";",
-      "<!",
-      "[",
-      "]]>",
-      "<?",
-      "'",
-      `"`,
-      "=",
-    );
-    const markup = fc.array(piece, { maxLength: 40 }).map((pieces) => Buffer.from(pieces.join("")));
-    const text = fc.string({ unit: "binary", maxLength: 100 }).map((value) => Buffer.from(value));
-    const property = fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), text, markup), (bytes) => {
-      const result = verifyFederationMetadata(bytes);
-      assert.ok(!result.ok && result.refusal.reason !== "xml_not_processable");
-    });
-    await holds(t, property, 3000);
-  });
 });
