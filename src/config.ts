@@ -1,5 +1,6 @@
+import { createReader, type Reader as ReaderOf } from "./config/reader.ts";
 import { type Cloud, type CloudName, clouds } from "./domain/shared/cloud.ts";
-import { type Guid, parseGuid } from "./domain/shared/guid.ts";
+import type { Guid } from "./domain/shared/guid.ts";
 import { parseKeyId } from "./domain/signing/certificate.ts";
 
 /**
@@ -112,11 +113,12 @@ export const settingNames = [
 ] as const;
 
 type SettingName = (typeof settingNames)[number];
+type Reader = ReaderOf<SettingName>;
 
 /** Reads and checks the settings; throws one `ConfigurationError` with all problems. */
 export function readConfig(env: Environment = process.env): Config {
   const problems: string[] = [];
-  const settings = createReader(env, problems);
+  const settings = createReader<SettingName>(env, problems);
   if (env.NODE_TLS_REJECT_UNAUTHORIZED === "0") {
     problems.push("NODE_TLS_REJECT_UNAUTHORIZED must not be 0: it accepts any server as Entra. Remove it");
   }
@@ -170,9 +172,9 @@ export function readConfig(env: Environment = process.env): Config {
   for (const [name, id] of [
     ["KEYHOLD_STORAGE_IDENTITY_CLIENT_ID", config.storageIdentityClientId],
     ["KEYHOLD_MONITORING_IDENTITY_CLIENT_ID", config.monitoringIdentityClientId],
-    ["KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID", config.sharedCache?.identityClientId ?? ""],
+    ["KEYHOLD_SHARED_CACHE_IDENTITY_CLIENT_ID", config.sharedCache?.identityClientId],
   ] as const) {
-    if (id === "" || id !== config.signingIdentityClientId) continue;
+    if (!id || id !== config.signingIdentityClientId) continue;
     problems.push(`${name} must not be the identity that signs: give it another, so that none but signing can sign`);
   }
   if (problems.length > 0) throw new ConfigurationError(problems);
@@ -222,52 +224,6 @@ export function configureExporter(env: Record<string, string | undefined> = proc
   env.APPLICATION_INSIGHTS_NO_STATSBEAT = "true";
   env.APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED = "true";
 }
-
-function createReader(env: Environment, problems: string[]) {
-  const placeholder = "" as Guid;
-  return {
-    text: (name: SettingName, preset: string): string => env[name]?.trim() || preset,
-    guid(name: SettingName, meaning: string): Guid {
-      const id = parseGuid(env[name]?.trim());
-      if (id === undefined) problems.push(`${name} must be a GUID: set it to ${meaning}`);
-      return id ?? placeholder;
-    },
-    flag(name: SettingName, preset: boolean): boolean {
-      const text = env[name]?.trim();
-      if (text && text !== "true" && text !== "false")
-        problems.push(`${name} must be true or false: correct it, or remove it for ${preset}`);
-      return text ? text === "true" : preset;
-    },
-    count(name: SettingName, preset: number, least: number, most: number): number {
-      const text = env[name]?.trim();
-      if (!text) return preset;
-      const value = /^[0-9]{1,12}$/.test(text) ? Number(text) : Number.NaN;
-      if (value >= least && value <= most) return value;
-      problems.push(`${name} must be a whole number from ${least} to ${most}: correct it, or remove it for ${preset}`);
-      return preset;
-    },
-    origin(name: SettingName, text: string | undefined, remedy: string): string {
-      const url = text && URL.canParse(text) ? new URL(text) : undefined;
-      if (url && url.protocol === "https:" && url.href === `${url.origin}/`) return url.origin;
-      problems.push(`${name} must be an https origin without a path: ${remedy}`);
-      return "";
-    },
-    storageUrl(name: SettingName, cloud: Cloud, service: "blob" | "table", path: RegExp): string {
-      const text = env[name]?.trim() ?? "";
-      const url = URL.canParse(text) ? new URL(text) : undefined;
-      const suffix = `.${service}${cloud.storageHostSuffix}`;
-      // Nothing but origin and path: a query could hold a shared access signature, which is a secret.
-      const isOurs = url?.hostname.endsWith(suffix) && text === `https://${url.hostname}${url.pathname}`;
-      if (url && isOurs && path.test(url.pathname)) return text;
-      const example =
-        service === "table" ? "<table>" : name.endsWith("_CONTAINER_URL") ? "<container>" : "<container>/<blob>";
-      problems.push(`${name} must be a storage URL of this cloud: set it to https://<account>${suffix}/${example}`);
-      return "";
-    },
-  };
-}
-
-type Reader = ReturnType<typeof createReader>;
 
 function readCloud(name: string, problems: string[]): Cloud {
   if (Object.hasOwn(clouds, name)) return clouds[name as CloudName];

@@ -17,7 +17,7 @@ const partsOfSrc: Readonly<Record<string, Rule>> = {
   index: { parts: ["functions", "composition"], packages: /^@azure\/functions$/ },
   functions: { parts: ["http", "domain"], packages: /^@azure\/functions$/ },
   composition: { parts: ["config", "adapters", "domain"], packages: /^node:timers\/promises$/ },
-  config: { parts: ["domain"], packages: /^$/ },
+  config: { parts: ["config", "domain"], packages: /^$/ },
   http: { parts: ["http", "domain"], packages: /^@azure\/functions$/ },
   adapters: { parts: ["adapters", "domain"], packages: outside },
   domain: { parts: ["domain"], packages: /^(node:crypto|lru-cache)$/ },
