@@ -137,7 +137,7 @@ export function readConfig(env: Environment = process.env): Config {
     audience: settings.guid("KEYHOLD_AUDIENCE", "the client id of Keyhold's own app registration"),
     callerRole: settings.text("KEYHOLD_CALLER_ROLE", "Tokens.Issue"),
     publicUrl: readPublicUrl(env, settings),
-    policy: readPolicyPlace(env, settings, cloud, problems),
+    policy: readPolicyPlace(settings, cloud, problems),
     ledgerTableUrl: settings.storageUrl("KEYHOLD_LEDGER_TABLE_URL", cloud, "table", /^\/[A-Za-z][A-Za-z0-9]{2,62}$/),
     ledgerRetentionDays: settings.count("KEYHOLD_LEDGER_RETENTION_DAYS", 400, 30, 3_650),
     auditTableUrl: settings.storageUrl("KEYHOLD_AUDIT_TABLE_URL", cloud, "table", /^\/[A-Za-z][A-Za-z0-9]{2,62}$/),
@@ -259,12 +259,12 @@ function readSharedCache(
     problems.push(`${missing.join(", ")} must be set too: add it, or remove all of KEYHOLD_SHARED_CACHE_*`);
     return undefined;
   }
-  const keyId = env.KEYHOLD_SHARED_CACHE_KEY_ID?.trim() ?? "";
+  const keyId = settings.text("KEYHOLD_SHARED_CACHE_KEY_ID");
   if (!parseKeyId(keyId, cloud)) {
     const example = `https://<vault>${cloud.vaultHostSuffix}/keys/<name>/<32 hexadecimal digits>`;
     problems.push(`KEYHOLD_SHARED_CACHE_KEY_ID must be a versioned key URL of this cloud: set it to ${example}`);
   }
-  const wrappedKey = Buffer.from(env.KEYHOLD_SHARED_CACHE_WRAPPED_KEY?.trim() ?? "", "base64url");
+  const wrappedKey = Buffer.from(settings.text("KEYHOLD_SHARED_CACHE_WRAPPED_KEY"), "base64url");
   // As long as the modulus of an RSA key of 2048 to 4096 bits (RFC 8017 §7.1.1).
   if (![256, 384, 512].includes(wrappedKey.length)) {
     problems.push(
@@ -279,12 +279,12 @@ function readSharedCache(
   };
 }
 
-function readPolicyPlace(env: Environment, settings: Reader, cloud: Cloud, problems: string[]): Config["policy"] {
-  const file = env.KEYHOLD_POLICY_FILE?.trim();
-  const hasBlob = Boolean(env.KEYHOLD_POLICY_BLOB_URL?.trim());
-  if (Boolean(file) === hasBlob) {
+function readPolicyPlace(settings: Reader, cloud: Cloud, problems: string[]): Config["policy"] {
+  const file = settings.text("KEYHOLD_POLICY_FILE");
+  const hasBlob = settings.text("KEYHOLD_POLICY_BLOB_URL") !== "";
+  if ((file !== "") === hasBlob) {
     problems.push("KEYHOLD_POLICY_BLOB_URL or KEYHOLD_POLICY_FILE must be set, and not both: remove or add one");
   }
-  if (file || !hasBlob) return { file: file ?? "" };
+  if (file || !hasBlob) return { file };
   return { blobUrl: settings.storageUrl("KEYHOLD_POLICY_BLOB_URL", cloud, "blob", /^\/[a-z0-9-]{3,63}\/.{1,256}$/) };
 }

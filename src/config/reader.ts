@@ -14,7 +14,7 @@ export function createReader<Name extends string>(
 ) {
   const textOf = (name: Name): string => env[name]?.trim() ?? "";
   return {
-    text: (name: Name, preset: string): string => textOf(name) || preset,
+    text: (name: Name, preset = ""): string => textOf(name) || preset,
 
     guid(name: Name, meaning: string): Guid {
       const id = parseGuid(textOf(name));
@@ -42,7 +42,7 @@ export function createReader<Name extends string>(
 
     /** `text`: the setting's, or what stands for it. */
     origin(name: Name, text: string | undefined, remedy: string): string {
-      const url = URL.parse(text ?? "");
+      const url = URL.parse(String(text));
       if (url?.protocol === "https:" && url.href === `${url.origin}/`) return url.origin;
       problems.push(`${name} must be an https origin without a path: ${remedy}`);
       return "";

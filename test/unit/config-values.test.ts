@@ -41,7 +41,7 @@ test("what is missing is asked for in words that say what it is", () => {
   ];
   assert.deepEqual(problemsOf({}), expected);
   const error = new ConfigurationError(["a", "b"]);
-  assert.equal(error.message, "the configuration is not valid: a; b");
+  assert.equal(`${error}`, "ConfigurationError: the configuration is not valid: a; b");
 });
 
 test("optional settings are read without the white space around them, and empty ones are none", () => {
@@ -62,6 +62,11 @@ test("optional settings are read without the white space around them, and empty 
     set(() => " "),
     [undefined, undefined, undefined],
   );
+});
+
+test("an empty address of ours is none: the platform's stands for it", () => {
+  const env = { KEYHOLD_PUBLIC_URL: " ", WEBSITE_HOSTNAME: "keyhold.azurewebsites.net" };
+  assert.equal(read(env).publicUrl, "https://keyhold.azurewebsites.net");
 });
 
 test("telemetry is what its settings say", () => {

@@ -133,7 +133,7 @@ function parseDom(text: string): XmlElement | null {
 /** An undeclared prefix has no namespace, or one that xmldom found on Object.prototype. */
 function isInNamespace(element: XmlElement): boolean {
   const prefixed = attributesOf(element).filter(({ name }) => name.includes(":"));
-  return [element, ...prefixed].every(({ namespaceURI }) => typeof namespaceURI === "string" && namespaceURI !== "");
+  return [element, ...prefixed].every(({ namespaceURI }) => typeof namespaceURI === "string");
 }
 
 /** The number of elements of a document that is well formed and of the part of XML that we read. */
@@ -180,7 +180,7 @@ function scanCharacters(text: string): void {
   }
   if (entity.test(text)) throw new DocumentRefused({ reason: "xml_entity_not_allowed" });
   for (const [, hex, decimal] of text.matchAll(characterReference)) {
-    const code = hex === undefined ? Number.parseInt(decimal ?? "", 10) : Number.parseInt(hex, 16);
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
     if (!isCharacter(code)) throw new DocumentRefused({ reason: "xml_character_not_allowed" });
   }
   if (text.includes("]]>")) throw new DocumentRefused({ reason: "xml_not_well_formed" });
@@ -206,7 +206,7 @@ function scanTag(text: string, start: number): { name: string; isEmpty: boolean;
     if (seen.size > maxAttributes) {
       throw new DocumentRefused({ reason: "xml_too_complex", limit: "attributes of an element" });
     }
-    scanNamespace(found[1], found[2] ?? found[3] ?? "");
+    scanNamespace(found[1], String(found[2] ?? found[3]));
     at = attribute.lastIndex;
   }
   endOfTag.lastIndex = at;

@@ -26,6 +26,13 @@ describe("a text", () => {
   }
 });
 
+test("a text without a default is empty where there is none", () => {
+  assert.deepEqual(
+    read(undefined, (reader) => reader.text("X")),
+    { value: "", problems: [] },
+  );
+});
+
 describe("a GUID", () => {
   const guid = (value?: string) => read(value, (reader) => reader.guid("X", "the tenant"));
 

@@ -15,6 +15,7 @@ import {
   isRetiredNow,
   isStopped,
   markDisabled,
+  recordOf,
 } from "../../../../src/domain/credentials/life-cycle.ts";
 import type { SigningCertificate } from "../../../../src/domain/signing/certificate.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
@@ -133,6 +134,11 @@ describe("when Entra refuses the active certificate", () => {
   test("the one that signed before is tried first, then one that waits", () => {
     const state = stateOf([older, "staged"], [newer, "active"], [newest, "retiring"]);
     assert.deepEqual(alternativesTo(newer, all, state, startMs), [newest, older]);
+  });
+
+  test("another one than the active: the active is tried first", () => {
+    const state = stateOf([older, "retiring"], [newer, "active"], [newest, "staged"]);
+    assert.deepEqual(alternativesTo(older, all, state, startMs), [newer, newest]);
   });
 
   test("they change places, and the refused one waits again", () => {
@@ -263,6 +269,12 @@ describe("what somebody else writes into the table", () => {
     assert.equal(promoted, newer);
     assert.deepEqual(namesOf(after), ["older retiring", "newer active"]);
     assert.equal(isStopped([older, newer], state, startMs), false);
+  });
+
+  test("counts once for each certificate, as what stands first", () => {
+    const twice = stateOf([older, "active"], [newer, "staged"], [newer, "active"], [older, "retiring"]);
+    assert.deepEqual(namesOf(align([older, newer], twice, startMs)), ["older active", "newer staged"]);
+    assert.equal(recordOf(twice, newer)?.state, "staged");
   });
 
   test("is believed up to the difference of two clocks", () => {
