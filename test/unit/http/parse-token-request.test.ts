@@ -1,6 +1,7 @@
 /** Untrusted requests, each with one thing broken, and random ones. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import functions, { type HttpRequest } from "@azure/functions";
 import type { TokenRequest } from "../../../src/domain/issuing/issue-token.ts";
 import type { RequestRefusal } from "../../../src/domain/issuing/refusal.ts";
 import { parseAssertionRequest, parseTokenRequest } from "../../../src/http/parse-token-request.ts";
@@ -139,6 +140,47 @@ describe("a valid token request", () => {
 
   test("may have more than one space after the scheme (RFC 9110 §11.4)", async () => {
     assert.ok((await parseTokenRequest(formRequest({ headers: { authorization: `Bearer  ${token}` } }))).ok);
+  });
+});
+
+describe("the bytes of a body", () => {
+  /** A request whose body comes in pieces, as the library makes it where it streams. */
+  function streamed(body: ReadableStream<Uint8Array>): HttpRequest {
+    const headers = { ...bearer, "content-type": "application/json" };
+    const init = { method: "POST", duplex: "half", headers, body };
+    const nativeRequest = new Request("https://keyhold.example.com/", init);
+    return new functions.HttpRequest({ nativeRequest, params: { tenantId: ids.contosoId } } as object);
+  }
+  const streamOf = (pieces: readonly Uint8Array[]) =>
+    new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (const piece of pieces) controller.enqueue(piece);
+        controller.close();
+      },
+    });
+  const bytes = Buffer.from(JSON.stringify({ ...question(), other: "é€😀" }));
+
+  test("may come one by one, in the middle of a character", async () => {
+    const parsed = await parseTokenRequest(streamed(streamOf([...bytes].map((byte) => Uint8Array.of(byte)))));
+    assert.deepEqual(parsed, { ok: true, value: { ...valid, isTokenExchange: false } });
+  });
+
+  test("may begin with a byte order mark", async () => {
+    const parsed = await parseTokenRequest(streamed(streamOf([Uint8Array.of(0xef, 0xbb, 0xbf), bytes])));
+    assert.deepEqual(parsed, { ok: true, value: { ...valid, isTokenExchange: false } });
+  });
+
+  test("are not read to the end where they are too many", async () => {
+    let read = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        read += 1;
+        controller.enqueue(new Uint8Array(maxBodyBytes / 4));
+      },
+    });
+    const parsed = await parseTokenRequest(streamed(endless));
+    assert.deepEqual(parsed, { ok: false, refusal: { reason: "body_too_large", maxBytes: maxBodyBytes } });
+    assert.ok(read <= 8, `${read} pieces`);
   });
 });
 
