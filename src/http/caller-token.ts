@@ -27,7 +27,7 @@ export function presentedCallerToken(
   const authorization = request.headers.get("authorization");
   const found: PresentedToken[] = [];
   if (authorization) {
-    const [, token] = /^bearer +(\S+)$/i.exec(authorization) ?? [];
+    const token = bearerTokenOf(authorization);
     if (!token) {
       return notSupported("Authorization header", "send Authorization: Bearer with the caller's own Entra token");
     }
@@ -44,6 +44,11 @@ export function presentedCallerToken(
   }
   const typed = checkType(only.presentation, parameters);
   return typed.ok ? ok(only) : typed;
+}
+
+/** The token in the Authorization header (RFC 6750 §2.1); undefined for any other text. */
+export function bearerTokenOf(authorization: string): string | undefined {
+  return /^bearer +(\S+)$/i.exec(authorization)?.[1];
 }
 
 function checkType(presentation: Presentation, parameters: Parameters): Result<undefined, RequestRefusal> {

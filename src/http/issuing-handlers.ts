@@ -10,6 +10,7 @@ import type { Guid } from "../domain/shared/guid.ts";
 import { ok, type Result, refuse } from "../domain/shared/result.ts";
 import { clientAssertionType } from "../domain/signing/client-assertion.ts";
 import { accessTokenType } from "./caller-token.ts";
+import { createKnownForms } from "./known-forms.ts";
 import type { LoadLimit } from "./load-limit.ts";
 import { faultResponse, issuedResponse, refusalResponse } from "./oauth-response.ts";
 import { parseAssertionRequest, parseTokenRequest } from "./parse-token-request.ts";
@@ -24,8 +25,9 @@ export interface IssuingHandlerContext extends IssuingContext {
 
 /** `POST /{tenantId}/oauth2/v2.0/token`. */
 export function tokenHandler(context: IssuingHandlerContext): HttpHandler {
+  const knownForms = createKnownForms();
   return handler("token", context, async (request, facts) => {
-    const parsed = await parseTokenRequest(request);
+    const parsed = await parseTokenRequest(request, knownForms);
     if (!parsed.ok) return parsed;
     noteRequest(facts, parsed.value);
     const issued = await issueToken(parsed.value, context, (authorization) => noteAuthorization(facts, authorization));

@@ -5,8 +5,15 @@ import type { RequestRefusal } from "../domain/issuing/refusal.ts";
 import { type Guid, parseGuid } from "../domain/shared/guid.ts";
 import { ok, type Result, refuse } from "../domain/shared/result.ts";
 import { parseRequestedScope } from "../domain/shared/scope.ts";
-import { accessTokenType, notSupported, type Presentation, presentedCallerToken } from "./caller-token.ts";
-import { type Parameters, readParameters } from "./read-parameters.ts";
+import {
+  accessTokenType,
+  bearerTokenOf,
+  notSupported,
+  type Presentation,
+  presentedCallerToken,
+} from "./caller-token.ts";
+import { createKnownForms } from "./known-forms.ts";
+import { type Body, type Parameters, parseParameters, readBody } from "./read-parameters.ts";
 import { parseClaims } from "./requested-claims.ts";
 
 interface ParsedTokenRequest extends TokenRequest {
@@ -18,10 +25,21 @@ interface ParsedTokenRequest extends TokenRequest {
 const tokenExchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /** `POST /{tenantId}/oauth2/v2.0/token`: untrusted request to typed request. */
-export async function parseTokenRequest(request: HttpRequest): Promise<Result<ParsedTokenRequest, RequestRefusal>> {
-  const common = await parseCommon(request);
+export async function parseTokenRequest(
+  request: HttpRequest,
+  knownForms = createKnownForms(),
+): Promise<Result<ParsedTokenRequest, RequestRefusal>> {
+  const received = await receive(request);
+  if (!received.ok) return received;
+  const { tenantId, body } = received.value;
+  const known = body.isForm ? knownForms.find(body.text) : undefined;
+  const bearer = known && bearerTokenOf(request.headers.get("authorization") ?? "");
+  if (known && bearer) {
+    return ok(withDemand(request, { tenantId, ...known, callerToken: bearer, isTokenExchange: false }, undefined));
+  }
+  const common = parseCommon(body);
   if (!common.ok) return common;
-  const { parameters, tenantId, claims } = common.value;
+  const { parameters, claims } = common.value;
   const grantType = parameters.get("grant_type");
   if (grantType === undefined) return missing("grant_type");
   const isTokenExchange = grantType === tokenExchangeGrant;
@@ -36,17 +54,19 @@ export async function parseTokenRequest(request: HttpRequest): Promise<Result<Pa
   if (scopeText === undefined) return missing("scope");
   const scope = parseRequestedScope(scopeText);
   if (scope === undefined) return refuse({ reason: "scope_not_default" });
+  if (body.isForm) knownForms.remember(body.text, { clientId: clientId.value, scope });
   const { callerToken } = presented.value;
-  const parsed = { tenantId, clientId: clientId.value, scope, callerToken, isTokenExchange };
-  const demand = claims === undefined ? isNoCache(request) && "no-cache" : { claims };
-  return ok(demand ? { ...parsed, demand } : parsed);
+  return ok(withDemand(request, { tenantId, clientId: clientId.value, scope, callerToken, isTokenExchange }, claims));
 }
 
 /** `POST /{tenantId}/assertion`: the same caller token in the same three ways, but no grant type and no scope. */
 export async function parseAssertionRequest(request: HttpRequest): Promise<Result<AssertionRequest, RequestRefusal>> {
-  const common = await parseCommon(request);
+  const received = await receive(request);
+  if (!received.ok) return received;
+  const { tenantId, body } = received.value;
+  const common = parseCommon(body);
   if (!common.ok) return common;
-  const { parameters, tenantId, claims } = common.value;
+  const { parameters, claims } = common.value;
   if (claims !== undefined) return notSupported("claims", "leave it out: an assertion is no access token");
   if (parameters.has("scope")) return notSupported("scope", "leave it out: an assertion cannot be bound to a scope");
   const presented = presentedCallerToken(request, parameters);
@@ -56,18 +76,28 @@ export async function parseAssertionRequest(request: HttpRequest): Promise<Resul
   return ok({ tenantId, clientId: clientId.value, callerToken: presented.value.callerToken });
 }
 
-async function parseCommon(
-  request: HttpRequest,
-): Promise<Result<{ tenantId: Guid; parameters: Parameters; claims: string | undefined }, RequestRefusal>> {
+/** The tenant in the path, and the body as it came. */
+async function receive(request: HttpRequest): Promise<Result<{ tenantId: Guid; body: Body }, RequestRefusal>> {
   if (isReservedSegment(request.params.tenantId)) return refuse({ reason: "path_reserved" });
   const tenantId = parseGuid(request.params.tenantId);
   if (tenantId === undefined) return refuse({ reason: "tenant_not_a_guid" });
-  const parameters = await readParameters(request);
+  const body = await readBody(request);
+  return body.ok ? ok({ tenantId, body: body.value }) : body;
+}
+
+function parseCommon(body: Body): Result<{ parameters: Parameters; claims: string | undefined }, RequestRefusal> {
+  const parameters = parseParameters(body);
   if (!parameters.ok) return parameters;
   const unsupported = unsupportedParameter(parameters.value);
   if (unsupported) return unsupported;
   const claims = parseClaims(parameters.value.get("claims") ?? "{}");
-  return claims.ok ? ok({ tenantId, parameters: parameters.value, claims: claims.value }) : claims;
+  return claims.ok ? ok({ parameters: parameters.value, claims: claims.value }) : claims;
+}
+
+/** With what the caller wants anew: by claims in the body, or by a header. */
+function withDemand(request: HttpRequest, parsed: ParsedTokenRequest, claims: string | undefined): ParsedTokenRequest {
+  if (claims !== undefined) return { ...parsed, demand: { claims } };
+  return isNoCache(request) ? { ...parsed, demand: "no-cache" } : parsed;
 }
 
 /** The platform's own paths: whatever the host lets through is no tenant (`/admin`, `/ADMIN`, `/%61dmin`, `/runtime`). */

@@ -28,8 +28,15 @@ export type Parameters = ReadonlyMap<ParameterName, string>;
 export const maxBodyBytes = 65_536;
 const tooLarge = refuse({ reason: "body_too_large" as const, maxBytes: maxBodyBytes });
 
-/** Reads the parameters of the body: a form (RFC 6749 §4.4.2), or a JSON object with the same names. */
-export async function readParameters(request: HttpRequest): Promise<Result<Parameters, RequestRefusal>> {
+/** A body that may be parsed, as text. */
+export interface Body {
+  text: string;
+  /** A form (RFC 6749 §4.4.2), otherwise JSON. */
+  isForm: boolean;
+}
+
+/** Reads the body, after what is wrong with the rest of the request. */
+export async function readBody(request: HttpRequest): Promise<Result<Body, RequestRefusal>> {
   for (const name of request.query.keys()) {
     // Every proxy on the way would log a token in a URL (RFC 6750 §5.3).
     if (isParameterName(name)) return refuse({ reason: "parameter_in_query", parameter: name });
@@ -38,11 +45,16 @@ export async function readParameters(request: HttpRequest): Promise<Result<Param
   const isForm = mediaType === "application/x-www-form-urlencoded";
   if (!isForm && mediaType !== "application/json") return refuse({ reason: "content_type_not_supported" });
   if (Number(request.headers.get("content-length")) > maxBodyBytes) return tooLarge;
-  const body = await readText(request);
-  if (body === undefined) return tooLarge;
+  const text = await readText(request);
+  if (text === undefined) return tooLarge;
   // The host passes on no body whose length was not announced.
-  if (body === "" && request.headers.has("transfer-encoding")) return refuse({ reason: "body_without_length" });
-  return isForm ? readForm(body) : readJson(body);
+  if (text === "" && request.headers.has("transfer-encoding")) return refuse({ reason: "body_without_length" });
+  return ok({ text, isForm });
+}
+
+/** The parameters of a body: a form, or a JSON object with the same names. */
+export function parseParameters({ text, isForm }: Body): Result<Parameters, RequestRefusal> {
+  return isForm ? parseForm(text) : parseJson(text);
 }
 
 const decoder = new TextDecoder();
@@ -64,7 +76,7 @@ async function readText(request: HttpRequest): Promise<string | undefined> {
 }
 
 /** RFC 6749 §3.2: a parameter given twice is refused, one without a value is treated as omitted. */
-function readForm(body: string): Result<Parameters, RequestRefusal> {
+function parseForm(body: string): Result<Parameters, RequestRefusal> {
   const parameters = new Map<ParameterName, string>();
   for (const [name, value] of new URLSearchParams(body)) {
     if (!isParameterName(name)) continue;
@@ -80,7 +92,7 @@ function isParameterName(name: string): name is ParameterName {
 }
 
 /** Of two equal members the last one counts, as everywhere in JavaScript. No other parser reads this body. */
-function readJson(body: string): Result<Parameters, RequestRefusal> {
+function parseJson(body: string): Result<Parameters, RequestRefusal> {
   let value: unknown;
   try {
     value = JSON.parse(body);
