@@ -4,7 +4,7 @@ import { type MetadataSource, type OnDiscontinuity, sourceName } from "../shared
 import type { StartDeadline } from "../shared/retry.ts";
 import { createDocumentChecks, type DocumentCheckPorts } from "./document-checks.ts";
 import { createKeyLookUp } from "./key-look-up.ts";
-import { type LastKnownGood, trustedKeys } from "./last-known-good.ts";
+import { isTrusted, type LastKnownGood, trustedKeys } from "./last-known-good.ts";
 import type { MetadataStore, StoredMetadata } from "./ports.ts";
 import { verifyPublishedKey } from "./published-key.ts";
 import { type RefreshPorts, refreshSource } from "./refresh-source.ts";
@@ -195,7 +195,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   const isConfirmed = () => known?.jwks !== undefined && known.jwks.verifiedAtMs >= askedAtMs;
   const trusted = (nowMs: number) => trustedKeys(known?.keys ?? [], nowMs);
   const find = (kid: string, nowMs: number) =>
-    trusted(nowMs).some((key) => key.kid === kid) ? publicKeys.get(kid) : undefined;
+    known?.keys.some((key) => key.kid === kid && isTrusted(key, nowMs)) ? publicKeys.get(kid) : undefined;
   const lookUp = createKeyLookUp({
     hasKeys: (nowMs) => trusted(nowMs).length > 0,
     asking,

@@ -184,5 +184,10 @@ export function withdrawnKeys(keys: readonly KeyRecord[], nowMs: number): Map<st
 
 /** Keys that may verify a token now: seen among the published ones within the last day. */
 export function trustedKeys(keys: readonly KeyRecord[], nowMs: number): KeyRecord[] {
-  return keys.filter(({ lastSeenMs }) => nowMs - lastSeenMs < keyLifetimeMs);
+  return keys.filter((key) => isTrusted(key, nowMs));
+}
+
+/** Whether this key may verify a token now. */
+export function isTrusted({ lastSeenMs }: KeyRecord, nowMs: number): boolean {
+  return nowMs - lastSeenMs < keyLifetimeMs;
 }

@@ -147,12 +147,12 @@ export function authorize(
   if (!tenant.isActive) return deny("tenant_suspended");
   const isHomeTenant = tenant.tenantId === policy.homeTenantId;
   if (isHomeTenant && !isForHomeApi(policy, request)) return deny("home_tenant_resource");
-  const named = policy.grants.get(grantKey(callerRule.objectId, client.clientId, tenant.tenantId));
+  const grantIn = (tenants: Guid | typeof allActiveTenants) =>
+    policy.grants.get(grantKey(callerRule.objectId, client.clientId, tenants));
   // `all-active` never means the home tenant: a token for the company's own directory must be granted explicitly.
-  const general = isHomeTenant
-    ? undefined
-    : policy.grants.get(grantKey(callerRule.objectId, client.clientId, allActiveTenants));
-  if (!allows(named, request) && !allows(general, request)) return deny("no_grant");
+  const isGranted =
+    allows(grantIn(tenant.tenantId), request) || (!isHomeTenant && allows(grantIn(allActiveTenants), request));
+  if (!isGranted) return deny("no_grant");
   return ok({ caller: callerRule, client, tenant });
 }
 

@@ -96,6 +96,8 @@ export function createCurrentPolicy(
     rejectedProblems: () => policy.problems() + suspensions.problems(),
     ageMs: (nowMs) => (Number.isFinite(validAgeMs(nowMs)) ? validAgeMs(nowMs) : undefined),
     async at(nowMs) {
+      // Nearly always: both were found unchanged within the last seconds.
+      if (inForce && answerAgeMs(nowMs) < freshMs && validAgeMs(nowMs) < maxPolicyAgeMs) return inForce;
       const isUsable = () => inForce !== undefined && validAgeMs(nowMs) < maxPolicyAgeMs;
       const ageMs = answerAgeMs(nowMs);
       // Without a policy in force, read on every request, so that a fixed policy takes effect at once.
