@@ -22,7 +22,7 @@ export interface PipelineOptions extends DistroOptions, DeliveryOptions {
    * The most waiting events, of requests and of all others. Events beyond these are lost, so that memory is bounded.
    */
   maxWaiting: number;
-  /** How long equal answers from the cache are counted before their number is sent. */
+  /** How long equal answers from the cache, and counts of metrics, are summed up. */
   tallyEveryMs: number;
   /** Share of the events of cached answers that is sent, 0 (excluded) to 1. */
   cachedAnswersShare: number;
@@ -55,7 +55,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       additionalPolicies: [...delivery.exporterOptions.additionalPolicies, refusedTokenPolicy(options.credential)],
     }),
   });
-  const record = createInstruments(meter);
+  const { record, flush: flushCounts } = createInstruments(meter, tallyEveryMs);
   const queue = createQueue(maxWaiting, () => countLost(1));
   let timer: NodeJS.Timeout | undefined;
   let sending: Promise<void> | undefined;
@@ -117,6 +117,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       delivery.drain();
       await Promise.all([start(), flushSpans()]);
       await delivery.settled();
+      flushCounts();
       await flushMetrics();
     },
   };

@@ -4,12 +4,39 @@ import { type MetricKind, type MetricName, metricNames, metrics } from "./names.
 
 type Instrument = (value: number, dimensions: Measurement["dimensions"]) => void;
 
-/** An instrument of the meter for every metric there is; the function records a measurement with its own. */
-export function createInstruments(meter: Meter): (measurement: Measurement) => void {
+interface Instruments {
+  record(measurement: Measurement): void;
+  /** Hands over what counters have summed up: before the metrics are read. */
+  flush(): void;
+}
+
+/**
+ * An instrument of the meter for every metric there is. What counters count is summed up for `everyMs`: a count for each
+ * request costs the SDK more than the request's own event.
+ */
+export function createInstruments(meter: Meter, everyMs: number): Instruments {
+  const handOver: (() => void)[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    for (const each of handOver) each();
+  };
   const create: Record<MetricKind, (name: MetricName, unit: string) => Instrument> = {
     counter(name, unit) {
       const counter = meter.createCounter(name, { unit });
-      return (value, dimensions) => counter.add(value, dimensions);
+      const sums = new Map<string, { sum: number; dimensions: Measurement["dimensions"] }>();
+      handOver.push(() => {
+        for (const { sum, dimensions } of sums.values()) counter.add(sum, dimensions);
+        sums.clear();
+      });
+      return (value, dimensions) => {
+        const key = Object.values(dimensions).join(" ");
+        const known = sums.get(key);
+        if (known) known.sum += value;
+        else sums.set(key, { sum: value, dimensions });
+        timer ??= setTimeout(flush, everyMs).unref();
+      };
     },
     gauge(name, unit) {
       const gauge = meter.createGauge(name, { unit });
@@ -30,5 +57,5 @@ export function createInstruments(meter: Meter): (measurement: Measurement) => v
     },
   };
   const instruments = new Map(metricNames.map((name) => [name, create[metrics[name].kind](name, metrics[name].unit)]));
-  return ({ metric, value, dimensions }) => instruments.get(metric)?.(value, dimensions);
+  return { record: ({ metric, value, dimensions }) => instruments.get(metric)?.(value, dimensions), flush };
 }
