@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TableClient } from "@azure/data-tables";
 import type { IssuingEvent } from "../../domain/issuing/events.ts";
 import { longestWaitMs } from "../../domain/issuing/fleet.ts";
@@ -120,6 +121,8 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
       });
     },
     async store(place, token) {
+      // Sealing and the SDK take milliseconds: the answer goes first.
+      await nextTurn();
       const key = await rootKeyOfInstance();
       if (!key) return;
       const { accessToken: _, ...times } = token;

@@ -1,5 +1,5 @@
 import { Agent } from "node:https";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { RestError } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import { Fault } from "../../domain/shared/fault.ts";
@@ -75,6 +75,8 @@ export function createTableLedger(
   }
 
   async function writeOutcome(write: (abortSignal: AbortSignal) => Promise<unknown>): Promise<void> {
+    // The SDK takes milliseconds to build a request: the answer goes first.
+    await nextTurn();
     for (const delayMs of [...outcomeDelaysMs, undefined]) {
       try {
         await (draining.signal.aborted ? within(drainAttemptMs, write) : write(cutOff.signal));
