@@ -53,18 +53,12 @@ import { createLedgerId } from "./domain/signing/ledger-id.ts";
 /** The process's own: a source map is read once. */
 export const { framesOf, inSource } = createStackFrames();
 
-/** Milliseconds that a load waits for the policy: for the identity endpoint and storage together. */
-const firstReadingMs = 5_000;
-
-/** Resolves after so many milliseconds, and does not keep the process alive. */
-const pause = (ms: number): Promise<unknown> => sleep(ms, undefined, { ref: false });
-
 /**
- * The whole app on one screen: settings -> adapters -> what the functions use. `giveUpAfter` ends the wait for the
- * first reading of the policy.
+ * The whole app on one screen: settings -> adapters -> what the functions use. Nothing is read, and nothing is
+ * sent: the functions are there at once, and `warmUp` or the first request begins with the policy.
  * @throws ConfigurationError with everything that is wrong with the settings
  */
-export async function compose(config: Config = readConfig(), giveUpAfter = pause) {
+export function compose(config: Config = readConfig()) {
   const { cloud, homeTenantId, instance } = config;
   const clock = Date.now;
   const random = Math.random;
@@ -229,10 +223,6 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
   const directory = { credentialsOf: tracer.call("Graph application", credentialsOf) };
   const check: CheckPorts = { ...issuing, credentials, store: credentialStore, directory, record };
 
-  // A policy that is broken or cannot be read now may be repaired in a moment: until then nothing is issued. The
-  // platform gives a load little time, so storage or an identity endpoint that hangs does not hold it up for long.
-  await Promise.race([currentPolicy.load(clock()), giveUpAfter(firstReadingMs)]);
-
   return {
     issuing,
     maxRequestsInFlight: config.maxRequestsInFlight,
@@ -256,11 +246,11 @@ export async function compose(config: Config = readConfig(), giveUpAfter = pause
     warmUp: () =>
       tracer.invocation({ name: "warmUp", correlationId: crypto.randomUUID() }, () =>
         warmUp([
+          async () => Promise.all(vaultKeysOf(await currentPolicy.at(clock())).map(connectToVault)),
           () => metadata.home.isReady(clock()),
           () => signingIdentity.getToken(vaultScopeOf(cloud)),
           () => connectToEntra(cloud),
           tableLedger.connect,
-          async () => Promise.all(vaultKeysOf(await currentPolicy.at(clock())).map(connectToVault)),
           async () => sharedTokens?.warm(),
         ]),
       ),

@@ -23,4 +23,12 @@ function hasProblems(error: unknown): error is { problems: readonly string[] } {
   return typeof error === "object" && error !== null && "problems" in error && Array.isArray(error.problems);
 }
 
-register(app, await compose().catch(reportProblems));
+function composeOrReport(): ReturnType<typeof compose> | NotConfigured {
+  try {
+    return compose();
+  } catch (error) {
+    return reportProblems(error);
+  }
+}
+
+register(app, composeOrReport());

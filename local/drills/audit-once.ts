@@ -1,6 +1,6 @@
 /** The process behind `runAuditAsOf`: the composed app, and one run of its audit. */
 import { compose } from "../../src/composition.ts";
 
-const keyhold = await compose();
+const keyhold = compose();
 await keyhold.recordSignRate();
 process.exit();

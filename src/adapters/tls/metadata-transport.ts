@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import type { MetadataTransport } from "../../domain/metadata/ports.ts";
 import type { TransportRefusal } from "../../domain/metadata/transport-refusal.ts";
 import type { Cloud } from "../../domain/shared/cloud.ts";
+import { lazily } from "../../domain/shared/lazily.ts";
+import { refuse } from "../../domain/shared/result.ts";
 import { createPinnedFetch } from "./pinned-get.ts";
 import { parseTrustedRoots, TrustedRootsError, vendoredRoots } from "./trusted-roots.ts";
 
@@ -10,13 +12,22 @@ const tries = 2;
 
 /**
  * Fetches metadata from the cloud's authority host and from no other. `rootsFile`: PEM, instead of the roots that we
- * bring along. Throws at the start where the roots are not usable.
+ * bring along, which are checked with the first document, since a cold start has no time for that.
+ * @throws TrustedRootsError where the file is not usable
  */
 export function createMetadataTransport(cloud: Cloud, rootsFile: string | undefined, nowMs: number): MetadataTransport {
-  const roots = rootsFile === undefined ? vendoredRoots(nowMs) : parseTrustedRoots(readRoots(rootsFile), nowMs);
-  const get = createPinnedFetch({ roots, allowedHosts: new Set([cloud.authorityHost]) });
+  const own = rootsFile === undefined ? undefined : parseTrustedRoots(readRoots(rootsFile), nowMs);
+  const pinned = lazily(() =>
+    createPinnedFetch({ roots: own ?? vendoredRoots(nowMs), allowedHosts: new Set([cloud.authorityHost]) }),
+  );
   return {
     async get(url, etag) {
+      let get: ReturnType<typeof pinned>;
+      try {
+        get = pinned();
+      } catch {
+        return refuse({ reason: "tls_not_trusted", code: "NO_TRUSTED_ROOTS" });
+      }
       for (let left = tries - 1; ; left--) {
         const result = await get(url, { etag });
         if (result.ok || left === 0 || !mayPass(result.refusal)) return result;

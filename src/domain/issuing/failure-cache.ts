@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Fault } from "../shared/fault.ts";
+import { lazily } from "../shared/lazily.ts";
 import { type Result, refuse } from "../shared/result.ts";
 import type { TenantRefusal } from "./refusal.ts";
 
@@ -28,14 +29,14 @@ type Failure = { sinceMs: number; untilMs: number } & ({ refusal: TenantRefusal 
 
 /** An empty cache of at most `maxEntries` failures; beyond that the one that was used least recently is forgotten. */
 export function createFailureCache(maxEntries: number): FailureCache {
-  const failures = new LRUCache<string, Failure>({ max: maxEntries });
+  const failures = lazily(() => new LRUCache<string, Failure>({ max: maxEntries }));
   return {
     get(key, nowMs) {
-      const failure = failures.get(key);
+      const failure = failures().get(key);
       if (!failure) return undefined;
       // A clock that was set back would remember it for longer.
       if (failure.untilMs <= nowMs || failure.sinceMs > nowMs) {
-        failures.delete(key);
+        failures().delete(key);
         return undefined;
       }
       if ("refusal" in failure) return refuse(failure.refusal);
@@ -43,11 +44,11 @@ export function createFailureCache(maxEntries: number): FailureCache {
     },
     rememberRefusal(key, refusal, nowMs) {
       const seconds = refusal.reason === "tenant_not_consented" ? notConsentedSeconds : refusalSeconds;
-      failures.set(key, { sinceMs: nowMs, untilMs: nowMs + seconds * 1000, refusal });
+      failures().set(key, { sinceMs: nowMs, untilMs: nowMs + seconds * 1000, refusal });
     },
     rememberFault(key, fault, nowMs) {
-      failures.set(key, { sinceMs: nowMs, untilMs: nowMs + credentialSeconds * 1000, fault });
+      failures().set(key, { sinceMs: nowMs, untilMs: nowMs + credentialSeconds * 1000, fault });
     },
-    clear: () => failures.clear(),
+    clear: () => failures().clear(),
   };
 }

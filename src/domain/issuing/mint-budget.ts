@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Guid } from "../shared/guid.ts";
+import { lazily } from "../shared/lazily.ts";
 import { ok, type Result, refuse } from "../shared/result.ts";
 import type { BudgetRefusal } from "./refusal.ts";
 
@@ -30,11 +31,11 @@ const maxCallers = 10_000;
 /** A budget whose buckets start full. Limits are mints per minute. */
 export function createMintBudget(limits: MintLimits): MintBudget {
   const total: Bucket = { tokens: limits.perMinute, updatedMs: Number.NEGATIVE_INFINITY };
-  const callers = new LRUCache<Guid, Bucket>({ max: maxCallers });
+  const callers = lazily(() => new LRUCache<Guid, Bucket>({ max: maxCallers }));
   return {
     take(callerObjectId, nowMs) {
-      const caller = callers.get(callerObjectId) ?? { tokens: limits.perMinutePerCaller, updatedMs: nowMs };
-      callers.set(callerObjectId, caller);
+      const caller = callers().get(callerObjectId) ?? { tokens: limits.perMinutePerCaller, updatedMs: nowMs };
+      callers().set(callerObjectId, caller);
       refill(caller, limits.perMinutePerCaller, nowMs);
       refill(total, limits.perMinute, nowMs);
       const exceeded = (budget: "caller" | "total", bucket: Bucket, perMinute: number) =>

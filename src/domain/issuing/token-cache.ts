@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { CloudName } from "../shared/cloud.ts";
 import type { Guid } from "../shared/guid.ts";
+import { lazily } from "../shared/lazily.ts";
 import type { Scope } from "../shared/scope.ts";
 
 /** An access token that Entra issued. Kept in memory only. Times without a unit are seconds since 1970. */
@@ -45,28 +46,34 @@ const entryOverheadBytes = 400;
 
 /** Bounded by count and by bytes; the least recently used token goes first (T13: many cold keys cannot fill memory). */
 export function createTokenCache(limits: { maxTokens: number; maxBytes: number }): TokenCache {
-  const entries = new LRUCache<string, CachedToken>({
-    max: limits.maxTokens,
-    maxSize: limits.maxBytes,
-    sizeCalculation: (token, key) => token.accessToken.length + key.length + entryOverheadBytes,
-  });
+  const entries = lazily(
+    () =>
+      new LRUCache<string, CachedToken>({
+        max: limits.maxTokens,
+        maxSize: limits.maxBytes,
+        sizeCalculation: (token, key) => token.accessToken.length + key.length + entryOverheadBytes,
+      }),
+  );
   return {
     get(key, nowSeconds) {
-      const token = entries.get(key);
+      const token = entries().get(key);
       if (token === undefined || token.expiresAt > nowSeconds) return token;
-      entries.delete(key);
+      entries().delete(key);
       return undefined;
     },
-    set: (key, token) => void entries.set(key, token),
+    set: (key, token) => void entries().set(key, token),
     retain(isWanted) {
-      for (const [key, token] of entries.entries()) {
+      for (const [key, token] of entries().entries()) {
         const [, clientId, tenantId] = key.split(" ") as [string, Guid, Guid];
-        if (!isWanted(token, clientId, tenantId)) entries.delete(key);
+        if (!isWanted(token, clientId, tenantId)) entries().delete(key);
       }
     },
-    count: (fits) => entries.values().reduce((count, token) => (fits(token) ? count + 1 : count), 0),
+    count: (fits) =>
+      entries()
+        .values()
+        .reduce((count, token) => (fits(token) ? count + 1 : count), 0),
     get size() {
-      return entries.size;
+      return entries().size;
     },
   };
 }

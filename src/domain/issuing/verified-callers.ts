@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../policy/access-policy.ts";
+import { lazily } from "../shared/lazily.ts";
 
 /**
  * Callers' tokens that were verified, so that one that is presented a thousand times is verified once. Kept by SHA-256
@@ -27,10 +28,10 @@ const maxTokens = 10_000;
 
 /** An empty cache, keyed by the SHA-256 of the token so that no token is kept in it. */
 export function createVerifiedCallers(): VerifiedCallers {
-  const tokens = new LRUCache<string, VerifiedToken>({ max: maxTokens });
+  const tokens = lazily(() => new LRUCache<string, VerifiedToken>({ max: maxTokens }));
   const keyOf = (callerToken: string) => hash("sha256", callerToken);
   return {
-    find: (callerToken) => tokens.get(keyOf(callerToken)),
-    remember: (callerToken, token) => void tokens.set(keyOf(callerToken), token),
+    find: (callerToken) => tokens().get(keyOf(callerToken)),
+    remember: (callerToken, token) => void tokens().set(keyOf(callerToken), token),
   };
 }
