@@ -3,9 +3,13 @@
  * `@azure/functions-core` is no package but what the Functions worker serves through `require`, so it stays outside;
  * the banner gives a bundle a `require` that reaches it.
  */
-import { readFile, rm } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
+import { toScript, urlOfScript } from "./build/scripts.ts";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const banner =
@@ -14,12 +18,12 @@ const banner =
 /**
  * What `@azure/monitor-opentelemetry` imports and what it never runs as Keyhold calls it: instrumentations that are
  * switched off, other exporters (OTLP, gRPC, Zipkin, Prometheus) with their propagators and configuration files, the
- * script for browsers, and a hook around each invocation that only instrumentations need. Whoever reaches one of them
- * after all gets a TypeError.
+ * script for browsers, and a hook around each invocation that only instrumentations need. Of `@azure/msal-node` it is what
+ * signs with a key that the process has. Whoever reaches one of them after all gets a TypeError.
  */
 const leftOut = {
   packages:
-    /^(@opentelemetry\/(instrumentation-|exporter-|otlp-|configuration|propagator-|winston-transport)|@azure\/opentelemetry-instrumentation-azure-sdk|@microsoft\/applicationinsights-web-snippet)/,
+    /^(@opentelemetry\/(instrumentation-|exporter-|otlp-|configuration|propagator-|winston-transport)|jsonwebtoken$|@azure\/opentelemetry-instrumentation-azure-sdk|@microsoft\/applicationinsights-web-snippet)/,
   files:
     /monitor-opentelemetry\/dist\/esm\/(traces\/azureFnHook|traces\/azureSdkInstrumentation|utils\/azureSdkTracingBridge|browserSdkLoader\/browserSdkLoader)\.js$/,
 };
@@ -76,18 +80,60 @@ export function deployableOptions(entry: string, outdir: string): BuildOptions &
   };
 }
 
-/** Says of every output what it imports. */
+/** The deployable, with its code cache. Says of every output of the app what it imports. */
 export async function buildBundle(outdir: string): Promise<Metafile> {
-  return (await build(deployableOptions("src/index.ts", outdir))).metafile;
+  const [metafile] = await Promise.all([
+    buildScripts("src/main.ts", outdir),
+    build({ ...rules, entryPoints: ["src/index.ts"], outdir }),
+  ]);
+  await recordCodeCache(resolve(root, outdir));
+  return metafile;
 }
 
-/** The modules that a cold start loads: those of the entry's file, and of what it imports, except by `import()`. */
-export function loadedAtStart({ outputs }: Metafile): string[] {
-  const files = new Set(Object.keys(outputs).filter((file) => outputs[file]?.entryPoint === "src/index.ts"));
+/** In a process without this one's flags, since V8 takes the code of a process with the same flags only. */
+async function recordCodeCache(folder: string): Promise<void> {
+  const script = fileURLToPath(new URL("build/record-code-cache.ts", import.meta.url));
+  // Windows needs this one for random numbers.
+  const env = process.env.SystemRoot === undefined ? {} : { SystemRoot: process.env.SystemRoot };
+  await promisify(execFile)(process.execPath, ["--random-seed=1", script, folder], { env });
+}
+
+/** The deployable from this entry as scripts, which src/scripts.ts loads. */
+export async function buildScripts(entry: string, outdir: string): Promise<Metafile> {
+  const options = deployableOptions(entry, outdir);
+  const asScripts = { banner: {}, define: urlOfScript, write: false } as const;
+  const { metafile, outputFiles } = await build({ ...options, ...asScripts });
+  await mkdir(outdir, { recursive: true });
+  await Promise.all(
+    outputFiles.map(async (file) => {
+      if (file.path.endsWith(".map")) return;
+      const map = outputFiles.find(({ path }) => path === `${file.path}.map`);
+      if (!map) return writeFile(file.path, file.contents);
+      const script = await toScript(file, map);
+      await writeFile(file.path, script.code);
+      await writeFile(map.path, script.map);
+    }),
+  );
+  return metafile;
+}
+
+/** The modules that a cold start loads: those of the scripts that it loads. */
+export function loadedAtStart(metafile: Metafile): string[] {
+  return outputsAtStart(metafile).flatMap((file) => Object.keys(metafile.outputs[file]?.inputs ?? {}));
+}
+
+/** The names of the scripts that a cold start loads: main.js, and what it imports, except by `import()`. */
+export function filesAtStart(metafile: Metafile): string[] {
+  return outputsAtStart(metafile).map((file) => basename(file));
+}
+
+function outputsAtStart({ outputs }: Metafile): string[] {
+  const files = new Set(Object.keys(outputs).filter((file) => outputs[file]?.entryPoint === "src/main.ts"));
   for (const file of files) {
-    for (const { path, kind } of outputs[file]?.imports ?? []) if (kind === "import-statement") files.add(path);
+    const imports = outputs[file]?.imports ?? [];
+    for (const { path, kind } of imports) if (kind === "import-statement" && path in outputs) files.add(path);
   }
-  return [...files].flatMap((file) => Object.keys(outputs[file]?.inputs ?? {}));
+  return [...files];
 }
 
 /** The operators' command line, by the same rules; it is not deployed. */

@@ -14,7 +14,7 @@ export const reportLoad = `
   process.exit(0);`;
 
 /** These do something when they are loaded: they read settings, and register functions. */
-const wiring = /^src\/(index\.ts|composition\.ts|functions\.ts)/;
+const wiring = /^src\/(main\.ts|composition\.ts|functions\.ts)/;
 
 /**
  * Every module of ours that the deployable loads at its start, with all that it imports, and nothing done with it.

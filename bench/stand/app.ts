@@ -6,7 +6,7 @@ import { buildBundle, deployableOptions } from "../../build.ts";
 
 /** Apps as they are deployed, in folders of their own: what somebody else builds meanwhile is not measured. */
 const repository = fileURLToPath(new URL("../..", import.meta.url));
-const keyholdEntry = join(repository, "src/index.ts");
+const keyholdEntry = join(repository, "src/main.ts");
 const helloEntry = fileURLToPath(new URL("hello.ts", import.meta.url));
 const bothEntry = fileURLToPath(new URL("keyhold-with-hello.ts", import.meta.url));
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { builtinModules } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { buildBundle, buildCommandLine, loadedAtStart } from "../../build.ts";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { buildBundle, buildCommandLine, filesAtStart, loadedAtStart } from "../../build.ts";
 import { freePorts } from "../../local/stack/ports.ts";
 import * as world from "../../local/stack/world.ts";
 import { askToken, testStack } from "../support/test-stack.ts";
@@ -23,12 +23,13 @@ await buildBundle(join(folder, "again/dist"));
 /** Every file of a build and what is in it. */
 async function filesOf(...path: string[]): Promise<Map<string, string>> {
   const names = (await readdir(join(folder, ...path))).sort();
-  return new Map(await Promise.all(names.map(async (name) => [name, await read(...path, name)] as const)));
+  const latin1 = (name: string) => readFile(join(folder, ...path, name), "latin1");
+  return new Map(await Promise.all(names.map(async (name) => [name, await latin1(name)] as const)));
 }
 
 const startLoads = (name: RegExp) => loadedAtStart(metafile).filter((file) => name.test(file));
 
-test("two builds of one source are the same to the byte", async () => {
+test("two builds of one source are the same to the byte, with what V8 compiled", async () => {
   assert.deepEqual(await filesOf("app/dist"), await filesOf("again/dist"));
 });
 
@@ -54,17 +55,17 @@ test("Azure's functions library is bundled from its source: what it ships compil
 
 test("nothing of the local stack and no path of the machine is in the bundle", async () => {
   const text = [...(await filesOf("app/dist"))]
-    .filter(([name]) => name.endsWith(".js"))
+    .filter(([name]) => /\.(js|codecache)$/.test(name))
     .map(([, content]) => content)
     .join();
-  assert.ok(!text.includes(repository));
+  for (const path of [repository, folder]) assert.ok(!text.includes(path));
   assert.doesNotMatch(text, /emulator|LOCAL_ROUTES|keyhold-local/);
 });
 
 test("the SDK of telemetry lies in a file that is loaded later", async () => {
   const files = await filesOf("app/dist");
   const sdk = /BatchSpanProcessor/;
-  assert.doesNotMatch(files.get("index.js") ?? "", sdk);
+  assert.doesNotMatch(files.get("main.js") ?? "", sdk);
   assert.ok([...files].some(([name, text]) => name.startsWith("later-") && name.endsWith(".js") && sdk.test(text)));
 });
 
@@ -94,6 +95,49 @@ test("a cold start loads no library that verifies or signs XML, for a token need
   const xml = /^node_modules\/(xml-crypto|@xmldom\/xmldom|xpath)\//;
   assert.deepEqual(startLoads(xml), []);
   assert.ok(Object.values(metafile.outputs).some(({ inputs }) => Object.keys(inputs).some((file) => xml.test(file))));
+});
+
+test("a cold start loads nothing that signs with a key of the process, and in all less than 1.5 MB", async () => {
+  assert.deepEqual(startLoads(/^node_modules\/(jsonwebtoken|jws|jwa|semver)\//), []);
+  const files = await filesOf("app/dist");
+  const bytes = filesAtStart(metafile).map((name) => files.get(name)?.length ?? Number.NaN);
+  const sum = bytes.reduce((sum, size) => sum + size, 0);
+  assert.ok(sum > 500_000 && sum < 1_500_000, `${bytes.join(" + ")} bytes`);
+});
+
+test("the entry itself is small and imports modules of Node alone", async () => {
+  const { size } = await stat(join(folder, "app/dist/index.js"));
+  assert.ok(size < 2_000, `${size} bytes`);
+  const imported = [...(await read("app/dist/index.js")).matchAll(/from\s*["']([^"']+)["']/g)].map(([, name]) => name);
+  assert.ok(imported.length > 0 && imported.every((name) => name?.startsWith("node:")), imported.join());
+});
+
+/** In a process of its own: which scripts a load of the deployable runs, and which of them V8 did not compile anew. */
+function loadOf(app: string, ...flags: string[]): { loaded: string[]; precompiled: string[] } {
+  const script = `
+    const { default: Module } = await import("node:module");
+    const { createScripts } = await import(${JSON.stringify(new URL("../../src/scripts.ts", import.meta.url).href)});
+    const { require } = Module.prototype;
+    const core = { registerFunction() {}, registerHook() {}, setProgrammingModel() {}, log() {} };
+    Module.prototype.require = function (id) { return id === "@azure/functions-core" ? core : require.call(this, id); };
+    const scripts = createScripts(${JSON.stringify(pathToFileURL(join(folder, app, "dist/index.js")).href)});
+    scripts.load("main.js");
+    const all = [...scripts.loaded];
+    console.log(JSON.stringify({ loaded: all.map(([name]) => name), precompiled: all.filter(([, { isPrecompiled }]) => isPrecompiled).map(([name]) => name) }));`;
+  const args = [...flags, "--input-type=module", "--eval", script];
+  const output = execFileSync(process.execPath, args, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+    env: {},
+  });
+  return JSON.parse(output);
+}
+
+test("V8 takes the code that came with the package for every script that a load runs, and under other flags for none", () => {
+  const { loaded, precompiled } = loadOf("app");
+  assert.deepEqual(loaded.toSorted(), filesAtStart(metafile).toSorted());
+  assert.deepEqual(precompiled, loaded);
+  assert.deepEqual(loadOf("app", "--expose-gc"), { loaded, precompiled: [] });
 });
 
 test("a cold start loads zod, and of its languages English only", () => {
@@ -145,3 +189,28 @@ test("from a folder without node_modules the worker's rules load it, and it list
   const answer = await askToken(stack, world.tenants.contoso.tenantId, { url: instance.httpsUrl });
   assert.equal(answer.status, 200);
 });
+
+test("with code caches that are garbled or foreign it starts and answers, and writes nothing into its folder", async () => {
+  await cp(join(folder, "app"), join(folder, "garbled"), { recursive: true });
+  const dist = join(folder, "garbled/dist");
+  const caches = (await readdir(dist)).filter((name) => name.endsWith(".codecache"));
+  for (const [index, name] of caches.entries()) {
+    const content = await readFile(join(dist, name));
+    content.fill(index, content.length >> 1);
+    await writeFile(join(dist, name), content);
+  }
+  const before = await stateOf(dist);
+  assert.deepEqual(loadOf("garbled").precompiled, []);
+  const stack = await testStack({ startFunctions: false });
+  const instance = await stack.addInstance(await freePorts(), {}, join(folder, "garbled"));
+  const answer = await askToken(stack, world.tenants.contoso.tenantId, { url: instance.httpsUrl });
+  assert.equal(answer.status, 200);
+  await instance.stop();
+  assert.deepEqual(await stateOf(dist), before);
+});
+
+/** Every file of a folder, with when it was written. */
+async function stateOf(path: string): Promise<[name: string, writtenMs: number][]> {
+  const names = (await readdir(path)).sort();
+  return Promise.all(names.map(async (name) => [name, (await stat(join(path, name))).mtimeMs]));
+}

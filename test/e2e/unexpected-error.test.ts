@@ -12,7 +12,7 @@ import { answerOf, bearerRequest } from "../support/fixtures/http.ts";
 import type * as throwingApp from "../support/fixtures/throwing-app.ts";
 import { testStack, untilWritten } from "../support/test-stack.ts";
 
-/** A bug within the minified bundle: what an operator finds of it. */
+/** A bug within the minified bundle: what an operator finds of it. The fixtures await, so this one stays an ES module. */
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), "keyhold-unexpected-"));
 after(() => rm(folder, { recursive: true, force: true }));

@@ -41,8 +41,14 @@ describe("azd", () => {
     assert.ok(isIgnored("node_modules/zod", read(".funcignore")), "node_modules is sent empty");
   });
 
-  test("it sends the source maps of the bundle, by which an error's stack is reported, and not the command line", () => {
-    for (const name of ["index.js", "index.js.map", "later-ABCD1234.js.map"])
+  test("it sends the code caches and source maps of the bundle, and not the command line", () => {
+    for (const name of [
+      "index.js",
+      "main.js.map",
+      "main.codecache",
+      "later-ABCD1234.js.map",
+      "later-ABCD1234.codecache",
+    ])
       assert.ok(!isIgnored(`dist/${name}`, read(".funcignore")), name);
     for (const name of ["cli.js", "cli.js.map"]) assert.ok(isIgnored(`dist/${name}`, read(".funcignore")), name);
   });

@@ -14,7 +14,9 @@ interface Rule {
 const outside = /^(@azure\/|jose$|oauth4webapi$|zod$|xml-crypto$|@opentelemetry\/|@xmldom\/xmldom\/|node:)/;
 const commandLine = new RegExp(`${outside.source}|^(commander|jsonc-parser)$`);
 const partsOfSrc: Readonly<Record<string, Rule>> = {
-  index: { parts: ["functions", "composition"], packages: /^@azure\/functions$/ },
+  index: { parts: ["scripts"], packages: /^$/ },
+  scripts: { parts: [], packages: /^node:(fs|module|url|vm|zlib)$/ },
+  main: { parts: ["functions", "composition"], packages: /^@azure\/functions$/ },
   functions: { parts: ["http", "domain"], packages: /^@azure\/functions$/ },
   composition: { parts: ["config", "adapters", "domain"], packages: /^node:timers\/promises$/ },
   config: { parts: ["config", "domain"], packages: /^$/ },
@@ -37,6 +39,7 @@ const floors: readonly (readonly string[])[] = [
 /** Who may import whom at the top of the repository. */
 const folders: Readonly<Record<string, readonly string[]>> = {
   src: ["src"],
+  build: ["build", "src"],
   local: ["local", "src", "build.ts"],
   bench: ["bench", "local", "src", "test", "build.ts"],
   test: ["test", "local", "src", "bench", "clients", "infra", "build.ts", "generate.ts", "pack.ts"],
