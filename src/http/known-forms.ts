@@ -1,4 +1,3 @@
-import { LRUCache } from "lru-cache";
 import type { Guid } from "../domain/shared/guid.ts";
 import type { Scope } from "../domain/shared/scope.ts";
 
@@ -25,12 +24,15 @@ const maxCharacters = 1_024;
 
 /** An empty memory. */
 export function createKnownForms(): KnownForms {
-  const forms = new LRUCache<string, PlainQuestion>({ max: maxForms });
+  const forms = new Map<string, PlainQuestion>();
   return {
     find: (text) => forms.get(text),
     remember(text, question) {
       // The three that a question needs are there, and none twice: so there is no fourth.
-      if (text.length <= maxCharacters && text.split("&").length === 3) forms.set(text, question);
+      if (text.length > maxCharacters || text.split("&").length !== 3) return;
+      const [oldest] = forms.keys();
+      if (forms.size >= maxForms && oldest !== undefined) forms.delete(oldest);
+      forms.set(text, question);
     },
   };
 }

@@ -94,7 +94,7 @@ function parseCommon(body: Body): Result<{ parameters: Parameters; claims: strin
   return claims.ok ? ok({ parameters: parameters.value, claims: claims.value }) : claims;
 }
 
-/** With what the caller wants anew: by claims in the body, or by a header. */
+/** With the caller's demand for a new token: by claims in the body, or by a header. */
 function withDemand(request: HttpRequest, parsed: ParsedTokenRequest, claims: string | undefined): ParsedTokenRequest {
   if (claims !== undefined) return { ...parsed, demand: { claims } };
   return isNoCache(request) ? { ...parsed, demand: "no-cache" } : parsed;
