@@ -66,8 +66,8 @@ const bugs: Record<string, { file: string; from: string; to: string; said: RegEx
   },
   "a request id that is proof enough": {
     file: "src/domain/audit/reconcile.ts",
-    from: 'return intent.outcome !== "not_signed" && covers(intent, row) && (lacksKey(row) || keyOf(intent) === keyOf(row));',
-    to: "return covers(intent, row) || lacksKey(row) || keyOf(intent) === keyOf(row);",
+    from: 'return intent.outcome !== "not_signed" && covers(intent, row) && (lacksKey(row) || isSameKey(intent, row));',
+    to: "return covers(intent, row) || lacksKey(row) || isSameKey(intent, row);",
     said: /a theft was not reported/,
   },
   "a record that may be missing": {
