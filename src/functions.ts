@@ -104,11 +104,10 @@ const routes: readonly Route[] = [
   },
 ];
 
-const live = { name: "health-live", method: "GET", route: "health/live" } as const;
-const ready = { name: "health-ready", method: "GET", route: "health/ready" } as const;
-
 /** Registers every function. Health comes first, so that it answers even if another registration fails. */
 export function register(host: typeof app, composed: Keyhold | NotConfigured): void {
+  const live = { name: "health-live", method: "GET", route: "health/live" } as const;
+  const ready = { name: "health-ready", method: "GET", route: "health/ready" } as const;
   addRoute(host, live, liveHandler());
   if ("problems" in composed) {
     const handler = notConfiguredHandler(composed.problems.length);
@@ -124,6 +123,8 @@ export function register(host: typeof app, composed: Keyhold | NotConfigured): v
   for (const route of routes) addRoute(host, route, route.handler(served));
   registerTimers(host, composed);
   registerHooks(host, composed);
+  // The load itself sends nothing, and what comes in meanwhile finds every function registered.
+  setImmediate(() => void composed.warmUp());
 }
 
 function addRoute(
@@ -147,27 +148,9 @@ function registerTimers(host: typeof app, keyhold: Keyhold): void {
   host.timer("checkCredentials", { schedule: "0 47 * * * *", handler: () => keyhold.checkCredentials() });
 }
 
-/**
- * Milliseconds from the load to the warm-up, if no request comes earlier: the host asks for what there is meanwhile, and
- * both share one processor.
- */
-const warmUpAfterMs = 100;
-
-/**
- * Each invocation is a span, and before the process ends all that is under way is written. The first one starts the
- * warm-up, unless it needs nothing of it.
- */
+/** Each invocation is a span, and before the process ends all that is under way is written. */
 function registerHooks(host: typeof app, keyhold: Keyhold): void {
-  const timer = setTimeout(warmUp, warmUpAfterMs).unref();
-  let isWarmedUp = false;
-  function warmUp(): void {
-    if (isWarmedUp) return;
-    isWarmedUp = true;
-    clearTimeout(timer);
-    void keyhold.warmUp();
-  }
   host.hook.preInvocation((hook) => {
-    if (hook.invocationContext.functionName !== live.name) warmUp();
     const handler = hook.functionHandler;
     const invocation = invocationOf(hook.invocationContext);
     hook.functionHandler = (...args) => keyhold.traceInvocation(invocation, () => handler(...args));

@@ -38,7 +38,7 @@ export async function buildReadable(folder: string): Promise<{ keyhold: string; 
 export async function buildUnbundled(folder: string): Promise<string> {
   const root = await createRoot(folder, "unbundled");
   await symlink(join(repository, "node_modules"), join(root, "node_modules"));
-  await build(unbundledOptionsOf(keyholdEntry, join(root, "dist")));
+  await build({ ...unbundledOptionsOf(keyholdEntry, join(root, "dist")), entryNames: "index" });
   return root;
 }
 
