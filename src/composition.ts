@@ -16,7 +16,7 @@ import { createRefreshRequests } from "./adapters/policy/refresh-requests.ts";
 import { createPolicySource, createSuspensionsSource } from "./adapters/policy/source.ts";
 import { createSharedTokens } from "./adapters/shared-cache/shared-tokens.ts";
 import { createTableAuditStore } from "./adapters/storage/audit-store.ts";
-import { openTable, patience } from "./adapters/storage/clients.ts";
+import { openConnection, openTable, patience } from "./adapters/storage/clients.ts";
 import { createTableCredentialStore } from "./adapters/storage/credential-store.ts";
 import { createTableLedgerReader } from "./adapters/storage/ledger-reader.ts";
 import { createTableLedgerRetention } from "./adapters/storage/ledger-retention.ts";
@@ -127,6 +127,7 @@ export function compose(config: Config = readConfig()) {
     return createSharedTokens({
       table: openTable(tableUrl, identity, patience.sharedCache),
       backgroundTable: openTable(tableUrl, identity, patience.background),
+      connect: () => openConnection(openTable(tableUrl, identity, patience.sharedCacheStart)),
       unwrap: createKeyUnwrapper(keyId, identity),
       ...{ wrappedKey, instance, clock, record },
     });
@@ -246,12 +247,12 @@ export function compose(config: Config = readConfig()) {
     warmUp: () =>
       tracer.invocation({ name: "warmUp", correlationId: crypto.randomUUID() }, () =>
         warmUp([
+          async () => sharedTokens?.warm(),
           async () => Promise.all(vaultKeysOf(await currentPolicy.at(clock())).map(connectToVault)),
           () => metadata.home.isReady(clock()),
           () => signingIdentity.getToken(vaultScopeOf(cloud)),
           () => connectToEntra(cloud),
           tableLedger.connect,
-          async () => sharedTokens?.warm(),
         ]),
       ),
     /**

@@ -4,9 +4,8 @@ import type { IssuingEvent } from "../../domain/issuing/events.ts";
 import { longestWaitMs } from "../../domain/issuing/fleet.ts";
 import { mintDeadlineMs } from "../../domain/issuing/mint.ts";
 import type { SharedTokens } from "../../domain/issuing/ports.ts";
-import { within } from "../azure/deadline.ts";
+import { DeadlineExceeded, within } from "../azure/deadline.ts";
 import { errorClass } from "../azure/error.ts";
-import { openConnection } from "../storage/clients.ts";
 import { createGuard, type GuardLimits } from "./guard.ts";
 import { openToken, rootKeyBytes, sealToken } from "./seal.ts";
 import { deleteClaim, deleteRows, MalformedRow, readToken, takeClaim, writeToken } from "./table.ts";
@@ -16,6 +15,8 @@ export interface SharedCacheOptions {
   table: TableClient;
   /** For what nobody waits for. */
   backgroundTable: TableClient;
+  /** Opens a connection for both, with the identity's token. */
+  connect: () => Promise<void>;
   /** As the settings have it. */
   wrappedKey: Uint8Array;
   unwrap: (wrapped: Uint8Array, abortSignal: AbortSignal) => Promise<Uint8Array>;
@@ -26,9 +27,8 @@ export interface SharedCacheOptions {
 
 /** Milliseconds that an answer waits for one operation, at most, beside those for its turn. */
 const patienceMs = 250;
-/** Milliseconds that an answer of a cold instance waits for its key. */
-const firstPatienceMs = 1_000;
-const unwrapPatienceMs = 5_000;
+/** Milliseconds for what an instance does once, with the identity's token and the first connection. */
+const preparationMs = 5_000;
 /** Milliseconds for what nobody waits for: a token that is not stored costs each other instance a mint. */
 const behindAnswerMs = 5_000;
 const sweepMs = 60_000;
@@ -53,7 +53,10 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
     vault: createGuard(limits.vault, clock),
   };
   const reportedMs = new Map<string, number>();
-  let rootKey: Promise<Uint8Array> | undefined;
+  let rootKey: Uint8Array | undefined;
+  let unwrapping: Promise<Uint8Array | undefined> | undefined;
+  let preparing: Promise<unknown> | undefined;
+  let isCold = true;
 
   function report(operation: SharedCacheOperation, reason: "failed" | "not_ours", because: string): void {
     const name = `${operation} ${reason}`;
@@ -68,7 +71,7 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
     part: keyof typeof guards,
     withinMs: number,
     otherwise: T,
-    work: () => Promise<T>,
+    work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     try {
       return await guards[part].attempt(withinMs, otherwise, work);
@@ -79,24 +82,43 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
   }
 
   /** Asked of the vault once, and again only after a failure. */
-  function unwrapOnce(): Promise<Uint8Array> {
-    rootKey ??= within(unwrapPatienceMs, (signal) => options.unwrap(options.wrappedKey, signal)).then((key) => {
+  function unwrapOnce(): Promise<Uint8Array | undefined> {
+    unwrapping ??= attempt("unwrap", "vault", preparationMs, undefined, async (signal) => {
+      const key = await options.unwrap(options.wrappedKey, signal);
       if (key.length !== rootKeyBytes) throw new RangeError();
+      rootKey = key;
       return key;
+    }).finally(() => {
+      unwrapping = undefined;
     });
-    rootKey.catch(() => {
-      rootKey = undefined;
-    });
-    return rootKey;
+    return unwrapping;
   }
 
-  /** A cold instance waits for its key a little longer: a mint would need the vault too. */
-  const rootKeyOfInstance = (withinMs = firstPatienceMs) => attempt("unwrap", "vault", withinMs, undefined, unwrapOnce);
+  function prepare(): Promise<unknown> {
+    const connecting = () => attempt("find", "table", preparationMs, undefined, options.connect);
+    preparing ??= Promise.all([unwrapOnce(), connecting()]);
+    return preparing;
+  }
+
+  /**
+   * The key where it comes in time. A cold instance waits for key and connection as long as for a mint of another: it
+   * would need the vault for a mint too. What is late here is no failure of the vault.
+   */
+  async function rootKeyInTime(): Promise<Uint8Array | undefined> {
+    if (isCold) await within(longestWaitMs, prepare).catch(ifLate);
+    isCold = false;
+    if (rootKey) return rootKey;
+    return within(patienceMs, unwrapOnce).catch((error) => {
+      ifLate(error);
+      report("unwrap", "failed", errorClass(error));
+      return undefined;
+    });
+  }
 
   return {
     isBusy: guards.table.isBusy,
     async find(place) {
-      const key = await rootKeyOfInstance();
+      const key = await rootKeyInTime();
       if (!key) return undefined;
       return attempt("find", "table", patienceMs, undefined, async () => {
         const row = await readToken(table, place).catch(ifMalformed);
@@ -113,7 +135,7 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
     },
     async claim(place) {
       // Without the key nothing could be stored, so others would wait for nothing.
-      if (!(await rootKeyOfInstance())) return "unknown";
+      if (!(await rootKeyInTime())) return "unknown";
       return attempt("claim", "table", patienceMs, "unknown", async () => {
         const nowMs = clock();
         const isGranted = await takeClaim(table, place, instance, { nowMs, untilMs: nowMs + claimMs });
@@ -123,7 +145,7 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
     async store(place, token) {
       // Sealing and the SDK take milliseconds: the answer goes first.
       await nextTurn();
-      const key = await rootKeyOfInstance();
+      const key = rootKey ?? (await unwrapOnce());
       if (!key) return;
       const { accessToken: _, ...times } = token;
       await attempt("store", "background", behindAnswerMs, undefined, () =>
@@ -135,10 +157,7 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
     sweep: (isWanted) =>
       attempt("sweep", "background", sweepMs, undefined, () => deleteRows(backgroundTable, isWanted, clock())),
     async warm() {
-      await Promise.all([
-        rootKeyOfInstance(unwrapPatienceMs),
-        attempt("find", "table", unwrapPatienceMs, undefined, () => openConnection(table)),
-      ]);
+      await prepare();
     },
   };
 
@@ -153,4 +172,8 @@ type SharedCacheOperation = Extract<IssuingEvent, { event: "shared_cache_failed"
 function ifMalformed(error: unknown): "malformed" {
   if (error instanceof MalformedRow) return "malformed";
   throw error;
+}
+
+function ifLate(error: unknown): void {
+  if (!(error instanceof DeadlineExceeded)) throw error;
 }

@@ -17,6 +17,8 @@ export const patience = {
   request: { withinMs: 3_000, attempts: 1 },
   /** A request waits for what it can do without. */
   sharedCache: { withinMs: 250, attempts: 1 },
+  /** The first connection to it, with the identity's first token. */
+  sharedCacheStart: { withinMs: 5_000, attempts: 1 },
   /** The start of an instance and the re-reading of the policy wait. */
   start: { withinMs: 5_000, attempts: 2 },
   /** A refresh, or a person who has given a command, waits. */

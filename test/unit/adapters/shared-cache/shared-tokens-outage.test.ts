@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { tableError } from "../../../support/fakes/table.ts";
+import * as ids from "../../../support/fixtures/ids.ts";
 import { createInstance, failed, place, rootKey, token } from "../../../support/fixtures/shared-cache.ts";
 
 const never = new Promise<never>(() => {});
@@ -22,11 +23,11 @@ describe("nobody waits longer than", () => {
     ["5 s for a token to be stored", 5_000, (shared) => shared.store(place, token), undefined],
     ["5 s for a claim to be given up", 5_000, (shared) => shared.release(place), undefined],
     ["60 s for a sweep", 60_000, (shared) => shared.sweep(() => true), undefined],
-    ["5 s for a connection to the table", 5_000, (shared) => shared.warm(), undefined],
   ];
   for (const [what, ms, ask, otherwise] of limits) {
     test(what, async (t) => {
       const { shared, table, background, events } = createInstance();
+      await shared.warm();
       table.meanwhile = background.meanwhile = () => never;
       t.mock.timers.enable({ apis: ["setTimeout"] });
       let ended: unknown = "waits";
@@ -42,40 +43,81 @@ describe("nobody waits longer than", () => {
     });
   }
 
-  for (const [what, ms, ask] of [
-    ["1 s for the key, in a request", 1_000, (shared: Shared) => shared.claim(place)],
-    ["5 s for the key, before the first request", 5_000, (shared: Shared) => shared.warm()],
+  test("5 s for key and connection, before the first request", async (t) => {
+    const { shared, vault, connection, events } = createInstance();
+    vault.answer = connection.answer = () => never;
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    let hasEnded = false;
+    void shared.warm().then(() => {
+      hasEnded = true;
+    });
+    await pass(t, 4_999);
+    assert.equal(hasEnded, false);
+    await pass(t, 1);
+    assert.equal(hasEnded, true);
+    assert.deepEqual(events, [failed("unwrap", "DeadlineExceeded"), failed("find", "DeadlineExceeded")]);
+  });
+
+  for (const [what, part] of [
+    ["2 s for the key, in the first requests", "vault"],
+    ["2 s for a connection, in the first requests", "connection"],
   ] as const) {
-    test(what, async (t) => {
-      const { shared, vault, events } = createInstance();
-      vault.answer = () => never;
+    test(`${what}, and then uses what comes`, async (t) => {
+      const instance = createInstance();
+      const { shared, events } = instance;
+      const gate = Promise.withResolvers<never>();
+      instance[part].answer = () => gate.promise;
       t.mock.timers.enable({ apis: ["setTimeout"] });
-      let hasEnded = false;
-      void ask(shared).then(() => {
-        hasEnded = true;
-      });
-      await pass(t, ms - 1);
-      assert.equal(hasEnded, false);
-      await pass(t, 1);
-      assert.equal(hasEnded, true);
-      assert.deepEqual(events, [failed("unwrap", "DeadlineExceeded")]);
+      const claims: unknown[] = [];
+      for (const scope of [ids.graphScope, ids.storageScope]) {
+        void shared.claim({ ...place, scope }).then((claim) => claims.push(claim));
+      }
+      await pass(t, 1_999);
+      assert.deepEqual(claims, []);
+      gate.resolve((part === "vault" ? rootKey : undefined) as never);
+      await pass(t, 0);
+      assert.deepEqual(claims, ["granted", "granted"]);
+      assert.deepEqual(events, []);
     });
   }
 
-  test("5 s for a vault that hangs, and then it is asked anew", async (t) => {
-    const { shared, vault, clock } = createInstance();
+  test("2.25 s for a vault that hangs in the first requests, and 250 ms in later ones, while it is asked once", async (t) => {
+    const { shared, vault, clock, events } = createInstance();
     vault.answer = () => never;
     t.mock.timers.enable({ apis: ["setTimeout"] });
-    void shared.claim(place);
-    await pass(t, 1_000);
-    clock.advanceMs(5_000);
-    void shared.claim(place);
-    await pass(t, 1_000);
+    const claims: unknown[] = [];
+    const claim = () => void shared.claim(place).then((claimed) => claims.push(claimed));
+    claim();
+    await pass(t, 2_000);
+    await pass(t, 249);
+    assert.deepEqual(claims, []);
+    await pass(t, 1);
+    assert.deepEqual(claims, ["unknown"]);
+    assert.deepEqual(events, [failed("unwrap", "DeadlineExceeded")]);
+    claim();
+    await pass(t, 249);
+    assert.equal(claims.length, 1);
+    await pass(t, 1);
+    assert.deepEqual(claims, ["unknown", "unknown"]);
     assert.equal(vault.asked.length, 1, "the first request is still under way");
-    await pass(t, 3_000);
-    clock.advanceMs(5_000);
+    // After 5 s it is an outage, and asked anew after 5 s more.
+    await pass(t, 2_500);
     vault.answer = async () => rootKey;
+    assert.equal(await shared.claim(place), "unknown");
+    clock.advanceMs(5_000);
     assert.equal(await shared.claim(place), "granted");
+    assert.equal(vault.asked.length, 2);
+  });
+
+  test("for a table that refuses the first connection", async () => {
+    const { shared, connection, events } = createInstance();
+    connection.answer = async () => {
+      throw tableError(403);
+    };
+    assert.equal(await shared.claim(place), "granted");
+    await shared.warm();
+    assert.equal(connection.asked, 1);
+    assert.deepEqual(events, [failed("find", "RestError 403")]);
   });
 });
 
@@ -121,17 +163,6 @@ describe("a table that fails", () => {
     );
     assert.equal(await shared.claim(place), "granted");
   });
-
-  test("is found by the first connection, which a missing row does not disturb", async () => {
-    const { shared, table, events } = createInstance();
-    await shared.warm();
-    assert.deepEqual([table.calls, events], [["getEntity"], []]);
-    table.meanwhile = () => {
-      throw tableError(403);
-    };
-    await shared.warm();
-    assert.deepEqual(events, [failed("find", "RestError 403")]);
-  });
 });
 
 describe("a burst", () => {
@@ -158,15 +189,17 @@ describe("a burst", () => {
     const { shared, table, background, events } = createInstance();
     await shared.warm();
     t.mock.timers.enable({ apis: ["setTimeout"] });
-    table.meanwhile = background.meanwhile = () => never;
-    // They keep their turns for 5 s, and for 60 s.
-    for (let i = 0; i < 4; i++) void shared.warm();
+    table.meanwhile = () => new Promise((resolve) => setTimeout(resolve, 240));
+    background.meanwhile = () => never;
+    // Ten rounds of four; and what keeps its turns for 60 s.
+    for (let i = 0; i < 40; i++) void shared.find(place);
     for (let i = 0; i < 4; i++) void shared.sweep(() => true);
     await nextTurn();
     const ended: unknown[] = [];
     void shared.claim(place).then((claim) => ended.push(claim));
     void shared.release(place).then(() => ended.push("released"));
-    await pass(t, 1_999);
+    for (let i = 0; i < 8; i++) await pass(t, 240);
+    await pass(t, 79);
     assert.deepEqual(ended, []);
     await pass(t, 1);
     assert.deepEqual(ended, ["unknown"]);
@@ -175,6 +208,6 @@ describe("a burst", () => {
     assert.deepEqual(events, []);
     await pass(t, 1);
     assert.deepEqual(ended, ["unknown", "released"]);
-    assert.deepEqual([table.calls.length, background.calls.length], [5, 4]);
+    assert.deepEqual([table.calls.length, background.calls.length], [36, 4]);
   });
 });

@@ -104,16 +104,16 @@ test("what a request waits for does not stand in line with what nobody waits for
   const before = background.calls.length;
   await shared.find(place);
   await shared.claim(place);
-  await shared.warm();
   assert.equal(background.calls.length, before);
 });
 
 describe("the key of the fleet", () => {
-  test("is unwrapped once, for all who ask at once too", async () => {
-    const { shared, vault } = createInstance();
+  test("is unwrapped once, as the connection is opened once, for all who ask at once too", async () => {
+    const { shared, vault, connection } = createInstance();
     await Promise.all([shared.find(place), shared.claim(place), shared.store(place, token)]);
     await shared.warm();
     assert.deepEqual(vault.asked, [wrappedKey]);
+    assert.equal(connection.asked, 1);
   });
 
   test("that the vault does not unwrap is asked for again after 5 s; meanwhile the instance is alone", async () => {
