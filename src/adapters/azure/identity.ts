@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type AccessToken, ManagedIdentityCredential, type TokenCredential } from "@azure/identity";
+import type { AccessToken, ManagedIdentityCredential, TokenCredential } from "@azure/identity";
 
 /** App Service's endpoint for tokens of managed identities, Functions included; it requires the secret header. */
 export interface IdentityEndpoint {
@@ -54,7 +54,7 @@ export function isIdentity(credential: TokenCredential): credential is Identity 
 export function createIdentity(
   clientId: string,
   endpoint: IdentityEndpoint | undefined,
-  sdk: Pick<ManagedIdentityCredential, "getToken"> = new ManagedIdentityCredential({ clientId }),
+  sdk: Pick<ManagedIdentityCredential, "getToken"> = ofSdk(clientId),
   clock = Date.now,
 ): Identity {
   const issued = new Map<string, Issued>();
@@ -101,6 +101,18 @@ export function createIdentity(
       if (!wasAsked) refused.refusedMs = nowMs;
       refused.replacing ??= ask(refused).finally(() => delete refused.replacing);
       return refused.replacing;
+    },
+  };
+}
+
+/** The SDK is loaded for the first token: the first answer needs none. */
+function ofSdk(clientId: string): Pick<ManagedIdentityCredential, "getToken"> {
+  let credential: ManagedIdentityCredential | undefined;
+  return {
+    async getToken(scopes, options) {
+      const { ManagedIdentityCredential } = await import("@azure/identity");
+      credential ??= new ManagedIdentityCredential({ clientId });
+      return credential.getToken(scopes, options);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { RestError } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import { RestError } from "@azure/storage-blob";
 import { openBlob, patience } from "../storage/clients.ts";
 
 /** Where a document of the operators lies: beside the app, or in blob storage. */

@@ -1,7 +1,7 @@
 import type { Agent } from "node:https";
-import { TableClient } from "@azure/data-tables";
+import { RestError, TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import { BlobClient, ContainerClient, RestError } from "@azure/storage-blob";
+import type { BlobClient } from "@azure/storage-blob";
 import { within } from "../azure/deadline.ts";
 import { hasOtherToken, refusedTokenPolicy } from "../azure/refused-token.ts";
 
@@ -72,34 +72,36 @@ export interface TextBlob {
 
 /** Of `https://<account>.blob.<suffix>/<container>/<blob>`. */
 export function openBlob(url: string, credential: TokenCredential, patient: Patience): TextBlob {
-  return textBlob(
-    reopening(credential, () => new BlobClient(url, credential, blobOptions(patient))),
-    patient,
-  );
+  const open = ({ BlobClient }: BlobSdk) => new BlobClient(url, credential, blobOptions(patient));
+  return textBlob(reopening(credential, open), patient);
 }
 
 /** Blobs by name, of `https://<account>.blob.<suffix>/<container>`. */
 export function openContainer(url: string, credential: TokenCredential, patient: Patience): (name: string) => TextBlob {
-  const use = reopening(credential, () => new ContainerClient(url, credential, blobOptions(patient)));
+  const open = ({ ContainerClient }: BlobSdk) => new ContainerClient(url, credential, blobOptions(patient));
+  const use = reopening(credential, open);
   return (name) => textBlob((call) => use((container) => call(container.getBlobClient(name))), patient);
 }
 
+type BlobSdk = typeof import("@azure/storage-blob");
 /** Calls with a client. */
 type Use<C> = <R>(call: (client: C) => Promise<R>) => Promise<R>;
 
 /**
- * Blob clients keep their token and accept no policy: after a 401 a new one is made, with the identity's other token,
- * and the call is repeated once.
+ * The SDK is loaded for the first call, since it is half of what a cold start would load. Blob clients keep their token
+ * and accept no policy: after a 401 a new one is made, with the identity's other token, and the call is repeated once.
  */
-function reopening<C>(credential: TokenCredential, open: () => C): Use<C> {
-  let client = open();
+function reopening<C>(credential: TokenCredential, open: (sdk: BlobSdk) => C): Use<C> {
+  let client: C | undefined;
   return async (call) => {
+    const sdk = await import("@azure/storage-blob");
+    client ??= open(sdk);
     const used = client;
     try {
       return await call(used);
     } catch (error) {
       if (!(await hasOtherToken(credential, error))) throw error;
-      if (client === used) client = open();
+      if (client === used) client = open(sdk);
       return call(client);
     }
   };

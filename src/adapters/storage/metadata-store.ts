@@ -1,5 +1,5 @@
+import { RestError } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import { RestError } from "@azure/storage-blob";
 import type { MetadataStore } from "../../domain/metadata/ports.ts";
 import { openContainer, patience } from "./clients.ts";
 import { parseMetadataRecord } from "./metadata-record.ts";

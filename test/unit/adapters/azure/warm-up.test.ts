@@ -21,6 +21,15 @@ test("parts are warmed side by side", async () => {
   await warmUp([() => second.promise, async () => second.resolve()]);
 });
 
+test("what is there already comes between the parts, which begin one by one", async () => {
+  const order: string[] = [];
+  const part = (name: string) => async () => order.push(name);
+  const warming = warmUp([part("first"), part("second"), part("third")]);
+  setImmediate(() => order.push("a request"));
+  await warming;
+  assert.ok(order.indexOf("a request") < order.indexOf("third"), order.join());
+});
+
 test("a part that hangs is waited for 10 s at most", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let hasEnded = false;
