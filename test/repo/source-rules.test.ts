@@ -35,6 +35,11 @@ const rules: readonly Rule[] = [
     forbidden: /\bnew\s+ManagedIdentityCredential\s*\(/,
   },
   {
+    name: "adapters follow a signal by adapters/azure/deadline.ts: AbortSignal.any of a signal made by it is never freed",
+    isAbout: (path) => path.startsWith("src/adapters/"),
+    forbidden: /AbortSignal\s*\.\s*any\b/,
+  },
+  {
     name: "a client of an Azure service has the policy that replaces a token that is refused",
     isAbout: () => true,
     forbidden: /^(?![\s\S]*refusedTokenPolicy\()[\s\S]*\bnew\s+(Cryptography|Key|Table|LogsQuery)Client\s*\(/,
@@ -71,6 +76,7 @@ const faults: readonly [what: string, path: string, text: string][] = [
   ["one whose variable has a name", "src/cli/options.ts", "new Option(flags).env(variable);"],
   ["an identity of the SDK", "src/composition.ts", "const a = new ManagedIdentityCredential({ clientId });"],
   ["a client that keeps its token", "src/adapters/x/y.ts", "const a = new KeyClient(url, credential, options);"],
+  ["a signal that is never freed", "src/adapters/x/y.ts", "const both = AbortSignal.any([signal, timeout]);"],
   ["a clock in the domain", "src/domain/issuing/mint.ts", "const now = Date.now();"],
   ["a time limit in the domain", "src/domain/shared/retry.ts", "AbortSignal.timeout(5);"],
 ];

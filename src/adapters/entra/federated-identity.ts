@@ -20,12 +20,10 @@ export function createFederatedIdentity(
       const credential = identities.get(identityClientId) ?? identityOf(identityClientId);
       identities.set(identityClientId, credential);
       try {
-        const token = await within(requestTimeoutMs, (timeout) =>
-          credential.getToken(`${tokenExchangeAudience}/.default`, {
-            abortSignal: AbortSignal.any([abortSignal, timeout]),
-          }),
-        );
-        return token.token;
+        const ask = (signal: AbortSignal) =>
+          credential.getToken(`${tokenExchangeAudience}/.default`, { abortSignal: signal });
+        const { token } = await within(requestTimeoutMs, ask, abortSignal);
+        return token;
       } catch (error) {
         throw new Fault("identity_unavailable", { because: errorClass(error) });
       }

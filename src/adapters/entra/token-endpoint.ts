@@ -7,6 +7,7 @@ import { type Cloud, issuerOf, tokenEndpointOf } from "../../domain/shared/cloud
 import { Fault } from "../../domain/shared/fault.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { clientAssertionType } from "../../domain/signing/client-assertion.ts";
+import { limited } from "../azure/deadline.ts";
 import { errorClass, parseRetryAfter } from "../azure/error.ts";
 
 /** Milliseconds for one exchange. */
@@ -18,28 +19,31 @@ const requestTimeoutMs = 10_000;
  */
 export function createEntraTokenEndpoint(cloud: Cloud): TokenEndpoint {
   return {
-    async requestToken({ tenantId, clientId, scope, claims, clientAssertion, ledgerId, signal }) {
-      const server = { issuer: issuerOf(cloud, tenantId), token_endpoint: tokenEndpointOf(cloud, tenantId) };
-      const client = { client_id: clientId };
-      let response: Response;
-      try {
-        response = await oauth.clientCredentialsGrantRequest(
-          server,
-          client,
-          vaultSignedAssertion(clientAssertion),
-          { scope, ...(claims !== undefined && { claims }) },
-          {
-            headers: { "client-request-id": ledgerId, "return-client-request-id": "true" },
-            signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
-          },
-        );
-      } catch (error) {
-        throw new Fault("token_endpoint_unavailable", { because: errorClass(error) });
-      }
-      if (response.status !== 200) return processRejection(response);
-      return processToken(response, server, client, { tenantId, clientId });
-    },
+    requestToken: (exchange) =>
+      limited(requestTimeoutMs, (signal) => exchangeAt(cloud, { ...exchange, signal }), exchange.signal),
   };
+}
+
+type Exchange = Parameters<TokenEndpoint["requestToken"]>[0];
+
+async function exchangeAt(cloud: Cloud, exchange: Exchange): Promise<EntraAnswer> {
+  const { tenantId, clientId, scope, claims, clientAssertion, ledgerId, signal } = exchange;
+  const server = { issuer: issuerOf(cloud, tenantId), token_endpoint: tokenEndpointOf(cloud, tenantId) };
+  const client = { client_id: clientId };
+  let response: Response;
+  try {
+    response = await oauth.clientCredentialsGrantRequest(
+      server,
+      client,
+      vaultSignedAssertion(clientAssertion),
+      { scope, ...(claims !== undefined && { claims }) },
+      { headers: { "client-request-id": ledgerId, "return-client-request-id": "true" }, signal },
+    );
+  } catch (error) {
+    throw new Fault("token_endpoint_unavailable", { because: errorClass(error) });
+  }
+  if (response.status !== 200) return processRejection(response);
+  return processToken(response, server, client, { tenantId, clientId });
 }
 
 /** Opens a connection to Entra that the exchange finds in the pool of `fetch`. */

@@ -1,6 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import { CryptographyClient } from "@azure/keyvault-keys";
 import type { SignatureAlgorithm, VaultSignature, VaultSigner } from "../../domain/signing/ports.ts";
+import { limited } from "../azure/deadline.ts";
 import { refusedTokenPolicy } from "../azure/refused-token.ts";
 import { vaultAgent } from "./connection.ts";
 import { keyVaultFault, type VaultAnswer } from "./fault.ts";
@@ -25,12 +26,14 @@ export function createKeyVaultSigner(credential: TokenCredential, instance: stri
         key = { client: createClient(keyId, credential, instance), isChallenged: false };
         keys.set(keyId, key);
       }
-      const within = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
-      return afterChallenge(key, (client) =>
-        observeSending(new URL(keyId).hostname, (sending) =>
-          requestSignature(client, algorithm, digest, within, sending),
-        ),
-      );
+      const ofVersion = key;
+      const sign = (abortSignal: AbortSignal) =>
+        afterChallenge(ofVersion, (client) =>
+          observeSending(new URL(keyId).hostname, (sending) =>
+            requestSignature(client, algorithm, digest, abortSignal, sending),
+          ),
+        );
+      return limited(requestTimeoutMs, sign, signal);
     },
   };
 }

@@ -43,11 +43,15 @@ export function openTable(
   table.pipeline.addPolicy({
     name: "keyholdDeadline",
     sendRequest(request, next) {
-      return within(withinMs, (deadline) => {
-        const own = request.abortSignal;
-        request.abortSignal = own instanceof AbortSignal ? AbortSignal.any([own, deadline]) : deadline;
-        return next(request);
-      });
+      const own = request.abortSignal instanceof AbortSignal ? request.abortSignal : undefined;
+      return within(
+        withinMs,
+        (abortSignal) => {
+          request.abortSignal = abortSignal;
+          return next(request);
+        },
+        own,
+      );
     },
   });
   return table;

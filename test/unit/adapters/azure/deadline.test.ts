@@ -2,8 +2,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { queryObjects } from "node:v8";
 import { Worker } from "node:worker_threads";
-import { DeadlineExceeded, within } from "../../../../src/adapters/azure/deadline.ts";
+import { DeadlineExceeded, limited, within } from "../../../../src/adapters/azure/deadline.ts";
+import { partDeadline } from "../../../../src/domain/shared/retry.ts";
 
 test("an answer that arrived while the event loop was held is in time", async (t) => {
   const answering = new Worker(
@@ -33,4 +36,54 @@ test("a call that neither ends nor obeys its signal is given up, and its signal 
   });
   await assert.rejects(never, DeadlineExceeded);
   assert.ok(signal?.aborted);
+});
+
+for (const [name, end] of [
+  ["within", within],
+  ["limited", limited],
+] as const) {
+  test(`${name}: the signal of a call aborts with the outer one, at once where that has aborted`, async () => {
+    const outer = new AbortController();
+    const reasonOf = (signal: AbortSignal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) resolve(signal.reason);
+        else signal.addEventListener("abort", () => resolve(signal.reason));
+      });
+    const ended = end(60_000, reasonOf, outer.signal);
+    outer.abort("over");
+    assert.equal(await ended, "over");
+    assert.equal(await end(60_000, reasonOf, outer.signal), "over");
+  });
+}
+
+test("a call that obeys its signal says itself what happened in so many milliseconds", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const reason = limited(5, (signal) =>
+    new Promise((resolve) => signal.addEventListener("abort", resolve)).then(() => signal.reason),
+  );
+  t.mock.timers.tick(5);
+  assert.ok((await reason) instanceof DeadlineExceeded);
+});
+
+test("nothing is left of a deadline that a part and its request follow, once its time is over", async () => {
+  const startDeadline = (withinMs: number) => ({ atMs: 0, signal: AbortSignal.timeout(Math.min(withinMs, 50)) });
+  const signals = () => queryObjects(AbortSignal, { format: "count" });
+  const ask = async () => {
+    const part = partDeadline(startDeadline(50), { startDeadline });
+    const listen = async (signal: AbortSignal) => {
+      signal.addEventListener("abort", () => {}, { once: true });
+    };
+    await within(20_000, (signal) => limited(10_000, listen, signal), part.signal);
+  };
+  await ask();
+  await sleep(200);
+  const before = signals();
+  for (let i = 0; i < 200; i++) await ask();
+  let left = signals() - before;
+  // Each round collects what the timers and finalizers of the one before have let go of.
+  for (let i = 0; i < 100 && left > 20; i++) {
+    await sleep(50);
+    left = signals() - before;
+  }
+  assert.ok(left <= 20, `${left} signals are left`);
 });
