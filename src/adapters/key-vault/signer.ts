@@ -55,7 +55,6 @@ async function afterChallenge(
   request: (client: CryptographyClient) => Promise<VaultSignature>,
 ): Promise<VaultSignature> {
   while (!key.isChallenged && key.first) await key.first.catch(() => undefined);
-  if (key.isChallenged) return request(key.client);
   const first = request(key.client);
   key.first = first;
   try {

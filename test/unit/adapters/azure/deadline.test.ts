@@ -34,7 +34,7 @@ test("a call that neither ends nor obeys its signal is given up, and its signal 
     signal = given;
     return new Promise(() => {});
   });
-  await assert.rejects(never, DeadlineExceeded);
+  await assert.rejects(never, { name: "DeadlineExceeded", message: "deadline_exceeded" });
   assert.ok(signal?.aborted);
 });
 

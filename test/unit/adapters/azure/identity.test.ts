@@ -142,6 +142,20 @@ describe("a refused token of a managed identity", () => {
     }
   });
 
+  test("is asked for again 5 s after it was first refused, whoever was refused meanwhile", async () => {
+    const identity = await holding();
+    const gate = Promise.withResolvers<void>();
+    endpoint.answer = (response, request) => void gate.promise.then(() => answerWith("first")(response, request));
+    const first = identity.replace("first");
+    nowMs = startMs + 4_000;
+    const second = identity.replace("first");
+    gate.resolve();
+    assert.deepEqual(await Promise.all([first, second]), [undefined, undefined]);
+    nowMs = startMs + 5_000;
+    await identity.replace("first");
+    assert.equal(endpoint.requests.length, 2);
+  });
+
   test("is asked for again after 5 s by a clock that was set back, too", async () => {
     const identity = await holding();
     endpoint.answer = answerWith("first");
@@ -169,7 +183,10 @@ describe("a refused token of a managed identity", () => {
 
   const answers: Record<string, typeof endpoint.answer> = {
     "an error": (response) => void response.writeHead(500).end("{}"),
-    "a redirect": (response) => void response.writeHead(302, { location: "https://attacker.example/" }).end(),
+    "a redirect to a token": (response, request) => {
+      if (request.url?.startsWith("/elsewhere")) answerWith("second")(response, request);
+      else response.writeHead(302, { location: "/elsewhere" }).end();
+    },
     "a cut connection": (response) => void response.destroy(),
     "no JSON": (response) => void response.writeHead(200).end("second"),
     "no token": answerWith("", {}),
@@ -190,7 +207,9 @@ describe("a refused token of a managed identity", () => {
     const elsewhere = createIdentity(signingId, undefined, sdk, () => nowMs);
     await elsewhere.getToken(scope);
     assert.equal(await elsewhere.replace("first"), undefined);
-    assert.equal(await (await holding()).replace("of somebody else"), undefined);
+    const identity = await holding();
+    assert.equal(await identity.replace("of somebody else"), undefined);
+    assert.equal(identity.newest("of somebody else"), "of somebody else");
     assert.equal(endpoint.requests.length, 0);
   });
 });

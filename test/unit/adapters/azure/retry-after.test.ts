@@ -40,4 +40,9 @@ describe("a Retry-After header (RFC 9110 §10.2.3)", () => {
       assert.equal(parseRetryAfter(header, nowMs), seconds);
     });
   }
+
+  test("that is a date asks for whole seconds, rounded up, and counts them in milliseconds", () => {
+    assert.equal(parseRetryAfter("Sun, 06 Nov 1994 08:50:07 GMT", nowMs + 500), 30);
+    assert.equal(parseRetryAfter("Sun, 06 Nov 1994 09:39:37 GMT", nowMs), 3_000);
+  });
 });

@@ -112,6 +112,21 @@ describe("a signature", () => {
     assert.deepEqual([vault.requests.length, withBody.length], [6, 5]);
   });
 
+  test("that comes after the first waits for no other", async () => {
+    const one = signer();
+    await sign(one);
+    vault.requests.length = 0;
+    const gate = Promise.withResolvers<void>();
+    vault.answer = async () => {
+      await gate.promise;
+      return signed;
+    };
+    const signing = [sign(one), sign(one)];
+    while (vault.requests.length < 2) await new Promise(setImmediate);
+    gate.resolve();
+    await Promise.all(signing);
+  });
+
   test("that is the first and fails lets the next one be the first", async () => {
     const one = signer();
     let answered = 0;
