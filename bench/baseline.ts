@@ -9,7 +9,10 @@ import { evaluate, judgeYear } from "./baseline/evaluate.ts";
 import { markdownOf, type Results } from "./baseline/report.ts";
 import { alarmsOfScaleOuts } from "./baseline/scale-outs.ts";
 
-/** How well the baseline of the sign rate does on synthetic years: `node bench/baseline.ts`. Same seed, same table. */
+/**
+ * Measures the baseline of the sign rate on synthetic years: `node bench/baseline.ts`. The same seed gives the same
+ * table.
+ */
 const seed = 20_270_101;
 const years = 5;
 const injections = 50;
@@ -30,7 +33,7 @@ writeFileSync(new URL("baseline.md", folder), markdown);
 writeFileSync(new URL("baseline.svg", folder), chart());
 console.log(markdown);
 
-/** Two weeks with Ascension Day, a threefold burst of half an hour, and a broker dead for an hour. */
+/** Two weeks with Ascension Day, a threefold burst of half an hour, and a broker outage of an hour. */
 function chart(): string {
   const [fromMs, toMs] = [Date.UTC(2027, 4, 3), Date.UTC(2027, 4, 17)];
   const burst = indexOf(Date.UTC(2027, 4, 11, 12));

@@ -11,11 +11,11 @@ import { sameBytesPath } from "./stand/same-bytes.ts";
 import { addTenants, askToken, tokenForm, withStack } from "./stand/world.ts";
 
 /**
- * Cached tokens under load, against a function that does nothing on the same host, and against a library that caches
- * for itself: `node bench/cached.ts`. Ends with a profile of where the time of a request goes.
+ * Measures cached tokens under load, compared with a function that does nothing on the same host and with a library
+ * that has its own cache: `node bench/cached.ts`. At the end it profiles where the time of a request is spent.
  */
 const connections = 64;
-/** The floor: a function that reads as many bytes under the same headers and answers as many. */
+/** The floor: a function that reads and answers the same number of bytes under the same headers. */
 const sameBytes = "hello, same bytes";
 const modernBytes = "hello, same bytes, built as Keyhold is";
 const vaultLatencyMs = 5;
@@ -25,7 +25,7 @@ type Sample = Pick<LoadResult, "requestsPerSecond" | "p99" | "failed">;
 await runPart("cached", async ({ quick }): Promise<Measurement> => {
   const rounds = quick ? 2 : 7;
   const seconds = quick ? 1 : 3;
-  // V8 keeps compiling during the first 20,000 requests or so; a busy instance is long past that.
+  // V8 keeps compiling during about the first 20,000 requests; a busy instance is long past that.
   const warmUpSeconds = quick ? 1 : 25;
   return withStack(async (stack, folder) => {
     const { tenantIds } = await addTenants(stack, 1);

@@ -10,8 +10,8 @@ import { startPlain } from "./stand/instance.ts";
 import { addTenants, askToken, withStack } from "./stand/world.ts";
 
 /**
- * What a cold start costs, and what of it: `node bench/cold-start.ts`. The ratios carry over to another machine; Azure's
- * own part of a cold start, before the process begins, is not in it.
+ * Measures what a cold start costs and what causes it: `node bench/cold-start.ts`. The ratios carry over to another
+ * machine. Azure's own part of a cold start, before the process begins, is not included.
  */
 await runPart("cold-start", async ({ quick }): Promise<Measurement> => {
   const rounds = quick ? 2 : 11;

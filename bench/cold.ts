@@ -8,7 +8,7 @@ import { buildKeyhold } from "./stand/app.ts";
 import { startMeasured } from "./stand/instance.ts";
 import { addTenants, askToken, unlimited, withStack } from "./stand/world.ts";
 
-/** What a new token takes beyond what vault and Entra take: `node bench/cold.ts`. */
+/** Measures the time of a new token beyond that of vault and Entra: `node bench/cold.ts`. */
 const latencyMs = 50;
 
 await runPart("cold", async ({ quick }): Promise<Measurement> => {
@@ -101,7 +101,7 @@ await runPart("cold", async ({ quick }): Promise<Measurement> => {
   });
 });
 
-/** Durations of the spans that came in, milliseconds, in the order of their invocations. */
+/** Durations of the received spans, in milliseconds, in the order of their invocations. */
 async function spansOf({ monitor }: Stack): Promise<Record<string, number[]>> {
   const invocations = new Map<string, Record<string, number>>();
   for (const { table, envelope } of monitor.telemetry) {
@@ -112,7 +112,7 @@ async function spansOf({ monitor }: Stack): Promise<Record<string, number[]>> {
     spans[name] = (spans[name] ?? 0) + millisecondsOf(duration);
     invocations.set(id, spans);
   }
-  // The first is that of the warm-up.
+  // The first one belongs to the warm-up.
   const complete = [...invocations.values()].filter((spans) => "token" in spans && "Entra token" in spans).slice(1);
   const names = [...new Set(complete.flatMap((spans) => Object.keys(spans)))];
   return Object.fromEntries(names.map((name) => [name, complete.map((spans) => spans[name] ?? 0)]));

@@ -8,7 +8,7 @@ import { ask, type Count, countDuring } from "./stand/count.ts";
 import { startMeasured } from "./stand/instance.ts";
 import { addTenants, unlimited, withStack } from "./stand/world.ts";
 
-/** How many signatures and Entra requests a number of token requests costs: `node bench/economy.ts`. */
+/** Counts the signatures and Entra requests for a number of token requests: `node bench/economy.ts`. */
 const latencyMs = 5;
 const peers: Library[] = ["@azure/msal-node", "@azure/identity"];
 

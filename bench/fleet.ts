@@ -8,10 +8,10 @@ import { ask, countDuring } from "./stand/count.ts";
 import { startPlain } from "./stand/instance.ts";
 import { addTenants, askToken, unlimited, withStack } from "./stand/world.ts";
 
-/** What instances that share their tokens save, and what it costs: `node bench/fleet.ts`. */
+/** Measures what instances save by sharing their tokens, and what it costs: `node bench/fleet.ts`. */
 const latency = { vaultMs: 20, entraMs: 40, tableMs: 4 };
 const together = 100;
-/** Far more than a warm-up takes. */
+/** Far longer than a warm-up. */
 const warmAfterMs = 1_000;
 
 const modes = {
@@ -135,7 +135,7 @@ async function emptyCache(stack: Stack): Promise<void> {
 
 type Start = () => ReturnType<typeof startPlain>;
 
-/** Four instances at once; then one is restarted; then, in another fleet, nine more join one. */
+/** Starts four instances at once, then restarts one. Then, in another fleet, nine more instances join one. */
 async function ofFleet(stack: Stack, start: Start, tenantIds: string[], requests: number) {
   const fleet = await Promise.all([start(), start(), start(), start()]);
   const askAll = () => {
@@ -153,7 +153,10 @@ async function ofFleet(stack: Stack, start: Start, tenantIds: string[], requests
   return { cold, restarted, scaledOut };
 }
 
-/** Milliseconds of the first token of instances, asked at once and after the warm-up. Its keys and policy are loaded. */
+/**
+ * Milliseconds of the first token of an instance, with and without waiting for its warm-up first. Its keys and policy
+ * are loaded in both cases.
+ */
 async function firstTokens(
   stack: Stack,
   start: (mode: Mode) => ReturnType<typeof startPlain>,
@@ -167,7 +170,7 @@ async function firstTokens(
   const firstToken = async (isWarm: boolean) => {
     const instance = await start("on");
     if (isWarm) await sleep(warmAfterMs);
-    // Routes, policy and the caller's keys are loaded; nothing is asked of the shared cache.
+    // Loads routes, policy and the caller's keys, without a request to the shared cache.
     await askToken(instance.httpUrl, "42000000-0000-4000-8000-ffffffffffff", callerToken);
     const { milliseconds } = await askToken(instance.httpUrl, tenantId, callerToken);
     await instance.stop();
@@ -198,7 +201,7 @@ async function newTokens(
   return times;
 }
 
-/** Milliseconds of one read of a row with the latency that is added. */
+/** Milliseconds of one read of a row, with the added latency. */
 async function tableReads(stack: Stack, count: number): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < count; i++) {

@@ -9,16 +9,17 @@ import { measure } from "./ledger-throughput/measure.ts";
 import { markdownOf, type Results } from "./ledger-throughput/report.ts";
 
 /**
- * How many signatures a second the ledger takes: `node bench/ledger-throughput.ts`. About a minute. Instances are processes
- * of their own with the product's ledger adapter, which write an intent, wait as long as a signature takes, and write
- * its outcome, into Azurite: first as fast as sixteen at a time are stored, then at a constant rate, come what may. The distribution over partitions is computed, and does not depend on
- * the machine.
+ * Measures how many signatures a second the ledger can record: `node bench/ledger-throughput.ts`. It takes about a
+ * minute. Instances are separate processes with the product's ledger adapter. They write an intent, wait as long as a
+ * signature takes, and write its outcome, into Azurite: first as fast as possible with sixteen in flight, then at a
+ * constant rate, whatever the answers. The distribution over partitions is computed, and does not depend on the
+ * machine.
  */
 const seed = 20_270_101;
 const signaturesPerSecond = 400;
 const seconds = 20;
 const instances = 4;
-/** What lies between intent and outcome: vault and Entra. */
+/** The time between intent and outcome, for vault and Entra. */
 const signMs = 150;
 
 const folder = await mkdtemp(join(tmpdir(), "keyhold-bench-"));

@@ -12,13 +12,13 @@ import { sameBytesPath } from "./stand/same-bytes.ts";
 import { addTenants, askToken, tokenForm, withStack } from "./stand/world.ts";
 
 /**
- * What callers of cached tokens notice while somebody without any token sends 500 requests a second, each with a key id
- * of its own invention: `node bench/made-up-keys.ts`. What a function that does nothing costs them at the same rate, in
- * the same process, is the part of the host and of the machine.
+ * Measures what callers of cached tokens notice while a client without a token sends 500 requests a second, each with a
+ * different made-up key id: `node bench/made-up-keys.ts`. The cost of a function that does nothing, at the same rate
+ * and in the same process, is the share of the host and the machine.
  */
 const perSecond = 500;
 const callersPerSecond = 400;
-/** Milliseconds between two look-ups. */
+/** Milliseconds between two key look-ups. */
 const intervalMs = 300_000;
 const loadScript = fileURLToPath(new URL("made-up-keys/steady-load.ts", import.meta.url));
 
@@ -64,7 +64,7 @@ await runPart("made-up-keys", async ({ quick }): Promise<Measurement> => {
       [alone]: () => during(),
       [besideHello]: () => during(hello),
       [besideMadeUp]: () => during(madeUp),
-      // Five minutes later, so that keys are looked up again and requests wait for that.
+      // Five minutes later, so that keys are looked up again and requests wait for it.
       [besideMadeUpAndOutage]: async (round) => {
         await instance.agent.setClockAhead((round + 1) * intervalMs);
         stack.entra.behaviour = { latencyMs: 2_000 * (1 + seconds), faults: [] };

@@ -6,9 +6,9 @@ import { startPlain } from "./stand/instance.ts";
 import { addTenants, askToken, withStack } from "./stand/world.ts";
 
 /**
- * What a request pays that meets a signing key nobody knew, and how long the timer takes: `node
+ * Measures the delay of a request that is the first with an unknown signing key, and the duration of the timer: `node
  * bench/metadata-rollover.ts`. An announced key is known 30 minutes later on average, by the hourly timer: at most 60
- * minutes, its random wait of 10 s, the run itself, and 60 s for the instances beside it.
+ * minutes, its random wait of 10 s, the run itself, and 60 s for the other instances.
  */
 await runPart("metadata-rollover", async ({ quick }): Promise<Measurement> => {
   const rounds = quick ? 1 : 6;
@@ -17,7 +17,7 @@ await runPart("metadata-rollover", async ({ quick }): Promise<Measurement> => {
     const { root } = await buildKeyhold(folder);
     const statuses: number[] = [];
     const rolls = await alternate(rounds, {
-      // A new instance each time: one that has just asked for a key does not ask again for five minutes.
+      // A new instance each time: one that has just looked up a key does not look again for five minutes.
       "one roll": async () => {
         const instance = await startPlain(stack, root);
         const ask = async (callerToken: string) => {

@@ -6,18 +6,18 @@ import { summarise, withSpread } from "./measure/statistics.ts";
 import { buildKeyhold } from "./stand/app.ts";
 import { withStack } from "./stand/world.ts";
 
-/** Seconds; at the defaults of the recipes the same with 300, and nothing else differs. */
+/** Seconds. With the defaults of the recipes it would be 300, and nothing else would differ. */
 const pollSeconds = 2;
 
 interface Round {
   publishedMs: number;
-  /** By relying party: after publication. */
+  /** Milliseconds after publication, by relying party. */
   loginMs: Record<string, number>;
 }
 
 /**
- * How long a change of Entra's keys takes to reach a real relying party: `node bench/relying-parties.ts`. All keys are
- * replaced at once, Keyhold's timer runs, and each party polls by itself.
+ * Measures how long a change of Entra's keys takes to reach a real relying party: `node bench/relying-parties.ts`. All
+ * keys are replaced at once, Keyhold's timer runs, and each party polls by itself.
  */
 await runPart("relying-parties", async ({ quick }): Promise<Measurement> => {
   const rounds = quick ? 1 : 12;
@@ -52,7 +52,7 @@ await runPart("relying-parties", async ({ quick }): Promise<Measurement> => {
   });
 });
 
-/** Performance milliseconds of the first login that succeeds. */
+/** The time of the first successful login, in milliseconds of `performance.now()`. */
 async function untilIn({ letsIn }: DrillParty): Promise<number> {
   while (!(await letsIn())) await sleep(20);
   return performance.now();

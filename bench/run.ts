@@ -1,7 +1,8 @@
 /**
- * The benchmark suite: `npm run bench`, or `node bench/run.ts [--quick] [--minutes n] [part ...]`. Each part is a process
- * of its own, one after the other, and can be run alone: `node bench/<part>.ts`. Ends with bench/RESULTS.md, made of
- * all results there are. `--quick` proves that everything runs, in a few minutes, and writes to .local/bench.
+ * The benchmark suite: `npm run bench`, or `node bench/run.ts [--quick] [--minutes n] [part ...]`. The parts run one
+ * after the other, each in its own process, and can be run alone: `node bench/<part>.ts`. At the end it writes
+ * bench/RESULTS.md from all existing results. `--quick` checks in a few minutes that everything runs, and writes to
+ * .local/bench.
  */
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -28,7 +29,7 @@ const parts = [
   "baseline",
   "soak",
 ];
-/** They take no options, and always write real results. */
+/** These take no options and always write real results. */
 const alwaysReal = new Set(["ledger-throughput", "baseline"]);
 
 const options = readOptions();

@@ -12,7 +12,7 @@ import { measureWave } from "./scale/wave.ts";
 import { buildKeyhold } from "./stand/app.ts";
 import { withStack } from "./stand/world.ts";
 
-/** What thousands of tenants cost: memory, time of a request, and renewals: `node bench/scale.ts`. */
+/** Measures what thousands of tenants cost: memory, request time, and renewals: `node bench/scale.ts`. */
 const libraries = ["Keyhold", "@azure/msal-node", "@azure/identity"] as const;
 const maxBytes = 1_000;
 const maxGrantRatio = 1.1;
@@ -63,7 +63,7 @@ await runPart("scale", async (options): Promise<Measurement> => {
         measured: `${kb(ours)} (libraries: ${kb(least)} at best)`,
         met: ours <= maxBytes,
       },
-      // Of few tenants it says nothing: what V8 compiles meanwhile is more.
+      // With few tenants the result means nothing: code that V8 compiles meanwhile uses more memory.
       ...(options.quick
         ? []
         : [
@@ -181,7 +181,7 @@ async function measureMemory({ quick }: Options) {
   return { tenants, memory, policy };
 }
 
-/** From half of the tenants to all: what is there from the start drops out. */
+/** The growth from half of the tenants to all, which excludes what exists from the start. */
 function beyondToken({ heapBytes: [, half = 0, all = 0], tokenBytes }: MemoryReport, tenants: number): number {
   return (all - half) / (tenants / 2) - tokenBytes;
 }

@@ -3,8 +3,8 @@ import { runSeeds, type SeedResult } from "../test/simulation/seeds.ts";
 import { type Measurement, runPart } from "./measure/part.ts";
 
 /**
- * A million signatures of simulated fleets: what their audits missed, and what they invented. `node bench/simulation.ts`,
- * the same runs as `npm run simulate`.
+ * Checks a million signatures of simulated fleets for what their audits missed and for false findings: `node
+ * bench/simulation.ts`. These are the same runs as `npm run simulate`.
  */
 const longestSeconds = 600;
 

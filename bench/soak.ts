@@ -7,11 +7,11 @@ import { buildKeyhold } from "./stand/app.ts";
 import { withStack } from "./stand/world.ts";
 
 /**
- * Constant load for half an hour, with faults, changes of the policy and rollovers of keys from a seed, and every
- * answer checked: `node bench/soak.ts [--minutes 30] [--seed n]`. test/e2e/soak.test.ts is its short form.
+ * Constant load for half an hour, with faults, changes of the policy and key rollovers from a seed. Every answer is
+ * checked: `node bench/soak.ts [--minutes 30] [--seed n]`. test/e2e/soak.test.ts is its short form.
  */
 const warmUpPart = 0.3;
-/** What a leak of one small object for each request would be far above: megabytes an hour of live heap. */
+/** Megabytes of live heap an hour. A leak of one small object per request would grow far faster. */
 const maxGrowthMbPerHour = 6;
 
 await runPart("soak", async ({ quick, seed, minutes: asked }): Promise<Measurement> => {
@@ -62,7 +62,7 @@ await runPart("soak", async ({ quick, seed, minutes: asked }): Promise<Measureme
         met: alarms.every((finding) => finding === "open_intents"),
       },
       { what: "unexpected errors in the log", target: "0", measured: `${unexpected}`, met: unexpected === 0 },
-      // A shorter run is all warm-up.
+      // A shorter run is warm-up only.
       ...(isLong
         ? [
             {

@@ -13,8 +13,8 @@ import { addTenants, askToken, tokenForm, withStack } from "./stand/world.ts";
 import { buildLoad, loadSdk, type SdkLoad } from "./telemetry-costs/load-sdk.ts";
 
 /**
- * What telemetry costs an instance: `node bench/telemetry-costs.ts`. BENCH_BEFORE names another checkout of Keyhold that
- * was built, which is then measured in the same turns.
+ * Measures what telemetry costs an instance: `node bench/telemetry-costs.ts`. BENCH_BEFORE names another checkout of
+ * Keyhold that was built; it is measured in the same rounds.
  */
 const repository = fileURLToPath(new URL("..", import.meta.url));
 const before = process.env.BENCH_BEFORE;
@@ -26,7 +26,7 @@ interface Subject {
   settings: Record<string, string>;
 }
 
-/** Of a new instance that is asked from its first moment on, while the SDK is loaded. */
+/** Measured on a new instance that gets requests from its first moment on, while the SDK is loaded. */
 interface Loading {
   blockMs: number;
   p99: number;
@@ -185,7 +185,7 @@ async function firstAnswer(stack: Stack, { root, settings }: Subject): Promise<n
   return tookMs;
 }
 
-/** Microseconds of the thread for what telemetry does for one cached answer, in a process of its own. */
+/** Microseconds of thread time that telemetry uses for one cached answer, in a separate process. */
 function recordAnswers(checkout: string): number {
   const file = join(checkout, "src/adapters/telemetry/telemetry.ts");
   const runner = fileURLToPath(new URL("telemetry-costs/record-answers.ts", import.meta.url));

@@ -7,8 +7,9 @@ import type { Outcome } from "./telemetry-delivery/run-trouble.ts";
 import { troubles } from "./telemetry-delivery/trouble.ts";
 
 /**
- * What arrives of telemetry while Application Insights is in trouble: `node bench/telemetry-delivery.ts`. Each trouble is
- * a process of its own, in time that passes at once. BENCH_BEFORE names another checkout of Keyhold to compare with.
+ * Measures which telemetry arrives while Application Insights is in trouble: `node bench/telemetry-delivery.ts`. Each
+ * kind of trouble runs in a separate process, in virtual time. BENCH_BEFORE names another checkout of Keyhold to
+ * compare with.
  */
 const run = promisify(execFile);
 const before = process.env.BENCH_BEFORE;

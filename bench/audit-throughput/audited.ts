@@ -1,6 +1,6 @@
 /**
- * The process that is measured: one run of the audit with the adapters of the product. Only what it stores, a few
- * entities a window, is held in memory. Prints what it took as JSON.
+ * The measured process: one run of the audit with the adapters of the product. Only what it stores, a few entities per
+ * window, is held in memory. Prints the results as JSON.
  */
 import { createVaultLogReader } from "../../src/adapters/log-analytics/reader.ts";
 import { createTableLedgerReader } from "../../src/adapters/storage/ledger-reader.ts";
@@ -14,7 +14,7 @@ import { signingObjectId } from "./records.ts";
 
 export interface Cost {
   cpuSeconds: number;
-  /** Most memory of the process, and what it had before the run. */
+  /** Peak memory of the process, and its memory before the run. */
   peakMb: number;
   startMb: number;
   windows: number;
@@ -26,7 +26,7 @@ const { LEDGER_URL: ledgerUrl = "", NOW_MS: nowMs, WATERMARK_MS: watermarkMs, RO
 const credential = { getToken: async () => ({ token: "token", expiresOnTimestamp: Date.now() + 3_600_000 }) };
 const store = createAuditStore();
 store.stored.state = { state: { watermarkMs: Number(watermarkMs), arrivalsToMs: Number(watermarkMs) }, etag: "1" };
-// The window before was looked at, so the run has one window to look at.
+// The window before counts as done, so the run has one window to audit.
 const beforeMs = Number(watermarkMs) - windowMs;
 const look = { fromMs: beforeMs, lookedMs: Number(watermarkMs) + settleMs, isPending: false, carry: {}, covered: [] };
 store.stored.looks.set(beforeMs, { ...look, rows: Number(rowsBefore) });

@@ -1,6 +1,6 @@
 /**
- * Both records of a busy time, held ready as the services send them: the answers of Log Analytics and of Azure Tables,
- * over TLS, from one server. It knows no more of either than the audit asks for.
+ * Both records of a busy period, prepared as the services send them: the answers of Log Analytics and of Azure Tables,
+ * over TLS, from one server. It supports only the requests that the audit makes.
  */
 import { createHash } from "node:crypto";
 import type { EmulatorRequest, EmulatorResponse } from "../../local/emulators/shared/emulator-server.ts";
@@ -16,11 +16,11 @@ const instances = 8;
 
 interface Row {
   timeMs: number;
-  /** JSON, of the log. */
+  /** A row of the vault's log, as JSON. */
   vault: string;
   partition: string;
   id: string;
-  /** JSON, of the table. */
+  /** A row of the ledger's table, as JSON. */
   ledger: string;
 }
 
@@ -28,7 +28,7 @@ export interface Records {
   answer(request: EmulatorRequest): EmulatorResponse;
 }
 
-/** So many signatures a second from `fromMs` to `toMs`, each in both records. */
+/** Creates `perSecond` signatures a second from `fromMs` to `toMs`, each in both records. */
 export function createRecords(perSecond: number, fromMs: number, toMs: number, nowMs: number): Records {
   const rows: Row[] = [];
   for (let i = 0; fromMs + (i * 1_000) / perSecond < toMs; i++) {
@@ -92,7 +92,7 @@ function answerLog({ body }: EmulatorRequest, rows: readonly Row[], nowMs: numbe
   );
 }
 
-/** Every row is taken in at once. */
+/** Every row is ingested at once. */
 function answerArrivals(rows: readonly Row[], fromMs: number, toMs: number): EmulatorResponse {
   const counts = new Map<number, number>();
   for (const { timeMs } of rows) {
@@ -112,7 +112,7 @@ function tableOf(columns: string, rows: readonly string[]): EmulatorResponse {
   return { status: 200, headers, body: Buffer.from(`{"tables":[${table}]}`) };
 }
 
-/** `PartitionKey eq 'p' and RowKey ge 'a' and RowKey lt 'b'`, a thousand rows a page. */
+/** `PartitionKey eq 'p' and RowKey ge 'a' and RowKey lt 'b'`, a thousand rows per page. */
 function answerTable({ url }: EmulatorRequest, partitions: ReadonlyMap<string, readonly Row[]>): EmulatorResponse {
   const [, partition = "", from = "", to = ""] =
     /PartitionKey eq '(.+?)' and RowKey ge '(.+?)' and RowKey lt '(.+?)'/.exec(url.searchParams.get("$filter") ?? "") ??

@@ -1,12 +1,12 @@
 /**
- * What the best of all rules could do that knows the true rate and sees nothing but Poisson noise. Where this misses a
- * target, no tuning of a baseline reaches it: the key signs too rarely.
+ * The best result that any rule could reach if it knew the true rate and saw only Poisson noise. If even this misses a
+ * target, no tuning of a baseline can reach it: the key signs too rarely.
  */
 export interface BestPossible {
   rate: number;
-  /** Part of threefold bursts found within two windows, at four false alarms in a year of such windows. */
+  /** Share of threefold bursts found within two windows, at four false alarms in a year of such windows. */
   burstFound: number;
-  /** False alarms a year of a rule that takes three empty windows for a dead broker, in 2000 business hours. */
+  /** False alarms a year of a rule that treats three empty windows as a dead broker, in 2000 business hours. */
   falseDeaths: number;
 }
 
@@ -19,7 +19,7 @@ export function bestPossible(rate: number): BestPossible {
   return { rate, burstFound: tailOf(6 * rate, limit), falseDeaths: businessWindowsPerYear * Math.exp(-3 * rate) };
 }
 
-/** The probability of `least` or more, where `mean` are expected. */
+/** The probability of at least `least` events if `mean` are expected. */
 function tailOf(mean: number, least: number): number {
   let [term, below] = [Math.exp(-mean), 0];
   for (let k = 0; k < least; k++) {

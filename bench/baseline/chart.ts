@@ -2,7 +2,7 @@ import { hourMs, type JudgedWindow } from "../../src/domain/audit/sign-rate.ts";
 
 const [width, height, left, top, bottom] = [960, 300, 44, 40, 26];
 
-/** Rate, band and alarms over consecutive windows, as SVG. `high` is that of one window. */
+/** Rate, band and alarms over consecutive windows, as SVG. `high` returns the upper limit of one window. */
 export function chartOf(title: string, windows: readonly JudgedWindow[], alarms: readonly JudgedWindow[]): string {
   const fromMs = windows[0]?.startMs ?? 0;
   const toMs = windows.at(-1)?.startMs ?? 1;

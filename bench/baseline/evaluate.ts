@@ -17,7 +17,7 @@ import type { FalseAlarms, ProfileResult } from "./report.ts";
 export interface JudgedYear {
   year: SyntheticYear;
   judged: SignHistory;
-  /** Alarms in the counted year that its one outage does not explain. */
+  /** Alarms in the counted year that are not explained by its one outage. */
   falseAlarms: readonly JudgedWindow[];
 }
 
@@ -34,7 +34,7 @@ export function judgeYear(
   return { year, judged, falseAlarms };
 }
 
-/** False alarms from all years, incidents from the first. */
+/** Counts false alarms in all years, and incidents in the first. */
 export function evaluate(profile: Profile, seed: number, years: number, injections: number): ProfileResult {
   const falseAlarms = { above: [] as number[], below: [] as number[] } satisfies FalseAlarms;
   let found: Found[] = [];

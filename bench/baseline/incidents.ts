@@ -17,24 +17,24 @@ import {
   windowsPerHour,
 } from "../../src/domain/audit/sign-rate.ts";
 
-/** What is put into a year at a random time, and for how long an alarm is waited for. */
+/** A change injected into a year at a random time, and how long to wait for an alarm. */
 export interface Incident {
   name: string;
-  /** The alarm that counts as finding it. */
+  /** The alarm that counts as a detection. */
   expected: "above" | "below";
   horizonWindows: number;
-  /** Found later than this is not found in time: the targets of the issue. */
+  /** The target of the issue: an incident found after more windows than this is not found in time. */
   targetWindows?: number;
-  /** Keys for which it would be nothing, or the same as another incident. */
+  /** Keys for which it would have no effect, or the same effect as another incident. */
   not?: readonly Profile["kind"][];
   mayStart(startMs: number, year: SyntheticYear): boolean;
-  /** Signs of the window `i` after its start, instead of `signs` where `rate` was expected. */
+  /** The signatures of window `i` after its start, instead of `signs` where `rate` was expected. */
   change(signs: number, rate: number, i: number, random: Random): number;
 }
 
 const day = 24 * windowsPerHour;
 
-/** For a batch key its batch is what the business hours are for the others; a key always in use has all hours. */
+/** For a batch key, its batch takes the place of business hours. For a key that is always in use, all hours count. */
 function isBusy(startMs: number, { profile, rates }: SyntheticYear): boolean {
   if (profile.kind === "always") return true;
   if (profile.kind === "batch") return (rates[indexOf(startMs)] ?? 0) > 0 && (rates[indexOf(startMs) + 1] ?? 0) > 0;
@@ -108,14 +108,14 @@ export interface Found {
   incident: string;
   injections: number;
   found: number;
-  /** Of the found ones; 1 is the window in which it began. */
+  /** Over the incidents that were found. 1 is the window in which the incident began. */
   medianWindows: number | undefined;
   worstWindows: number | undefined;
   targetWindows?: number;
   inTime?: number;
 }
 
-/** Injects the incident at random windows of the year, each into the year as it was. */
+/** Injects the incident at random windows of the year. Each injection starts from the unchanged year. */
 export function inject(
   incident: Incident,
   year: SyntheticYear,
@@ -130,7 +130,7 @@ export function inject(
       const i = indexOf(ms);
       return incident.change(year.signs[i] ?? 0, year.rates[i] ?? 0, indexOf(ms) - indexOf(startMs), random);
     };
-    // An alarm that the year gives without the incident too is no finding.
+    // An alarm that the year raises without the incident as well does not count.
     const isFinding = (alarm: JudgedWindow) =>
       alarm.verdict === incident.expected && judged.get(alarm.startMs)?.verdict !== incident.expected;
     const endMs = startMs + incident.horizonWindows * windowMs;
@@ -149,7 +149,7 @@ export function inject(
   };
 }
 
-/** Away from the year's own outage and its alarms, and with room for the whole incident. */
+/** A start away from the year's own outage and its alarms, with time left for the whole incident. */
 function pickStart(incident: Incident, year: SyntheticYear, judged: SignHistory, random: Random): number {
   const windows = (yearEndMs - yearStartMs - 3 * weekMs) / windowMs;
   for (;;) {

@@ -1,7 +1,7 @@
 import type { BestPossible } from "./best-possible.ts";
 import type { Found } from "./incidents.ts";
 
-/** Alarms that nothing real caused, one number for each synthetic year. */
+/** Alarms without a real cause, one number for each synthetic year. */
 export interface FalseAlarms {
   above: readonly number[];
   below: readonly number[];
@@ -14,7 +14,7 @@ export interface ProfileResult {
   found: readonly Found[];
 }
 
-/** Alarms a year of a key, one number for each synthetic year. */
+/** Alarms per key and year, one number for each synthetic year. */
 export interface ScaleOutResult {
   profile: string;
   none: readonly number[];
@@ -30,13 +30,13 @@ export interface Results {
   injections: number;
   profiles: readonly ProfileResult[];
   bestPossible: readonly BestPossible[];
-  /** Results that were stored before scale-outs were measured have none. */
+  /** Absent in results that were stored before scale-outs were measured. */
   scaleOuts?: readonly ScaleOutResult[];
 }
 
 export const falseAlarmTarget = 4;
 
-/** The tables as Markdown: printed and stored. */
+/** The tables as Markdown, for the terminal and the results file. */
 export function markdownOf({ seed, years, injections, profiles, bestPossible, scaleOuts }: Results): string {
   return [
     `Synthetic traffic, seed ${seed}: ${years} years per profile for false alarms, ${injections} injections per incident.`,

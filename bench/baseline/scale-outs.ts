@@ -12,12 +12,12 @@ import type { ScaleOutResult } from "./report.ts";
 
 const instances = 20;
 const scaledOutWindows = 4 * windowsPerHour;
-/** Tokens in use for each signature a window: they live for an hour, about. */
+/** Tokens in use for each signature of a window: a token lives for about an hour. */
 const tokensPerSign = windowsPerHour;
-/** What `bench/fleet.ts` allows of tokens that are signed twice although instances share them. */
+/** The share of tokens signed twice, although instances share them, that `bench/fleet.ts` allows. */
 const signedTwice = 0.02;
 
-/** Every day, at a time that changes, from one instance to twenty for four hours. */
+/** A scale-out every day, at a varying time, from one instance to twenty for four hours. */
 export function alarmsOfScaleOuts(profile: Profile, seed: number, years: number): ScaleOutResult {
   const alarms = (change: typeof withCacheOn) =>
     Array.from({ length: years }, (_, n) => {
@@ -32,7 +32,7 @@ export function alarmsOfScaleOuts(profile: Profile, seed: number, years: number)
   };
 }
 
-/** Nothing is signed again but for a few lost races. */
+/** Nothing is signed again except for a few lost races. */
 function withCacheOn(year: SyntheticYear, random: Random): SyntheticYear {
   return withScaleOuts(year, random, (start, add) => add(start, signedTwice * tokensPerSign));
 }

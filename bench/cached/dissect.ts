@@ -6,16 +6,16 @@ import { type Load, load } from "../stand/load.ts";
 import { timeByOwner } from "../stand/profile.ts";
 import { sameBytesPath } from "../stand/same-bytes.ts";
 
-/** Microseconds of processor time for one request, all threads. */
+/** Microseconds of processor time per request, all threads. */
 export interface Cost {
   user: number;
   system: number;
 }
 
 export interface Anatomy {
-  /** Round by round. */
+  /** One entry per round. */
   costs: Record<string, Cost[]>;
-  /** Microseconds of the main thread for one request, by who spent them. */
+  /** Microseconds of the main thread per request, by owner. */
   owners: { owner: string; sameBytes: number; keyhold: number }[];
 }
 
@@ -27,8 +27,8 @@ export interface Roots {
 }
 
 /**
- * What a cached token costs in processor time, and for what: by leaving parts out, and by profiles of Keyhold and of
- * hello with the same bytes. On instances of their own, since watching slows down what is watched.
+ * Measures the processor time of a cached token and how it divides: by leaving parts out, and by profiles of Keyhold
+ * and of hello with the same bytes. It uses instances of its own, because profiling slows down what it observes.
  */
 export async function dissect(
   stack: Stack,
@@ -90,7 +90,7 @@ export async function dissect(
   return { costs, owners: owners.sort((a, b) => b.keyhold - a.keyhold) };
 }
 
-/** Microseconds for one request, by owner. */
+/** Microseconds per request, by owner. */
 async function profileOf({ agent }: MeasuredInstance, order: Load, root: string): Promise<Map<string, number>> {
   let requests = 0;
   const profile = await agent.profile(async () => {

@@ -8,17 +8,18 @@ import { optionsOf, unbundledOptionsOf } from "../stand/app.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Of the process, up to here: how long since its first own line, and how much memory. */
+/** Reports the time since the process's first own line and its memory. */
 export const reportLoad = `
   console.log(JSON.stringify({ loadMs: performance.now() - performance.nodeTiming.bootstrapComplete, rssMb: process.memoryUsage.rss() / 2 ** 20 }));
   process.exit(0);`;
 
-/** These do something when they are loaded: they read settings, and register functions. */
+/** These modules have effects when they are loaded: they read settings and register functions. */
 const wiring = /^src\/(main\.ts|composition\.ts|functions\.ts)/;
 
 /**
- * Every module of ours that the deployable loads at its start, with all that it imports, and nothing done with it.
- * `metafile`: of the deployable, so that what it loads later is in neither of the two.
+ * Bundles every module of ours that the deployable loads at its start, with everything that it imports and without the
+ * code that uses it.
+ * `metafile`: that of the deployable, so that code which it loads later is in neither of the two.
  */
 export async function buildModules(
   folder: string,

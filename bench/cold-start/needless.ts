@@ -7,20 +7,20 @@ import { ownerOfPath } from "../stand/profile.ts";
 export interface Needless {
   owner: string;
   loadedKb: number;
-  /** In files of which no function ran between the start and the first token. */
+  /** Kilobytes in files of which no function ran between the start and the first token. */
   idleKb: number;
 }
 
 /**
- * Which packages are loaded before the first token without being needed for it: counted by the engine itself, on the app
- * without a bundle. What a module does while it is loaded counts as load, not as need.
+ * Finds the packages that are loaded before the first token without being needed for it. The engine itself counts, on
+ * the app without a bundle. What a module does while it is loaded counts as load, not as use.
  */
 export async function needless(
   stack: Stack,
   unbundledRoot: string,
   firstToken: (url: string) => Promise<number>,
 ): Promise<Needless[]> {
-  // No connection string: telemetry is loaded later, and would only now and then be in time to be counted.
+  // No connection string: telemetry is loaded later, and would be counted only in some runs.
   const settings = { BENCH_COVERAGE: "1", APPLICATIONINSIGHTS_CONNECTION_STRING: "" };
   const instance = await startMeasured(stack, unbundledRoot, { settings });
   const loaded = await instance.agent.coverage();

@@ -35,7 +35,7 @@ const wirings: Record<string, string> = {
   "clients, and the SDK of telemetry at once": clients + pipeline,
 };
 
-/** The clients that Keyhold loads anyway, with telemetry wired in three ways. Bundled as the product is. */
+/** The clients that Keyhold loads anyway, with telemetry wired in three ways, bundled like the product. */
 export async function buildWirings(folder: string): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
   for (const [index, [name, text]] of Object.entries(wirings).entries()) {

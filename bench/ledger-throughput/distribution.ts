@@ -2,18 +2,18 @@ import { type Random, randomOf } from "../../local/synthetic-year/random.ts";
 import { partitionOf } from "../../src/adapters/storage/ledger-partition.ts";
 import { type Guid, parseGuid } from "../../src/domain/shared/guid.ts";
 
-/** Writes by second and partition. */
+/** Number of writes by second and partition. */
 export type Cells = Map<number, Map<string, number>>;
 
 export interface Distribution {
   signatures: number;
   seconds: number;
   partitions: number;
-  /** Writes a second: intents and outcomes together. */
+  /** Writes a second, intents and outcomes together. */
   meanPerPartition: number;
   /** The busiest partition in its busiest second. */
   hottestPerSecond: number;
-  /** All partitions together in the busiest second. */
+  /** All partitions together, in the account's busiest second. */
   accountHottestPerSecond: number;
   /** Writes of the partition with the most and of the one with the fewest, over the whole time. */
   most: number;
@@ -23,7 +23,10 @@ export interface Distribution {
 const startMs = Date.UTC(2027, 0, 1, 12);
 const seconds = 900;
 
-/** A quarter of an hour of signatures at random times, through the product's own partition function. Outcomes follow within a second. */
+/**
+ * Simulates a quarter of an hour of signatures at random times, through the product's own partition function. Outcomes
+ * follow within a second.
+ */
 export function simulateQuarter(seed: number, signaturesPerSecond: number): Distribution {
   const random = randomOf(seed);
   const cells: Cells = new Map();
@@ -72,7 +75,7 @@ export function distributionOf(cells: Cells, signatures: number, overSeconds: nu
   };
 }
 
-/** As `createLedgerId` makes them (UUID version 7), with seeded bits for random ones. */
+/** Follows `createLedgerId` (UUID version 7), with seeded bits instead of random ones. */
 function seededLedgerId(timeMs: number, random: Random): Guid {
   const time = timeMs.toString(16).padStart(12, "0");
   const digits = (count: number) =>

@@ -1,4 +1,4 @@
-/** One instance: forked by measure.ts, with the connections of production names led to the stack. */
+/** One instance, forked by measure.ts. Its connections to production names go to the stack. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
@@ -11,7 +11,7 @@ import { createLedgerId } from "../../src/domain/signing/ledger-id.ts";
 export interface InstanceOrder {
   url: string;
   clientId: string;
-  /** A constant rate, whatever comes back; or so many at a time, as fast as they are stored. */
+  /** A constant rate, whatever the answers, or a constant number in flight, as fast as they are stored. */
   pace: { perSecond: number } | { inFlight: number };
   seconds: number;
   signMs: number;
@@ -21,13 +21,13 @@ export interface InstanceReport {
   stored: string[];
   failed: number;
   lost: number;
-  /** Milliseconds that a caller would have waited for the intent. */
+  /** Milliseconds that a caller would have waited for each intent. */
   intentMs: number[];
-  /** Seconds of processor time of this process. */
+  /** Processor seconds of this process. */
   cpuSeconds: number;
-  /** Milliseconds from the first intent to the last outcome in the table. */
+  /** Milliseconds from the first intent until the last outcome is in the table. */
   tookMs: number;
-  /** How late the loop that keeps the rate was at worst, milliseconds. */
+  /** The greatest delay of the loop that keeps the rate, in milliseconds. */
   behindMs: number;
 }
 

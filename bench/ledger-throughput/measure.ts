@@ -11,31 +11,33 @@ import type { InstanceOrder, InstanceReport } from "./instance.ts";
 
 export interface Load extends Pick<InstanceOrder, "seconds" | "signMs"> {
   instances: number;
-  /** Of all instances together. */
+  /** The pace of all instances together. */
   pace: InstanceOrder["pace"];
 }
 
 export interface Measured extends Load {
-  /** Signatures that were tried, whose intent was stored, and whose outcome is in the table at the end. */
+  /**
+   * Signatures that were attempted, those whose intent was stored, and those whose outcome is in the table at the end.
+   */
   tried: number;
   intents: number;
   outcomes: number;
-  /** Outcomes that were given up: their intents are open. */
+  /** Outcomes whose writing was given up. Their intents stay open. */
   lost: number;
-  /** Signatures a second with both rows, until the last one was stored. */
+  /** Signatures a second that have both rows, until the last one was stored. */
   reachedPerSecond: number;
   tookSeconds: number;
-  /** What a caller waits for the intent, milliseconds. */
+  /** How long a caller waits for the intent, in milliseconds. */
   intentMs: { median: number; p99: number; worst: number };
-  /** How late an instance was at worst in keeping the rate, milliseconds. */
+  /** The greatest delay of an instance in keeping the rate, in milliseconds. */
   behindMs: number;
-  /** Processor seconds: of the instances; of all else on the machine, which is Azurite and whoever else is at work. */
+  /** Processor seconds of the instances, and of everything else on the machine: Azurite and unrelated processes. */
   instancesCpuSeconds: number;
   otherCpuSeconds: number;
-  /** Processor milliseconds that one signature (both rows) costs an instance. */
+  /** Processor milliseconds of an instance per signature (both rows). */
   cpuMsPerSignature: number;
   cores: number;
-  /** JSON of the longest row as it is stored, bytes. */
+  /** The size of the largest stored row as JSON, in bytes. */
   rowBytes: number;
   distribution: Distribution;
 }
@@ -116,7 +118,7 @@ function distributionOfRows(ids: readonly string[], { seconds, signMs }: Load): 
   return distributionOf(cells, ids.length, seconds);
 }
 
-/** Of all cores and processes. */
+/** Busy seconds of all cores and processes. */
 function busySeconds(): number {
   return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1_000;
 }

@@ -9,7 +9,7 @@ export interface Results {
   simulated: Distribution;
 }
 
-/** Azure's documented targets for tables, entities of 1 KiB a second ("Scalability targets for Table storage"). */
+/** Azure's documented targets for tables, in entities of 1 KiB a second ("Scalability targets for Table storage"). */
 const partitionTarget = 2_000;
 const accountTarget = 20_000;
 

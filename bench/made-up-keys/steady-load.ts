@@ -1,6 +1,6 @@
 /**
- * POST requests at a fixed rate, spread evenly and whatever comes back, from a process of its own:
- * `node steady-load.ts <SteadyLoad as JSON>`. Prints a SteadyResult as JSON.
+ * Sends POST requests at a fixed rate, evenly spread and independent of the answers, from a separate process: `node
+ * steady-load.ts <SteadyLoad as JSON>`. Prints a SteadyResult as JSON.
  */
 import { randomBytes } from "node:crypto";
 import { Agent, request } from "node:http";
@@ -10,18 +10,18 @@ import { summarise } from "../measure/statistics.ts";
 export interface SteadyLoad {
   url: string;
   body: string;
-  /** Undefined: each request has a token of a key that nobody knows. */
+  /** Undefined: each request has a token of an unknown key. */
   callerToken?: string;
   perSecond: number;
-  /** After the first second, which is not counted: this process is new, and so are its connections. */
+  /** Counted after the first second, which is excluded because the process and its connections are new. */
   seconds: number;
 }
 
 export interface SteadyResult {
-  /** Milliseconds from the moment at which a request was due. */
+  /** Milliseconds from the time at which a request was due. */
   p50: number;
   p99: number;
-  /** How many answers had which status. */
+  /** Number of answers by status. */
   statuses: Record<string, number>;
 }
 
@@ -32,7 +32,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 const statuses: Record<string, number> = {};
 const latencies: number[] = [];
 
-/** As long as one of Entra's, with its algorithm: what looks wrong at first sight costs less. */
+/** As long as one of Entra's tokens and with the same algorithm: a token with an obvious fault is cheaper to refuse. */
 function madeUpToken(): string {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const header = { typ: "JWT", alg: "RS256", kid: randomBytes(20).toString("base64url") };

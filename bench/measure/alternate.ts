@@ -1,6 +1,6 @@
 /**
- * Measures the subjects in turns, A B C A B C, so that whatever else happens on the machine strikes them alike. The
- * first round warms up and is thrown away.
+ * Measures the subjects in turns, A B C A B C, so that other load on the machine affects them alike. The first round is
+ * a warm-up and is discarded.
  */
 export async function alternate<Name extends string, Sample>(
   rounds: number,

@@ -1,4 +1,4 @@
-/** Charts as SVG text, by hand: nothing but rectangles, lines and words. */
+/** Charts as SVG text, written by hand: only rectangles, lines and words. */
 const width = 960;
 const left = 56;
 const right = 16;
@@ -13,7 +13,7 @@ export interface Bar {
   high?: number;
 }
 
-/** Lying bars, one for each subject, with the spread of the middle half and a target to reach or to stay under. */
+/** Horizontal bars, one for each subject, with the spread of the middle half and a lower or upper target. */
 export function barChart(title: string, unit: string, bars: readonly Bar[], limit?: { value: number; label: string }) {
   const labels = 250;
   const row = 26;
@@ -41,7 +41,7 @@ export interface Series {
   points: readonly (readonly [x: number, y: number])[];
 }
 
-/** Lines over one axis, from zero. `spans` are shaded, for example the time of a fault. */
+/** Lines over one axis, from zero. `spans` are shaded, for example the duration of a fault. */
 export function lineChart(
   title: string,
   axes: { x: string; y: string },

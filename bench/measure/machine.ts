@@ -8,7 +8,10 @@ export interface Machine {
   system: string;
   node: string;
   packages: Record<string, string>;
-  /** Processes that wanted to run, mean of the last minute: much above 0 at the start, and somebody else was at work. */
+  /**
+   * Runnable processes, averaged over the last minute. A value well above 0 at the start means that other work was
+   * running.
+   */
   loadAtStart: number;
 }
 

@@ -1,13 +1,13 @@
 import { parseArgs } from "node:util";
 
-/** What the command line of the suite and of each part says. */
+/** The command-line options of the suite and of each part. */
 export interface Options {
-  /** Tiny numbers, to see that everything runs: what comes out says nothing, and goes to .local/bench. */
+  /** Very few samples, to check that everything runs. The results mean nothing, and are written to .local/bench. */
   quick: boolean;
-  /** How long the soak lasts. */
+  /** Duration of the soak test. */
   minutes: number;
   seed: number;
-  /** Parts to run; none: all. */
+  /** Parts to run. Empty: all. */
   parts: string[];
 }
 

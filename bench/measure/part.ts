@@ -4,7 +4,7 @@ import { describeMachine, type Machine } from "./machine.ts";
 import { type Options, readOptions } from "./options.ts";
 import { markdownTable, type Table } from "./table.ts";
 
-/** One promise of ours, and the measured result. */
+/** One promised value, and the measured result. */
 export interface Target {
   what: string;
   target: string;
@@ -20,27 +20,27 @@ export interface Measurement {
   tables: readonly Table[];
   /** SVG by name. */
   charts?: Readonly<Record<string, string>>;
-  /** Everything that the tables were made of. */
+  /** All samples from which the tables were made. */
   samples?: unknown;
 }
 
-/** What bench/results/<part>.json holds. */
+/** The content of bench/results/<part>.json. */
 export interface PartResult extends Omit<Measurement, "charts"> {
   part: string;
   quick: boolean;
   startedAt: string;
   tookSeconds: number;
   machine: Machine;
-  /** File names, beside the JSON. */
+  /** File names, in the same folder as the JSON. */
   charts: readonly string[];
 }
 
-/** Real results are in the repository; those of a quick run say nothing and must not replace them. */
+/** Real results are in the repository. Those of a quick run mean nothing and must not replace them. */
 export function resultsFolder(quick: boolean): string {
   return fileURLToPath(new URL(quick ? "../../.local/bench/" : "../results/", import.meta.url));
 }
 
-/** Runs a part as its command line says, prints its tables and stores its result. */
+/** Runs a part with the options of its command line, prints its tables and stores its result. */
 export async function runPart(part: string, measure: (options: Options) => Promise<Measurement>): Promise<void> {
   const options = readOptions();
   const [machine, startedAt, startedMs] = [describeMachine(), new Date().toISOString(), performance.now()];

@@ -6,7 +6,7 @@ import { machineSentence } from "./machine.ts";
 import { type PartResult, targetTable, verdict } from "./part.ts";
 import { markdownTable } from "./table.ts";
 
-/** Parts that write their results in a form of their own. */
+/** Parts whose results have a form of their own. */
 const others: Record<string, { title: string; markdown(json: unknown): string }> = {
   "ledger-throughput": {
     title: "Throughput of the ledger",
@@ -18,7 +18,10 @@ const others: Record<string, { title: string; markdown(json: unknown): string }>
   },
 };
 
-/** RESULTS.md: made from the files in the folder of results, never by hand. `order`: of the parts; `chartsFolder`: as the report sees it. */
+/**
+ * RESULTS.md, generated from the files in the folder of results, never edited by hand. `order`: the order of the parts;
+ * `chartsFolder`: its path as seen from the report.
+ */
 export function reportOf(folder: string, order: readonly string[], chartsFolder: string): string {
   const known = new Set(readdirSync(folder));
   const present = order.filter((part) => known.has(`${part}.json`));
@@ -80,7 +83,7 @@ function machinesOf(results: readonly PartResult[]): string {
   ].join("\n\n");
 }
 
-/** Why a target is missed, or what else has to be known: written by hand, beside the suite. */
+/** Notes written by hand, in bench/notes: why a target is missed, or other context. */
 function notesOf(part: string): string[] {
   const file = fileURLToPath(new URL(`../notes/${part}.md`, import.meta.url));
   return existsSync(file) ? [readFileSync(file, "utf8").trim()] : [];

@@ -8,7 +8,7 @@ export interface Summary {
   max: number;
 }
 
-/** Linear between the two nearest values; NaN of none. */
+/** Interpolates linearly between the two nearest values; NaN for an empty series. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const position = part * (sorted.length - 1);
@@ -31,13 +31,13 @@ export function summarise(values: readonly number[]): Summary {
   return { count: values.length, median: median(values), p25, p75, p99, max };
 }
 
-/** Round by round, so that a machine that gets slower for a while strikes both sides of a ratio. */
+/** Computed for each round, so that a slow period of the machine affects both sides of a ratio. */
 export function ratios(above: readonly number[], below: readonly number[]): Summary {
   if (above.length !== below.length) throw new RangeError("a ratio needs as many samples on both sides");
   return summarise(above.map((value, i) => value / (below[i] ?? Number.NaN)));
 }
 
-/** Median of the slopes between all pairs (Theil and Sen): a few outliers do not move it. Y per unit of X. */
+/** Median of the slopes between all pairs (Theil and Sen), in y per unit of x. A few outliers do not change it. */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
   const slopes: number[] = [];
   for (const [i, [x, y]] of points.entries()) {
@@ -46,7 +46,7 @@ export function slope(points: readonly (readonly [x: number, y: number])[]): num
   return median(slopes);
 }
 
-/** `12.3 (11.8 to 12.9)`: the median, and the middle half. */
+/** `12.3 (11.8 to 12.9)`: the median and the middle half. */
 export function withSpread({ median: middle, p25, p75 }: Summary, digits = 2): string {
   return `${middle.toFixed(digits)} (${p25.toFixed(digits)} to ${p75.toFixed(digits)})`;
 }

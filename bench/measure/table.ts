@@ -2,7 +2,7 @@ export interface Table {
   title?: string;
   head: readonly string[];
   rows: readonly (readonly string[])[];
-  /** What has to be known to read it. */
+  /** Text below the table that the reader needs to understand it. */
   below?: string;
 }
 

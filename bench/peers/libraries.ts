@@ -1,6 +1,6 @@
 /**
- * The libraries that services use without Keyhold, as their documentation says: one client for each tenant, kept for
- * the life of the process, with a callback that makes the client assertion.
+ * The libraries that services use without Keyhold, used as their documentation describes: one client for each tenant,
+ * kept for the lifetime of the process, with a callback that creates the client assertion.
  */
 import { ClientAssertionCredential, type ClientAssertionCredentialOptions } from "@azure/identity";
 import { ConfidentialClientApplication, type Configuration } from "@azure/msal-node";
@@ -9,7 +9,7 @@ import * as world from "../../local/stack/world.ts";
 export type GetToken = (tenantId: string) => Promise<string>;
 export type MakeAssertion = (tenantId: string) => Promise<string>;
 
-/** `network`: in place of the library's own, where nothing is to be sent. */
+/** `network` replaces the library's own network client when nothing may be sent. */
 export interface PeerOptions {
   msal?: Pick<Configuration, "system">;
   identity?: ClientAssertionCredentialOptions;
@@ -39,7 +39,7 @@ export const libraries = {
     const credentialOf = perTenant(
       (tenantId) =>
         new ClientAssertionCredential(tenantId, world.client.clientId, () => makeAssertion(tenantId), {
-          // It asks a host that is not part of the comparison, once for each tenant.
+          // Discovery asks a host that is not part of the comparison, once for each tenant.
           disableInstanceDiscovery: true,
           ...identity,
         }),
@@ -47,7 +47,7 @@ export const libraries = {
     return async (tenantId) => (await credentialOf(tenantId).getToken(world.scopes.graph)).token;
   },
 
-  /** No library at all: one signature and one exchange for each token, as little as is possible without a cache. */
+  /** No library: one signature and one exchange for each token, the minimum without a cache. */
   direct(makeAssertion: MakeAssertion): GetToken {
     return async (tenantId) => {
       const response = await fetch(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {

@@ -1,4 +1,4 @@
-/** A process that uses a library, as a service would. It takes orders over its channel until that is cut. */
+/** A process that uses a library, as a service would. It takes orders over its IPC channel until that is closed. */
 import { type Library, libraries } from "./libraries.ts";
 import { createVaultAssertion, type VaultKey } from "./vault-assertion.ts";
 
@@ -7,7 +7,7 @@ export interface PeerSetup {
   key: VaultKey;
 }
 
-/** So many requests over the tenants in turn, or as many as there are in so many seconds. */
+/** A number of requests over the tenants in turn, or as many as possible in a number of seconds. */
 export interface PeerOrder {
   tenantIds: string[];
   atATime: number;
@@ -20,7 +20,7 @@ export interface PeerReport {
   requestsPerSecond: number;
   /** Milliseconds of each request. */
   latencies: number[];
-  /** Distinct messages of failures, with their number. */
+  /** Number of failures by message. */
   failures: Record<string, number>;
 }
 

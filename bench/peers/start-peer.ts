@@ -10,7 +10,7 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
-/** A process of its own with production names led to the stack, and the identity that may sign. */
+/** A separate process whose connections to production names go to the stack, with the identity that may sign. */
 export function startPeer(stack: Stack, library: Library): Peer {
   const setup: PeerSetup = { library, key: stack.key };
   const { IDENTITY_ENDPOINT, IDENTITY_HEADER } = stack.settings(stack.ports.https);

@@ -12,8 +12,8 @@ export interface VaultKey {
 }
 
 /**
- * What users of the libraries write by hand: an assertion that the vault signs, made again at each call. It is Keyhold's
- * own code, so that the libraries differ from Keyhold in nothing but when they call it.
+ * What users of the libraries write by hand: an assertion that the vault signs, created again for each call. It is
+ * Keyhold's own code, so that the libraries differ from Keyhold only in when they call it.
  */
 export function createVaultAssertion(key: VaultKey): (tenantId: string) => Promise<string> {
   const certificate = parseSigningCertificate(key.keyId, key.certificatePem, clouds.public);

@@ -10,7 +10,7 @@ import { askToken, tenantIdOf, tokenForm } from "../stand/world.ts";
 const tenantCount = 100;
 const connections = 8;
 
-/** Mean milliseconds of a request for a cached token, in turns: with few grants in the policy and with many. */
+/** Mean milliseconds of a request for a cached token, measured in turns with few grants in the policy and with many. */
 export async function measureGrants(
   stack: Stack,
   root: string,
@@ -47,7 +47,7 @@ export async function measureGrants(
   return samples;
 }
 
-/** So many grants of one tenant to one caller each; the last is the one that is asked for. */
+/** A policy in which each of the grants gives one tenant to one caller. The last grant is the requested one. */
 function policyWith(stack: Stack, grants: number): world.Policy {
   const policy = world.policyOf(stack.key, stack.publisher);
   const perCaller = Math.min(tenantCount, grants);

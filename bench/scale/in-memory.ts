@@ -1,6 +1,6 @@
 /**
- * Keyhold's own domain objects, wired as composition.ts does it, with a vault, an Entra and a ledger that only answer.
- * They record nothing, so that what is left in memory is Keyhold's.
+ * Keyhold's own domain objects, composed as in composition.ts, with a vault, an Entra and a ledger that only answer.
+ * They record nothing, so that the remaining memory is Keyhold's.
  */
 import { randomBytes } from "node:crypto";
 import { limited } from "../../src/adapters/azure/deadline.ts";
@@ -36,7 +36,7 @@ export const tokenBytes = 1_600;
 
 export interface PolicySize {
   tenants: number;
-  /** Each with a grant of its own for each of so many tenants; 0: all active ones. */
+  /** Each caller has its own grant for each of the tenants; 0: all active ones. */
   callers: number;
   tenantsPerGrant: number;
 }
@@ -84,9 +84,9 @@ export function callerOf(number: number): Guid {
 export interface InMemory {
   context: IssuingContext;
   clock: { nowMs: number };
-  /** Signatures so far, by the time at which they were asked for. */
+  /** The request times of the signatures so far. */
   signedAtMs: number[];
-  /** Asks as this caller; throws where there is no token. Returns whether it was cached. */
+  /** Requests a token as this caller. Returns whether it was cached. @throws if there is no token */
   ask(caller: number, tenant: number): Promise<boolean>;
 }
 
@@ -94,7 +94,7 @@ export function createInMemory(policy: AccessPolicy, lifetimeSeconds: () => numb
   const clock = { nowMs: certificateNotBeforeMs + 86_400_000 };
   const signedAtMs: number[] = [];
   const nothing = () => {};
-  // Signing takes longer than all the rest: one signature of one assertion is checked again and again.
+  // Signing takes longer than everything else, so the signature of one assertion is reused.
   let signed: { digest: string; signature: Uint8Array } | undefined;
   const context: IssuingContext = {
     cloud: clouds.public,
@@ -104,7 +104,8 @@ export function createInMemory(policy: AccessPolicy, lifetimeSeconds: () => numb
       signal: AbortSignal.timeout(Math.min(withinMs, deadlineMs)),
     }),
     callerVerifier: {
-      // The token is the caller's object id: verifying a signature costs the same, however many callers there are.
+      // The token is the caller's object id: the cost of verifying a signature does not depend on the number of
+      // callers.
       verify: async (token) => ({
         ok: true,
         value: { tenantId: ids.homeTenantId, objectId: token as Guid, azp: undefined },

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { PeerOptions } from "../peers/libraries.ts";
 
-/** Answers in place of Entra, within the process: every token request gets a token of so many bytes. */
+/** Answers instead of Entra, within the process: every token request gets a token of `tokenBytes` bytes. */
 export function answerLocally(tokenBytes: number): PeerOptions {
   const body = (url: string) => {
     if (!url.includes("/oauth2/v2.0/token")) return metadataFor(url);

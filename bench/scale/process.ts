@@ -1,6 +1,6 @@
 /**
- * A process of its own for measurements of memory and of single calls (`--expose-gc`). Argument: the order as JSON; it
- * sends one message back.
+ * A separate process for measurements of memory and of single calls (`--expose-gc`). Its argument is the order as JSON;
+ * it sends one message back.
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,13 +14,13 @@ export type ScaleOrder =
   | { measure: "calls"; rounds: number; calls: number; most: number }
   | { measure: "renewals"; tenants: number; minutes: number; lifetimes: "one" | "60 to 90 minutes" };
 
-/** Bytes of live heap, and of that the tokens themselves. */
+/** Bytes of live heap, and the part that is the tokens themselves. */
 export interface MemoryReport {
   heapBytes: number[];
   tokenBytes: number;
 }
 
-/** Microseconds of one call, by what there is many of; a sample for each round. */
+/** Microseconds of one call, keyed by what there is a large number of. One sample per round. */
 export type CallsReport = Record<string, number[]>;
 
 /** Signatures in each minute, and requests that had to wait for one after the first fill. */
@@ -34,7 +34,10 @@ const reports = { memory, "policy memory": policyMemory, calls, renewals };
 const report = await (reports[order.measure] as (order: ScaleOrder) => unknown)(order);
 process.send?.(report, () => process.exit(0));
 
-/** Turn by turn: the timer of an AbortSignal that nobody needs is cleared in a turn after it was collected. */
+/**
+ * Collects several times with a pause: the timer of a collected AbortSignal is cleared only in a later turn of the
+ * event loop.
+ */
 async function liveHeap(): Promise<number> {
   await sleep(2 * deadlineMs);
   for (let i = 0; i < 4; i++) {
@@ -45,7 +48,7 @@ async function liveHeap(): Promise<number> {
   return process.memoryUsage().heapUsed;
 }
 
-/** Live heap with nothing, with half of the tenants and with all of them. */
+/** Live heap without tenants, with half of them and with all of them. */
 async function memory({ of, tenants }: ScaleOrder & { measure: "memory" }): Promise<MemoryReport> {
   const ask = of === "Keyhold" ? askKeyhold(tenants) : askLibrary(of);
   await ask(0);
@@ -78,7 +81,7 @@ async function policyMemory({ tenants }: ScaleOrder & { measure: "policy memory"
   return { heapBytes, tokenBytes: 0 };
 }
 
-/** Cached tokens, where there are ten of everything, and where there are many of one thing. */
+/** Calls for cached tokens with ten of everything, and with a large number of one thing. */
 async function calls({ rounds, calls: count, most }: ScaleOrder & { measure: "calls" }): Promise<CallsReport> {
   const few = 10;
   const sizes = {
@@ -99,7 +102,7 @@ async function calls({ rounds, calls: count, most }: ScaleOrder & { measure: "ca
   for (let round = 0; round <= rounds; round++) {
     for (const { name, size, inMemory } of worlds) {
       const startedMs = performance.now();
-      // 7919 is prime: the calls go all over the tenants and callers.
+      // 7919 is prime, so the calls are spread over all tenants and callers.
       for (let i = 0; i < count; i++) await inMemory.ask((i * 7_919) % size.callers, (i * 7_919) % size.tenants);
       if (round > 0) report[name]?.push((1_000 * (performance.now() - startedMs)) / count);
     }
@@ -107,7 +110,7 @@ async function calls({ rounds, calls: count, most }: ScaleOrder & { measure: "ca
   return report;
 }
 
-/** Every tenant asked for every second minute, in simulated time. */
+/** Every tenant is requested every second minute, in simulated time. */
 async function renewals({
   tenants,
   minutes,

@@ -6,21 +6,21 @@ import { addTenants, askToken, inParallel, unlimited } from "../stand/world.ts";
 
 export interface RealMemoryReport {
   cached: number;
-  /** Live heap with all tokens against half of them, for each, less the token. */
+  /** Live heap with all tokens compared with half of them, per tenant, without the token itself. */
   bytesPerTenant: number;
 }
 
 const fillAtATime = 16;
-/** Longer than the deadline of a mint; outcomes are written and telemetry is sent by then, too. */
+/** Longer than the deadline of a mint. By then outcomes are written and telemetry is sent, too. */
 const settleMs = 22_000;
 
-/** What a real instance keeps for each tenant whose token it has cached. The first half warms it up. */
+/** Measures the memory that a real instance keeps for each tenant with a cached token. The first half warms it up. */
 export async function measureRealMemory(stack: Stack, root: string, { quick }: Options): Promise<RealMemoryReport> {
   const cached = quick ? 300 : 3_000;
   const { tenantIds } = await addTenants(stack, 10_000);
   const { agent, httpUrl, stop } = await startMeasured(stack, root, { settings: unlimited, isDirect: true });
   const callerToken = await stack.callerToken("billing");
-  /** Heap at rest once so many tenants more have a token, and the bytes of these tokens. */
+  /** The heap at rest after `count` more tenants have a token, and the bytes of these tokens. */
   const fill = async (from: number, count: number) => {
     const asked = await inParallel(count, fillAtATime, (index) =>
       askToken(httpUrl, tenantIds[from + index] ?? "", callerToken),

@@ -23,12 +23,15 @@ export interface WaveReport {
   policyBlocksMs: number;
 }
 
-/** All tokens live for an hour, and are due after 45 to 51 minutes: now all of them are, and none is about to expire. */
+/**
+ * All tokens live for an hour and are due for renewal after 45 to 51 minutes. Then all of them are due, and none is
+ * about to expire.
+ */
 const lifetimeSeconds = 3_600;
 const aheadMs = 52 * 60_000;
 const fillAtATime = 16;
 
-/** Fills an instance with tokens, sets the clocks ahead, and keeps sending requests at a constant rate. */
+/** Fills an instance with tokens, moves the clocks forward, and keeps sending requests at a constant rate. */
 export async function measureWave(stack: Stack, root: string, { quick }: Options): Promise<WaveReport> {
   const [cached, perSecond, beforeSeconds] = quick ? [150, 20, 3] : [3_000, 50, 15];
   const { tenantIds, policy } = await addTenants(stack, 10_000);
@@ -40,7 +43,7 @@ export async function measureWave(stack: Stack, root: string, { quick }: Options
   const ask = (index: number) => askToken(httpUrl, asked[index % cached] ?? "", callerToken);
   const first = await inParallel(10, 1, ask);
   const filled = await inParallel(cached - 10, fillAtATime, (index) => ask(index + 10));
-  // Outcomes are written after the answers, and telemetry too.
+  // Outcomes and telemetry are written after the answers.
   await sleep(5_000);
   await agent.resetLag();
   const before = await keepRate(perSecond, beforeSeconds * perSecond, ask);
@@ -50,7 +53,7 @@ export async function measureWave(stack: Stack, root: string, { quick }: Options
   await agent.setClockAhead(aheadMs);
   stack.entra.clockOffsetSeconds = aheadMs / 1_000;
   await agent.resetLag();
-  // Every tenant once, as each is met by a request for the first time in its renewal window.
+  // One request for every tenant: the first in its renewal window.
   const during = await keepRate(perSecond, cached, ask);
   const lagDuring = await agent.lag();
   const renewed = signs() - signedBefore;

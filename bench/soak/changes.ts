@@ -7,12 +7,12 @@ import type { ChangeKind } from "./plan.ts";
 import type { CallerTokens } from "./traffic.ts";
 import type { Truth } from "./truth.ts";
 
-/** Changes of the policy and of the provider's keys, made under load. */
+/** Makes changes to the policy and to the provider's keys under load. */
 export interface Changes {
   make(kind: ChangeKind): Promise<void>;
   callers(): CallerTokens;
   readonly done: Record<ChangeKind, number>;
-  /** Milliseconds from each writing of the policy until it was in force. */
+  /** Milliseconds from each write of the policy until it was in force. */
   readonly applyMs: number[];
 }
 
@@ -20,11 +20,11 @@ export interface ChangesOptions {
   stack: Stack;
   instance: FunctionsInstance;
   policy: world.Policy;
-  /** Names of tenants that may be suspended for a while. */
+  /** Names of tenants that may be suspended temporarily. */
   suspendable: readonly string[];
   truth: Truth;
   clocks: Clocks;
-  /** A policy is re-read after 30 s; set ahead, so that a short run sees it. 0: wait. */
+  /** A policy is read again after 30 s; a short run moves the clock forward by this much to see it. 0: wait. */
   advanceMs: number;
 }
 
@@ -35,7 +35,7 @@ export async function createChanges(options: ChangesOptions): Promise<Changes> {
   const suspended: string[] = [];
   let callers = await fetchCallers(stack);
   const renewCallers = async () => {
-    // Valid only where both clocks agree.
+    // The token is valid only if both clocks agree.
     while (clocks.isSkewed()) await sleep(100);
     callers = await fetchCallers(stack);
   };
@@ -45,7 +45,7 @@ export async function createChanges(options: ChangesOptions): Promise<Changes> {
     if (!tenant) throw new Error(`no tenant ${name}`);
     const appliedBefore = countApplied(instance);
     tenant.state = isActive ? "active" : "suspended";
-    // Before it is written: it may come into force at once.
+    // Recorded before the write, because the policy may come into force at once.
     const writtenMs = clocks.now();
     const change = truth.changePolicy(tenant.tenantId, isActive, writtenMs);
     await stack.writePolicy(policy);
@@ -55,7 +55,7 @@ export async function createChanges(options: ChangesOptions): Promise<Changes> {
     applyMs.push(clocks.now() - writtenMs);
   }
 
-  /** Announced, picked up by the timer, and only then used. */
+  /** Announces a key, runs the timer that reads it, and only then uses it. */
   async function announceKey(): Promise<void> {
     const kid = await stack.entra.announceKey();
     for (let tries = 0; !(await publishedBy(instance)).includes(kid); tries++) {
@@ -88,7 +88,7 @@ export async function createChanges(options: ChangesOptions): Promise<Changes> {
   };
 }
 
-/** For a day, as managed identities get them, however short the tokens of customers live. */
+/** Valid for a day, as for managed identities, however short the lifetime of customers' tokens is. */
 async function fetchCallers({ entra }: Stack): Promise<CallerTokens> {
   const tokenOf = ({ clientId, objectId }: { clientId: string; objectId: string }) => {
     const claims = {

@@ -1,13 +1,16 @@
 import type { Stack } from "../../local/stack/stack.ts";
 import type { Agent } from "../stand/instance.ts";
 
-/** The instance's clock, which a short run sets ahead so that much happens, and Entra's, which may differ from it. */
+/**
+ * The instance's clock, which a short run moves forward so that time passes faster, and Entra's clock, which may
+ * differ.
+ */
 export interface Clocks {
   /** The instance's time, milliseconds since 1970. */
   now(): number;
   advance(ms: number): Promise<void>;
   setSkew(ms: number): void;
-  /** Whether Entra's clock differs: then no caller's token is fetched, since it would not be valid yet. */
+  /** Whether Entra's clock differs. Callers' tokens are not fetched then, because they would not be valid yet. */
   isSkewed(): boolean;
 }
 

@@ -1,23 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Stack } from "../../local/stack/stack.ts";
 
-/** The vault's own log against the ledger, row by row. */
+/** Compares the vault's own log with the ledger, row by row. */
 export interface LedgerComparison {
   /** Successful signatures in the vault's log. */
   signatures: number;
   rows: number;
   outcomes: Record<string, number>;
-  /** Signatures whose row says nothing of their request id, as where the answer was cut off. */
+  /** Signatures whose row does not have their request id, for example because the answer was cut off. */
   maybeSigned: number;
-  /** Signatures without a ledger row, as an attacker with the signing identity would leave them. */
+  /** Signatures without a ledger row, as an attacker with the signing identity would leave. */
   unaccounted: string[];
-  /** Rows that claim a signature which the vault does not know. */
+  /** Rows that claim a signature that is not in the vault's log. */
   invented: string[];
   /** Rows without an outcome. */
   open: number;
 }
 
-/** Waits until no row is open, or so long. */
+/** Waits until no row is open, for at most `withinMs`. */
 export async function compareLedger(stack: Stack, withinMs: number): Promise<LedgerComparison> {
   const endMs = performance.now() + withinMs;
   let rows = await stack.storage.ledgerRows();
@@ -42,7 +42,8 @@ export async function compareLedger(stack: Stack, withinMs: number): Promise<Led
     rows: rows.length,
     outcomes,
     maybeSigned,
-    // A signature whose answer was cut off, or whose outcome is not written, has a row that only cannot name it.
+    // A signature whose answer was cut off, or whose outcome is not written, does have a row, but without its request
+    // id.
     unaccounted: unmatched.slice(maybeSigned + open),
     invented: [...claimed].filter(([id, outcome]) => withSignature.has(outcome) && !signed.has(id)).map(([id]) => id),
     open,

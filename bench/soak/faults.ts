@@ -8,10 +8,10 @@ import type { FaultKind } from "./plan.ts";
 type End = () => unknown;
 
 const slowMs = 1_500;
-/** More than the five minutes that Entra forgives. */
+/** More than the five minutes of clock skew that Entra accepts. */
 const skewMs = 600_000;
 
-/** Begins a fault; what comes back ends it. */
+/** Each function begins a fault and returns a function that ends it. */
 export function faultsOf(stack: Stack, clocks: Clocks): Record<FaultKind, () => End | Promise<End>> {
   const { keyVault, entra, storage } = stack;
   const inject = (behaviour: Behaviour, fault: Fault) => {

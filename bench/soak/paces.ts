@@ -1,6 +1,6 @@
 import type { SoakOptions } from "./soak.ts";
 
-/** Some 28 s, for the tests: short faults, and clocks that are set ahead so that policies and tokens get old. */
+/** About 28 s, for the tests: short faults, and clocks moved forward so that policies and tokens age. */
 export function shortSoak(seed: number): SoakOptions {
   return {
     seed,
@@ -19,7 +19,7 @@ export function shortSoak(seed: number): SoakOptions {
   };
 }
 
-/** In real time. */
+/** Runs in real time. */
 export function longSoak(seed: number, minutes: number): SoakOptions {
   return {
     seed,

@@ -1,6 +1,6 @@
 import type { Random } from "../../local/synthetic-year/random.ts";
 
-/** What goes wrong on purpose, each for a while. */
+/** Injected faults, each for a limited time. */
 export const faultKinds = [
   "vault throttles",
   "vault fails",
@@ -21,7 +21,7 @@ export const faultKinds = [
 
 export type FaultKind = (typeof faultKinds)[number];
 
-/** What changes on purpose, and must change the answers. */
+/** Deliberate changes, which must change the answers. */
 export type ChangeKind = "suspend" | "resume" | "key announced" | "key without notice";
 
 export type Step = { atMs: number } & (
@@ -32,24 +32,24 @@ export type Step = { atMs: number } & (
 
 export interface Pace {
   totalMs: number;
-  /** The last part, without faults: everything must be answered again. */
+  /** The last part, without faults. Everything must be answered again. */
   calmMs: number;
   faultMs: readonly [least: number, most: number];
   gapMs: readonly [least: number, most: number];
   changeEveryMs: number;
-  /** Lifetimes of the tokens that Entra issues, one of them at a time. */
+  /** Lifetimes of the tokens that Entra issues, used in turn. */
   lifetimesSeconds: readonly number[];
 }
 
-/** A key that nobody knew is looked up at most so often, and a look-up that Entra's absence cuts off counts as one. */
+/** An unknown key is looked up at most this often, and a look-up that fails because Entra is down counts as one. */
 const unknownKeyEveryMs = 330_000;
 const lookUpMs = 2_500;
-/** It has to last for more than one request that needs a new token; the others last for long enough anyway. */
+/** This fault must last for more than one request that needs a new token; the other faults always last long enough. */
 const longerFor: Partial<Record<FaultKind, number>> = { "ledger takes no intents": 3 };
 
 /**
- * The whole run ahead of time, from a seed: faults one after the other in a new order each time around, with calm between
- * them; changes beside them.
+ * Plans the whole run in advance from a seed: faults one after the other, in a new order each cycle, with calm periods
+ * in between, and changes at the same time.
  */
 export function planSoak(random: Random, pace: Pace): Step[] {
   const within = ([least, most]: readonly [number, number]) => least + (most - least) * random.next();

@@ -17,7 +17,7 @@ export interface SoakOptions {
   pace: Pace;
   perSecond: number;
   warmTenants: number;
-  /** How far the clocks are set ahead at each change of the policy; 0: not at all. */
+  /** How far the clocks are moved forward at each change of the policy; 0: not at all. */
   advanceMs: number;
   sampleEveryMs: number;
 }
@@ -25,7 +25,7 @@ export interface SoakOptions {
 export interface MemorySample {
   atMs: number;
   rssMb: number;
-  /** What is left after garbage was collected. */
+  /** The heap after garbage collection. */
   heapMb: number;
 }
 
@@ -33,21 +33,21 @@ export interface SoakResult {
   traffic: TrafficReport;
   faults: { kind: FaultKind; fromMs: number; toMs: number }[];
   changes: Record<ChangeKind, number>;
-  /** Milliseconds from a policy's writing to its being in force. */
+  /** Milliseconds from the write of a policy until it is in force. */
   applyMs: number[];
   memory: MemorySample[];
   ledger: LedgerComparison;
-  /** What the instance's own audit found, by kind. */
+  /** The findings of the instance's own audit, by kind. */
   alarms: string[];
   output: string;
 }
 
 /** The last intent's outcome may be in its fifth wait when the faults end. */
 const settleWithinMs = 45_000;
-/** The cache's bound, so that tenants asked for once do not look like a leak. */
+/** The cache's limit, so that tenants requested only once do not look like a leak. */
 const cacheTokens = 400;
 
-/** One instance under constant load, with faults and changes from a seed, on a stack that has none yet. */
+/** One instance under constant load, with faults and changes from a seed, on a stack that has no instance yet. */
 export async function runSoak(stack: Stack, root: string | undefined, options: SoakOptions): Promise<SoakResult> {
   const { seed, pace, perSecond, warmTenants } = options;
   const coldTenants = Math.ceil((0.1 * perSecond * pace.totalMs) / 1_000);
@@ -105,8 +105,8 @@ export async function runSoak(stack: Stack, root: string | undefined, options: S
 }
 
 /**
- * A run of the audit: with it every managed identity of the instance has its token for a day, as in Azure. What comes
- * after shortens the lifetime of tokens.
+ * Runs the audit once, which gives every managed identity of the instance its token for a day, as in Azure. Later steps
+ * shorten the lifetime of tokens.
  */
 async function warmUp(url: string): Promise<void> {
   await fetch(`${url}/admin/functions/recordSignRate?wait=true`, { method: "POST" });

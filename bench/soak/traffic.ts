@@ -16,10 +16,10 @@ export interface TrafficOptions {
   url: string;
   perSecond: number;
   totalMs: number;
-  /** Asked for again and again; the others once each. */
+  /** Requested repeatedly; the other tenants once each. */
   warm: readonly string[];
   cold: readonly string[];
-  /** The ones of now; they change with the keys. */
+  /** The current callers' tokens. They change with the keys. */
   callers: () => CallerTokens;
   truth: Truth;
   clocks: Clocks;
@@ -34,12 +34,12 @@ export interface Wrong {
 
 export interface TrafficReport {
   requests: number;
-  /** By what was asked and what was answered. */
+  /** Number of answers by request and result. */
   answers: Record<string, number>;
   wrong: Wrong[];
-  /** Milliseconds; each second's worst. */
+  /** Milliseconds: the worst answer of each second. */
   worst: [second: number, milliseconds: number][];
-  /** Milliseconds that the loop which keeps the rate was late at worst. */
+  /** The greatest delay of the loop that keeps the rate, in milliseconds. */
   behindMs: number;
 }
 
@@ -90,7 +90,7 @@ function chooseRequest({ warm, random }: TrafficOptions, cold: Iterator<string>)
   return { what: "token", caller: "billing", tenantId };
 }
 
-/** Status 0: there was no answer. */
+/** Status 0 means that there was no answer. */
 async function send({ url, callers }: TrafficOptions, { what, caller, tenantId }: ChosenRequest): Promise<Answer> {
   const token = callers()[caller];
   const authorization = `Bearer ${what === "forged caller" ? forged(token) : token}`;
@@ -121,7 +121,7 @@ function isAssertionFor(assertion: string, tenantId: string): boolean {
   return iss === world.client.clientId && String(aud).includes(`/${tenantId}/`);
 }
 
-/** Signed by nobody: one character of the signature is another. */
+/** Changes one character of the signature, so that no key has signed the token. */
 function forged(token: string): string {
   const at = token.length - 20;
   return `${token.slice(0, at)}${token[at] === "A" ? "B" : "A"}${token.slice(at + 1)}`;

@@ -1,30 +1,30 @@
 /**
- * What is true in the world of the soak, from which follows what Keyhold may answer. It knows when something was wrong
- * or was changed, and nothing about how Keyhold works but its promises: docs/reference/errors.md and docs/explain/caching.md.
+ * The facts in the world of the soak, which decide what Keyhold may answer. It knows when there were faults or changes.
+ * It knows nothing about how Keyhold works except its promises: docs/reference/errors.md and docs/explain/caching.md.
  */
 export interface TimeSpan {
   fromMs: number;
   toMs: number;
 }
 
-/** What was asked: the class decides which answers are right. */
+/** The kind of request, which decides which answers are correct. */
 export type Asked =
   | { what: "token" | "assertion"; tenantId: string }
-  /** Without a grant, or for a tenant that is unknown or suspended for good. */
+  /** Without a grant, or for a tenant that is unknown or permanently suspended. */
   | { what: "not granted" }
   | { what: "forged caller" };
 
 export interface Answer {
   status: number;
   error?: string;
-  /** Of a token: whether it is for the asked tenant and application. */
+  /** Whether a token is for the requested tenant and application. */
   isAsAsked?: boolean;
   expiresInSeconds?: number;
 }
 
-/** A failed mint is remembered for 5 s, and the request that met the fault may have begun before. Milliseconds. */
+/** Milliseconds. A failed mint is remembered for 5 s, and the request that met the fault may have begun earlier. */
 const rememberedMs = 5_000;
-/** For faults that only our own operators can fix, such as a clock that is still off after it was measured. */
+/** For faults that only our own operators can fix, such as a clock that is still wrong after it was measured. */
 const credentialRememberedMs = 60_000;
 const slackMs = 2_000;
 
@@ -36,20 +36,23 @@ interface PolicyChange {
 
 export interface Truth {
   beginFault(nowMs: number, isSkew: boolean): { end(nowMs: number): void };
-  /** Written, not yet in force. */
+  /** Records a policy as written but not yet in force. */
   changePolicy(tenantId: string, isActive: boolean, nowMs: number): { applied(nowMs: number): void };
-  /** Undefined: right. Otherwise what is wrong with it. */
+  /** Undefined if the answer is correct. Otherwise a description of what is wrong. */
   judge(asked: Asked, answer: Answer, span: TimeSpan): string | undefined;
 }
 
-/** All times are the instance's. */
+/** All times are those of the instance's clock. */
 export function createTruth(): Truth {
   const faults: (TimeSpan & { isSkew: boolean })[] = [];
   const policy = new Map<string, PolicyChange[]>();
-  /** Until when Keyhold must be able to answer for a tenant, whatever is down. */
+  /** Until when Keyhold must be able to answer for a tenant, whatever has failed. */
   const cachedUntil = new Map<string, number>();
 
-  /** What the policy may say to a request in this span: what was in force, and what was written and came into force. */
+  /**
+   * The states that the policy may have for a request in this span: the one in force, and those that were written and
+   * came into force.
+   */
   function statesOf(tenantId: string, { fromMs, toMs }: TimeSpan): Set<boolean> {
     const states = new Set([true]);
     for (const { isActive, writtenMs, appliedMs } of policy.get(tenantId) ?? []) {

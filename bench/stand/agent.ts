@@ -1,8 +1,8 @@
 /**
- * Preloaded into an instance that is measured (`NODE_OPTIONS=--import`): reports its memory and the delays of its event
- * loop, sets its clock ahead, and profiles it. Listens on loopback only, and is never part of the deployed package.
+ * Preloaded into a measured instance (`NODE_OPTIONS=--import`): reports its memory and the delays of its event loop,
+ * moves its clock forward, and profiles it. Listens on loopback only, and is never part of the deployed package.
  *
- * BENCH_AGENT_PORT: where it listens. BENCH_NO_LOG: nothing is written. BENCH_COVERAGE: counts functions.
+ * BENCH_AGENT_PORT: the port it listens on. BENCH_NO_LOG: nothing is logged. BENCH_COVERAGE: counts functions.
  */
 import { createServer } from "node:http";
 import { Session } from "node:inspector/promises";
@@ -17,13 +17,13 @@ const realNow = Date.now.bind(Date);
 let aheadMs = 0;
 Date.now = () => realNow() + aheadMs;
 
-/** The histogram counts the time between two samples, so what is lost is what exceeds the resolution. */
+/** The histogram counts the time between two samples, so the delay is the part above the resolution. */
 const resolutionMs = 2;
 const delays = monitorEventLoopDelay({ resolution: resolutionMs });
 delays.enable();
 const lagMs = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - resolutionMs);
 
-/** Connected when it is asked for: the inspector makes every line of the log slower. */
+/** Connected on demand, because the inspector makes every log line slower. */
 let connected: Session | undefined;
 const profiler = async (): Promise<Session> => {
   if (connected) return connected;
@@ -41,8 +41,8 @@ const answers: Record<string, (query: URLSearchParams) => unknown> = {
     return process.memoryUsage();
   },
   /**
-   * What is left from the start goes too, such as V8's cache of compiled scripts. Turn by turn: the timer of an
-   * AbortSignal that nobody needs any longer is cleared in a turn after it was collected.
+   * Also frees what is left from the start, such as V8's cache of compiled scripts. Collects several times: the timer
+   * of a collected AbortSignal is cleared only in a later turn of the event loop.
    */
   "/memory-at-rest": async () => {
     for (let i = 0; i < 4; i++) {
@@ -63,7 +63,7 @@ const answers: Record<string, (query: URLSearchParams) => unknown> = {
   "/coverage/start": async () => {
     await (await profiler()).post("Profiler.startPreciseCoverage", { callCount: true, detailed: false });
   },
-  /** Files of which a function ran since the last time, and how many functions. */
+  /** Files in which a function ran since the last call, and how many functions. */
   "/coverage/take": async () => {
     const { result } = await (await profiler()).post("Profiler.takePreciseCoverage");
     return Object.fromEntries(

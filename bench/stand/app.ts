@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Metafile } from "esbuild";
 import { buildBundle, deployableOptions } from "../../build.ts";
 
-/** Apps as they are deployed, in folders of their own: what somebody else builds meanwhile is not measured. */
+/** Apps as they are deployed, in folders of their own, so that a concurrent build does not affect the measurement. */
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const keyholdEntry = join(repository, "src/main.ts");
 const helloEntry = fileURLToPath(new URL("hello.ts", import.meta.url));
@@ -34,7 +34,7 @@ export async function buildReadable(folder: string): Promise<{ keyhold: string; 
   return roots;
 }
 
-/** Keyhold as it would be without a bundle: its own code in one file, every package from node_modules. */
+/** Keyhold without a bundle: its own code in one file, every package from node_modules. */
 export async function buildUnbundled(folder: string): Promise<string> {
   const root = await createRoot(folder, "unbundled");
   await symlink(join(repository, "node_modules"), join(root, "node_modules"));
@@ -42,26 +42,26 @@ export async function buildUnbundled(folder: string): Promise<string> {
   return root;
 }
 
-/** An app with nothing but `hello`, bundled as anybody does it: the floor of what the host allows. */
+/** An app with only `hello`, with a standard bundle: the floor of what the host allows. */
 export async function buildHello(folder: string): Promise<string> {
   const root = await createRoot(folder, "hello");
   await build(optionsOf(helloEntry, join(root, "dist/index.js"), { alias: {} }));
   return root;
 }
 
-/** The same built as Keyhold is, with Azure's packages from their source. */
+/** The same, built like Keyhold, with Azure's packages from their source. */
 export async function buildModernHello(folder: string): Promise<string> {
   const root = await createRoot(folder, "modern-hello");
   await build(optionsOf(helloEntry, join(root, "dist/index.js")));
   return root;
 }
 
-/** The same with every package from node_modules. */
+/** The same, with every package from node_modules. */
 export function unbundledOptionsOf(entry: string, outdir: string): BuildOptions {
   return { ...deployableOptions(entry, outdir), packages: "external", alias: {}, logLevel: "error" };
 }
 
-/** As the deployable is built, from another entry to this file. */
+/** The build options of the deployable, for another entry and output file. */
 export function optionsOf(entry: string, outfile: string, more: BuildOptions = {}): BuildOptions {
   const { dir, name, ext } = parse(outfile);
   const names = { entryNames: name, outExtension: { ".js": ext } };

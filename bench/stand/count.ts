@@ -7,7 +7,7 @@ export interface Count {
   failed: number;
 }
 
-/** What the logs hold more after `work` than before it. */
+/** The entries that `work` adds to the logs. */
 export async function countDuring(stack: Stack, work: () => Promise<number>): Promise<Count> {
   const [signs, posts] = [stack.keyVault.audit.length, stack.entra.audit.length];
   const failed = await work();
@@ -15,7 +15,9 @@ export async function countDuring(stack: Stack, work: () => Promise<number>): Pr
   return { signatures, entraRequests: stack.entra.audit.length - posts, failed };
 }
 
-/** The instance changes with every round over the tenants, so that each meets them all. Returns the failures. */
+/**
+ * The instance changes with every round over the tenants, so that each instance gets all of them. Returns the failures.
+ */
 export async function ask(
   stack: Stack,
   urls: string[],

@@ -1,4 +1,4 @@
-/** The floor: what a function costs on this host that does nothing. */
+/** The floor: the cost of a function that does nothing on this host. */
 import { app } from "@azure/functions";
 import { sameBytesRoute } from "./same-bytes.ts";
 
@@ -6,7 +6,7 @@ const answerOfTokenSize = JSON.stringify({ token_type: "Bearer", expires_in: 360
 
 app.get("hello", () => ({ body: "hello" }));
 
-/** Reads and answers as many bytes as the token endpoint does, under the same headers, and does nothing with them. */
+/** Reads and answers as many bytes as the token endpoint, under the same headers, and does nothing with them. */
 app.post("sameBytes", {
   route: sameBytesRoute,
   handler: async (request) => {

@@ -5,13 +5,15 @@ import { type FunctionsInstance, startInstance } from "../../local/stack/functio
 import { freePorts } from "../../local/stack/ports.ts";
 import type { Stack } from "../../local/stack/stack.ts";
 
-/** What can be asked of an instance from within (agent.ts). */
+/** What an instance reports through its agent (agent.ts). */
 export interface Agent {
   memory(): Promise<NodeJS.MemoryUsage>;
   memoryAfterGc(): Promise<NodeJS.MemoryUsage>;
-  /** Without what V8 and Node would give back if memory ran out; holds up the event loop, so not under load. */
+  /**
+   * Excludes what V8 and Node would release if memory ran out. It blocks the event loop, so do not use it under load.
+   */
   memoryAtRest(): Promise<NodeJS.MemoryUsage>;
-  /** Milliseconds that the event loop was late, since the last reset. */
+  /** Delays of the event loop since the last reset, in milliseconds. */
   lag(): Promise<{ p50: number; p99: number; max: number }>;
   resetLag(): Promise<unknown>;
   /** Microseconds of processor time so far. */
@@ -19,7 +21,7 @@ export interface Agent {
   /** Affects what the clock says from now on; running timers are unchanged. */
   setClockAhead(ms: number): Promise<unknown>;
   profile(during: () => Promise<unknown>): Promise<Profiler.Profile>;
-  /** Functions that ran since the last time, by file. */
+  /** Functions that ran since the last call, by file. */
   coverage(): Promise<Record<string, number>>;
 }
 
@@ -27,7 +29,7 @@ export interface MeasuredInstance extends FunctionsInstance {
   agent: Agent;
 }
 
-/** Settings that put the agent into an instance. */
+/** Settings that load the agent into an instance. */
 export async function agentSettings(): Promise<{ settings: Record<string, string>; agent: Agent }> {
   const { control: port } = await freePorts();
   const file = fileURLToPath(new URL("agent.ts", import.meta.url));
@@ -37,7 +39,7 @@ export async function agentSettings(): Promise<{ settings: Record<string, string
   };
 }
 
-/** `isDirect`: past the proxy that makes faults of storage, which costs a few milliseconds a write. */
+/** `isDirect`: without the proxy that injects storage faults, which costs a few milliseconds per write. */
 export async function startMeasured(
   stack: Stack,
   root: string,
@@ -48,7 +50,7 @@ export async function startMeasured(
   return Object.assign(instance, { agent });
 }
 
-/** Without the agent: for measurements of the start. */
+/** Starts without the agent, for measurements of the start. */
 export async function startPlain(
   stack: Stack,
   root: string,

@@ -1,3 +1,3 @@
-/** Keyhold, and in the same process functions that do nothing. */
+/** Keyhold and, in the same process, functions that do nothing. */
 import "../../src/main.ts";
 import "./hello.ts";

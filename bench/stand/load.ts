@@ -9,7 +9,7 @@ export interface Load {
   body?: string;
   connections: number;
   seconds: number;
-  /** Over all connections; without it as many as get an answer. */
+  /** Requests a second over all connections. Absent: as many as are answered. */
   perSecond?: number;
 }
 
@@ -19,13 +19,13 @@ export interface LoadResult {
   meanMs: number;
   p50: number;
   p99: number;
-  /** Answers other than 2xx, and requests without any. */
+  /** Answers other than 2xx, and requests without an answer. */
   failed: number;
 }
 
 const autocannon = createRequire(import.meta.url).resolve("autocannon/autocannon.js");
 
-/** Load from a process of its own, so that the process under measurement and the emulators do not make it. */
+/** Sends load from a separate process, so that neither the measured process nor the emulators spend time on it. */
 export async function load({
   url,
   method = "GET",

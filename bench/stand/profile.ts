@@ -5,9 +5,9 @@ import { basename, join } from "node:path";
 const notBusy = new Set(["(idle)", "(program)", "(root)"]);
 
 /**
- * Microseconds of busy time by owner: a sample belongs to the module nearest to the top of its stack that is in the
- * app or in the host, so that what Node does for a package is charged to the package. The app in `root` must not be
- * minified, since esbuild says only then which lines come from which module.
+ * Microseconds of busy time by owner. A sample belongs to the module nearest to the top of its stack that is in the app
+ * or in the host, so that Node's work for a package is charged to the package. The app in `root` must not be minified,
+ * because only then does esbuild show which lines come from which module.
  */
 export async function timeByOwner(
   { nodes, samples = [], timeDeltas = [] }: Profiler.Profile,
@@ -40,7 +40,7 @@ export async function timeByOwner(
   return microseconds;
 }
 
-/** Which module a line of the app comes from: packages by name, files of ours by path. */
+/** The module from which a line of the app comes: packages by name, our files by path. */
 async function modulesOf(dist: string): Promise<(url: string, line: number) => string> {
   const starts = new Map<string, [line: number, owner: string][]>();
   for (const file of await readdir(dist)) {

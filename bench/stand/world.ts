@@ -5,20 +5,20 @@ import { freePorts } from "../../local/stack/ports.ts";
 import { type Stack, type StackOptions, startStack } from "../../local/stack/stack.ts";
 import * as world from "../../local/stack/world.ts";
 
-/** Budgets and caches so large that they do not decide what is measured. */
+/** Budgets and caches large enough not to affect what is measured. */
 export const unlimited = {
   KEYHOLD_MINTS_PER_MINUTE: "60000",
   KEYHOLD_MINTS_PER_MINUTE_PER_CALLER: "60000",
 };
 
-/** A stack without an instance, for as long as `use` lasts, and a folder for the apps. */
+/** A stack without an instance and a folder for the apps, both for the duration of `use`. */
 export async function withStack<T>(
   use: (stack: Stack, folder: string) => Promise<T>,
   options: Partial<StackOptions> = {},
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "keyhold-bench-"));
   const ports = await freePorts();
-  // It comes twice a minute, and signs.
+  // This timer runs twice a minute, and signs.
   const disabledTimers = ["checkMetadata"];
   const fixed = { folder: join(folder, "stack"), ports, startFunctions: false, disabledTimers };
   const stack = await startStack({ ...fixed, ...options });
@@ -34,7 +34,7 @@ export function tenantIdOf(number: number): string {
   return `42000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
 }
 
-/** Customers that have consented, in Entra and in the policy. Returns the policy, which is written too. */
+/** Adds customers that have consented, in Entra and in the policy. Returns the policy, which is also written. */
 export async function addTenants(stack: Stack, count: number): Promise<{ tenantIds: string[]; policy: world.Policy }> {
   const policy = world.policyOf(stack.key, stack.publisher);
   const tenantIds = Array.from({ length: count }, (_, i) => tenantIdOf(i + 1));
@@ -52,7 +52,7 @@ export interface Asked {
   body: Record<string, unknown>;
 }
 
-/** One token request over HTTP on loopback: in Azure, too, TLS ends before the host. */
+/** One token request over HTTP on loopback. In Azure, too, TLS ends before the host. */
 export async function askToken(url: string, tenantId: string, callerToken: string): Promise<Asked> {
   const startedMs = performance.now();
   const response = await fetch(`${url}/${tenantId}/oauth2/v2.0/token`, {
@@ -72,7 +72,7 @@ export function tokenForm(): URLSearchParams {
   });
 }
 
-/** Calls `work` for 0 to count - 1, so many at a time. */
+/** Calls `work` for 0 to count - 1, `atATime` at a time. */
 export async function inParallel<T>(count: number, atATime: number, work: (index: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   let next = 0;

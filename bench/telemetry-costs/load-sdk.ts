@@ -5,10 +5,10 @@ import { build } from "esbuild";
 import { optionsOf } from "../stand/app.ts";
 
 export interface SdkLoad {
-  /** Of the main thread: what a load blocks on a machine that does nothing else. */
+  /** Time on the main thread: how long a load blocks it on an idle machine. */
   threadMs: number;
   wallMs: number;
-  /** Resident memory that it adds. */
+  /** The added resident memory. */
   addedMb: number;
 }
 
@@ -18,7 +18,7 @@ const options = `{
   drainWithinMs: 1, maxWaiting: 100, liveMetrics: false, standardMetrics: false, cachedAnswersShare: 1,
 }`;
 
-/** A bundle that has loaded the clients that Keyhold has loaded anyway, and then loads the SDK of telemetry of `checkout`. */
+/** A bundle that first loads the clients that Keyhold loads anyway, and then loads the telemetry SDK of `checkout`. */
 export async function buildLoad(folder: string, name: string, checkout: string): Promise<string> {
   const place = join(folder, `load-${name}`);
   await mkdir(place);
@@ -44,7 +44,7 @@ export async function buildLoad(folder: string, name: string, checkout: string):
   return file;
 }
 
-/** In a process of its own. */
+/** Loads the SDK in a separate process. */
 export function loadSdk(file: string): SdkLoad {
   const { stdout, stderr } = spawnSync(process.execPath, [file], { encoding: "utf8" });
   if (!stdout.startsWith("{")) throw new Error(`${file} did not load: ${stderr}`);

@@ -1,6 +1,6 @@
 /**
- * What telemetry does for cached answers once its SDK is loaded: `node record-answers.ts <telemetry.ts>` prints the
- * microseconds of thread time for one.
+ * Measures what telemetry does for cached answers after its SDK is loaded: `node record-answers.ts <telemetry.ts>`
+ * prints the microseconds of thread time for one.
  */
 import { configureExporter } from "../../src/config.ts";
 

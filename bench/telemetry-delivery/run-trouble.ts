@@ -1,6 +1,6 @@
 /**
- * One trouble, one road, in time that passes at once: `node run-trouble.ts <road> <index>`. A road is the path of a
- * `telemetry.ts`, or `alone`: Azure Monitor's distribution with its defaults. Prints a line of JSON.
+ * Runs one kind of trouble with one road, in virtual time: `node run-trouble.ts <road> <index>`. A road is the path of
+ * a `telemetry.ts`, or `alone`: Azure Monitor's distribution with its defaults. Prints a line of JSON.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,7 +33,7 @@ if (!trouble) throw new RangeError(`there is no trouble ${index}`);
 const storageDirectory = mkdtempSync(join(tmpdir(), "keyhold-trouble-"));
 process.env.TMPDIR = storageDirectory;
 configureExporter();
-// Loaded in real time; what has been loaded once is there at once.
+// Loaded in real time; later imports of the same module are immediate.
 if (road === "alone") await import("@azure/monitor-opentelemetry");
 else await import(join(road, "../azure-monitor.ts"));
 mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: Date.now() });
@@ -73,11 +73,11 @@ const outcome: Outcome = {
   onDisk: eventsOnDisk(),
   countedLost: lost(),
 };
-// What is still being written may come after.
+// Pending writes may still create files.
 rmSync(storageDirectory, { recursive: true, force: true, maxRetries: 10 });
 process.stdout.write(`${JSON.stringify(outcome)}\n`, () => process.exit(0));
 
-/** Files are written and read in real time, for which the virtual one waits. */
+/** Files are written and read in real time, and the virtual time waits for them. */
 async function pass(ms: number, realMs = 2): Promise<void> {
   mock.timers.tick(ms);
   const fromMs = performance.now();

@@ -8,19 +8,21 @@ interface Item {
   data: { baseType: string; baseData: { name?: string; metrics?: { name: string; value: number }[] } };
 }
 
-/** The result of a request to Application Insights so many milliseconds after the start: a status, or nothing at all. */
+/**
+ * The result of a request to Application Insights at this many milliseconds after the start: a status, or no answer.
+ */
 type Behaviour = (ms: number) => number | "cut" | "hang";
 
 export interface Trouble {
   what: string;
-  /** It is over then, and everything is taken. */
+  /** The trouble ends here, and everything is accepted. */
   untilMs: number;
   behaviour: Behaviour;
   /** Until `untilMs` the identity has no token, or never answers. */
   identity?: "fails" | "hangs";
-  /** Events in one turn, instead of some each second. */
+  /** Events in one turn of the event loop, instead of some each second. */
   burst?: number;
-  /** The process is asked to end at this moment, and has 3.5 s. */
+  /** The process is asked to end at this time, and has 3.5 s. */
   endsAtMs?: number;
 }
 
@@ -72,7 +74,7 @@ export const troubles: readonly Trouble[] = [
   },
 ];
 
-/** Application Insights within this process: what it took, by name, and the losses that were reported to it. */
+/** Application Insights within this process: what it accepted, by name, and the losses that were reported to it. */
 export function createIngestion(behaviour: Behaviour, sinceStartMs: () => number) {
   const taken = new Map<string, number>();
   const firstTakenMs: number[] = [];
