@@ -1,7 +1,7 @@
 /**
- * Builds the deployable, dist/index.js with what it loads later, and beside it the command line, dist/cli.js.
- * `@azure/functions-core` is no package but what the Functions worker serves through `require`, so it stays outside;
- * the banner gives a bundle a `require` that reaches it.
+ * Builds the deployable, dist/index.js with the files that it loads later, and the command line, dist/cli.js.
+ * `@azure/functions-core` is not a package: the Functions worker serves it through `require`, so it stays external. The
+ * banner gives the bundle a `require` that reaches it.
  */
 import { execFile } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -16,10 +16,10 @@ const banner =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);";
 
 /**
- * What `@azure/monitor-opentelemetry` imports and what it never runs as Keyhold calls it: instrumentations that are
- * switched off, other exporters (OTLP, gRPC, Zipkin, Prometheus) with their propagators and configuration files, the
- * script for browsers, and a hook around each invocation that only instrumentations need. Of `@azure/msal-node` it is what
- * signs with a key that the process has. Whoever reaches one of them after all gets a TypeError.
+ * Imports of `@azure/monitor-opentelemetry` that never run as Keyhold uses it: instrumentations that are disabled,
+ * other exporters (OTLP, gRPC, Zipkin, Prometheus) with their propagators and configuration files, the script for
+ * browsers, and a hook around each invocation that only instrumentations need. Of `@azure/msal-node` it is the code
+ * that signs with a key in the process. Code that reaches one of them after all gets a TypeError.
  */
 const leftOut = {
   packages:
@@ -41,9 +41,9 @@ const leaveOut: Plugin = {
 };
 
 /**
- * Packages that are bundled from the source they ship. What they have compiled is for engines of 2015, in which private
- * fields are weak maps and asynchronous functions generators: the objects of each request then outlive young
- * collections, which made a cached answer cost half as much again and pause for 20 ms at a time
+ * Packages that are bundled from the source they ship. Their compiled code targets engines of 2015, in which private
+ * fields are weak maps and asynchronous functions are generators. With it, the objects of each request outlive young
+ * collections: a cached answer cost half as much again, with pauses of 20 ms
  * (docs/adr/0025-azure-functions-from-source.md).
  */
 const fromSource = {
@@ -66,7 +66,10 @@ const rules: BuildOptions & { metafile: true } = {
   logLevel: "warning",
 };
 
-/** The deployable from this entry. Code that is loaded later is in separate files, which a cold start does not read. */
+/**
+ * Build options of the deployable for this entry. Code that is loaded later is in separate files, which a cold start
+ * does not read.
+ */
 export function deployableOptions(entry: string, outdir: string): BuildOptions & { metafile: true } {
   return {
     ...rules,
@@ -80,7 +83,7 @@ export function deployableOptions(entry: string, outdir: string): BuildOptions &
   };
 }
 
-/** The deployable, with its code cache. Says of every output of the app what it imports. */
+/** Builds the deployable with its code cache. The result lists what every output of the app imports. */
 export async function buildBundle(outdir: string): Promise<Metafile> {
   const [metafile] = await Promise.all([
     buildScripts("src/main.ts", outdir),
@@ -90,15 +93,15 @@ export async function buildBundle(outdir: string): Promise<Metafile> {
   return metafile;
 }
 
-/** In a process without this one's flags, since V8 takes the code of a process with the same flags only. */
+/** Runs in a process without the flags of this one, because V8 accepts only code from a process with the same flags. */
 async function recordCodeCache(folder: string): Promise<void> {
   const script = fileURLToPath(new URL("build/record-code-cache.ts", import.meta.url));
-  // Windows needs this one for random numbers.
+  // Windows needs this variable for random numbers.
   const env = process.env.SystemRoot === undefined ? {} : { SystemRoot: process.env.SystemRoot };
   await promisify(execFile)(process.execPath, ["--random-seed=1", script, folder], { env });
 }
 
-/** The deployable from this entry as scripts, which src/scripts.ts loads. */
+/** Builds the deployable from this entry as scripts, which src/scripts.ts loads. */
 export async function buildScripts(entry: string, outdir: string): Promise<Metafile> {
   const options = deployableOptions(entry, outdir);
   const asScripts = { banner: {}, define: urlOfScript, write: false } as const;
@@ -117,12 +120,12 @@ export async function buildScripts(entry: string, outdir: string): Promise<Metaf
   return metafile;
 }
 
-/** The modules that a cold start loads: those of the scripts that it loads. */
+/** The modules that a cold start loads: those in the scripts that it loads. */
 export function loadedAtStart(metafile: Metafile): string[] {
   return outputsAtStart(metafile).flatMap((file) => Object.keys(metafile.outputs[file]?.inputs ?? {}));
 }
 
-/** The names of the scripts that a cold start loads: main.js, and what it imports, except by `import()`. */
+/** The names of the scripts that a cold start loads: main.js and its imports, except those by `import()`. */
 export function filesAtStart(metafile: Metafile): string[] {
   return outputsAtStart(metafile).map((file) => basename(file));
 }
@@ -136,7 +139,7 @@ function outputsAtStart({ outputs }: Metafile): string[] {
   return [...files];
 }
 
-/** The operators' command line, by the same rules; it is not deployed. */
+/** Builds the operators' command line by the same rules. It is not deployed. */
 export async function buildCommandLine(outdir: string): Promise<Metafile> {
   const { version } = JSON.parse(await readFile(`${root}package.json`, "utf8"));
   // `jsonc-parser` names its files in `require` in a way that esbuild cannot follow; its ES modules can be bundled.

@@ -1,4 +1,4 @@
-/** Writes the generated files that are kept in the repository: `npm run generate`. A test fails when they are out of date. */
+/** Writes the generated files that are checked in: `npm run generate`. A test fails if they are out of date. */
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";

@@ -1,7 +1,7 @@
 /**
- * `npm run pack`: the command line as a package that installs anywhere, `keyhold-<version>.tgz`, without a dependency:
- * `npm install --global ./keyhold-<version>.tgz`. The package of this repository itself would install what only the
- * deployed app and the local stack need.
+ * `npm run pack`: packages the command line as `keyhold-<version>.tgz`, which installs anywhere and has no
+ * dependencies: `npm install --global ./keyhold-<version>.tgz`. The package of this repository would also install what
+ * only the deployed app and the local stack need.
  */
 import { execFile } from "node:child_process";
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -14,7 +14,7 @@ import { buildCommandLine } from "./build.ts";
 const root = fileURLToPath(new URL(".", import.meta.url));
 const run = promisify(execFile);
 
-/** Names no syntax and no API that an old Node.js lacks, so that one can read it and say what is wrong. */
+/** Uses no syntax and no API that an old Node.js lacks, so that an old one can run it and report what is wrong. */
 const entry = (major: string) => `#!/usr/bin/env node
 if (Number(process.versions.node.split(".")[0]) < ${major}) {
   console.error("error: keyhold needs Node.js ${major} or later");
@@ -37,7 +37,7 @@ It reads the settings of a deployment from the environment: docs/operate/cli.md 
 version.
 `;
 
-/** Writes the package into this folder, and returns the path of its file. */
+/** Writes the package to this folder and returns its path. */
 export async function packCommandLine(destination: string): Promise<string> {
   const { name, version, description, license } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   const [major = ""] = (await readFile(join(root, ".node-version"), "utf8")).split(".");

@@ -1,8 +1,8 @@
 /**
  * The process that compiles a bundle for its code cache: `node --random-seed=1 build/record-code-cache.ts <dist>`. It
- * loads the app with the sample settings, and what the app would load later, and writes beside each script what V8 has
- * compiled of it by then. All of it is one turn of the event loop, so nothing is sent, and with a seed for V8's hashes
- * the result is the same each time.
+ * loads the app with the sample settings, and the files that the app would load later, and writes beside each script
+ * the code that V8 has compiled by then. All of this is one turn of the event loop, so nothing is sent. With a seed for
+ * V8's hashes, the result is the same each time.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import Module from "node:module";
@@ -14,12 +14,12 @@ const folder = resolve(process.argv[2] ?? "");
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { Values: settings } = JSON.parse(readFileSync(join(root, "local.settings.sample.json"), "utf8"));
 Object.assign(process.env, settings);
-// It says why the app cannot be composed, and then there is nothing worth keeping.
+// The app logs here if it cannot be composed. Then there is nothing to record.
 console.error = (line: string) => {
   throw new Error(line);
 };
 
-/** Stands in for the module that the worker serves. What is registered is called by nobody. */
+/** Stands in for the module that the worker serves. Registered functions are never called. */
 const core = { registerFunction() {}, registerHook() {}, setProgrammingModel() {}, log() {} };
 const prototype: { require: (this: unknown, id: string) => unknown } = Module.prototype;
 const original = prototype.require;
@@ -28,10 +28,10 @@ prototype.require = function (id) {
 };
 
 const names = readdirSync(folder);
-// What was recorded before must not be built upon.
+// Deletes earlier recordings, so that they are not used here.
 for (const name of names) if (name.endsWith(codeCacheOf(".js"))) rmSync(join(folder, name));
-// V8 writes the name too, and whoever loads the script gives it another. A part of a string would be written with the
-// whole of it, which is a path of this machine.
+// V8 also writes the name, and each loader of the script uses a different one. A substring would be written together
+// with its whole string, which is a path on this machine, so the name is copied.
 const nameOf = (url: string) => Buffer.from(basename(url)).toString();
 const scripts = createScripts(pathToFileURL(join(folder, "index.js")).href, nameOf);
 scripts.load("main.js");

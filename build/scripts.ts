@@ -1,18 +1,18 @@
 /**
- * ES modules of esbuild -> scripts that src/scripts.ts loads. V8 keeps compiled code for scripts only: for modules Node
- * takes it from a folder that is named after the user and the processor, which no package can hold.
+ * Converts esbuild's ES modules to scripts that src/scripts.ts loads. V8 keeps compiled code for scripts only. For
+ * modules, Node reads it from a folder named after the user and the processor, which a package cannot contain.
  */
 import { basename } from "node:path";
 import { type OutputFile, transform } from "esbuild";
 
-/** In the order of `Wrapper` in src/scripts.ts. ES modules are strict. */
+/** The parameters are in the order of `Wrapper` in src/scripts.ts. ES modules are strict. */
 const before = '(function(module,exports,require,__url){"use strict";';
 const after = "})";
 
-/** What an ES module says for the URL of its file, as a script does. */
+/** The name by which a script reads the URL of its file, where an ES module has `import.meta.url`. */
 export const urlOfScript = { "import.meta.url": "__url" };
 
-/** `map`: of the module. The names and places of the sources go through both steps. */
+/** `map`: the source map of the module. The names and positions of the sources pass through both steps. */
 export function toScript(module: OutputFile, map: OutputFile): Promise<{ code: string; map: string }> {
   const inline = Buffer.from(map.contents).toString("base64");
   return transform(`${module.text}\n//# sourceMappingURL=data:application/json;base64,${inline}`, {
