@@ -1,6 +1,7 @@
 /**
- * Who may send telemetry, and who may read the workspace: a bearer token of the emulated Entra for Log Analytics, and an object id on the list of
- * readers (the role Log Analytics Data Reader, without its scopes).
+ * Decides who may send telemetry and who may read the workspace. A reader needs a bearer token of the emulated Entra
+ * for Log Analytics, and an object id on the list of readers. The list stands for the role Log Analytics Data Reader,
+ * without its scopes.
  */
 import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from "jose";
 import type { EmulatorResponse } from "../shared/emulator-server.ts";
@@ -9,7 +10,7 @@ import { errorAnswer } from "./error-answers.ts";
 export interface AccessOptions {
   tenantId: string;
   jwks: () => Promise<{ keys: object[] }> | { keys: object[] };
-  /** Object ids. Changed in place it holds from the next request on. */
+  /** Object ids. A change to this array takes effect with the next request. */
   readers: string[];
 }
 
@@ -22,7 +23,7 @@ const audience = [...resources, ...resources.map((resource) => `${resource}/`), 
 const ingestion = "https://monitor.azure.com";
 const ingestionAudience = [ingestion, `${ingestion}/`];
 
-/** The reader's object id, or the answer that refuses. */
+/** Returns the reader's object id, or the answer that refuses the request. */
 export async function authorizeReader(
   options: AccessOptions,
   authorization: string | undefined,
@@ -40,7 +41,7 @@ export async function authorizeReader(
   );
 }
 
-/** Whether telemetry comes with a token, which a component with `DisableLocalAuth` asks for. Roles are not checked. */
+/** Whether telemetry comes with a token, which a component with `DisableLocalAuth` requires. Roles are not checked. */
 export async function maySendTelemetry(options: AccessOptions, authorization: string | undefined): Promise<boolean> {
   const objectId = await callerOf(options, authorization, ingestionAudience);
   return objectId !== "missing" && objectId !== "invalid";

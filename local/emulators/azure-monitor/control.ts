@@ -1,6 +1,6 @@
 /**
- * The control interface of Azure Monitor: how the log lags and what is missing from it, who may read it, the queries
- * that were answered, the telemetry that came in and what the portal makes of it, latency and faults.
+ * The control interface of Azure Monitor: the lag and the gaps of the log, who may read it, the queries that were
+ * answered, the telemetry received and the portal's views of it, latency and faults.
  */
 import { z } from "zod";
 import { behaviourSchema } from "../shared/behaviour-schema.ts";

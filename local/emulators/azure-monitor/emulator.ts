@@ -1,6 +1,6 @@
 /**
- * An emulator of Azure Monitor over HTTPS: the query API of Log Analytics over what the emulated vault has logged, and
- * the ingestion endpoint of Application Insights with its live metrics. The unchanged clients of both talk to it.
+ * An emulator of Azure Monitor over HTTPS: the query API of Log Analytics over the log of the emulated vault, and the
+ * ingestion endpoint of Application Insights with its live metrics. The unchanged clients of both work with it.
  *
  * It does not execute KQL, and does not emulate retention, alerts or the API's own request limits.
  */
@@ -31,19 +31,19 @@ export type { Envelope, StoredEnvelope, TelemetryTable } from "./telemetry.ts";
 interface AzureMonitorOptions extends AccessOptions {
   /** 0: any free port. */
   port: number;
-  /** For the names in `queryHosts` and that of the connection string's IngestionEndpoint. */
+  /** Valid for the names in `queryHosts` and for the host of the connection string's IngestionEndpoint. */
   tls: TlsIdentity;
   workspaceId: string;
-  /** The vault's own audit log, read at each query. */
+  /** The vault's own audit log, read again for each query. */
   audit: readonly AuditEvent[];
-  /** What the log does from the start. */
+  /** Settings of the log at the start. */
   log?: Partial<LogSettings>;
   /** Milliseconds since 1970; for tests of lag. */
   now?: () => number;
 }
 
 export interface AzureMonitorEmulator extends Emulator {
-  /** Changed in place it holds from the next query on. */
+  /** A change to this object takes effect with the next query. */
   log: LogSettings;
   readers: string[];
   /** Operations: `query`, `track` and `live`. */
@@ -54,7 +54,7 @@ export interface AzureMonitorEmulator extends Emulator {
   control: ControlRoute[];
 }
 
-/** Names of the query API: the SDK's default, and its successor. */
+/** Host names of the query API: the SDK's default, and its successor. */
 export const queryHosts = ["api.loganalytics.io", "api.loganalytics.azure.com"];
 
 export async function startAzureMonitor(options: AzureMonitorOptions): Promise<AzureMonitorEmulator> {

@@ -1,4 +1,7 @@
-/** Azure Monitor's error answers in the shape of the wire, and the bodies of injected faults. Texts are our own words. */
+/**
+ * Azure Monitor's error answers as they are on the wire, and the bodies of injected faults. The texts are our own
+ * words.
+ */
 import type { EmulatorResponse, Fault } from "../shared/emulator-server.ts";
 import { resultColumns } from "./log-query.ts";
 
@@ -13,7 +16,7 @@ export function errorAnswer(status: number, code: string, message: string, inner
   return { status, body: { error: { code, message, ...(innererror && { innererror }) } } };
 }
 
-/** Beside the tables of an answer with status 200: they are not whole. */
+/** Sent beside the tables of an answer with status 200 when they are incomplete. */
 export function partialError(message: string): ErrorInfo {
   return {
     code: "PartialError",
@@ -23,7 +26,7 @@ export function partialError(message: string): ErrorInfo {
   };
 }
 
-/** The answer parts of the usual faults, to be spread into a `Fault`. */
+/** Answer parts of the usual faults, to be spread into a `Fault`. */
 export const faultAnswers = {
   throttled: {
     status: 429,
@@ -31,9 +34,9 @@ export const faultAnswers = {
     body: { error: { code: "ThrottledError", message: "Too many requests for the principal of this call." } },
   },
   internalError: { status: 500, body: { error: { code: "InternalServerError", message: "An error has occurred." } } },
-  /** From a proxy in front of the service: no JSON. */
+  /** Sent by a proxy in front of the service, so it is not JSON. */
   badGateway: { status: 502, headers: { "content-type": "text/html" }, body: "<html><h1>502 Bad Gateway</h1></html>" },
-  /** A partial answer without any row. */
+  /** A partial answer without rows. */
   partial: {
     status: 200,
     body: {

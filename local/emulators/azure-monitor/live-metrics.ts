@@ -1,13 +1,13 @@
 /**
- * Live metrics (`/QuickPulseService.svc`): instances ask every few seconds whether somebody looks, and send a sample each
- * second while that is so. No filters, and no documents are asked for beyond those that a client sends anyway.
+ * Live metrics (`/QuickPulseService.svc`): instances ask every few seconds whether the page is open, and send a sample
+ * each second while it is. There are no filters, and clients are asked for no documents beyond those they send anyway.
  */
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";
 
 export interface LiveMetrics {
-  /** Whether somebody has the page open. Changed in place it holds from the next question on. */
+  /** Whether the page is open. A change takes effect with the next ping. */
   isWatched: boolean;
-  /** How often an instance has asked. */
+  /** How many times instances have asked. */
   pings: number;
   /** The last samples, oldest first. */
   samples: unknown[];

@@ -1,5 +1,5 @@
 /**
- * The queries that the emulator knows: infra/queries/vault-*.kql with their parameters before them. KQL is not executed:
+ * The queries that the emulator knows: infra/queries/vault-*.kql with their parameters in front. KQL is not executed:
  * the text is recognised and then evaluated here, so any other query is refused.
  */
 import { readFileSync } from "node:fs";
@@ -14,9 +14,9 @@ export interface TimeRange {
 const names = ["vault-operations", "vault-refusals", "vault-arrivals", "vault-now"] as const;
 
 export interface LogQuery extends TimeRange {
-  /** What the range bounds: when a row was generated, or for arrivals when it was ingested. */
+  /** The range bounds the time when a row was generated or, for arrivals, when it was ingested. */
   name: (typeof names)[number];
-  /** Lower case; empty: every vault. */
+  /** Lower case. Empty means every vault. */
   vaultResourceId: string;
   /** Lower case. */
   signingObjectId: string;
@@ -68,7 +68,7 @@ export function recognizeQuery(text: string): LogQuery | undefined {
   };
 }
 
-/** The request's `timespan` bounds TimeGenerated, whatever the query bounds itself. */
+/** The request's `timespan` bounds TimeGenerated, regardless of what the query itself bounds. */
 export function evaluateQuery(
   query: LogQuery,
   timespan: TimeRange,
@@ -87,7 +87,10 @@ export function evaluateQuery(
   return { columns, rows: rows.slice(0, query.maxRows) };
 }
 
-/** Of the vault, identified, and a signature or by the signing identity. */
+/**
+ * Whether a row belongs to the vault, has an identified caller, and is a signature or was caused by the signing
+ * identity.
+ */
 function isScope(query: LogQuery, event: AuditEvent): boolean {
   const isOfVault = query.vaultResourceId === "" || event._ResourceId.toLowerCase() === query.vaultResourceId;
   const isOurs = objectIdOf(event).toLowerCase() === query.signingObjectId;

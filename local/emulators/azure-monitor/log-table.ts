@@ -1,35 +1,38 @@
 /**
- * The table AZKVAuditLogs as a reader finds it at some moment: what the vault logged, but later, some of it much later,
- * some of it twice, in no order, and, after tampering, not all of it. Which rows are struck follows from their
- * CorrelationId, so that two queries agree.
+ * The table AZKVAuditLogs as a reader sees it at a given time: rows arrive late, some much later, some twice, in no
+ * order, and after tampering some are missing. A hash of the CorrelationId selects the affected rows, so that two
+ * queries agree.
  */
 import { createHash } from "node:crypto";
 import type { AuditEvent } from "../key-vault/audit-log.ts";
 
 export interface LogSettings {
-  /** The log's clock is so far ahead of the machine's, milliseconds: the audit uses no clock that is ahead of it. */
+  /**
+   * How far the log's clock is ahead of the machine's, in milliseconds. The audit uses no clock that is ahead of the
+   * log's.
+   */
   aheadMs: number;
-  /** A row can be queried so long after its TimeGenerated, milliseconds. */
+  /** The delay between a row's TimeGenerated and when it can be queried, in milliseconds. */
   ingestionLagMs: number;
-  /** Share of rows, 0 to 1, that come `lateMs` later than the others. */
+  /** Share of rows, 0 to 1, that arrive `lateMs` later than the others. */
   lateShare: number;
   lateMs: number;
-  /** Share of rows that are there twice. */
+  /** Share of rows, 0 to 1, that appear twice. */
   duplicateShare: number;
-  /** The rows of an answer come in no order, as of a query that does not sort. */
+  /** The rows of an answer are in no order, as from a query that does not sort. */
   reorder: boolean;
-  /** An answer with more rows is cut to so many and called partial. */
+  /** An answer with more rows than this is truncated and marked as partial. */
   rowLimit: number;
-  /** Rows that match any of these are gone. */
+  /** Rows that match any of these are missing. */
   cut: RowMatch[];
 }
 
-/** All that is named must match; nothing named matches every row. */
+/** A row must match every member that is present. An empty object matches every row. */
 export interface RowMatch {
   correlationId?: string;
   operation?: string;
   objectId?: string;
-  /** Included and excluded, ISO 8601. */
+  /** ISO 8601. `startTime` is inclusive, `endTime` exclusive. */
   startTime?: string;
   endTime?: string;
 }
@@ -47,7 +50,7 @@ export const usualLogSettings: LogSettings = {
 
 export interface LoggedRow {
   event: AuditEvent;
-  /** `ingestion_time()`. A row can be queried from then on. */
+  /** `ingestion_time()`: the row can be queried from then on. */
   ingestedMs: number;
 }
 
@@ -60,7 +63,7 @@ export function visibleRows(audit: readonly AuditEvent[], settings: LogSettings,
     .flatMap((row) => (isStruck(row.event, "duplicate", settings.duplicateShare) ? [row, row] : [row]));
 }
 
-/** By a hash, so that the same rows come in the same wrong order. */
+/** Orders by a hash, so that the same rows always come in the same wrong order. */
 export function shuffle<T>(rows: readonly T[]): T[] {
   return rows
     .map((row, place) => ({ row, rank: shareOf(JSON.stringify(row), `order ${place}`) }))
@@ -88,7 +91,7 @@ function isStruck(event: AuditEvent, purpose: string, share: number): boolean {
   return share > 0 && shareOf(event.CorrelationId, purpose) < share;
 }
 
-/** Evenly spread over 0 (included) to 1 (excluded). */
+/** Evenly distributed from 0 (inclusive) to 1 (exclusive). */
 function shareOf(text: string, purpose: string): number {
   return createHash("sha256").update(`${purpose}\n${text}`).digest().readUInt32BE() / 2 ** 32;
 }

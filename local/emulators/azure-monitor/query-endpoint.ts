@@ -1,4 +1,4 @@
-/** `POST /v1/workspaces/{id}/query` of the Log Analytics API, for the one workspace and the queries there are. */
+/** `POST /v1/workspaces/{id}/query` of the Log Analytics API, for one workspace and the known queries. */
 
 import type { AuditEvent } from "../key-vault/audit-log.ts";
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";
@@ -60,7 +60,7 @@ export async function answerQuery(endpoint: QueryEndpoint, request: EmulatorRequ
   return { status: 200, body: { tables: [table], ...(isPartial && { error: partialError(limit) }) } };
 }
 
-/** Without one there is no bound but the query's own. */
+/** Without a timespan, only the query itself bounds the time. */
 function parseTimespan(text: string | undefined): TimeRange | undefined {
   if (text === undefined) return { startMs: Number.NEGATIVE_INFINITY, endMs: Number.POSITIVE_INFINITY };
   const [startMs = Number.NaN, endMs = Number.NaN] = text.split("/").map((time) => Date.parse(time));

@@ -1,6 +1,6 @@
 /**
- * The ingestion endpoint of Application Insights (`POST /v2.1/track`): keeps the envelopes as they came, by the table
- * of Azure Monitor Logs that would store them. It takes any instrumentation key and does not sample.
+ * The ingestion endpoint of Application Insights (`POST /v2.1/track`). It keeps the envelopes unchanged, by the table
+ * of Azure Monitor Logs that would store them. It accepts any instrumentation key and does not sample.
  */
 import { gunzipSync } from "node:zlib";
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";
@@ -29,7 +29,7 @@ export interface StoredEnvelope {
   envelope: Envelope;
 }
 
-/** Beyond this the oldest are dropped, so that a long-running stack does not grow. */
+/** Above this number the oldest are dropped, so that a long-running stack does not grow. */
 const maxStored = 50_000;
 
 export function answerTrack(stored: StoredEnvelope[], request: EmulatorRequest): EmulatorResponse {
@@ -48,7 +48,7 @@ export function answerTrack(stored: StoredEnvelope[], request: EmulatorRequest):
   return { status, body: summary(items.length, refused, "not a known kind of telemetry") };
 }
 
-/** Nothing of the request is looked at. */
+/** Refuses without reading the request. */
 export function refuseTrack(message: string): EmulatorResponse {
   const errors = [{ index: 0, statusCode: 401, message }];
   return { status: 401, body: { itemsReceived: 0, itemsAccepted: 0, errors } };
@@ -62,7 +62,7 @@ function summary(itemsReceived: number, refused: number[], message: string) {
   };
 }
 
-/** A JSON array, one JSON object, or one object a line. */
+/** A JSON array, one JSON object, or one object per line. */
 function parseItems({ body, headers }: EmulatorRequest): unknown[] | undefined {
   try {
     const text = (headers["content-encoding"] === "gzip" ? gunzipSync(body) : body).toString("utf8").trim();

@@ -1,6 +1,7 @@
 /**
- * What the portal of Application Insights makes of the envelopes: the application map, a transaction from end to end, and
- * the failures. From the members that the portal uses: role, target and type, operation and parent, success.
+ * The views that the portal of Application Insights derives from the envelopes: the application map, the end-to-end
+ * transaction, and the failures. They use the members that the portal uses: role, target and type, operation and
+ * parent, success.
  */
 import type { StoredEnvelope } from "./telemetry.ts";
 
@@ -14,7 +15,7 @@ export interface MapEdge {
   meanMs: number;
 }
 
-/** A line of a transaction: a request or a dependency with what is within it, or what happened in it. */
+/** A line of a transaction: a request or a dependency with its children, or an event within it. */
 export interface TransactionItem {
   table: string;
   name: string;
@@ -29,7 +30,7 @@ export interface Failure {
   type: string;
   message: string;
   count: number;
-  /** Of the last one, as the portal parses them out of the stack: `method (file:line:column)`. */
+  /** Frames of the last exception, as the portal parses them out of the stack: `method (file:line:column)`. */
   frames: string[];
 }
 
@@ -46,7 +47,7 @@ interface BaseData {
 
 const dataOf = ({ envelope }: StoredEnvelope) => envelope.data.baseData as BaseData;
 
-/** Dependencies without a target, such as an invocation within the process, are no arrow. */
+/** A dependency without a target, such as an invocation within the process, is not an arrow. */
 export function applicationMap(stored: readonly StoredEnvelope[]): MapEdge[] {
   const edges = new Map<string, MapEdge>();
   for (const one of stored) {
@@ -63,7 +64,9 @@ export function applicationMap(stored: readonly StoredEnvelope[]): MapEdge[] {
   return [...edges.values()];
 }
 
-/** All that has this operation id, under its parents; what names a parent that is not here, such as the host's, is a root. */
+/**
+ * Everything with this operation id, as a tree. An item whose parent is not here, such as one of the host's, is a root.
+ */
 export function transaction(stored: readonly StoredEnvelope[], operationId: string): TransactionItem[] {
   const own = stored.filter(({ envelope }) => envelope.tags?.["ai.operation.id"] === operationId);
   const items = own.map((one) => ({
@@ -78,7 +81,7 @@ export function transaction(stored: readonly StoredEnvelope[], operationId: stri
   return roots.sort(byTime);
 }
 
-/** Exceptions by class and message, the most frequent first. */
+/** Exceptions by class and message, most frequent first. */
 export function failures(stored: readonly StoredEnvelope[]): Failure[] {
   const found = new Map<string, Failure>();
   for (const one of stored) {

@@ -1,6 +1,6 @@
 /**
- * Errors of the token service: which OAuth error and HTTP status goes with an AADSTS number, and the JSON they are
- * answered as. The texts only resemble the real ones: clients must branch on `error_codes`, as the documentation says.
+ * Errors of the token service: the OAuth error and HTTP status for each AADSTS number, and the JSON of the answer. The
+ * texts only resemble the real ones: clients must branch on `error_codes`, as the documentation says.
  */
 import { randomUUID } from "node:crypto";
 import type { EmulatorResponse } from "../shared/emulator-server.ts";
@@ -122,10 +122,10 @@ function kindOf(code: number): ErrorKind {
   return kinds.get(code) ?? { error: "invalid_request", status: 400, message: "The request was refused." };
 }
 
-/** A refused request, thrown by the checks. Its message becomes the description. */
+/** A refused request, thrown by the checks. Its message becomes the description in the answer. */
 export class AadstsError extends Error {
   readonly code: number;
-  /** The OAuth error it is answered as. */
+  /** The OAuth error in the answer. */
   readonly error: string;
 
   constructor(code: number, message?: string, error?: string) {
@@ -158,7 +158,7 @@ export function errorAnswer(
   };
 }
 
-/** `2026-11-21 20:00:00Z`: a blank instead of the T, no fraction. */
+/** `2026-11-21 20:00:00Z`: a space instead of the T, and no fraction. */
 function entraTimestamp(now: number): string {
   return `${new Date(now).toISOString().slice(0, 19).replace("T", " ")}Z`;
 }

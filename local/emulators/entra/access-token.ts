@@ -1,6 +1,6 @@
 /**
- * The claims of access tokens, all app-only: the v1 shape for resources named by a URI, and the v2 shape that an API
- * gets when its registration asks for version 2. User tokens are not made here.
+ * The claims of access tokens. All are app-only: the v1 shape for resources named by a URI, and the v2 shape that an
+ * API gets when its registration asks for version 2. User tokens are not issued here.
  */
 import { randomBytes } from "node:crypto";
 
@@ -17,7 +17,7 @@ interface TokenTimes {
   expiresAt: number;
 }
 
-// Entra dates its tokens back by this much, so that they work on hosts whose clock is behind.
+// Entra backdates its tokens by this much, so that they work on hosts whose clock is behind.
 const backdatedSeconds = 300;
 
 /** `now` in milliseconds. */
@@ -26,7 +26,7 @@ export function tokenTimes(now: number, lifetimeSeconds: number): TokenTimes {
   return { issuedAt: seconds - backdatedSeconds, expiresAt: seconds + lifetimeSeconds };
 }
 
-/** Without a configured lifetime Entra picks one between 60 and 90 minutes, so that renewals spread out. */
+/** Without a configured lifetime Entra picks one between 60 and 90 minutes, which spreads renewals. */
 export function randomLifetimeSeconds(): number {
   return 3600 + Math.floor(Math.random() * 1800);
 }
@@ -71,7 +71,7 @@ function subjectClaims({ tenantId, objectId, roles }: TokenSubject) {
     idtyp: "app",
     oid: objectId,
     rh: `1.${randomBytes(30).toString("base64url")}.`,
-    // Entra leaves the claim out where there are no roles.
+    // Entra omits the claim if there are no roles.
     ...(roles !== undefined && roles.length > 0 ? { roles } : {}),
     sub: objectId,
     tid: tenantId,

@@ -1,6 +1,6 @@
 /**
- * App registrations of the home tenant and what lets one in as them: certificates, secrets and federated credentials,
- * on the application and on its service principal in the home tenant.
+ * App registrations of the home tenant and their credentials: certificates, secrets and federated credentials, on the
+ * application and on its service principal in the home tenant.
  */
 import { createHash, randomUUID } from "node:crypto";
 import {
@@ -17,7 +17,7 @@ export interface CredentialHolder {
   passwords: Password[];
 }
 
-/** That there is a secret. Its text is not kept: the token endpoint takes none. */
+/** Records that a secret exists. Its text is not kept, because the token endpoint accepts no secrets. */
 interface Password {
   keyId: string;
   displayName: string;
@@ -42,7 +42,7 @@ interface InstanceLock {
   tokenEncryptionKeyId: boolean | null;
 }
 
-/** What others may be granted at an application, with the names of Microsoft Graph. */
+/** A role that others may be granted on an application, with the names of Microsoft Graph. */
 export interface AppRole {
   id: string;
   value: string;
@@ -52,13 +52,13 @@ export interface AppRole {
   allowedMemberTypes: string[];
 }
 
-/** What is registered beside credentials, with the names of Microsoft Graph. */
+/** The parts of a registration other than credentials, with the names of Microsoft Graph. */
 export interface Manifest {
-  /** The key that who created it has chosen. */
+  /** The key that the application's creator chose. */
   uniqueName: string | null;
   signInAudience: string;
   identifierUris: string[];
-  /** 2 or, for 1, null. */
+  /** 2, or null for version 1. */
   requestedAccessTokenVersion: number | null;
   appRoles: AppRole[];
   requiredResourceAccess: { resourceAppId: string; resourceAccess: { id: string; type: string }[] }[];
@@ -74,11 +74,11 @@ export interface Application extends CredentialHolder {
   createdAt: string;
   manifest: Manifest;
   federated: FederatedCredential[];
-  /** On for a new application, as the portal sets it. */
+  /** Enabled for a new application, as the portal does. */
   lock: InstanceLock | null;
-  /** The tenant that registered it, where that is not the home tenant. */
+  /** The tenant that registered it, if that is not the home tenant. */
   ownerTenantId?: string | undefined;
-  /** Of the home tenant; it is there for others once the home tenant has consented. */
+  /** The service principal in the home tenant. It becomes visible once the home tenant has consented. */
   servicePrincipal: CredentialHolder;
 }
 
@@ -118,7 +118,7 @@ export class ApplicationRegistry {
     this.#applications.set(clientId, { ...before, clientId, name, objectId, ownerTenantId });
   }
 
-  /** As they were listed by an earlier process; an older one kept credentials only. */
+  /** Restores the list that an earlier process saved. Older versions saved credentials only. */
   restore(applications: readonly SavedApplication[]): void {
     for (const application of applications) {
       const { clientId, certificates, servicePrincipal } = application;
@@ -163,7 +163,7 @@ export class ApplicationRegistry {
   }
 }
 
-/** As Graph makes an application of which only a name is said. */
+/** What Graph creates for an application of which only the name is given. */
 function emptyManifest(): Manifest {
   return {
     ...{ uniqueName: null, signInAudience: "AzureADMyOrg", identifierUris: [], requestedAccessTokenVersion: null },
@@ -171,7 +171,7 @@ function emptyManifest(): Manifest {
   };
 }
 
-/** As if somebody had made a client secret. */
+/** Simulates the creation of a client secret. */
 export function addPassword(to: CredentialHolder, displayName = "secret"): Password {
   const password = {
     keyId: randomUUID(),
@@ -193,7 +193,7 @@ export function addFederatedCredential(
   return added;
 }
 
-/** The same GUID for the same parts, so that object ids stay stable over restarts without being stored. */
+/** Returns the same GUID for the same parts, so that object ids survive restarts without being stored. */
 export function deterministicGuid(...parts: string[]): string {
   const hex = createHash("sha256").update(parts.join("|")).digest("hex");
   return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(

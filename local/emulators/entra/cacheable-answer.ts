@@ -1,4 +1,7 @@
-/** The answer of a published document that may be cached: with an ETag, and 304 for who has it already. */
+/**
+ * The answer with a published document that may be cached: it has an ETag, and is a 304 for a client that has this
+ * version.
+ */
 import { createHash } from "node:crypto";
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";
 

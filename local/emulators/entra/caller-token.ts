@@ -1,10 +1,10 @@
-/** Tokens that callers present to an API of the home tenant, with any claim changed as a hostile test needs it. */
+/** Tokens that callers present to an API of the home tenant. A hostile test can change any claim. */
 import { randomUUID } from "node:crypto";
 import { tokenTimes, v2Claims } from "./access-token.ts";
 import { rolesFor } from "./managed-identity-endpoint.ts";
 import type { EntraState } from "./state.ts";
 
-/** The claims of the managed identity named by `azp`, where there is one; `claims` replace and add to them. */
+/** Uses the claims of the managed identity named by `azp`, if it exists; `claims` replace and extend them. */
 export function issueCallerToken(
   state: EntraState,
   claims: Record<string, unknown>,

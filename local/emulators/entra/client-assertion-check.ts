@@ -1,6 +1,6 @@
 /**
- * Checks a client assertion (private_key_jwt) in the order of the real service and throws the AADSTS error it would
- * answer. A `jti` used before is accepted, as Entra accepts it: an assertion is good until it expires.
+ * Checks a client assertion (private_key_jwt) in the order of the real service and throws the AADSTS error that the
+ * service would answer. A `jti` used before is accepted, as Entra accepts it: an assertion is valid until it expires.
  */
 import { constants, type KeyObject, verify } from "node:crypto";
 import { AadstsError } from "./aadsts-error.ts";
@@ -11,7 +11,7 @@ import type { RegisteredCertificate, RegisteredCertificates } from "./registered
 const nbfSkewSeconds = 300;
 const longestLifetimeSeconds = 24 * 60 * 60;
 
-/** `application` is undefined where nothing is registered under the client id. */
+/** `application` is undefined if nothing is registered under the client id. */
 export function checkAssertion(
   assertion: Assertion,
   application: Application | undefined,
@@ -21,7 +21,7 @@ export function checkAssertion(
   if (header.alg !== "PS256" && header.alg !== "RS256") {
     throw new AadstsError(50027, "JWT token is invalid or malformed: its signing algorithm is not supported.");
   }
-  // Without a registration there are no certificates to look the key up in.
+  // Without a registration there are no certificates in which to look up the key.
   if (application === undefined) throw new AadstsError(700016);
   const certificate = findCertificate(header, application.certificates, ownCertificates(application, expected));
   if (!isSignedBy(assertion, header.alg, certificate.publicKey)) {
@@ -40,7 +40,7 @@ export function checkAssertion(
   }
 }
 
-/** A key of the service principal lets one in as the client in its tenant only. */
+/** A key of the service principal authenticates the client in the service principal's tenant only. */
 function ownCertificates(
   { servicePrincipal }: Application,
   { tenantId, homeTenantId }: { tenantId: string; homeTenantId: string },
@@ -55,7 +55,7 @@ function findCertificate(
   const thumbprint = header["x5t#S256"] ?? header.x5t;
   const found = registered.map((each) => (typeof thumbprint === "string" ? each.get(thumbprint) : undefined));
   const certificate = found.find((each) => each !== undefined);
-  // A SHA-256 thumbprint in `x5t`, or the other way round, is not found by the real service either.
+  // The real service does not find a SHA-256 thumbprint in `x5t`, or a SHA-1 thumbprint in `x5t#S256`, either.
   const isRightKind = certificate?.[header["x5t#S256"] === undefined ? "x5t" : "x5tS256"] === thumbprint;
   if (certificate !== undefined && isRightKind) return certificate;
   throw new AadstsError(
@@ -92,7 +92,7 @@ function checkTimes({ nbf, exp }: Record<string, unknown>, now: number): void {
   );
 }
 
-/** Also for numbers that are no dates. */
+/** Accepts numbers that are not dates, too. */
 function isoTime(seconds: number): string {
   const date = new Date(seconds * 1000);
   return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString();

@@ -1,4 +1,4 @@
-/** Reads a client assertion. Nothing it says is checked here. */
+/** Reads a client assertion. Nothing in it is verified here. */
 import { AadstsError } from "./aadsts-error.ts";
 import { auditText, type EntraAuditEvent } from "./audit-log.ts";
 
@@ -33,7 +33,7 @@ function decodePart(part: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** What the audit may keep of an assertion. */
+/** The part of an assertion that the audit log may keep. */
 export function describeAssertion({ header, claims }: Assertion): NonNullable<EntraAuditEvent["assertion"]> {
   const { alg, x5t } = header;
   const { jti, nbf, iat, exp } = claims;

@@ -1,4 +1,4 @@
-/** Control routes whose input a schema checks. */
+/** Control routes whose input is checked by a schema. */
 import { z } from "zod";
 import { ControlError, type ControlRoute } from "../shared/control-route.ts";
 
@@ -20,7 +20,7 @@ export function withQuery<T>(
   return { method, path, handle: ({ query }) => run(schema, Object.fromEntries(query), handle) };
 }
 
-/** Every fault of the input is answered as a control error, also one that the emulator finds later. */
+/** Every error in the input is answered as a control error, including those that the emulator finds later. */
 async function run<T>(schema: z.ZodType<T>, input: unknown, handle: (value: T) => unknown): Promise<unknown> {
   const parsed = schema.safeParse(input);
   if (!parsed.success) throw new ControlError(z.prettifyError(parsed.error));

@@ -1,4 +1,4 @@
-/** Control routes for what else lets one in as an application: as an attacker or an administrator would have set it. */
+/** Control routes for an application's other credentials, as an attacker or an administrator would set them. */
 import { z } from "zod";
 import { ControlError, type ControlRoute } from "../shared/control-route.ts";
 import {

@@ -1,4 +1,4 @@
-/** What the control routes take. An unknown field is an error, so that a misspelt one does not pass unnoticed. */
+/** The input of the control routes. An unknown field is an error, so that a misspelt one is noticed. */
 import { z } from "zod";
 import { behaviourSchema } from "../shared/behaviour-schema.ts";
 import { isGuid } from "./tenants.ts";

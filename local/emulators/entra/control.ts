@@ -1,6 +1,6 @@
 /**
- * The control routes: what a test or a demonstration sets from outside, as plain JSON. They are mounted on the control
- * server by someone else; nothing here is part of the emulated protocol.
+ * The control routes: what a test or a demonstration sets from outside, as plain JSON. The caller mounts them on the
+ * control server; nothing here is part of the emulated protocol.
  */
 import type { z } from "zod";
 import { ControlError, type ControlRoute } from "../shared/control-route.ts";

@@ -1,5 +1,5 @@
 /**
- * What the token service publishes about itself: OpenID metadata and JSON Web Key Sets, in the v1 and v2 variants, and
+ * The documents that the token service publishes: OpenID metadata and JSON Web Key Sets, in the v1 and v2 variants, and
  * federation metadata, per tenant and for the shared endpoints.
  */
 import { applyBehaviour, type EmulatorRequest, type EmulatorResponse } from "../shared/emulator-server.ts";
@@ -16,7 +16,7 @@ const consumerTenantId = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 type ProtocolVersion = 1 | 2;
 
-/** What differs between the clouds, by the host of the authority. */
+/** The values that differ between the clouds, by the host of the authority. */
 const publicCloud = { name: "microsoftonline.com", graph: "graph.windows.net", msgraph: "graph.microsoft.com" };
 const otherClouds: Record<string, typeof publicCloud> = {
   "login.microsoftonline.us": {
@@ -64,7 +64,7 @@ export function jwks(
 ): { keys: object[] } {
   const issuer = issuerOf(state.authorityHost, issuerTenant(tenant), version);
   const keys = state.keys.published(tenant, options).map((key) => jsonWebKey(key, issuer));
-  // A key of the shared endpoints says for which issuer it may be used. Personal accounts exist in v2 only.
+  // A key of the shared endpoints names the issuer for which it may be used. Personal accounts exist in v2 only.
   if (sharedEndpoints.has(tenant) && version === 2) {
     keys.push(jsonWebKey(state.keys.consumers, issuerOf(state.authorityHost, consumerTenantId, version)));
   }

@@ -1,7 +1,8 @@
 /**
- * An emulator of Microsoft Entra ID: the token service and the part of Microsoft Graph that concerns credentials of
- * applications, over HTTPS under their production names, and the managed identity endpoint that App Service offers over
- * plain HTTP. State is held in memory. Of interactive sign-in only SAML is there, for a user who is signed in already.
+ * An emulator of Microsoft Entra ID. It serves the token service and the part of Microsoft Graph that concerns
+ * credentials of applications, over HTTPS under their production names, and the managed identity endpoint of App
+ * Service over plain HTTP. State is held in memory. The only interactive sign-in is SAML, for a user who is already
+ * signed in.
  */
 
 import { answerGraph } from "../graph/service.ts";
@@ -33,52 +34,55 @@ interface EntraOptions {
   homeTenantId: string;
 }
 
-/** Start and stop concern the HTTPS token service and Graph, one server; `managedIdentity` is stopped and started by itself. */
+/**
+ * Start and stop affect the HTTPS server of the token service and Graph. `managedIdentity` is stopped and started
+ * separately.
+ */
 export interface EntraEmulator extends Emulator {
   managedIdentity: Emulator;
   registerApplication(app: { clientId: string; name: string; objectId?: string }): void;
-  /** By the public part only. An application may hold several. */
+  /** Registers the public part. An application may have several certificates. */
   registerCertificate(clientId: string, certificatePem: string): void;
   removeCertificate(clientId: string, x5tS256: string): void;
-  /** As it is kept: what a test changes in it holds at once. Throws where none is registered. */
+  /** The stored object: a change that a test makes takes effect at once. @throws if none is registered */
   application(clientId: string): Application;
-  /** Every GUID is a tenant until it is removed; consent is per tenant and client. Roles are by resource. */
+  /** Every GUID is a tenant until it is removed. Consent is per tenant and client. Roles are by resource. */
   grantConsent(tenantId: string, clientId: string, roles?: GrantedRoles): void;
   revokeConsent(tenantId: string, clientId: string): void;
   removeTenant(tenantId: string): void;
-  /** As if the resource had no service principal in the tenant (AADSTS500011). */
+  /** Makes the tenant answer as if it had no service principal for the resource (AADSTS500011). */
   blockResource(tenantId: string, resource: string): void;
   unblockResource(tenantId: string, resource: string): void;
-  /** Answers every token request of the tenant (and client, if given) with this error, until it is undefined. */
+  /** Answers every token request of the tenant (and client, if given) with this error; undefined ends it. */
   forceError(tenantId: string, code: number | undefined, clientId?: string): void;
   registerManagedIdentity(identity: ManagedIdentity): void;
-  /** A SAML application by its entityID, and where its users' responses go. */
+  /** Registers a SAML application by its entityID, with the URL that its users' responses are sent to. */
   registerRelyingParty(entityId: string, replyUrl: string): void;
-  /** What App Service puts into IDENTITY_HEADER and IDENTITY_ENDPOINT. */
+  /** The value of IDENTITY_HEADER in App Service; the endpoint is the value of IDENTITY_ENDPOINT. */
   readonly identityHeader: string;
   readonly identityEndpoint: string;
-  /** A v2 caller token. `claims` replace the usual ones; a claim given as undefined is left out. */
+  /** Issues a v2 caller token. `claims` replace the usual ones; a claim given as undefined is omitted. */
   issueToken(
     claims: Record<string, unknown>,
     options?: { tenantId?: string; expiresInSeconds?: number },
   ): Promise<string>;
   jwks(tenantId: string, options?: KeyOptions): { keys: object[] };
-  /** The signed document, as it is served. */
+  /** The signed document, as served. */
   federationMetadata(tenantId: string, options?: KeyOptions): string;
   /**
-   * Published, not used. Without a tenant the keys that all tenants share are meant; with an `appId` those of the
-   * application in this tenant, the first of which is used at once.
+   * Publishes a key without using it. Without a tenant, it is one of the keys that all tenants share. With an `appId`,
+   * it is a key of that application in this tenant; the first such key is used at once.
    */
   announceKey(tenantId?: string, options?: KeyOptions): Promise<string>;
   activateKey(kid: string, tenantId?: string, options?: KeyOptions): void;
   retireKey(kid: string, tenantId?: string, options?: KeyOptions): void;
   replaceAllKeys(tenantId?: string, options?: KeyOptions): Promise<string>;
-  /** Its keys and directory, for another process to continue with. */
+  /** The keys and directory, with which another process can continue. */
   save(): SavedEntra;
   restore(saved: SavedEntra): void;
   readonly audit: EntraAuditEvent[];
   readonly graphAudit: GraphAuditEvent[];
-  /** Tokens that managed identities were given, by client id and resource. */
+  /** Tokens that were issued to managed identities, by client id and resource. */
   readonly identityTokens: ReadonlyMap<string, unknown>;
   /** Operations: `token`, `discovery`, `keys`, `federationMetadata`, `managedIdentity`, `graph`. */
   behaviour: Behaviour;

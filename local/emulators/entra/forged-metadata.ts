@@ -1,6 +1,6 @@
 /**
- * An attacker's federation metadata: perfectly well formed, for the right tenant, and correctly signed, but by a key of
- * the attacker's own, with a key set to match. The emulated Entra never serves it; tests put it on the way to the reader.
+ * An attacker's federation metadata: well-formed, for the right tenant, and correctly signed, but by the attacker's own
+ * key, with a matching key set. The emulated Entra never serves it; tests insert it between Entra and the reader.
  */
 import { randomUUID } from "node:crypto";
 import { issuerOf, jsonWebKey } from "./discovery.ts";
@@ -11,7 +11,7 @@ interface ForgeryOptions {
   tenantId: string;
   /** Default: login.microsoftonline.com. */
   authorityHost?: string;
-  /** The keys to list, of which the first signs. Default: one new key. */
+  /** The keys to list. The first one signs. Default: one new key. */
   keys?: readonly [SigningKey, ...SigningKey[]];
 }
 

@@ -1,7 +1,8 @@
 /**
- * Where the libraries ask whether a host is one of Entra's own: `GET /common/discovery/instance`. Every other host is
- * 400 invalid_instance (AADSTS50049), which a library that validates its authority takes as a refusal
- * (microsoft-authentication-library-for-js#2357, -for-java#606). The list is of the public cloud, shortened.
+ * Instance discovery, `GET /common/discovery/instance`: libraries ask here whether a host belongs to Entra. For every
+ * other host the answer is 400 invalid_instance (AADSTS50049), which a library that validates its authority treats as a
+ * refusal (microsoft-authentication-library-for-js#2357, -for-java#606). The list is that of the public cloud,
+ * shortened.
  */
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";
 import { AadstsError, errorAnswer } from "./aadsts-error.ts";

@@ -1,13 +1,13 @@
-/** The managed identities of the home tenant, found by any of the ids that a token request may name. */
+/** The managed identities of the home tenant, found by any id that a token request may contain. */
 export interface ManagedIdentity {
   clientId: string;
   objectId: string;
   name: string;
-  /** App roles assigned to the identity, by the audience of the API: its GUID, or the URI of Microsoft's own. */
+  /** App roles assigned to the identity, by the audience of the API: its GUID, or the URI of a Microsoft API. */
   appRoles?: Record<string, string[]> | undefined;
   /** Azure resource id of a user-assigned identity, for requests with `mi_res_id`. */
   resourceId?: string | undefined;
-  /** The one that answers requests naming no identity. */
+  /** Whether this identity answers requests that name no identity. */
   systemAssigned?: boolean | undefined;
 }
 
@@ -16,7 +16,7 @@ export class ManagedIdentities {
   #systemAssigned: ManagedIdentity | undefined;
 
   register(given: ManagedIdentity): void {
-    // Roles that are granted later are this registry's own.
+    // A copy, because roles that are granted later belong to this registry only.
     const identity = { ...given };
     this.#byId.set(key("client_id", identity.clientId), identity);
     this.#byId.set(key("principal_id", identity.objectId), identity);
@@ -36,7 +36,7 @@ export class ManagedIdentities {
     return [...new Set(this.#byId.values())];
   }
 
-  /** By the request's parameters; without any of the id parameters the system-assigned identity. */
+  /** Selects by the request's parameters. Without any id parameter, it is the system-assigned identity. */
   select(query: URLSearchParams): ManagedIdentity | undefined {
     for (const parameter of ["client_id", "principal_id", "mi_res_id"]) {
       const id = query.get(parameter);

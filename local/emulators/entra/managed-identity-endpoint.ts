@@ -1,9 +1,9 @@
 /**
- * The managed identity endpoint as App Service offers it to a running app, and the tokens behind it. It keeps each token
- * for most of a day (App Service documentation, "the back-end services maintain a cache per resource URI"), even if
- * its signing key is withdrawn. Version 2025-03-30 takes the hash of a token that must not be returned again
- * (MSAL.NET pull request 5493); 2019-08-01 ignores it. The virtual machine, Service Fabric and older App Service variants
- * are not offered.
+ * The managed identity endpoint that App Service offers to a running app, and the tokens behind it. It keeps each token
+ * for most of a day (App Service documentation, "the back-end services maintain a cache per resource URI"), even if its
+ * signing key is withdrawn. Version 2025-03-30 accepts the hash of a token that must not be returned again (MSAL.NET
+ * pull request 5493); 2019-08-01 ignores it. The virtual machine, Service Fabric and older App Service variants are not
+ * emulated.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { applyBehaviour, type EmulatorRequest, type EmulatorResponse } from "../shared/emulator-server.ts";
@@ -15,7 +15,7 @@ import { exchangeAudience, exchangeResource } from "./token-exchange.ts";
 
 export const identityPath = "/msi/token";
 const apiVersions = ["2019-08-01", "2025-03-30"];
-// Tokens of managed identities live long: the platform hands the same one out for most of a day.
+// Tokens of managed identities have a long lifetime: the platform returns the same one for most of a day.
 const lifetimeSeconds = 24 * 60 * 60;
 
 export async function managedIdentityEndpoint(state: EntraState, request: EmulatorRequest): Promise<EmulatorResponse> {
@@ -24,7 +24,7 @@ export async function managedIdentityEndpoint(state: EntraState, request: Emulat
   const query = request.url.searchParams;
   if (request.url.pathname !== identityPath) return refuse(404, "Not found.");
   if (request.method !== "GET") return refuse(405, "Only GET is allowed.");
-  // The header proves that the request comes from the app itself and not from a redirect it was talked into.
+  // The header proves that the request comes from the app itself, and not from a server-side request forgery.
   if (request.headers["x-identity-header"] !== state.identityHeader) {
     return refuse(401, "The X-IDENTITY-HEADER is missing or wrong.");
   }
@@ -58,7 +58,10 @@ export async function managedIdentityEndpoint(state: EntraState, request: Emulat
   };
 }
 
-/** The token that is kept, until half of its life is over or it is refused (SHA-256 in hexadecimal). */
+/**
+ * Returns the kept token until half of its lifetime has passed or the caller refuses it (by its SHA-256 in
+ * hexadecimal).
+ */
 async function keptToken(state: EntraState, identity: ManagedIdentity, resource: string, refusedSha256: string) {
   const place = [identity.clientId, resource, state.tokenLifetimeSeconds].join(" ");
   const kept = state.identityTokens.get(place);
@@ -71,8 +74,8 @@ async function keptToken(state: EntraState, identity: ManagedIdentity, resource:
 }
 
 /**
- * Whether the home tenant knows an API by this name. Of those that are registered it knows the service principal, by
- * its id and its identifier URIs; every other name stands for an API that is not emulated.
+ * Whether the home tenant knows an API by this name. A registered API needs a service principal, and is known by its id
+ * and its identifier URIs. Every other name stands for an API that is not emulated.
  */
 function isKnown({ applications, tenants, homeTenantId }: EntraState, resource: string): boolean {
   const application = applications.find(resource.replace(/^api:\/\//, ""));
@@ -81,7 +84,10 @@ function isKnown({ applications, tenants, homeTenantId }: EntraState, resource: 
   return isNamed && tenants.consent(homeTenantId, application.clientId) !== undefined;
 }
 
-/** Of an API that is registered what it asks for; of others the v2 shape where they are named by a GUID, and for the exchange. */
+/**
+ * A registered API gets the version that it asks for. Others get the v2 shape if a GUID names them, as for the
+ * exchange.
+ */
 function isVersion2({ applications }: EntraState, audience: string): boolean {
   const application = applications.find(audience);
   return application ? application.manifest.requestedAccessTokenVersion === 2 : isGuid(audience);

@@ -1,7 +1,7 @@
 /**
  * The federation metadata document in the shape in which Entra publishes it: WS-Federation roles and the SAML identity
  * provider, with the same signing certificates in each. The elements and their order are those of the real document;
- * of the claims only a few are listed. Sources: SAML V2.0 Metadata, WS-Federation 1.2 §3.1.
+ * only a few of the claims are listed. Sources: SAML V2.0 Metadata, WS-Federation 1.2 §3.1.
  */
 import { signMetadata } from "./metadata-signature.ts";
 
@@ -41,7 +41,7 @@ const claims = [
   ],
 ] as const;
 
-/** Signed by `signer`, whose certificate goes into the signature's KeyInfo. `id` is a GUID. */
+/** Returns the document signed by `signer`, whose certificate is in the signature's KeyInfo. `id` is a GUID. */
 export function signedMetadataDocument(
   content: MetadataContent,
   id: string,

@@ -1,6 +1,6 @@
 /**
- * The federation metadata of every tenant and application, signed by the active key of the keys it lists. A document is
- * made when it is first asked for and kept until these keys change, so that its bytes stay the same in between.
+ * The federation metadata of every tenant and application, signed by the active one of the keys it lists. A document is
+ * created at the first request for it and kept until these keys change, so that its bytes stay the same in between.
  */
 import { randomUUID } from "node:crypto";
 import { signedMetadataDocument } from "./metadata-document.ts";
@@ -22,7 +22,7 @@ export class MetadataDocuments {
     this.#authorityHost = authorityHost;
   }
 
-  /** `tenant` in lower case. The document of an application without keys of its own is that of its tenant. */
+  /** `tenant` in lower case. An application without keys of its own has the document of its tenant. */
   get(tenant: string, { appId }: KeyOptions = {}): string {
     const ownKeys = appId !== undefined && this.#keys.hasOwnKeys(tenant, appId);
     const name = ownKeys ? `${tenant}|${appId.toLowerCase()}` : tenant;

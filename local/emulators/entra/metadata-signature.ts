@@ -1,5 +1,5 @@
 /**
- * The enveloped signature of a metadata document or an assertion as Entra makes it: over the element by its ID,
+ * The enveloped signature of a metadata document or an assertion as Entra creates it: over the element by its ID,
  * exclusive canonicalization, RSA with SHA-256, the certificate in KeyInfo. Nothing is verified here.
  */
 import { SignedXml } from "xml-crypto";
@@ -13,7 +13,7 @@ export function signMetadata(document: string, signer: Signer): string {
   return signElement(document, signer, { xpath: "/*" });
 }
 
-/** Signs the element that `xpath` selects; the signature becomes its first child, or stands behind `after`. */
+/** Signs the element that `xpath` selects. The signature becomes its first child, or follows `after`. */
 export function signElement(document: string, signer: Signer, place: { xpath: string; after?: string }): string {
   const signature = new SignedXml({
     privateKey: signer.privateKey,

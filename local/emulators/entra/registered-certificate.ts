@@ -1,4 +1,6 @@
-/** A certificate that Entra takes assertions of, on an application or a service principal. Only public parts are taken. */
+/**
+ * A certificate whose assertions Entra accepts, on an application or a service principal. Only public parts are stored.
+ */
 import { createHash, type KeyObject, randomUUID, X509Certificate } from "node:crypto";
 
 export interface RegisteredCertificate {
@@ -7,7 +9,7 @@ export interface RegisteredCertificate {
   /** base64url of the SHA-256 and of the SHA-1 digest of the certificate. */
   x5tS256: string;
   x5t: string;
-  /** base64. Whoever registers the certificate may set it to anything; nothing is checked against it. */
+  /** base64. The client that registers the certificate may set any value; it is not checked. */
   customKeyIdentifier: string;
   displayName: string;
   der: Buffer;
@@ -17,10 +19,10 @@ export interface RegisteredCertificate {
   publicKey: KeyObject;
 }
 
-/** By either thumbprint: the two kinds differ in length, so they cannot meet. */
+/** Keyed by both thumbprints. The two kinds differ in length, so they cannot collide. */
 export type RegisteredCertificates = Map<string, RegisteredCertificate>;
 
-/** PEM text or DER. `naming` holds what a client may choose. */
+/** Reads PEM text or DER. `naming` holds what a client may choose. */
 export function readCertificate(
   encoded: string | Buffer,
   naming: { keyId?: string; customKeyIdentifier?: string; displayName?: string } = {},
@@ -43,7 +45,7 @@ export function readCertificate(
   };
 }
 
-/** Adds it; one that is there already stays as it is. */
+/** Adds the certificate. If it is already registered, the existing entry stays unchanged. */
 export function addCertificate(to: RegisteredCertificates, certificate: RegisteredCertificate): RegisteredCertificate {
   const existing = to.get(certificate.x5tS256);
   if (existing !== undefined) return existing;
@@ -63,7 +65,7 @@ export function listCertificates(certificates: RegisteredCertificates): Register
   return [...new Set(certificates.values())];
 }
 
-/** One object under both its thumbprints, however many there were. */
+/** Indexes each certificate as one object under both of its thumbprints, even if the input holds several copies. */
 export function indexCertificates(certificates: RegisteredCertificates): RegisteredCertificates {
   const index: RegisteredCertificates = new Map();
   for (const certificate of certificates.values()) addCertificate(index, certificate);

@@ -1,7 +1,7 @@
 /**
- * `/{tenant}/saml2`: single sign-on for SAML relying parties, by redirect or post. Whoever comes is signed in already,
- * as one user; a page is never shown to them. Errors are Entra's numbers; the status and text of its error page are not
- * known, and are not emulated.
+ * `/{tenant}/saml2`: single sign-on for SAML relying parties, by redirect or post. Every visitor is already signed in,
+ * as one user, and never sees a page. Errors have Entra's numbers; the status and text of its error page are not known
+ * and not emulated.
  */
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";
 import { parseAuthnRequest, signInPage } from "./saml-response.ts";

@@ -25,13 +25,13 @@ export interface SignIn {
   tenantId: string;
   /** The user's principal name. */
   user: string;
-  /** Where the relying party is registered to get its answers. */
+  /** The URL that the relying party registered for its answers. */
   replyUrl: string;
   relayState: string;
   nowMs: number;
 }
 
-/** `deflated` as in the HTTP-Redirect binding. @throws where it is no AuthnRequest */
+/** Parses the request, which is deflated in the HTTP-Redirect binding. @throws if it is not an AuthnRequest */
 export function parseAuthnRequest(samlRequest: string, binding: "redirect" | "post"): AuthnRequest {
   const bytes = Buffer.from(samlRequest, "base64");
   const xml = (binding === "redirect" ? inflateRawSync(bytes) : bytes).toString("utf8");
@@ -42,7 +42,7 @@ export function parseAuthnRequest(samlRequest: string, binding: "redirect" | "po
   return { id, issuer };
 }
 
-/** HTML with the form; a browser would submit it by script. */
+/** HTML with the form, which a browser would submit by script. */
 export function signInPage(signIn: SignIn, signer: Parameters<typeof signElement>[1]): string {
   const assertion = "//*[local-name(.)='Assertion']";
   const signed = signElement(responseOf(signIn), signer, {

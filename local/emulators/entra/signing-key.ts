@@ -1,6 +1,6 @@
 /**
- * One RSA signing key with its self-signed certificate, named after the certificate's thumbprint as Entra does it.
- * Which keys are published and which one signs is not decided here.
+ * One RSA signing key with its self-signed certificate, named after the certificate's thumbprint as Entra does. Other
+ * modules decide which keys are published and which one signs.
  */
 import "reflect-metadata";
 import { createHash, KeyObject, webcrypto } from "node:crypto";
@@ -19,7 +19,7 @@ export interface SigningKey {
 }
 
 interface SigningKeyOptions {
-  /** The name in the certificate. Default: that of the keys which all tenants share. */
+  /** The name in the certificate. Default: the name in the keys that all tenants share. */
   name?: string;
   modulusLength?: number;
   notBefore?: Date;
@@ -31,7 +31,7 @@ type KeyPair = X509CertificateCreateSelfSignedParams["keys"];
 
 const yearMs = 365 * 24 * 60 * 60 * 1000;
 
-/** What a key for the tokens of one application is made with; the names and lifetime of the real ones. */
+/** Options for a key that signs the tokens of one application, with the names and lifetime of the real ones. */
 export function applicationKeyOptions(): SigningKeyOptions {
   return { name: "CN=Microsoft Azure Federated SSO Certificate", notAfter: new Date(Date.now() + 3 * yearMs) };
 }

@@ -1,7 +1,7 @@
 /**
- * The signing keys. All tenants share one set, as they mostly do in the real service; a tenant gets a set of its own,
- * starting as a copy of the shared one, with the first change made to its keys. An application of a tenant may have
- * keys of its own beside them: these are published and sign metadata, tokens are not signed with them here.
+ * The signing keys. All tenants share one set, as most do in the real service. The first change to a tenant's keys
+ * gives the tenant its own set, which starts as a copy of the shared one. An application of a tenant may also have its
+ * own keys: they are published and sign metadata, but do not sign tokens here.
  */
 import { sign } from "node:crypto";
 import { promisify } from "node:util";
@@ -29,7 +29,7 @@ export class SigningKeys {
   #shared: KeySet;
   /** By tenant, or by tenant and application. */
   #own = new Map<string, KeySet>();
-  /** Of personal accounts: listed by the tenant-independent endpoints beside the others. It signs nothing here. */
+  /** The key of personal accounts, which the tenant-independent endpoints list as well. It signs nothing here. */
   consumers: SigningKey;
 
   private constructor(first: SigningKey, consumers: SigningKey) {
@@ -52,7 +52,7 @@ export class SigningKeys {
     this.consumers = consumers;
   }
 
-  /** All published keys, the active one among them. An application without keys of its own has those of its tenant. */
+  /** All published keys, including the active one. An application without keys of its own has those of its tenant. */
   published(tenantId?: string, options?: KeyOptions): readonly SigningKey[] {
     return this.#set(tenantId, options).published;
   }
@@ -65,7 +65,9 @@ export class SigningKeys {
     return this.#own.has(nameOf(tenantId, { appId }));
   }
 
-  /** Published, not used. Only the first key of an application is used at once, as there is no other. */
+  /**
+   * Publishes a key without using it. Only the first key of an application is used at once, because there is no other.
+   */
   async announce(tenantId?: string, options: KeyOptions = {}): Promise<string> {
     const key = await generate(options);
     const name = nameOf(tenantId, options);
@@ -87,7 +89,7 @@ export class SigningKeys {
     set.published.splice(set.published.indexOf(key), 1);
   }
 
-  /** An emergency roll: the new key is the only one published and signs at once. */
+  /** An emergency rollover: the new key is the only one published and signs at once. */
   async replaceAll(tenantId?: string, options: KeyOptions = {}): Promise<string> {
     const name = nameOf(tenantId, options);
     const key = await generate(options);
@@ -97,7 +99,7 @@ export class SigningKeys {
     return key.kid;
   }
 
-  /** A signed JWT. Signing runs on the thread pool, so that tokens are made on several cores. */
+  /** Returns a signed JWT. Signing runs in the thread pool, so several cores can create tokens. */
   async sign(claims: Record<string, unknown>, tenantId?: string): Promise<string> {
     const { header, privateKey } = this.#set(tenantId).active;
     const input = `${header}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}`;
@@ -128,7 +130,7 @@ function nameOf(tenantId: string | undefined, { appId }: KeyOptions = {}): strin
   return `${tenantId}|${appId}`.toLowerCase();
 }
 
-/** What was read from a file has the active key twice. */
+/** Restores object identity: a set that was read from a file has the active key twice. */
 function sameObjects({ published, active }: KeySet): KeySet {
   return { published, active: published.find(({ kid }) => kid === active.kid) ?? active };
 }

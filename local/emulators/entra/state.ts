@@ -1,4 +1,4 @@
-/** What the parts of the emulator share: its settings and everything it remembers. */
+/** The state that the parts of the emulator share: its settings and everything it remembers. */
 import { randomBytes } from "node:crypto";
 import type { Behaviour } from "../shared/emulator-server.ts";
 import { randomLifetimeSeconds } from "./access-token.ts";
@@ -9,7 +9,9 @@ import { MetadataDocuments } from "./metadata-documents.ts";
 import { type SavedSigningKeys, SigningKeys } from "./signing-keys.ts";
 import { type SavedTenants, Tenants } from "./tenants.ts";
 
-/** What outlives a process: not the logs, the faults, the clock, or the tokens that the identity endpoint holds. */
+/**
+ * What is kept when the process ends. Logs, faults, the clock, and the tokens of the identity endpoint are not kept.
+ */
 export interface SavedEntra {
   keys: SavedSigningKeys;
   applications: SavedApplication[];
@@ -26,12 +28,12 @@ export class EntraState {
   readonly applications = new ApplicationRegistry();
   readonly tenants = new Tenants();
   readonly identities = new ManagedIdentities();
-  /** SAML applications, the same in every tenant: entityID to reply URL. */
+  /** SAML applications, the same in every tenant. Maps entityID to reply URL. */
   readonly relyingParties = new Map<string, string>();
   readonly audit: EntraAuditEvent[] = [];
   readonly graphAudit: GraphAuditEvent[] = [];
   readonly identityHeader = randomBytes(24).toString("base64url");
-  /** Tokens that the managed identity endpoint gives out again. */
+  /** Tokens that the managed identity endpoint returns again. */
   readonly identityTokens = new Map<string, { token: string; expiresAt: number; renewAtMs: number }>();
   behaviour: Behaviour = { latencyMs: 0, faults: [] };
   clockOffsetSeconds = 0;

@@ -1,6 +1,6 @@
 /**
- * The tenants: which exist, who has consented to what, and errors forced on them. Every GUID is a tenant until it is
- * removed, so that a load of thousands of customers needs no setting up beyond their consent.
+ * The tenants: which exist, who has consented to what, and forced errors. Every GUID is a tenant until it is removed,
+ * so a load test with thousands of customers only has to set up their consent.
  */
 import { deterministicGuid } from "./application-registry.ts";
 
@@ -10,10 +10,10 @@ export function isGuid(text: string): boolean {
   return guid.test(text.toLowerCase());
 }
 
-/** The endpoints that are not those of one tenant. */
+/** Endpoints that do not belong to one tenant. */
 export const sharedEndpoints: ReadonlySet<string> = new Set(["common", "organizations", "consumers"]);
 
-/** The tenant in issuers. The shared endpoints cannot name one: the reader puts in the `tid` of the token it checks. */
+/** The tenant in issuers. The shared endpoints cannot name one: the reader inserts the `tid` of the token it checks. */
 export function issuerTenant(tenant: string): string {
   return sharedEndpoints.has(tenant) ? "{tenantid}" : tenant;
 }
@@ -63,12 +63,12 @@ export class Tenants {
     this.#consents.get(tenantId.toLowerCase())?.delete(clientId.toLowerCase());
   }
 
-  /** The granted roles by resource; undefined where the tenant has not consented to this client. */
+  /** The granted roles by resource. Undefined if the tenant has not consented to this client. */
   consent(tenantId: string, clientId: string): ReadonlyMap<string, string[]> | undefined {
     return this.#consents.get(tenantId)?.get(clientId.toLowerCase());
   }
 
-  /** As if the resource had no service principal in the tenant. */
+  /** Makes the tenant answer as if it had no service principal for the resource. */
   blockResource(tenantId: string, resource: string): void {
     const blocked = this.#blockedResources.get(tenantId.toLowerCase()) ?? new Set<string>();
     this.#blockedResources.set(tenantId.toLowerCase(), blocked.add(resource));
@@ -82,7 +82,7 @@ export class Tenants {
     return this.#blockedResources.get(tenantId)?.has(resource) ?? false;
   }
 
-  /** Without a client id the error strikes every client in the tenant. */
+  /** Without a client id, the error applies to every client in the tenant. */
   forceError(tenantId: string, code: number | undefined, clientId = ""): void {
     const key = `${tenantId}|${clientId}`.toLowerCase();
     if (code === undefined) this.#forcedErrors.delete(key);

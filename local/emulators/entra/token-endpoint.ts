@@ -111,7 +111,9 @@ function readAssertion(form: URLSearchParams, event: EntraAuditEvent): Assertion
   return assertion;
 }
 
-/** The resource of the one `/.default` scope. A slash at the end of the resource belongs to it, as in `vault//.default`. */
+/**
+ * The resource of the only `/.default` scope. A trailing slash of the resource belongs to it, as in `vault//.default`.
+ */
 function readResource(scope: string | null): string {
   const scopes = scope?.split(" ").filter((s) => s !== "") ?? [];
   const [only = ""] = scopes;
@@ -125,26 +127,29 @@ function readResource(scope: string | null): string {
   return only.slice(0, -"/.default".length);
 }
 
-/** The `claims` parameter (OpenID Connect Core §5.5): a JSON object. The number is our guess, the refusal is not. */
+/**
+ * The `claims` parameter (OpenID Connect Core §5.5): a JSON object. That a bad one is refused is documented; the error
+ * number is our guess.
+ */
 function readClaims(text: string | null): Record<string, unknown> {
   if (!text) return {};
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch {
-    // The same refusal as for JSON that is no object.
+    // Falls through to the same refusal as for JSON that is not an object.
   }
   throw new AadstsError(9002313);
 }
 
-/** Whether the client says that it understands challenges: `{"access_token":{"xms_cc":{"values":["cp1"]}}}`. */
+/** Whether the client declares support for claims challenges: `{"access_token":{"xms_cc":{"values":["cp1"]}}}`. */
 function announcesCae(claims: Record<string, unknown>): boolean {
   const accessToken = claims.access_token as { xms_cc?: { values?: unknown } } | undefined;
   const values = accessToken?.xms_cc?.values;
   return Array.isArray(values) && values.some((value) => String(value).toLowerCase() === "cp1");
 }
 
-/** Such a client gets tokens of 20 to 28 hours, as Microsoft Graph and others issue them. */
+/** A client that supports CAE gets tokens of 20 to 28 hours, as Microsoft Graph and others issue them. */
 function caeLifetimeSeconds(): number {
   return 20 * 3600 + Math.floor(Math.random() * 8 * 3600);
 }

@@ -1,6 +1,6 @@
 /**
- * Workload identity federation with a managed identity: its token is the client assertion of an application that lists
- * the identity as a federated credential. Other issuers are not emulated: nothing is fetched from them.
+ * Workload identity federation with a managed identity: its token is the client assertion of an application that has a
+ * federated credential for the identity. Other issuers are not emulated, and nothing is fetched from them.
  */
 import { createPublicKey } from "node:crypto";
 import { AadstsError } from "./aadsts-error.ts";
@@ -10,16 +10,23 @@ import { isSignedBy } from "./client-assertion-check.ts";
 import { issuerOf } from "./discovery.ts";
 import type { EntraState } from "./state.ts";
 
-/** What a federated credential of the public cloud names, and what the token contains: the resource's own id. */
+/**
+ * The resource that a federated credential of the public cloud names. The token's audience is the resource's own id.
+ */
 export const exchangeResource = "api://AzureADTokenExchange";
 export const exchangeAudience = "fb60f99c-7a34-4190-8149-302f77469936";
 
-/** An issuer is a URL (OpenID Connect Core §2); in an assertion that a certificate signed it is the client id. */
+/**
+ * Whether the issuer is a URL (OpenID Connect Core §2). In an assertion signed by a certificate it is the client id.
+ */
 export function isFederated({ claims }: Assertion): boolean {
   return typeof claims.iss === "string" && claims.iss.startsWith("https://");
 }
 
-/** Throws the AADSTS error. Which numbers go with which mismatch is known from reports, the order is our guess. */
+/**
+ * @throws the AADSTS error. The number for each mismatch is known from public reports; the order of the checks is our
+ * guess.
+ */
 export function checkFederatedAssertion(
   state: EntraState,
   assertion: Assertion,
@@ -33,7 +40,8 @@ export function checkFederatedAssertion(
   const isGenuine =
     key && assertion.header.alg === "RS256" && isSignedBy(assertion, "RS256", createPublicKey(key.privateKey));
   if (!isGenuine) throw new AadstsError(50013);
-  // A managed identity's token lives for a day and more; the limit for an application's own assertions is not for it.
+  // A managed identity's token is valid for a day or more, so the limit for an application's own assertions does not
+  // apply.
   if (Number(assertion.claims.exp) * 1000 <= state.now()) throw new AadstsError(700024);
   if (typeof sub !== "string" || !state.identities.byObjectId(sub)) throw new AadstsError(700226);
 }

@@ -1,4 +1,4 @@
-/** The HTTPS side: which endpoint a path belongs to, and the headers that every answer of the service carries. */
+/** The HTTPS side: maps a path to an endpoint, and adds the headers that every answer of the service has. */
 import { randomUUID } from "node:crypto";
 import type { EmulatorRequest, EmulatorResponse } from "../shared/emulator-server.ts";
 import { federationMetadataEndpoint, keysEndpoint, metadataEndpoint } from "./discovery.ts";
@@ -31,7 +31,7 @@ async function route(state: EntraState, request: EmulatorRequest, correlationId:
   const [, segment = "", path = ""] = /^\/([^/]+)\/(.*)$/.exec(request.url.pathname) ?? [];
   const tenant = segment.toLowerCase();
   const asked = { state, tenant, request, correlationId };
-  // Written in many ways by those who ask for it; the real service takes them all.
+  // Clients spell this path in different ways, and the real service accepts all of them.
   if (path.toLowerCase() === "federationmetadata/2007-06/federationmetadata.xml") {
     return federationMetadataEndpoint(asked);
   }

@@ -1,6 +1,6 @@
 /**
- * The part of the host's own API that a developer needs: the list of the functions, the state of the host, and running
- * a function that has no HTTP trigger. It checks no master key. `?wait=true` is this host's own addition.
+ * The part of the host's own API that a developer needs: the list of functions, the state of the host, and running a
+ * function that has no HTTP trigger. It checks no master key. `?wait=true` is an addition of this host.
  */
 import type { ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
@@ -34,7 +34,7 @@ export function summarise(app: App, router: Router): FunctionSummary[] {
   });
 }
 
-/** Passes on to `next` what is no route of this API, as the real host does: /admin/assertion reaches the app. */
+/** Passes a request outside this API to `next`, as the real host does: /admin/assertion reaches the app. */
 export function createAdminHandler(parts: {
   worker(): Promise<Worker>;
   summaries: FunctionSummary[];
@@ -66,7 +66,7 @@ export function createAdminHandler(parts: {
   };
 }
 
-/** The host passes on the member `input` of a JSON body; anything else counts as no input. */
+/** The host passes on the member `input` of a JSON body. Any other body counts as no input. */
 function inputOf(body: Buffer): string {
   try {
     const { input } = JSON.parse(body.toString()) as { input?: unknown };

@@ -1,6 +1,6 @@
 /**
- * Sending answers as the real host frames them: a body is chunked unless the function sets its length, an empty one
- * has length 0, and a length that is wrong becomes a 500. Content negotiation is not done.
+ * Sends answers with the framing of the real host: a body is chunked unless the function sets its length, an empty body
+ * has length 0, and a wrong length becomes a 500. There is no content negotiation.
  */
 import { type OutgoingHttpHeader, type ServerResponse, STATUS_CODES } from "node:http";
 import type { RpcCookie, RpcHttpResponse, RpcTypedData } from "./rpc-types.ts";
@@ -8,8 +8,9 @@ import type { RpcCookie, RpcHttpResponse, RpcTypedData } from "./rpc-types.ts";
 export const serverName = "Kestrel";
 
 /**
- * Names that Kestrel writes in its own spelling over HTTP/1.1, whatever the function has written (its list of known
- * response headers); any other keeps the function's. The library of the worker has put all in lower case by then.
+ * Header names that Kestrel writes in its own spelling over HTTP/1.1, whatever the function wrote (its list of known
+ * response headers). All others keep the function's spelling, which the worker's library has already converted to lower
+ * case.
  */
 const spellings = new Map(
   [
@@ -31,7 +32,7 @@ const spellings = new Map(
   ].map((name) => [name.toLowerCase(), name]),
 );
 
-/** They belong to the connection, so a function cannot set them. */
+/** These headers belong to the connection, so a function cannot set them. */
 const ownedByServer = new Set(["connection", "keep-alive", "transfer-encoding", "upgrade"]);
 
 export function sendRpcResponse(response: ServerResponse, value: RpcTypedData | null | undefined): void {
@@ -58,7 +59,7 @@ function sendHttp(response: ServerResponse, http: RpcHttpResponse): void {
     return;
   }
   if (body.length === 0 && !isHead && status !== 204 && status !== 304) headers["content-length"] = 0;
-  // Once the head is written, Node frames a body of unknown length in chunks.
+  // After the head is written, Node sends a body of unknown length in chunks.
   response.writeHead(status, spelt(headers));
   response.end(body);
 }
@@ -73,7 +74,7 @@ export function sendText(response: ServerResponse, contentType: string, text: st
   response.end(text);
 }
 
-/** The whole answer to a request that could not be parsed; the connection ends with it. */
+/** The whole answer to a request that could not be parsed. The connection ends with it. */
 export function rawAnswer(status: number): string {
   const date = new Date().toUTCString();
   const headers = `Content-Length: 0\r\nConnection: close\r\nDate: ${date}\r\nServer: ${serverName}`;

@@ -1,7 +1,7 @@
 /**
- * The connections of one server, and how they end when the host stops: answers that are still to come say
- * `Connection: close`, idle connections are closed, and what is open after the drain is reset. A connection counts as
- * idle only after a grace, because a request may be on its way while the host turns.
+ * The connections of one server, and how they end when the host stops: pending answers get `Connection: close`, idle
+ * connections are closed, and those still open after the drain are reset. A connection counts as idle only after a
+ * grace period, because a request may already be on its way.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -12,9 +12,9 @@ import type { Limits } from "./platform.ts";
 export interface Connections {
   add(socket: Socket): void;
   begin(response: ServerResponse): void;
-  /** Whether an answer is still owed; that answer becomes the last of its connection. */
+  /** Whether an answer is still pending. If so, the connection ends after it. */
   closeAfterAnswer(socket: Socket): boolean;
-  /** Ends them all; `closed` resolves when the server has none left. */
+  /** Ends all connections. `closed` resolves when the server has none left. */
   drain(closed: Promise<void>): Promise<void>;
 }
 

@@ -1,11 +1,11 @@
 /**
- * The strict form of the log: what the app writes to its standard output and error becomes log records line by line,
- * as in the real host, which sees nothing else of it. A line of stdout is Information; the level of a line of stderr
- * is guessed from its words. So of a message with several lines only those that name it pass as errors.
+ * The strict form of the log: the app's writes to standard output and standard error become log records line by line,
+ * as in the real host, which sees only these lines. A line of stdout is Information. The level of a line of stderr is
+ * guessed from its words, so of a message with several lines, only the lines with such a word count as errors.
  */
 import { type OutputName, writeLog } from "./log.ts";
 
-/** From now on all writes of this process, the host's own records excepted, are taken line by line. */
+/** Captures all later writes of this process line by line, except the host's own records. */
 export function captureConsole(): void {
   for (const output of ["stdout", "stderr"] as const) {
     const onText = lineSplitter((line) => writeLog(output, { level: levelOf(output, line), message: line }));

@@ -1,7 +1,7 @@
 /**
- * The `@azure/functions-core` module, which exists only inside the worker: what the app registers through it is
- * collected here, and `require` is patched to serve it, as the real worker does. It does not check the metadata of
- * triggers, nor does it keep the app apart from the host: both share one process.
+ * The `@azure/functions-core` module, which exists only inside the worker. It collects what the app registers, and
+ * patches `require` to serve it, as the real worker does. It does not check the metadata of triggers, and does not
+ * isolate the app from the host: both share one process.
  */
 import Module from "node:module";
 import { type HookCallback, type Hooked, hookNames, logThroughHooks } from "./hooks.ts";
@@ -21,15 +21,15 @@ export interface RegisteredFunction {
   callback: FunctionCallback;
 }
 
-/** Everything an app has told the worker. */
+/** Everything an app has registered with the worker. */
 export interface App extends Hooked {
   functions: Map<string, RegisteredFunction>;
-  /** Shared by the hooks around the app's life, not by those around an invocation. */
+  /** Shared by the hooks of the app's start and end, not by those of an invocation. */
   appOnlyHookData: Record<string, unknown>;
   programmingModel: ProgrammingModel | undefined;
-  /** From here on a registration is refused. */
+  /** From here on, a registration is refused. */
   startupFinished: boolean;
-  /** What `app.setup` declared, as the host reads it once the app is loaded. */
+  /** The capabilities declared by `app.setup`, as the host reads them after the app has loaded. */
   capabilities: Record<string, string>;
 }
 
@@ -57,7 +57,7 @@ export function installCoreModule(app: App): void {
 
 function createCoreModule(app: App) {
   return {
-    // The generations of the worker and the host that are stood in for.
+    // The versions of the worker and the host that this module emulates.
     version: "3.0.0-local",
     hostVersion: "4.0.0-local",
     Disposable,

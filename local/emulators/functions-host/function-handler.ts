@@ -1,6 +1,6 @@
 /**
- * From a request to its function and back. It knows nothing of CORS, function keys or the authentication of App
- * Service.
+ * Passes a request to its function and the result back. It has no support for CORS, function keys or the authentication
+ * of App Service.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { sendEmpty, sendRpcResponse } from "./answers.ts";
@@ -17,16 +17,16 @@ interface FunctionHandlerParts {
   scheme: "http" | "https";
   limits: Limits;
   throttle: Throttle;
-  /** Resolves to the worker that runs now, or to the next one while that is being started. */
+  /** Resolves to the running worker, or to the next one while that is starting. */
   worker(): Promise<Worker>;
 }
 
-/** Answers with the functions of the app, within the limit of requests under way. */
+/** Answers with the functions of the app, within the limit of concurrent requests. */
 export function createFunctionHandler(parts: FunctionHandlerParts): RequestHandler {
   return async (request, response, target) => {
     if (target.path === "/") return sendHomePage(response, process.env.AzureWebJobsDisableHomepage);
     const work = () => answer(parts, request, response, target);
-    // What looks like the host's own API is not throttled, even where a function answers it.
+    // Requests under the host's own API are not throttled, even if a function answers them.
     if (splitPath(target.path)[0]?.toLowerCase() === "admin") return work();
     const run = parts.throttle.run(work);
     return run ?? sendEmpty(response, 429, { "X-FUNCTION-SCALEOUT": "1" });

@@ -1,8 +1,8 @@
-/** What the host itself answers at `/`, whatever the method: a page, or nothing where the app settings switch it off. */
+/** The host's own answer at `/`, for any method: a page, or nothing if the app settings disable it. */
 import type { ServerResponse } from "node:http";
 import { sendEmpty, sendText } from "./answers.ts";
 
-/** The page of Azure has some 150 kB; only that there is one matters here. */
+/** The page in Azure has about 150 kB. Here only its existence matters. */
 const page = "<!doctype html><title>Functions</title><p>The stand-in for the Azure Functions host is running.</p>\n";
 
 /** `disabled` is the app setting AzureWebJobsDisableHomepage. */

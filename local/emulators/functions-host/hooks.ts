@@ -1,6 +1,6 @@
 /**
- * The hooks of an app: running them in the order of their registration, and the log hooks, which see every record on
- * its way to the output. A hook that throws stops what it hooks into, except a log hook.
+ * The hooks of an app. They run in the order of their registration. The log hooks see every record before it is
+ * written. A hook that throws stops the operation it belongs to, except a log hook.
  */
 import { writeLog } from "./log.ts";
 import type { LogCategory, LogLevel } from "./rpc-types.ts";
@@ -28,7 +28,7 @@ interface LogRecord {
   invocationId?: string;
 }
 
-/** Writes a log record; hooks may first change what the app itself logged, never what the system logged. */
+/** Writes a log record. Hooks may first change what the app itself logged, but not what the system logged. */
 export function logThroughHooks(
   app: Hooked,
   record: LogRecord,

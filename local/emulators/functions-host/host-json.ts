@@ -1,6 +1,6 @@
-/** The members of host.json that this host follows. */
+/** The members of host.json that this host uses. */
 export interface HostJson {
-  /** `hh:mm:ss`, with days before a dot where there are any; -1: no limit. */
+  /** `hh:mm:ss`, optionally with days before a dot; -1: no limit. */
   functionTimeout?: string;
   extensions?: { http?: { routePrefix?: string; maxConcurrentRequests?: number; maxOutstandingRequests?: number } };
 }
@@ -8,7 +8,7 @@ export interface HostJson {
 /** The default of the Flex Consumption plan (learn.microsoft.com, function app timeout duration). */
 const defaultFunctionTimeoutMs = 30 * 60_000;
 
-/** Milliseconds; undefined where there is no limit. @throws Error where it is no time span. */
+/** Milliseconds; undefined if there is no limit. @throws Error if it is not a time span. */
 export function functionTimeoutMs({ functionTimeout }: HostJson): number | undefined {
   if (functionTimeout === undefined) return defaultFunctionTimeoutMs;
   if (functionTimeout === "-1") return undefined;

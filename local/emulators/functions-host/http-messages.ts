@@ -1,19 +1,19 @@
 /**
- * From Node's requests to those of the programming model, by the rules of the real host: header names are lower case,
- * values are UTF-8, and values that occur more than once are joined by a comma.
+ * Converts Node's requests to those of the programming model, by the rules of the real host: header names are lower
+ * case, values are UTF-8, and values that occur more than once are joined by a comma.
  */
 import type { IncomingMessage } from "node:http";
 import { decodeUtf8 } from "./request-checks.ts";
 import { canonicalPath } from "./request-path.ts";
 import type { RpcHttpRequest, TraceContext } from "./rpc-types.ts";
 
-/** The request target, taken apart. */
+/** The parts of the request target. */
 export interface Target {
   path: string;
   search: string;
 }
 
-/** Undefined for a target that is no path, as in `OPTIONS *`. */
+/** Undefined for a target that is not a path, as in `OPTIONS *`. */
 export function parseTarget(url: string): Target | undefined {
   if (!url.startsWith("/")) {
     if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) return undefined;
@@ -23,7 +23,7 @@ export function parseTarget(url: string): Target | undefined {
   const mark = url.indexOf("?");
   const path = mark < 0 ? url : url.slice(0, mark);
   const search = mark < 0 ? "" : url.slice(mark);
-  // Dot segments are resolved before routing, so that they cannot lead around a route.
+  // Dot segments are resolved before routing, so that they cannot bypass a route.
   return { path: /\/\.|%2e/i.test(path) ? new URL(`http://localhost${path}`).pathname : path, search };
 }
 
@@ -44,7 +44,7 @@ export function toRpcRequest(
   };
 }
 
-/** Only where the caller sent one; this host starts no trace of its own. */
+/** Defined only if the caller sent one; this host starts no trace of its own. */
 export function traceContextOf({ headers }: IncomingMessage): TraceContext | undefined {
   const { traceparent, tracestate } = headers;
   if (typeof traceparent !== "string") return undefined;

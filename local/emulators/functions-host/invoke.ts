@@ -1,6 +1,6 @@
 /**
  * Runs one function through the app's programming model, in the worker's order: arguments, preInvocation hooks, the
- * handler, postInvocation hooks, the response. It knows no retry policy; a failed invocation is logged and reported as
+ * handler, postInvocation hooks, the response. There is no retry policy. A failed invocation is logged and reported as
  * failed, and so is one whose worker is lost.
  */
 import { randomUUID } from "node:crypto";
@@ -16,14 +16,14 @@ import type {
 } from "./rpc-types.ts";
 import { triggerMetadataOf } from "./trigger-metadata.ts";
 
-/** The response, or undefined where the invocation failed. */
+/** The response, or undefined if the invocation failed. */
 export type Outcome = Promise<InvocationResponse | undefined>;
 
 export interface Invoker {
   invoke(fn: RegisteredFunction, data: TriggerData, traceContext?: TraceContext): Outcome;
   /** Resolves as soon as no invocation is running. */
   idle(): Promise<void>;
-  /** Reports everything that runs as failed, whether or not it ends. */
+  /** Reports all running invocations as failed, whether or not they end. */
   abandon(): void;
 }
 
@@ -115,7 +115,7 @@ async function runInvocation(
   try {
     after.result = await model.invokeFunction(context, before.inputs, before.functionCallback);
   } catch (error) {
-    // A handler may throw anything; null would look like no error to the hooks.
+    // A handler may throw any value. The hooks would read null as no error.
     after.error = error ?? new Error("the handler threw no value");
   }
   core.state = "postInvocationHooks";

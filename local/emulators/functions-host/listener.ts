@@ -1,6 +1,6 @@
 /**
- * A listening HTTP or HTTPS server of the host, on 127.0.0.1 only, which refuses what the real host's web server
- * refuses. The TLS side stands for the front end of App Service; HTTP/2 is not served.
+ * A listening HTTP or HTTPS server of the host, on 127.0.0.1 only. It refuses what the real host's web server refuses.
+ * The TLS side stands in for the front end of App Service; HTTP/2 is not supported.
  */
 import {
   createServer as createHttpServer,
@@ -23,14 +23,14 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 
 export interface FrontServer {
   port: number;
-  /** Takes no new connection and resolves when the last one is gone or reset. */
+  /** Accepts no new connection and resolves when the last one has ended or was reset. */
   stop(): Promise<void>;
 }
 
 interface ListenOptions {
-  /** 0: any free one. */
+  /** 0: any free port. */
   port: number;
-  /** What the user changes where the port is taken. */
+  /** The option for the user to change if the port is taken. */
   option: string;
   tls?: TlsIdentity;
   limits: Limits;
@@ -63,11 +63,11 @@ export async function listen(options: ListenOptions): Promise<FrontServer> {
   // The real host passes any expectation on to the function.
   server.on("checkExpectation", onRequest);
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    // A body that is wrong does not take away the answer of the function that has begun.
+    // A bad body must not lose the answer of a function that has already started.
     if (connections.closeAfterAnswer(socket as Socket)) return;
     const isHttp = /^(HPE|ERR_HTTP)_/.test(error.code ?? "");
     if (isHttp && socket.writable) socket.end(rawAnswer(statusOfParseError(error.code)));
-    // What comes after the refusal is read and dropped, so that the caller sees the answer and no reset.
+    // Bytes after the refusal are read and dropped, so that the caller sees the answer and not a reset.
     else if (!isHttp || !socket.writableEnded) socket.destroy();
   });
   await new Promise<void>((resolve, reject) => {
@@ -76,7 +76,7 @@ export async function listen(options: ListenOptions): Promise<FrontServer> {
   });
   return {
     port: (server.address() as AddressInfo).port,
-    // The close of an HTTP server would cut idle connections at once, with requests that are on their way.
+    // The close of an HTTP server would cut idle connections at once, including those with a request on its way.
     stop: () => connections.drain(new Promise((resolve) => NetServer.prototype.close.call(server, () => resolve()))),
   };
 }
@@ -85,7 +85,7 @@ function serverOptions({ headersMs, maxHeaderBytes }: Limits): ServerOptions {
   return {
     insecureHTTPParser: true,
     requireHostHeader: false,
-    // Above the limit of the host, so that the host's own check decides between its statuses.
+    // Larger than the host's limit, so that the host's own check chooses the status.
     maxHeaderSize: 4 * maxHeaderBytes,
     headersTimeout: headersMs,
     connectionsCheckingInterval: Math.min(1000, headersMs),
@@ -104,7 +104,7 @@ function explainListenError(error: NodeJS.ErrnoException, { port, option }: { po
   return new Error(`cannot listen on port ${port}: ${reason}; choose another port with ${option}`);
 }
 
-/** The caller is gone, or the function returned what HTTP cannot carry. */
+/** The caller has disconnected, or the function returned a value that HTTP cannot carry. */
 function answerFailure(response: ServerResponse, error: unknown): void {
   if (response.headersSent || response.destroyed) return void response.destroy();
   writeLog("stderr", { level: "error", message: `the request failed: ${describeError(error)}` });

@@ -1,8 +1,8 @@
 /**
  * Loads a built app as the worker does: the files that `main` of its package.json names, in order, then the hooks of
- * the start, after which nothing can be registered any more. It does not watch the files, does not read
- * local.settings.json, and refuses `enableHttpStream`, for which the host would have to proxy. A CommonJS app is loaded
- * again without the modules that it requires.
+ * the start, after which nothing more can be registered. It does not watch the files, does not read
+ * local.settings.json, and refuses `enableHttpStream`, for which the host would have to proxy. A reloaded CommonJS app
+ * gets the same instances of the modules that it requires.
  */
 import { glob, readFile } from "node:fs/promises";
 import { createRequire, registerHooks } from "node:module";
@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 import { type App, createApp, installCoreModule } from "./core-api.ts";
 import { runHooks } from "./hooks.ts";
 
-/** The app may be right, but this host cannot serve it. */
+/** The app may be correct, but this host cannot serve it. */
 export class Unsupported extends Error {}
 
 interface PackageJson {
@@ -19,7 +19,7 @@ interface PackageJson {
   type?: string;
 }
 
-/** Generation 1 is the first worker; a later one evaluates the modules of the app again, beside the old ones. */
+/** Generation 1 is the first worker. A later one evaluates the modules of the app again, beside the old ones. */
 export async function loadApp(root: string, generation: number): Promise<App> {
   const app = createApp();
   installCoreModule(app);
@@ -35,7 +35,7 @@ export async function loadApp(root: string, generation: number): Promise<App> {
   return app;
 }
 
-/** From now on, what a module of a later generation imports is of the same generation. */
+/** From now on, a module of a later generation imports modules of the same generation. */
 export function keepGenerationsApart(): void {
   registerHooks({
     resolve: (specifier, context, nextResolve) => {
@@ -88,7 +88,7 @@ function isModule(file: string, packageType: string | undefined): boolean {
 async function finishStartup(app: App): Promise<void> {
   app.startupFinished = true;
   if (app.functions.size === 0 || !app.programmingModel) throw new Error("the app registers no function");
-  // Asking for the capabilities also locks app.setup, as it does in the worker.
+  // Reading the capabilities also locks app.setup, as in the worker.
   app.capabilities = (await app.programmingModel.getCapabilities?.({})) ?? {};
   if (app.capabilities.HttpUri)
     throw new Unsupported("app.setup({ enableHttpStream: true }) is not supported by this host");

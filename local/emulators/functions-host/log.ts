@@ -1,6 +1,6 @@
 /**
- * One log record as one line of JSON. It writes every level: the levels of host.json are not applied, so that a
- * developer sees all the app says.
+ * Writes one log record as one line of JSON. All levels are written: the levels of host.json are not applied, so that a
+ * developer sees everything the app logs.
  */
 
 interface LogLine {
@@ -12,7 +12,7 @@ interface LogLine {
 
 export type OutputName = "stdout" | "stderr";
 
-/** Kept from before the output of the app may be captured. */
+/** Saved before the app's output may be captured. */
 const outputs = {
   stdout: process.stdout.write.bind(process.stdout) as (text: string) => boolean,
   stderr: process.stderr.write.bind(process.stderr) as (text: string) => boolean,
@@ -29,7 +29,7 @@ export function warn(message: string): void {
   writeLog("stdout", { level: "warning", message });
 }
 
-/** What is written of an error: with its stack where it has one. */
+/** The text of an error for the log: its stack if it has one. */
 export function describeError(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   }
   onceTold(async () => shutDown(servers, await worker(), limits));
   timers.start();
-  // What the app said while it was loaded is written in this turn of the event loop, ahead of the message.
+  // The app's output during the load is written in this turn of the event loop, before the message.
   await nextTurn();
   const [httpPort, httpsPort] = servers.map(({ port }) => port);
   const { capabilities } = app;
@@ -57,7 +57,7 @@ function warnOfDifferences(app: App, router: Router): void {
   for (const warning of orderWarnings(router)) warn(warning);
 }
 
-/** Stops once, on a signal. When the parent is gone nobody waits for what is under way, and it ends at once. */
+/** Stops once, on a signal. If the parent process has ended, the host exits at once and abandons running requests. */
 function onceTold(stop: () => Promise<void>): void {
   let stopping = false;
   const onStop = () => {
@@ -68,7 +68,7 @@ function onceTold(stop: () => Promise<void>): void {
   process.on("SIGTERM", onStop);
   process.on("SIGINT", onStop);
   process.on("disconnect", () => process.exit());
-  // The parent may have gone while the app was being loaded.
+  // The parent may have ended while the app was loading.
   if (process.send && !process.connected) process.exit();
 }
 

@@ -1,18 +1,18 @@
 /**
- * Methods in lower case: Kestrel hands them on and ASP.NET Core compares methods without regard to case, while Node's
- * parser refuses them. So the start of a connection is changed before the parser sees it; a later request of the same
- * connection is still refused.
+ * Accepts methods in lower case: Kestrel accepts them and ASP.NET Core compares methods without regard to case, but
+ * Node's parser refuses them. So the first bytes of a connection are changed before the parser sees them. A later
+ * request on the same connection is still refused.
  */
 import { METHODS, type Server } from "node:http";
 import type { Socket } from "node:net";
 
-/** `event` is what hands a socket to the server's parser. */
+/** `event` is the event by which a socket reaches the server's parser. */
 export function acceptLowerCaseMethods(server: Server, event: "connection" | "secureConnection"): void {
   const [parse] = server.listeners(event) as ((socket: Socket) => void)[];
   if (!parse) throw new Error(`the server has no listener for ${event}`);
   server.off(event, parse);
   server.on(event, (socket: Socket) => {
-    // Until the parser's own handlers are there: a caller that is gone ends nothing but its connection.
+    // Used until the parser's own handlers are attached: a caller that disconnects ends only its own connection.
     const end = () => socket.destroy();
     socket.on("error", end).on("end", end);
     socket.once("data", (chunk: Buffer) => {

@@ -1,6 +1,6 @@
 /**
  * Schedules of timer triggers: six fields (second, minute, hour, day, month, day of week) of `*`, numbers, ranges,
- * steps and lists, read as UTC. Names of months and days, five fields and time spans are not supported.
+ * steps and lists, read as UTC. Names of months and days, five-field schedules and time spans are not supported.
  */
 const fields = [
   { name: "second", min: 0, max: 59 },
@@ -14,11 +14,11 @@ const fields = [
 type Field = (typeof fields)[number];
 
 export interface Schedule {
-  /** The values of the six fields, in their order. */
+  /** The values of the six fields, in order. */
   allowed: [Set<number>, Set<number>, Set<number>, Set<number>, Set<number>, Set<number>];
 }
 
-/** A 29 February on a given day of the week comes back after at most 40 years. */
+/** 29 February falls on a given day of the week at least once in 40 years. */
 const searchYears = 40;
 
 export function parseSchedule(expression: string): Schedule {
@@ -32,7 +32,7 @@ export function parseSchedule(expression: string): Schedule {
   return { allowed: allowed as Schedule["allowed"] };
 }
 
-/** One item of a list; none where it is no valid item. */
+/** The values of one item of a list; empty if the item is not valid. */
 function parseItem(item: string, { min, max }: Field): number[] {
   const groups = /^(?:(?<all>\*)|(?<from>\d+)(?:-(?<to>\d+))?)(?:\/(?<step>\d+))?$/.exec(item)?.groups;
   if (!groups) return [];
@@ -44,7 +44,7 @@ function parseItem(item: string, { min, max }: Field): number[] {
   return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, index) => from + index * step);
 }
 
-/** The first moment of the schedule after `after`; undefined where there is none. */
+/** The first time of the schedule after `after`; undefined if there is none. */
 export function nextOccurrence({ allowed }: Schedule, after: Date): Date | undefined {
   const [seconds, minutes, hours, days, months, weekdays] = allowed;
   const at = new Date(Math.floor(after.getTime() / 1000) * 1000 + 1000);

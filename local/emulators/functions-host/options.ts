@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import type { TlsIdentity } from "../shared/certificate-authority.ts";
 import { parseLimits } from "./platform.ts";
 
-/** @throws Error where an option is missing or wrong. */
+/** @throws Error if an option is missing or wrong. */
 export async function readOptions() {
   const text = { type: "string" } as const;
   const { values } = parseArgs({

@@ -1,35 +1,35 @@
 /**
- * The limits of the platform: what the host, its web server and the supervision of the worker allow. The values were
- * measured on host 4.1037 unless a vendor page is named; tests shorten the times.
+ * The limits of the platform: those of the host, of its web server and of its supervision of the worker. The values
+ * were measured on host 4.1037 unless a vendor page is named. Tests shorten the times.
  */
 import type { HostJson } from "./host-json.ts";
 
 /** Times in milliseconds, sizes in bytes. */
 export interface Limits {
-  /** Function registration and the hooks of the start. */
+  /** For function registration and the hooks of the start. */
   loadMs: number;
-  /** From the first byte of a connection or a request to the end of its headers: 408. */
+  /** From the first byte of a connection or a request to the end of its headers. Then 408. */
   headersMs: number;
-  /** A body may stall this long before `minBodyBytesPerSecond` counts. */
+  /** How long a body may stall before `minBodyBytesPerSecond` applies. */
   bodyGraceMs: number;
   minBodyBytesPerSecond: number;
   maxBodyBytes: number;
-  /** The request line with its CRLF: 414. */
+  /** The request line with its CRLF. A longer one gets 414. */
   maxRequestLineBytes: number;
-  /** All header lines with their CRLF: 431. */
+  /** All header lines with their CRLF. More gets 431. */
   maxHeaderBytes: number;
   maxHeaderCount: number;
-  /** A stopping host closes connections that have been idle this long. */
+  /** A stopping host closes connections that have been idle for this long. */
   idleGraceMs: number;
-  /** Connections that are still open so long after SIGTERM are reset. */
+  /** Connections that are still open this long after SIGTERM are reset. */
   connectionDrainMs: number;
-  /** What invocations get after the connections are gone. */
+  /** The time that invocations have after the connections have ended. */
   invocationDrainMs: number;
-  /** From the request to end to the kill: what `appTerminate` has. */
+  /** From the request to end until the kill: the time that `appTerminate` has. */
   terminateMs: number;
-  /** From the end of `functionTimeout` to the answer, and to the end of the worker. */
+  /** From the end of `functionTimeout` to the answer, and then to the end of the worker. */
   timeoutGraceMs: number;
-  /** The host stops at this crash of its worker. */
+  /** The number of worker crashes at which the host stops. */
   maxCrashes: number;
 }
 
@@ -50,7 +50,7 @@ export const azureLimits: Limits = {
   maxCrashes: 3,
 };
 
-/** Reads the limits that differ, as JSON. @throws Error for a name that is not known or a value that is no number. */
+/** Reads the limits that differ, as JSON. @throws Error for an unknown name or a value that is not a number. */
 export function parseLimits(text: string): Limits {
   const limits: Limits = { ...azureLimits };
   for (const [name, value] of Object.entries(JSON.parse(text) as Record<string, unknown>)) {
@@ -62,7 +62,7 @@ export function parseLimits(text: string): Limits {
 
 export interface RequestLimits {
   maxConcurrent: number;
-  /** Running and waiting together; what comes beyond is refused. */
+  /** Running and waiting together. Requests above this number are refused. */
   maxOutstanding: number;
 }
 

@@ -1,12 +1,12 @@
-/** Reading a request's body: whole, within the size and the speed that the web server asks for. */
+/** Reads a request's whole body, within the size and speed limits of the web server. */
 import type { IncomingMessage } from "node:http";
 import type { Limits } from "./platform.ts";
 
-/** The body is too large or too slow; the real host answers 500 to both. */
+/** The body is too large or too slow. The real host answers 500 to both. */
 export class BodyRefused extends Error {}
 
 /**
- * Undefined where the request has no content-length above 0: the real host reads no other body, a chunked one never.
+ * Undefined if the request has no content-length above 0: the real host reads no other body, so never a chunked one.
  * @throws BodyRefused
  */
 export async function readBody(request: IncomingMessage, limits: Limits): Promise<Buffer | undefined> {

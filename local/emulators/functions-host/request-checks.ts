@@ -1,6 +1,6 @@
 /**
- * What the web server of the real host refuses before any function sees the request. Node's parser runs in its lenient
- * mode, because its strict one refuses what the real host passes on (both lengths), so the strictness is here.
+ * The requests that the web server of the real host refuses before any function sees them. Node's parser runs in its
+ * lenient mode, because its strict mode refuses what the real host passes on (both lengths). So the checks are here.
  */
 import type { IncomingMessage } from "node:http";
 import type { Limits } from "./platform.ts";
@@ -10,7 +10,7 @@ const token = /^[!#$%&'*+.^_`|~\w-]+$/;
 const control = /[\x00-\x08\x0a-\x1f\x7f]/;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The status of the refusal; undefined where the request is taken. */
+/** The status of the refusal; undefined if the request is accepted. */
 export function refusalOf(request: IncomingMessage, limits: Limits): 400 | 414 | 431 | 500 | undefined {
   const requestLine = `${request.method} ${request.url} HTTP/1.1\r\n`;
   if (requestLine.length > limits.maxRequestLineBytes) return 414;
@@ -26,11 +26,11 @@ export function refusalOf(request: IncomingMessage, limits: Limits): 400 | 414 |
   }
   if (bytes > limits.maxHeaderBytes) return 431;
   if (hosts.length > 1) return 400;
-  // The host itself fails at a request that names no host.
+  // The real host itself fails if a request names no host.
   return hosts[0] ? undefined : 500;
 }
 
-/** Node hands over each byte as one character. */
+/** Node passes each byte as one character. */
 export function decodeUtf8(value: string): string {
   return /[\x80-\xff]/.test(value) ? Buffer.from(value, "latin1").toString("utf8") : value;
 }

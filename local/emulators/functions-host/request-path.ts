@@ -1,12 +1,12 @@
-/** Paths of requests: their decoded segments for routing, and the form in which a function sees them. */
+/** Paths of requests: their decoded segments for routing, and the form that a function sees. */
 
-/** The decoded segments of a path; one slash at its end does not count. */
+/** The decoded segments of a path. One trailing slash is ignored. */
 export function splitPath(path: string): string[] {
   const inner = path.slice(1, path.length > 1 && path.endsWith("/") ? -1 : undefined);
   return inner === "" ? [] : inner.split("/").map(decodeSegment);
 }
 
-/** Azure's host leaves an encoded slash as it is, so that a value cannot add segments. */
+/** Azure's host does not decode an encoded slash, so a value cannot add segments. */
 function decodeSegment(segment: string): string {
   if (!segment.includes("%")) return segment;
   try {
@@ -17,8 +17,8 @@ function decodeSegment(segment: string): string {
 }
 
 /**
- * The path in `request.url`: decoded, and encoded again where it must be. What still looks encoded after that stays,
- * so text that was encoded twice is encoded once in it, and `%252e` has become a dot to whoever parses the URL.
+ * The path in `request.url`: decoded, then encoded again where necessary. Text that still looks encoded after decoding
+ * is unchanged. So twice-encoded text appears encoded once, and `%252e` becomes a dot for a parser of the URL.
  */
 export function canonicalPath(path: string): string {
   if (!path.includes("%")) return path;

@@ -1,4 +1,4 @@
-/** Route templates: taking them apart and matching the segments of a path against them. */
+/** Route templates: parsing them and matching the segments of a path against them. */
 
 export type Segment =
   | { kind: "literal"; text: string }
@@ -7,7 +7,7 @@ export type Segment =
 
 interface Constraint {
   pattern: RegExp;
-  /** A value that satisfies it. */
+  /** A value that satisfies the constraint. */
   sample: string;
 }
 
@@ -42,14 +42,14 @@ function parseSegment(template: string, text: string): Segment {
   return { kind: "parameter", name: groups.name, optional: groups.optional === "?", constraint };
 }
 
-/** Sorts templates from the most to the least literal, segment by segment, when compared as text. */
+/** A key that sorts templates as text from the most to the least literal, segment by segment. */
 export function precedenceOf(segments: readonly Segment[]): string {
   return segments
     .map((segment) => (segment.kind === "literal" ? 1 : segment.kind === "rest" ? 4 : segment.constraint ? 2 : 3))
     .join("");
 }
 
-/** The parameters where the path matches. An optional parameter that is absent from the path is absent here too. */
+/** The parameters if the path matches. An optional parameter that the path omits is omitted here too. */
 export function matchSegments(
   template: readonly Segment[],
   path: readonly string[],
@@ -77,7 +77,7 @@ export function matchSegments(
   return path.length > template.length ? undefined : params;
 }
 
-/** Paths that match a template: with its optional segments and, where it has any, without the last ones. */
+/** Paths that match a template: one with its optional segments and, if it has any, one without the last of them. */
 export function samplePaths(template: readonly Segment[]): string[] {
   const required = template.findLastIndex((segment) => segment.kind !== "parameter" || !segment.optional) + 1;
   const lengths = required < template.length ? [template.length, required] : [template.length];

@@ -1,10 +1,11 @@
 /**
- * Which function answers a method and a path. Templates may hold literals, `{name}`, `{name?}`, `{name:constraint}`
- * and `{*rest}`; segments that mix text and parameters, default values and rarer constraints are refused at the start.
+ * Finds the function that answers a method and a path. Templates may contain literals, `{name}`, `{name?}`,
+ * `{name:constraint}` and `{*rest}`. Segments that mix text and parameters, default values and rarer constraints are
+ * refused at the start.
  *
- * The most literal template wins. Azure's host has no such rule: there the alphabetically first function whose
- * template matches wins. Where the two orders differ, `orderWarnings` says so, because such an app would behave
- * differently in Azure.
+ * The most literal template wins. Azure's host has no such rule: there the alphabetically first function whose template
+ * matches wins. `orderWarnings` reports where the two orders differ, because such an app would behave differently in
+ * Azure.
  */
 import type { RegisteredFunction } from "./core-api.ts";
 import { splitPath } from "./request-path.ts";
@@ -12,7 +13,7 @@ import { matchSegments, parseTemplate, precedenceOf, type Segment, samplePaths }
 
 interface Route {
   fn: RegisteredFunction;
-  /** Without slashes at its ends, with the prefix. */
+  /** With the prefix, without leading and trailing slashes. */
   template: string;
   methods: Set<string>;
   segments: Segment[];
@@ -63,7 +64,7 @@ function matchRoute(routes: readonly Route[], method: string, path: string): Mat
   return undefined;
 }
 
-/** One sentence for each pair of routes that Azure's host would resolve the other way round. */
+/** One sentence for each pair of routes that Azure's host would resolve in the opposite order. */
 export function orderWarnings({ routes }: Router): string[] {
   const warnings: string[] = [];
   for (const [index, first] of routes.entries()) {

@@ -1,6 +1,6 @@
 /**
- * The messages between the host and the programming model, as far as this host fills or reads them. They follow the
- * worker's `@azure/functions-core` module, for which no package with types exists. Types only, no behaviour.
+ * The messages between the host and the programming model, as far as this host writes or reads them. They follow the
+ * worker's `@azure/functions-core` module, for which no package with types exists. Types only.
  */
 
 export type LogLevel = "trace" | "debug" | "information" | "warning" | "error" | "critical" | "none";
@@ -58,7 +58,7 @@ export interface RpcHttpResponse {
   body?: RpcTypedData | null;
 }
 
-/** The value of a trigger on its way to the handler. */
+/** The value of a trigger for the handler. */
 export type TriggerData = { http: RpcHttpRequest } | { json: string } | { string: string };
 
 export interface TraceContext {
@@ -83,7 +83,7 @@ export interface CoreInvocationContext {
   invocationId: string;
   request: InvocationRequest;
   metadata: FunctionMetadata;
-  /** The programming model reads it to recognise a log call after the end of the invocation. */
+  /** The programming model uses it to recognise a log call after the end of the invocation. */
   state: "preInvocationHooks" | "invocation" | "postInvocationHooks" | undefined;
   log(level: LogLevel, category: LogCategory, message: string): void;
 }

@@ -1,4 +1,4 @@
-/** The end of the host in the platform's order; each step has its time. */
+/** Ends the host in the platform's order, with a time limit for each step. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { runHooks } from "./hooks.ts";
 import type { FrontServer } from "./listener.ts";
@@ -7,8 +7,8 @@ import type { Limits } from "./platform.ts";
 import type { Worker } from "./worker.ts";
 
 /**
- * The listeners close and requests under way are answered; invocations that outlive their connections get a while
- * more; then the app is asked to end, and is killed where it takes too long. Its timers run until it is asked.
+ * The listeners close and running requests are answered. Invocations that outlive their connections get more time. Then
+ * the app is asked to end, and is killed if it takes too long. Its timers run until it is asked.
  */
 export async function shutDown(servers: readonly FrontServer[], worker: Worker, limits: Limits): Promise<void> {
   const { app, invoker, timers } = worker;

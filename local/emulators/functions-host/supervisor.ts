@@ -1,16 +1,16 @@
 /**
- * Keeps a worker running: one that crashes, or in which an invocation exceeds its time, is replaced. What it was doing
- * is answered 500, and requests that come meanwhile wait for the next one.
+ * Keeps a worker running: one that crashes, or in which an invocation exceeds its time limit, is replaced. Its running
+ * requests are answered 500, and requests that arrive meanwhile wait for the next worker.
  */
 import { describeError, warn, writeLog } from "./log.ts";
 import { startWorker, type Worker, type WorkerParts } from "./worker.ts";
 
 interface Supervisor {
-  /** The worker that runs now, or the next one while that is being started. */
+  /** Resolves to the running worker, or to the next one while that is starting. */
   worker(): Promise<Worker>;
 }
 
-/** `onGivenUp` is called once the worker has crashed too often. @throws Error where the host refuses the app. */
+/** `onGivenUp` is called once the worker has crashed too often. @throws Error if the host refuses the app. */
 export async function startSupervisor(
   parts: Omit<WorkerParts, "generation" | "onTimeout">,
   onGivenUp: () => void,
@@ -45,7 +45,7 @@ export async function startSupervisor(
     current.catch(onGivenUp);
   }
 
-  /** An error that nobody handled ends the real worker's process. */
+  /** An unhandled error ends the real worker's process. */
   function crash(error: unknown): void {
     crashes += 1;
     writeLog("stderr", { level: "error", message: `the worker crashed: ${describeError(error)}` });

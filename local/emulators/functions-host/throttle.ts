@@ -1,8 +1,8 @@
-/** Limits the requests under way: so many run at once, so many more wait, and the rest are refused. */
+/** Limits concurrent requests: some run at the same time, some more wait, and the rest are refused. */
 import type { RequestLimits } from "./platform.ts";
 
 export interface Throttle {
-  /** Runs `work` when there is room for it; undefined where it is refused. */
+  /** Runs `work` when there is capacity for it; undefined if it is refused. */
   run(work: () => Promise<void>): Promise<void> | undefined;
 }
 
@@ -11,7 +11,7 @@ export function createThrottle({ maxConcurrent, maxOutstanding }: RequestLimits)
   let running = 0;
 
   async function runWhenFree(work: () => Promise<void>): Promise<void> {
-    // A place is handed on to the first that waits, so `running` stays as it is then.
+    // A finished request passes its place to the first waiting one, so `running` does not change then.
     if (running < maxConcurrent) running += 1;
     else await new Promise<void>((resolve) => waiting.push(resolve));
     try {

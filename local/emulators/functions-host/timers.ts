@@ -1,15 +1,15 @@
 /**
- * Runs timer triggers on their schedules, each of them once at a time. Nothing is stored: runs that were missed while
- * the host was down are not made up for, and `isPastDue` is always false.
+ * Runs timer triggers on their schedules, each at most once at a time. Nothing is stored: runs that were missed while
+ * the host was down are not repeated, and `isPastDue` is always false.
  */
 import type { App, RegisteredFunction } from "./core-api.ts";
 import type { Invoker } from "./invoke.ts";
 import { nextOccurrence, parseSchedule, type Schedule } from "./ncrontab.ts";
 
 export interface Timers {
-  /** `again`: this worker takes the place of another, so nothing runs because of the start. */
+  /** `again`: this worker replaces another one, so nothing runs because of the start. */
   start(options?: { again: boolean }): void;
-  /** Runs a timer now; resolves to whether it succeeded. Undefined where the function is no timer. */
+  /** Runs a timer now; resolves to whether it succeeded. Undefined if the function is not a timer. */
   run(name: string): Promise<boolean> | undefined;
   stop(): void;
 }
@@ -20,7 +20,7 @@ interface Timer {
   monitored: boolean;
   runOnStartup: boolean;
   last: Date | undefined;
-  /** The latest run: the next one waits for it. */
+  /** The latest run. The next one waits for it. */
   latestRun: Promise<boolean>;
   handle: NodeJS.Timeout | undefined;
 }
@@ -52,7 +52,7 @@ export function createTimers(app: App, invoker: Invoker): Timers {
     const onElapsed = () => {
       if (delay > longestTimeoutMs) return wait(timer, due);
       void runOnSchedule(timer, due).then(() => {
-        // A timeout may elapse a moment early; the same occurrence must not come again.
+        // A timeout may fire slightly early; the same occurrence must not run twice.
         if (timer.handle) scheduleNext(timer, new Date(Math.max(Date.now(), due.getTime())));
       });
     };
@@ -93,7 +93,7 @@ function createTimer(fn: RegisteredFunction): Timer | undefined {
   return {
     fn,
     schedule,
-    // As in Azure, a schedule with more than one run in a minute has no status.
+    // As in Azure, a schedule with more than one run per minute has no status.
     monitored: binding.useMonitor !== false && schedule.allowed[0].size === 1,
     runOnStartup: binding.runOnStartup === true,
     last: undefined,
@@ -102,12 +102,12 @@ function createTimer(fn: RegisteredFunction): Timer | undefined {
   };
 }
 
-/** A function that is switched off has no schedule. An administrator can run it all the same, as in Azure. */
+/** Whether the function is disabled. It then has no schedule, but an administrator can still run it, as in Azure. */
 function isDisabled(name: string): boolean {
   return /^(true|1)$/i.test(process.env[`AzureWebJobs.${name}.Disabled`] ?? "");
 }
 
-/** Replaces %NAME% by the app setting of that name. */
+/** Replaces %NAME% with the app setting of that name. */
 export function resolveSettings(text: string): string {
   return text.replace(/%([^%\s]+)%/g, (_, name: string) => {
     const value = process.env[name];

@@ -1,6 +1,6 @@
 /**
- * The metadata of a trigger as an invocation gets it: for HTTP it repeats all headers, the query and the members of a
- * JSON body, credentials among them. It must therefore never be logged as it stands.
+ * The metadata of a trigger for an invocation. For HTTP it contains all headers, the query and the members of a JSON
+ * body, including credentials. It must therefore never be logged unfiltered.
  */
 import { randomUUID } from "node:crypto";
 import type { RpcHttpRequest, RpcTypedData, TriggerData } from "./rpc-types.ts";
@@ -20,7 +20,7 @@ function httpMetadata({ headers, query, params, body }: RpcHttpRequest): Record<
   };
 }
 
-/** None where the body is no JSON object. */
+/** Empty if the body is not a JSON object. */
 function jsonMembers(bytes: Uint8Array): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(Buffer.from(bytes).toString());

@@ -1,6 +1,7 @@
 /**
- * The worker: the loaded app and what serves it. The real worker is a process of its own; here it shares the process of
- * the host. So the code of a lost worker stays loaded, and its timers and open connections remain until the host ends.
+ * The worker: the loaded app and the parts that serve it. The real worker is a separate process; here it shares the
+ * process of the host. So the code of a lost worker stays loaded, and its timers and open connections remain until the
+ * host ends.
  */
 import { type App, createApp } from "./core-api.ts";
 import { functionTimeoutMs, type HostJson } from "./host-json.ts";
@@ -21,15 +22,15 @@ export interface WorkerParts {
   root: string;
   hostJson: HostJson;
   limits: Limits;
-  /** Which worker of this host it is, from 1. */
+  /** The number of this worker within the host, from 1. */
   generation: number;
   /** An invocation has exceeded `functionTimeout`. */
   onTimeout(functionName: string): void;
 }
 
 /**
- * Loads the app. Where that fails the worker has no function, as in Azure, and the reason is only written.
- * @throws Error where the app loads, but the host refuses its functions.
+ * Loads the app. If that fails, the worker has no functions, as in Azure, and the reason is only logged.
+ * @throws Error if the app loads, but the host refuses its functions.
  */
 export async function startWorker(parts: WorkerParts): Promise<Worker> {
   const { hostJson, limits } = parts;
@@ -56,7 +57,7 @@ async function loadInTime({ root, generation, limits }: WorkerParts): Promise<Ap
   }
 }
 
-/** Through the console, as the worker does it: the host may see the lines of it one by one. */
+/** Writes through the console, as the worker does: the host may capture the lines one by one. */
 function reportLoadError(error: unknown): void {
   console.error(error instanceof Error ? error.stack : error);
   console.error("functions-host: the app failed to load, so every route is 404");

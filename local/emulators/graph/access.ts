@@ -1,6 +1,7 @@
 /**
- * Who asks Microsoft Graph: a bearer token of the home tenant for Graph, app-only. What it may do is in its roles; the
- * role OwnedBy counts for every application, as owners are known of new ones only.
+ * Authenticates and authorizes callers of Microsoft Graph: an app-only bearer token of the home tenant for Graph. Its
+ * roles decide what it may do. The role OwnedBy counts for every application, because owners are known for new ones
+ * only.
  */
 import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from "jose";
 import { graphHostOf, issuerOf, jwks } from "../entra/discovery.ts";
@@ -24,7 +25,7 @@ interface GraphClaims {
   roles?: string[];
 }
 
-/** Throws Graph's 401. */
+/** @throws Graph's 401. */
 export async function authenticate(state: EntraState, authorization: string | undefined): Promise<GraphCaller> {
   const token = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
   if (token === undefined) throw notAuthenticated("Access token is empty.");
@@ -54,14 +55,17 @@ export function requireWriter({ roles }: GraphCaller): void {
   if (!isWriter(roles)) throw forbidden();
 }
 
-/** `AppRoleAssignment.ReadWrite.All`, and a right to read: not even who may change every application has it. */
+/**
+ * Requires `AppRoleAssignment.ReadWrite.All` and a right to read. Even the right to change every application does not
+ * include it.
+ */
 export function requireAssigner({ roles }: GraphCaller): void {
   if (!roles.includes("AppRoleAssignment.ReadWrite.All") || !readRoles.some((role) => roles.includes(role))) {
     throw forbidden();
   }
 }
 
-/** An application needs no permission to roll its own keys: the proof is all that stands before `addKey`. */
+/** An application needs no permission to roll its own keys: the proof is the only protection of `addKey`. */
 export function requireSelfOrWriter({ clientId, roles }: GraphCaller, application: { clientId: string }): void {
   if (clientId.toLowerCase() !== application.clientId && !isWriter(roles)) throw forbidden();
 }

@@ -1,4 +1,4 @@
-/** Errors in the shape of Microsoft Graph. The texts are our own words, except those that reports quote. */
+/** Errors in the shape of Microsoft Graph. The texts are our own words, except those quoted in public reports. */
 import { randomUUID } from "node:crypto";
 import type { EmulatorResponse } from "../shared/emulator-server.ts";
 

@@ -1,4 +1,7 @@
-/** Applications and service principals as Graph shows them. Only properties that Keyhold and its operators need are there. */
+/**
+ * Applications and service principals as Graph shows them, with only the properties that Keyhold and its operators
+ * need.
+ */
 import type { Application, CredentialHolder } from "../entra/application-registry.ts";
 import { listCertificates, type RegisteredCertificate } from "../entra/registered-certificate.ts";
 import { badRequest } from "./error.ts";
@@ -38,7 +41,7 @@ export function showServicePrincipal(
   return pick(all, "servicePrincipal", shown);
 }
 
-/** The tenant that registered it; what the directory has not registered is Microsoft's. */
+/** The tenant that registered the application. Unregistered applications belong to Microsoft. */
 function ownerOf(application: Application | undefined, homeTenantId: string): string {
   return application ? (application.ownerTenantId ?? homeTenantId) : microsoftTenantId;
 }

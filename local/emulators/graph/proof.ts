@@ -1,19 +1,20 @@
 /**
- * The proof of possession for `addKey`: a JWT that an existing certificate of the application has signed. A vault that
- * signs a digest cannot tell it from a client assertion: whoever may sign can add a key of their own (T8).
+ * The proof of possession for `addKey`: a JWT signed with an existing certificate of the application. A vault that
+ * signs a digest cannot distinguish it from a client assertion, so any identity that may sign can add a key of its own
+ * (T8).
  */
 import type { Application } from "../entra/application-registry.ts";
 import { type Assertion, decodeAssertion } from "../entra/client-assertion.ts";
 import { isSignedBy } from "../entra/client-assertion-check.ts";
 import { proofRefused } from "./error.ts";
 
-/** Documented so, although the id is that of Graph's predecessor. */
+/** The documented audience, although the id is that of Graph's predecessor. */
 const proofAudience = "00000002-0000-0000-c000-000000000000";
-/** "Should not be more than 10 minutes": that more is refused is our reading. */
+/** "Should not be more than 10 minutes". That a longer lifetime is refused is our reading. */
 const longestSeconds = 600;
 const skewSeconds = 300;
 
-/** Throws Graph's one answer for every bad proof. */
+/** @throws the one error that Graph returns for every bad proof. */
 export function checkProof(proof: unknown, application: Application, nowMs: number): void {
   const { header, claims, ...signed } = decode(proof);
   const { alg } = header;

@@ -1,6 +1,7 @@
 /**
- * Service principals of the home tenant: of its applications, of its managed identities, and Microsoft Graph's own. App
- * roles are granted to managed identities only; a role that is granted is in the identity's tokens from then on.
+ * Service principals of the home tenant: those of its applications and of its managed identities, and Microsoft Graph's
+ * own. App roles can be granted to managed identities only. From then on, a granted role is in the identity's new
+ * tokens.
  */
 import { z } from "zod";
 import { type Application, type AppRole, deterministicGuid } from "../entra/application-registry.ts";
@@ -13,10 +14,10 @@ export interface ServicePrincipal {
   id: string;
   appId: string;
   displayName: string;
-  /** What the `aud` of tokens for it is. */
+  /** The `aud` of tokens for it. */
   audience: string;
   appRoles: readonly AppRole[];
-  /** Undefined for what is registered elsewhere, and for managed identities. */
+  /** Undefined for an application that is registered elsewhere, and for managed identities. */
   application?: Application;
   identity?: ManagedIdentity;
 }
@@ -55,7 +56,7 @@ export function listServicePrincipals(state: EntraState): ServicePrincipal[] {
   return [graph, ...ofApplications, ...ofIdentities];
 }
 
-/** Throws Graph's 404. */
+/** @throws Graph's 404. */
 export function findServicePrincipal(state: EntraState, by: { id?: string; appId?: string }): ServicePrincipal {
   const wanted = { id: by.id?.toLowerCase(), appId: by.appId?.toLowerCase() };
   const found = listServicePrincipals(state).find(
@@ -67,7 +68,7 @@ export function findServicePrincipal(state: EntraState, by: { id?: string; appId
 
 const newPrincipal = z.strictObject({ appId: z.guid() });
 
-/** `POST /servicePrincipals`: of an application that the tenant has. */
+/** `POST /servicePrincipals`: for an application of the tenant. */
 export function createServicePrincipal(state: EntraState, body: unknown): ServicePrincipal {
   const { appId } = parse(newPrincipal, body);
   const { applications, tenants, homeTenantId } = state;
@@ -88,7 +89,7 @@ interface AppRoleAssignment {
   resourceDisplayName: string;
 }
 
-/** `GET .../appRoleAssignedTo`: who holds a role of the resource. */
+/** `GET .../appRoleAssignedTo`: the holders of the resource's roles. */
 export function assignmentsOf(state: EntraState, resource: ServicePrincipal): AppRoleAssignment[] {
   return state.identities.list().flatMap((identity) => {
     const values = identity.appRoles?.[resource.audience] ?? [];
@@ -117,7 +118,8 @@ export function assignRole(state: EntraState, resource: ServicePrincipal, body: 
   const held = identity.appRoles?.[resource.audience] ?? [];
   if (held.includes(role.value)) throw badRequest("Permission being assigned already exists on the object");
   identity.appRoles = { ...identity.appRoles, [resource.audience]: [...held, role.value] };
-  // App Service hands out a kept token for most of a day, which has not the role; a new identity has none kept yet.
+  // App Service returns a kept token for most of a day, and that token does not have the role. A new identity has none
+  // yet.
   const made = assignmentsOf(state, resource).find((each) => each.principalId === principalId);
   if (!made) throw new TypeError("the assignment was not kept");
   return made;

@@ -1,5 +1,5 @@
 /**
- * The part of Microsoft Graph v1.0 that shows and changes what lets one in as an application. One directory is served:
+ * The part of Microsoft Graph v1.0 that reads and changes the credentials of applications. It serves one directory,
  * that of the home tenant.
  */
 
@@ -143,7 +143,9 @@ function postServicePrincipal(asked: Asked): EmulatorResponse {
   return single("servicePrincipals", asked, showPrincipal(asked, made), 201);
 }
 
-/** That of an application is there where the home tenant has consented to it, or it was made there. */
+/**
+ * The service principal of an application exists if the home tenant has consented to it, or if it was created there.
+ */
 function ofServicePrincipal(
   asked: Asked,
   { id, appId }: { id: string | undefined; appId: string | undefined },
@@ -199,7 +201,7 @@ function listFederated(asked: Asked, application: Application): EmulatorResponse
   );
 }
 
-/** Who registered it; nobody for what the emulator began with. */
+/** The identity that registered it. Applications that existed at the start have no owner. */
 function listOwners(asked: Asked, { objectId, manifest }: Application): EmulatorResponse {
   const { identities } = asked.state;
   const owners = manifest.owners.map((id) => ({ id, displayName: identities.byObjectId(id)?.name ?? null }));

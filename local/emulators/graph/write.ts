@@ -1,4 +1,4 @@
-/** What makes and changes applications: `PATCH`, with `create-if-missing` too, and `addKey`. */
+/** Creates and changes applications: `PATCH`, including `create-if-missing`, and `addKey`. */
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Application, Manifest } from "../entra/application-registry.ts";
@@ -51,8 +51,8 @@ const patchBody = z
 const addKeyBody = z.strictObject({ keyCredential, passwordCredential: z.null().optional(), proof: z.string() });
 
 /**
- * What is sent replaces what was there, collections as a whole. An entry without a `key` stays only if its `keyId` is
- * registered.
+ * The values in the request replace the stored ones; collections are replaced as a whole. An entry without a `key` is
+ * kept only if its `keyId` is registered.
  */
 export function patchApplication(application: Application, body: Buffer): void {
   const { displayName, keyCredentials, servicePrincipalLockConfiguration: locked, ...rest } = parse(patchBody, body);
@@ -72,13 +72,13 @@ export function patchApplication(application: Application, body: Buffer): void {
   application.certificates = replaced;
 }
 
-/** An enabled role is disabled before it goes (Microsoft Graph, "Delete an app role"). */
+/** An enabled role must be disabled before it is deleted (Microsoft Graph, "Delete an app role"). */
 function assertRemovable(before: Manifest, after: Manifest): void {
   const lost = before.appRoles.find(({ id, isEnabled }) => isEnabled && !after.appRoles.some((each) => each.id === id));
   if (lost) throw badRequest("Permission cannot be deleted or updated unless disabled first.");
 }
 
-/** `PATCH /applications(uniqueName='...')`. Undefined: one of this name was there, and is changed. */
+/** `PATCH /applications(uniqueName='...')`. Undefined: an application with this name existed and was changed. */
 export function upsertApplication(
   { applications }: EntraState,
   uniqueName: string,
@@ -93,7 +93,7 @@ export function upsertApplication(
   const clientId = randomUUID();
   applications.register({ clientId, name, objectId: randomUUID() });
   const made = applications.require(clientId);
-  // The portal locks its instances; Graph does what it is asked.
+  // The portal enables the instance lock; Graph does so only if the request asks for it.
   Object.assign(made, { lock: null, manifest: { ...made.manifest, uniqueName, owners: [ownerId] } });
   patchApplication(made, body);
   return made;
@@ -103,7 +103,7 @@ function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], 
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }
 
-/** The registered key, as the answer shows it. */
+/** Returns the registered key in the form of the answer. */
 export function addKey(application: Application, body: Buffer, nowMs: number): Record<string, unknown> {
   const { keyCredential: credential, proof } = parse(addKeyBody, body);
   checkProof(proof, application, nowMs);

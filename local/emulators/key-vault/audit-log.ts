@@ -1,6 +1,6 @@
 /**
- * The audit log in the columns of Azure Monitor's table AZKVAuditLogs, one event per answered request. Digests,
- * signatures and tokens are never in it. Unlike the real table it can be read at once, not minutes later.
+ * The audit log in the columns of Azure Monitor's table AZKVAuditLogs, one event per answered request. It never
+ * contains digests, signatures or tokens. Unlike the real table, it can be read at once, not minutes later.
  *
  * As observed on the real service, ResultType is "Success" even for a refused operation; only HttpStatusCode differs.
  */
@@ -12,7 +12,9 @@ import type { VaultResource } from "./role-assignments.ts";
 
 export interface AuditEvent {
   TimeGenerated: string;
-  /** `Authentication` without a valid token; `Unknown`, which the real log has not, for a path that does not exist. */
+  /**
+   * `Authentication` without a valid token; `Unknown`, which the real log does not use, for a path that does not exist.
+   */
   OperationName: string;
   OperationVersion: string;
   HttpStatusCode: number;
@@ -24,12 +26,12 @@ export interface AuditEvent {
   /** Equals the answer's x-ms-request-id. */
   CorrelationId: string;
   Identity: { claim: Record<string, string> };
-  /** The object's URL, with version where one is known. */
+  /** The object's URL, with the version if known. */
   Id: string;
   RequestUri: string;
   ClientInfo: string;
   Algorithm: string;
-  /** null where no access check took place. */
+  /** null if no access check took place. */
   IsRbacAuthorized: boolean | null;
   IsAddressAuthorized: boolean;
   AddressAuthorizationType: string;
@@ -40,7 +42,7 @@ export interface AuditEvent {
   _ResourceId: string;
 }
 
-/** What becomes known about a request on its way through the vault. */
+/** What is learned about a request while the vault handles it. */
 export interface RequestTrace {
   requestId: string;
   receivedAt: Date;

@@ -1,6 +1,6 @@
 /**
- * Who calls: the 401 challenge that names the tenant and the resource, and the check of the bearer token against the
- * identity provider's public keys. It decides nothing about permissions.
+ * Authenticates the caller: the 401 challenge that names the tenant and the resource, and the check of the bearer token
+ * against the identity provider's public keys. Permissions are checked elsewhere.
  */
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
 import type { EmulatorResponse } from "../shared/emulator-server.ts";
@@ -8,7 +8,7 @@ import { Refusal } from "./error-answers.ts";
 
 export interface Caller {
   objectId: string;
-  /** The claims the audit log records, all verified. */
+  /** The claims that the audit log records. All are verified. */
   claims: Record<string, string>;
 }
 
@@ -18,13 +18,13 @@ export interface AuthenticationOptions {
 }
 
 const resource = "https://vault.azure.net";
-/** Key Vault's own application id in Entra, accepted as an audience in place of the resource address. */
+/** Key Vault's own application id in Entra, accepted as an audience instead of the resource address. */
 const firstPartyAppId = "cfa8b339-82a2-471a-a3c9-0fc0be7a4093";
 const audience = [resource, `${resource}/`, firstPartyAppId];
 const recordedClaims = ["tid", "oid", "appid", "azp", "idtyp", "iss", "xms_mirid"];
 const objectIdClaim = "http://schemas.microsoft.com/identity/claims/objectidentifier";
 
-/** Answers with a function that gives the caller, or the refusal to be sent with the challenge. */
+/** Creates a function that returns the caller, or the refusal to be sent with the challenge. */
 export function createAuthenticator(options: AuthenticationOptions) {
   const keysNow = createKeySource(options.jwks);
   const issuer = [
@@ -46,14 +46,14 @@ export function createAuthenticator(options: AuthenticationOptions) {
   };
 }
 
-/** The challenge goes with every 401; the client takes the tenant and the scope from it. */
+/** Every 401 carries the challenge; the client takes the tenant and the scope from it. */
 export function challenge(tenantId: string, refusal: Refusal): EmulatorResponse {
   const authorization = `https://login.microsoftonline.com/${tenantId}`;
   const header = `Bearer authorization="${authorization}", resource="${resource}"`;
   return { ...refusal.answer, headers: { "www-authenticate": header } };
 }
 
-/** Importing keys costs more than comparing them, so a key set is kept for as long as the provider serves the same. */
+/** Importing keys costs more than comparing them, so a key set is kept while the provider serves the same one. */
 function createKeySource(jwks: AuthenticationOptions["jwks"]) {
   let serialized = "";
   let keySet: ReturnType<typeof createLocalJWKSet> | undefined;

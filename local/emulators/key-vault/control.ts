@@ -1,6 +1,6 @@
 /**
  * The control interface of the vault: reading the audit log, latency and faults, keys and role assignments. It has no
- * authentication of its own, is served on loopback only, and shows no private material either.
+ * authentication of its own, listens on loopback only, and never shows private keys.
  */
 import { z } from "zod";
 import { behaviourSchema } from "../shared/behaviour-schema.ts";
@@ -16,11 +16,11 @@ export interface CreateKeyOptions {
   keySize?: 2048 | 3072 | 4096;
   exportable?: boolean;
   notAfter?: Date;
-  /** `key_ops` of the key; by default to sign and to verify. */
+  /** `key_ops` of the key. Default: sign and verify. */
   keyOps?: string[];
 }
 
-/** What a new key's maker learns of it. */
+/** What the control interface returns about a new key. */
 export interface CreatedKey {
   keyId: string;
   version: string;

@@ -1,6 +1,6 @@
 /**
- * How the vault handles one request: who calls, injected behaviour, permission, the operation, and in every
- * case an audit event under the request id that the answer carries. Only a dropped connection leaves no event.
+ * How the vault handles one request: authentication, injected behaviour, permission, the operation, and always an audit
+ * event with the request id that is in the answer. Only a dropped connection leaves no event.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -43,7 +43,7 @@ export async function handle(vault: DataPlane, request: EmulatorRequest): Promis
   return { ...answer, headers: { ...answer.headers, ...serviceHeaders(vault, request, trace) } };
 }
 
-/** Identity first, then the injected behaviour under the operation's name, then permission, then the operation. */
+/** Authenticates, applies the injected behaviour of the operation, checks the permission, and runs the operation. */
 async function carryOut(vault: DataPlane, request: EmulatorRequest, trace: RequestTrace): Promise<EmulatorResponse> {
   const { pathname, searchParams } = request.url;
   const caller = await vault.authenticate(request.headers.authorization);
@@ -64,7 +64,7 @@ async function carryOut(vault: DataPlane, request: EmulatorRequest, trace: Reque
   return { status: 200, body: await operation.run(vault.store, { name, version, body: request.body, trace }) };
 }
 
-/** Known from the path alone; the operation replaces it with the full id of the object it found. */
+/** Built from the path alone. The operation replaces it with the full id of the object it found. */
 function objectUrl(
   vault: DataPlane,
   pathname: string,

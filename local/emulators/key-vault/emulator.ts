@@ -1,6 +1,7 @@
 /**
- * An emulator of Azure Key Vault's keys data plane over HTTPS: the unchanged `@azure/keyvault-keys` client signs with
- * it. Keys are made inside; the private part leaves only through the secret of a key that was made exportable.
+ * An emulator of the keys data plane of Azure Key Vault over HTTPS. The unchanged `@azure/keyvault-keys` client can
+ * sign with it. Keys are created inside; a private key leaves only through the secret of a key that was created as
+ * exportable.
  *
  * It does not emulate soft delete, network rules, access policies, the control plane of Azure, or the vault's own
  * request limits: throttling comes from injected faults.
@@ -24,27 +25,29 @@ interface KeyVaultOptions extends AuthenticationOptions {
   /** 0: any free port. */
   port: number;
   tls: TlsIdentity;
-  /** The production name, for example `keyhold-local.vault.azure.net`: used in every id, whatever name is called. */
+  /**
+   * The production name, for example `keyhold-local.vault.azure.net`. It is used in every id, whichever name is called.
+   */
   vaultHost: string;
-  /** Who may do what. Anyone else: 403 ForbiddenByRbac. */
+  /** Who may do what. Every other caller gets 403 ForbiddenByRbac. */
   assignments: RoleAssignment[];
-  /** The keys and the log of an earlier process, which this one continues. */
+  /** The keys and the log of an earlier process, which this process continues. */
   restored?: { keys: readonly KeyVersion[]; log: readonly AuditEvent[] } | undefined;
 }
 
 export interface KeyVaultEmulator extends Emulator {
-  /** A new key version with a self-signed certificate around it. Not a request, so not in the audit log. */
+  /** Creates a key version with a self-signed certificate. It is not a request, so it is not in the audit log. */
   createKey(name: string, options?: CreateKeyOptions): Promise<CreatedKey>;
-  /** All versions of all keys, oldest first, with their private parts. */
+  /** All versions of all keys, oldest first, with their private keys. */
   keys(): KeyVersion[];
   setKeyEnabled(name: string, version: string, enabled: boolean): void;
-  /** As if the key had been made so; the real vault does not let it be changed afterwards. */
+  /** Changes the key as if it had been created so. The real vault does not allow this change. */
   setKeyExportable(name: string, version: string, exportable: boolean): void;
-  /** Append-only but for the control route that empties it. */
+  /** Append-only, except that a control route can empty it. */
   audit: AuditEvent[];
   /** Operation names as in the audit log: KeySign, KeyGet, Authentication, ... */
   behaviour: Behaviour;
-  /** The array that was handed in; changed in place it holds from the next request on. */
+  /** The array that was passed in. A change to it takes effect with the next request. */
   assignments: RoleAssignment[];
   control: ControlRoute[];
 }
@@ -87,7 +90,7 @@ function createVault(options: KeyVaultOptions): ControlledVault & DataPlane {
   };
 }
 
-/** Keys of a hardware module cannot be exported, so only exportable ones are software keys. */
+/** Keys of a hardware module cannot be exported, so only exportable keys are software keys. */
 async function createCertificateKey(store: KeyStore, name: string, options: CreateKeyOptions): Promise<CreatedKey> {
   const { exportable = false, keySize = 2048, subject = `CN=${name}`, notAfter, keyOps = ["sign", "verify"] } = options;
   const key = await store.create({

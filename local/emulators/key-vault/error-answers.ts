@@ -1,6 +1,6 @@
 /**
- * Key Vault's error answers in the shape of the wire: a refusal thrown by any step, and the bodies of injected faults.
- * The messages follow those seen in public reports of the real service; where none is known they are our own words.
+ * Key Vault's error answers as they are on the wire: a refusal thrown by any step, and the bodies of injected faults.
+ * The messages follow public reports of the real service; if none is known, they are our own words.
  */
 import type { EmulatorResponse, Fault } from "../shared/emulator-server.ts";
 
@@ -8,7 +8,7 @@ interface ErrorBody {
   error: { code: string; message: string; innererror?: { code: string } };
 }
 
-/** Ends a request with this error answer. The text is also the audit log's ResultDescription. */
+/** Ends a request with this error answer. The text is also the ResultDescription in the audit log. */
 export class Refusal extends Error {
   answer: EmulatorResponse;
 
@@ -32,9 +32,9 @@ export function forbiddenObject(message: string, innerCode: string): Refusal {
   return new Refusal(403, "Forbidden", message, innerCode);
 }
 
-/** The answer parts of the usual faults, to be spread into a `Fault`. */
+/** Answer parts of the usual faults, to be spread into a `Fault`. */
 export const faultAnswers = {
-  /** Without Retry-After, as the real service was seen to answer. */
+  /** Without Retry-After, as observed on the real service. */
   throttled: {
     status: 429,
     body: errorBody(
@@ -52,7 +52,7 @@ export const faultAnswers = {
   },
 } satisfies Record<string, Partial<Fault>>;
 
-/** A fault that names only a status is answered with the body that belongs to it. */
+/** A fault that has only a status is answered with the usual body for it. */
 export function withUsualBody(answer: EmulatorResponse): EmulatorResponse {
   if (answer.body !== undefined) return answer;
   const usual = Object.values(faultAnswers).find((fault) => fault.status === answer.status);

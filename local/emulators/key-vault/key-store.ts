@@ -1,6 +1,6 @@
 /**
- * The keys inside the emulated vault: made here, or restored from what the local stack has kept. No request can read
- * private material; `privateKey` is an opaque KeyObject that JSON does not show.
+ * The keys inside the emulated vault: created here, or restored from the saved state of the local stack. No request can
+ * read private keys; `privateKey` is an opaque KeyObject that JSON does not show.
  */
 import { KeyObject, randomBytes } from "node:crypto";
 import {
@@ -27,7 +27,7 @@ export interface KeyVersion {
   updated: Date;
   publicKey: { n: string; e: string };
   privateKey: KeyObject;
-  /** Present where the key belongs to a certificate, and so also a secret of the same name exists. */
+  /** Present if the key belongs to a certificate. Then there is also a secret of the same name. */
   certificate?: IssuedCertificate;
 }
 
@@ -45,11 +45,11 @@ export interface NewKey {
 
 export interface KeyStore {
   create(key: NewKey): Promise<KeyVersion>;
-  /** Without a version: the newest one. */
+  /** Without a version: the newest version. */
   find(name: string, version?: string): KeyVersion | undefined;
-  /** Oldest first; without a name those of all keys. */
+  /** Oldest first. Without a name: the versions of all keys. */
   versions(name?: string): KeyVersion[];
-  /** All versions. */
+  /** Removes all versions. */
   remove(name: string): void;
 }
 
@@ -70,7 +70,7 @@ export function createKeyStore(vaultHost: string, restored: readonly KeyVersion[
   };
 }
 
-/** Object names in Key Vault do not distinguish upper and lower case. */
+/** Object names in Key Vault are case-insensitive. */
 export function isSameName(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }

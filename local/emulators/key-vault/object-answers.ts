@@ -1,6 +1,6 @@
 /**
  * Key Vault's answers about a key: the bundle, the list item, and the secret behind a certificate. The secret of an
- * exportable key is the one place where private material leaves the vault, as it would from a badly configured one.
+ * exportable key is the only way for a private key to leave the vault, as in a badly configured real one.
  */
 import type { KeyVersion } from "./key-store.ts";
 
@@ -12,7 +12,7 @@ export function keyBundle(key: KeyVersion): object {
   };
 }
 
-/** A list of versions names each with its version; a list of keys does not. */
+/** In a list of versions the id of each item has its version; in a list of keys it does not. */
 export function keyItem(key: KeyVersion, withVersion: boolean): object {
   const kid = withVersion ? key.id : key.id.slice(0, key.id.lastIndexOf("/"));
   return { kid, attributes: attributesOf(key), ...managed(key) };
@@ -31,7 +31,7 @@ export function secretBundle(key: KeyVersion): object {
   };
 }
 
-/** What the control interface shows: everything that is public. */
+/** The public properties of a key, for the control interface. */
 export function keySummary(key: KeyVersion): object {
   return {
     name: key.name,

@@ -1,6 +1,6 @@
 /**
- * What the operations of the data plane do once the caller is known and allowed. The emulator knows neither recovery of
- * what is deleted, import, rotation policies, encryption nor key release to attested environments.
+ * The operations of the data plane, after the caller was authenticated and authorized. Not emulated: recovery of
+ * deleted objects, import, rotation policies, encryption, and key release to attested environments.
  */
 import { createPublicKey, privateDecrypt, publicEncrypt, randomBytes } from "node:crypto";
 import type { RequestTrace } from "./audit-log.ts";
@@ -90,7 +90,10 @@ function wrapping(store: KeyStore, call: Call, operation: "wrapKey" | "unwrapKey
   return { key, value, oaepHash };
 }
 
-/** The real blob is the key under a key of the vault's region; the emulator cannot restore, so random bytes do. */
+/**
+ * The real blob is the key encrypted under a key of the vault's region. The emulator cannot restore, so it returns
+ * random bytes.
+ */
 export function backupKey(store: KeyStore, call: Call) {
   findKey(store, call);
   return { value: randomBytes(1024).toString("base64url") };
@@ -102,12 +105,12 @@ export function refuseRelease(store: KeyStore, call: Call): object {
   throw badParameter("The key has no release policy.");
 }
 
-/** Only so far as to tell who may from who may not: keys are made here, and none comes from outside. */
+/** Only shows whether the caller has the permission: all keys are created here, and none can be imported. */
 export function refuseImport(): object {
   throw badParameter("Property key is required.");
 }
 
-/** Every version, and for good: the emulator has no soft delete. */
+/** Deletes every version permanently: the emulator has no soft delete. */
 export function deleteKey(store: KeyStore, call: Call) {
   const key = findKey(store, { ...call, version: undefined });
   store.remove(key.name);
@@ -133,7 +136,7 @@ function namedIn({ name, version }: Call): string {
   return version === undefined ? `${name}` : `${name}/${version}`;
 }
 
-/** The checks that make disabling a key version a kill switch on the server's side. */
+/** The checks that make a disabled key version unusable, enforced by the vault itself. */
 function assertUsable(key: KeyVersion, operation: string): void {
   if (!key.enabled) throw forbiddenObject(`Operation ${operation} is not allowed on a disabled key.`, "KeyDisabled");
   if (!key.keyOps.includes(operation)) {

@@ -1,6 +1,6 @@
 /**
- * Reads the JSON bodies of the data plane's requests. What does not fit is a 400 BadParameter that names the field.
- * Only RSA keys are made; a key that could leave the vault cannot be made over the data plane.
+ * Reads the JSON bodies of the data plane's requests. An invalid body gets a 400 BadParameter that names the field.
+ * Only RSA keys can be created; an exportable key cannot be created over the data plane.
  */
 import { z } from "zod";
 import { badParameter } from "./error-answers.ts";
@@ -13,7 +13,7 @@ const attributesSchema = z.object({
   exportable: z.boolean().optional(),
 });
 
-/** Of sign, wrapKey and unwrapKey alike. */
+/** The body of sign, wrapKey and unwrapKey. */
 const operationSchema = z.object({ alg: z.string(), value: z.string().regex(/^[A-Za-z0-9_-]+={0,2}$/) });
 
 const keyCreateSchema = z.object({
@@ -41,7 +41,7 @@ export function parseKeyUpdate(body: Buffer): Partial<KeyVersion> {
   return { ...(key_ops && { keyOps: key_ops }), ...validity(attributes) };
 }
 
-/** Leaves out what the request does not name, so that an update keeps it. */
+/** Omits what the request does not name, so that an update keeps it. */
 function validity(attributes: z.infer<typeof attributesSchema>) {
   return {
     ...(attributes.enabled !== undefined && { enabled: attributes.enabled }),

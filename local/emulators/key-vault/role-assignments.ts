@@ -1,6 +1,6 @@
 /**
- * Emulated Azure RBAC of the vault's data plane: who may do what to which key. It knows no deny assignments, no groups
- * and no propagation delay; a change holds from the next request on.
+ * Emulated Azure RBAC of the vault's data plane: who may do what to which key. There are no deny assignments, no groups
+ * and no propagation delay; a change takes effect with the next request.
  */
 import type { Caller } from "./authentication.ts";
 import { Refusal } from "./error-answers.ts";
@@ -52,7 +52,7 @@ export function isAllowed(
   );
 }
 
-/** As long as the real message, with identifiers that a well-behaved caller does not pass on to its own callers. */
+/** As long as the real message, and with identifiers that a well-behaved caller does not pass on to its own callers. */
 export function forbiddenByRbac(vault: VaultResource, caller: Caller, action: DataAction, objectPath: string): Refusal {
   const { appid, azp, oid, iss } = caller.claims;
   const lines = [

@@ -37,7 +37,7 @@ const keyPath = "^/+keys/+(?<name>[0-9A-Za-z-]+)";
 const secretPath = "^/+secrets/+(?<name>[0-9A-Za-z-]+)";
 const version = "(?:/+(?<version>[0-9A-Za-z]+))?";
 
-/** The first match counts: words that could be versions come before versions. */
+/** The first match wins: routes with a word that could also be a version come before those with a version. */
 const routes: Route[] = [
   route("GET", "^/+keys", "KeyList", "read", listKeys),
   route("GET", `${keyPath}/+versions`, "KeyListVersions", "read", listVersions),

@@ -1,8 +1,8 @@
 /**
  * Signs a digest, as Key Vault's sign operation does: the message itself never reaches the vault. Node signs only
- * messages, so the encodings of RFC 8017 are made here and the raw RSA operation is left to Node.
+ * messages, so this module creates the encodings of RFC 8017 and leaves the raw RSA operation to Node.
  *
- * It does not hash messages and knows no elliptic curves. One raw RSA-2048 operation takes about a millisecond,
+ * It does not hash messages and does not support elliptic curves. One raw RSA-2048 operation takes about a millisecond,
  * short enough for the event loop.
  */
 import { constants, createHash, type KeyObject, privateEncrypt, randomBytes } from "node:crypto";
@@ -11,7 +11,7 @@ interface SignatureAlgorithm {
   scheme: "pss" | "pkcs1";
   hash: string;
   digestBytes: number;
-  /** ASN.1 DigestInfo before the digest (RFC 8017 §9.2, notes). */
+  /** ASN.1 DigestInfo, which precedes the digest (RFC 8017 §9.2, notes). */
   digestInfoPrefix: string;
 }
 

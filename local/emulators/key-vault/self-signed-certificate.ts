@@ -1,6 +1,6 @@
 /**
- * A self-signed certificate around a new RSA key, as Key Vault's issuer "Self" makes it. It does not ask any
- * certificate authority and does not renew.
+ * A self-signed certificate for a new RSA key, as Key Vault's issuer "Self" creates it. It uses no certificate
+ * authority and is not renewed.
  */
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
@@ -15,7 +15,7 @@ import {
   X509CertificateGenerator,
 } from "@peculiar/x509";
 
-/** The library's own type: a dependency brings browser types, under which `CryptoKey` names another. */
+/** The library's own type: a dependency adds browser types, in which `CryptoKey` is a different type. */
 type KeyPair = X509CertificateCreateSelfSignedParams["keys"];
 
 export interface CertificateOptions {
@@ -35,7 +35,7 @@ export type KeySize = 2048 | 3072 | 4096;
 const signing = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" } as const;
 const publicExponent = new Uint8Array([1, 0, 1]);
 const dayMs = 24 * 60 * 60 * 1000;
-/** Key Vault dates its certificates back so that clocks that run behind accept them. */
+/** Key Vault backdates its certificates so that hosts whose clock is behind accept them. */
 const backdatedMs = 10 * 60 * 1000;
 
 /** Runs in the thread pool: a 4096-bit key takes seconds. */
@@ -69,7 +69,7 @@ export async function selfSign(keys: KeyPair, options: CertificateOptions): Prom
   };
 }
 
-/** Certificates and key attributes carry no fractions of a second. */
+/** Certificates and key attributes have no fractions of a second. */
 function wholeSeconds(milliseconds: number): Date {
   return new Date(Math.floor(milliseconds / 1000) * 1000);
 }

@@ -2,7 +2,9 @@ import { z } from "zod";
 
 const milliseconds = z.number().min(0);
 
-/** What `PUT /behaviour` of an emulator takes: latency and faults (emulator-server.ts), for the operations it knows. */
+/**
+ * The input of an emulator's `PUT /behaviour`: latency and faults (emulator-server.ts), for the operations it knows.
+ */
 export function behaviourSchema<T extends z.ZodType<string>>(operation: T) {
   return z.strictObject({
     latencyMs: milliseconds.default(0),

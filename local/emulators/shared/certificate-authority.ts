@@ -1,7 +1,7 @@
 /**
- * The local certificate authority: made once in a git-ignored folder, it issues the server certificates of the
- * emulators, so that the product runs with every TLS check on. It is trusted only by processes that are handed
- * its certificate (NODE_EXTRA_CA_CERTS); nothing is installed on the machine.
+ * The local certificate authority. It is created once in a git-ignored folder and issues the server certificates of the
+ * emulators, so that the product runs with every TLS check enabled. Only processes that get its certificate
+ * (NODE_EXTRA_CA_CERTS) trust it; nothing is installed on the machine.
  */
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
@@ -23,7 +23,7 @@ import {
   X509CertificateGenerator,
 } from "@peculiar/x509";
 
-/** The library's own type: a dependency brings browser types, under which `CryptoKey` names another. */
+/** The library's own type: a dependency adds browser types, in which `CryptoKey` is a different type. */
 type KeyPair = X509CertificateCreateSelfSignedParams["keys"];
 
 /** A server's certificate chain and private key, both PEM. */
@@ -35,7 +35,7 @@ export interface TlsIdentity {
 export interface CertificateAuthority {
   /** The root certificate, PEM. */
   certificate: string;
-  /** Where the root certificate lies, for NODE_EXTRA_CA_CERTS and curl --cacert. */
+  /** The path of the root certificate, for NODE_EXTRA_CA_CERTS and curl --cacert. */
   certificateFile: string;
   issue(hostNames: readonly string[]): Promise<TlsIdentity>;
 }
@@ -45,7 +45,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 const rootLifetimeDays = 365;
 const leafLifetimeDays = 90;
 
-/** Opens the authority in `folder`; makes it where there is none, or where it runs out within a leaf's lifetime. */
+/** Opens the authority in `folder`. Creates it if there is none, or if it expires within a leaf's lifetime. */
 export async function openCertificateAuthority(folder: string): Promise<CertificateAuthority> {
   const certificateFile = join(folder, "ca.pem");
   const keyFile = join(folder, "ca.key.pem");

@@ -1,6 +1,6 @@
 /**
- * What all emulators share: a loopback server (TLS where the real service has it), injected latency and faults,
- * and a stop that also cuts open connections, as the loss of the service would.
+ * What all emulators share: a loopback server (with TLS if the real service has it), injected latency and faults, and a
+ * stop that also cuts open connections, as an outage of the service would.
  */
 import {
   createServer as createHttpServer,
@@ -24,23 +24,25 @@ export interface EmulatorRequest {
 export interface EmulatorResponse {
   status: number;
   headers?: Record<string, string>;
-  /** An object is sent as JSON, a string or buffer as it is. */
+  /** An object is sent as JSON, a string or buffer unchanged. */
   body?: unknown;
 }
 
 type Handler = (request: EmulatorRequest) => EmulatorResponse | Promise<EmulatorResponse>;
 
-/** One injected fault. The first match is used; `times` counts down and a fault at 0 is removed. */
+/** One injected fault. The first match applies; `times` counts down and a fault at 0 is removed. */
 export interface Fault {
-  /** Only for this operation, for example `KeySign` or `token`. Absent: for every operation. */
+  /** Only for this operation, for example `KeySign` or `token`. Absent: every operation. */
   operation?: string;
-  /** How often it strikes. Absent: until the faults are cleared. */
+  /** How many times it applies. Absent: until the faults are cleared. */
   times?: number;
   /** Added to the configured latency, milliseconds. */
   delayMs?: number;
   /** `true`: the connection is cut without an answer. */
   drop?: boolean;
-  /** With a status, the emulator only sends this answer. Without one, it handles the request as usual after the delay. */
+  /**
+   * With a status, the emulator sends only this answer. Without one, it handles the request as usual after the delay.
+   */
   status?: number;
   headers?: Record<string, string>;
   body?: unknown;
@@ -55,7 +57,7 @@ export interface Behaviour {
 /** Thrown by `applyBehaviour` to cut the connection without an answer. */
 class DroppedConnection extends Error {}
 
-/** Waits out the latency; returns the answer of a fault, or undefined when the operation is to be carried out. */
+/** Waits for the latency. Returns the answer of a fault, or undefined if the operation should run. */
 export async function applyBehaviour(behaviour: Behaviour, operation: string): Promise<EmulatorResponse | undefined> {
   const fault = behaviour.faults.find((f) => f.operation === undefined || f.operation === operation);
   if (fault?.times !== undefined) {
@@ -69,16 +71,16 @@ export async function applyBehaviour(behaviour: Behaviour, operation: string): P
   return { status: fault.status, headers: fault.headers ?? {}, body: fault.body };
 }
 
-/** A running emulator that can be taken down and brought back on the same port. */
+/** A running emulator that can be stopped and restarted on the same port. */
 export interface Emulator {
-  /** Bound on 127.0.0.1; stays the same over stop and start. */
+  /** Bound on 127.0.0.1. It stays the same after a restart. */
   port: number;
   start(): Promise<void>;
-  /** Closes the listener and cuts every open connection. State is kept for the next start. */
+  /** Closes the listener and cuts every open connection. State is kept for the restart. */
   stop(): Promise<void>;
 }
 
-/** Binds `port` (0: any free one) on 127.0.0.1. Rejects with the system's error where the port is taken. */
+/** Binds `port` (0: any free port) on 127.0.0.1. Rejects with the system's error if the port is taken. */
 export async function createEmulator(options: {
   port: number;
   tls?: TlsIdentity;
@@ -90,7 +92,7 @@ export async function createEmulator(options: {
   const server = options.tls
     ? createHttpsServer({ cert: options.tls.certificate, key: options.tls.privateKey }, listener)
     : createHttpServer(listener);
-  // Of its own: the server does not count connections that are still in their TLS handshake.
+  // Kept separately, because the server does not count connections that are still in their TLS handshake.
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
