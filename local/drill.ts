@@ -1,4 +1,4 @@
-/** `npm run drill -- NAME`: something happens to the running stack (`npm start`), and what Keyhold makes of it is shown. */
+/** `npm run drill -- NAME`: causes an incident in the running stack (`npm start`) and shows how Keyhold reacts. */
 import { drift, killSwitch, rotation } from "./drills/credentials.ts";
 import { oneAtATime } from "./drills/one-at-a-time.ts";
 import { rollover } from "./drills/rollover.ts";
@@ -24,7 +24,7 @@ const drills: Record<string, Drill> = {
 };
 
 const [, , name = ""] = process.argv;
-// Needs no running stack.
+// This drill needs no running stack.
 if (name === "alerts") {
   const { drillAlerts } = await import("./drills/alerts/drill.ts");
   process.exit(drillAlerts(Date.now(), console.log) === 0 ? 0 : 1);

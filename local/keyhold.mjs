@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
- * `npm run -s keyhold --`: the command line of a clone. Where no deployment's settings are in the environment and the local stack
- * has been started, it is that stack's: its settings, its certificate authority, and its names led to this machine.
- * JavaScript, so that any Node can read it; the right one then comes from node_modules.
+ * `npm run -s keyhold --`: the command line of a clone. If the environment has no deployment's settings and the local
+ * stack has been started, it uses that stack: its settings, its certificate authority, and its host names, which it
+ * resolves to this machine. It is JavaScript, so that any Node can read it; the right Node then comes from
+ * node_modules.
  */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -21,7 +22,7 @@ if (!existsSync(bundle)) {
 
 const hasSettings = Object.keys(env).some((name) => name.startsWith("KEYHOLD_"));
 const stack = hasSettings ? undefined : await findStack();
-// Signed in with nobody's Azure CLI: the stack has an operator of its own.
+// The stack has its own operator, so no sign-in with the Azure CLI is used.
 const operator = stack?.operator ? ["--operator-identity", stack.operator.clientId] : [];
 const redirect = pathToFileURL(join(root, "local/stack/network/redirect.ts")).href;
 const preload = stack ? ["--import", redirect] : [];
@@ -33,14 +34,14 @@ const child = spawn(
     env: stack ? { ...env, ...environmentOf(stack) } : env,
   },
 );
-// Ctrl-C reaches both: this one only waits for what the other makes of it.
+// Ctrl-C reaches both processes. This one only waits for the exit status of the other.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => child.kill("SIGTERM"));
 child.once("exit", (code) => {
   process.exitCode = code ?? 3;
 });
 
-/** The stack that was started last, if it runs. */
+/** The stack that was started last, if it is running. */
 async function findStack() {
   const file = join(env.LOCAL_FOLDER ?? join(root, ".local"), "stack.json");
   if (!existsSync(file)) return undefined;
@@ -49,7 +50,7 @@ async function findStack() {
   return isUp && stack;
 }
 
-/** As the functions host of the local stack is started (local/stack/functions-instance.ts). */
+/** The same environment as for the functions host of the local stack (local/stack/functions-instance.ts). */
 function environmentOf({ settings, caFile, routes }) {
   return { ...settings, NODE_EXTRA_CA_CERTS: caFile, LOCAL_ROUTES: JSON.stringify(routes) };
 }

@@ -1,6 +1,6 @@
 /**
- * After `npm ci`: npm 10 removes the link to the Node.js of this project when it skips the packages of other platforms,
- * which have a link of the same name. JavaScript, so that any Node can run it.
+ * Runs after `npm ci`. When npm 10 skips the packages of other platforms, which have a link of the same name, it also
+ * removes the link to the Node.js of this project. It is JavaScript, so that any Node can run it.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * `npm start`: everything on one machine, a page to watch it, and two commands to paste. Ctrl-C stops all of it. The next
- * start continues with its data; `npm start -- --fresh` starts from nothing.
+ * `npm start`: everything on one machine, a page to watch it, and two commands to paste. Ctrl-C stops all of it. The
+ * next start continues with its data; `npm start -- --fresh` starts with no data.
  */
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -14,9 +14,9 @@ import type { Stack } from "./stack/stack.ts";
 import { callers, client, scopes, tenants } from "./stack/world.ts";
 
 const folder = resolve(process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../.local", import.meta.url)));
-/** As in a deployment of several instances; `LOCAL_SHARED_CACHE=off`: each mints for itself. */
+/** On, as in a deployment of several instances. `LOCAL_SHARED_CACHE=off`: each instance mints for itself. */
 const sharedCache = process.env.LOCAL_SHARED_CACHE !== "off";
-/** Spans are to be seen while one looks, not five seconds later. */
+/** Spans should appear on the page at once, not five seconds later. */
 const settings = { OTEL_BSP_SCHEDULE_DELAY: "250" };
 
 try {
@@ -71,12 +71,12 @@ try {
   process.exit(1);
 }
 
-/** For a shell in any folder. */
+/** Quotes the path for a shell in any folder. */
 function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
-/** Until the policy and the keys for callers' tokens are there, which an instance gets by itself; 10 s at most. */
+/** Waits until the instance has fetched the policy and the keys for callers' tokens by itself; 10 s at most. */
 async function untilWarm(url: string): Promise<void> {
   const isReady = () =>
     fetch(`${url}/health/ready`).then(

@@ -1,7 +1,7 @@
-/** What fires in Azure for an alarm of this page: the deployed log rules, as infra/main.snapshot.json has them. */
+/** The deployed log rule that fires in Azure for an alarm of this page, from infra/main.snapshot.json. */
 import { type LogRule, logRules } from "../drills/alerts/rules.ts";
 
-/** In words, for a section of the runbook; undefined where no log rule raises it. */
+/** The condition in words, for a section of the runbook. Undefined if no log rule raises it. */
 export function firesWhen(section: string, rules: readonly LogRule[] = logRules): string | undefined {
   const rule = rules.find(({ query }) => query.includes(`"${section}"`));
   if (!rule) return undefined;

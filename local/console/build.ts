@@ -1,4 +1,6 @@
-/** Bundles the page for the browser, in memory: once per start, a fraction of a second, nothing from outside. */
+/**
+ * Bundles the page for the browser in memory, once per start. It takes a fraction of a second and downloads nothing.
+ */
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { build, stop } from "esbuild";
@@ -11,7 +13,7 @@ export interface Asset {
 
 const folder = fileURLToPath(new URL("page", import.meta.url));
 
-/** By path. */
+/** The assets by path. */
 export async function buildPage(): Promise<Map<string, Asset>> {
   const { outputFiles } = await build({
     absWorkingDir: folder,
@@ -25,7 +27,7 @@ export async function buildPage(): Promise<Map<string, Asset>> {
     legalComments: "inline",
     logLevel: "warning",
   });
-  // Its own process would stay, for more to build.
+  // Otherwise esbuild's process would keep running to wait for more builds.
   await stop();
   const assets = new Map<string, Asset>([["/", asset("text/html; charset=utf-8", Buffer.from(page))]]);
   for (const { path, contents } of outputFiles) {

@@ -1,4 +1,4 @@
-/** What one can choose from, and the commands that do what the buttons do. */
+/** The choices that the page offers, and the commands that do the same as the buttons. */
 import { readFile } from "node:fs/promises";
 import type { Stack } from "../stack/stack.ts";
 import { callers, client, type Policy, scopes } from "../stack/world.ts";
@@ -18,7 +18,7 @@ export async function choices(stack: Stack): Promise<Choices> {
   };
 }
 
-/** The suspensions beside the policy (docs/reference/policy.md); none if nothing was ever suspended. */
+/** The suspensions stored beside the policy (docs/reference/policy.md). Empty if nothing was ever suspended. */
 async function suspendedIds(policyFile: string): Promise<Set<string>> {
   const text = await readFile(policyFile.replace(/\.json$/, ".suspensions.json"), "utf8").catch(() => undefined);
   const document = text === undefined ? undefined : (JSON.parse(text) as { suspensions: { id: string }[] });

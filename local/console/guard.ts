@@ -1,6 +1,7 @@
 /**
- * Who may talk to the console: the page that it served itself, in a browser on this machine. A name that an attacker
- * leads here (DNS rebinding) is not ours, and another site's form or script has another Origin or no JSON.
+ * Decides which requests the console accepts: only those of its own page, in a browser on this machine. A host name
+ * that an attacker resolves to this machine (DNS rebinding) is not one of ours, and another site's form or script has a
+ * different Origin or does not send JSON.
  */
 import type { IncomingMessage } from "node:http";
 
@@ -15,7 +16,7 @@ export const securityHeaders = {
   "x-frame-options": "DENY",
 };
 
-/** Undefined: it may. Otherwise the status and what to do about it. */
+/** Undefined if the request is accepted. Otherwise the status and how to fix the request. */
 export function refusalOf(request: IncomingMessage, port: number): { status: number; error: string } | undefined {
   const { host, origin, "content-type": contentType, "sec-fetch-site": site } = request.headers;
   const hosts = [`localhost:${port}`, `127.0.0.1:${port}`];

@@ -1,4 +1,7 @@
-/** The process behind `judgedYear`: the product's own verdict on a random year, which is always the same. */
+/**
+ * The process behind `judgedYear`: the product's own verdict on a random year. The seed is fixed, so the year is always
+ * the same.
+ */
 
 import { windowMs, windowsPerHour } from "../../src/domain/audit/sign-rate.ts";
 import { randomOf } from "../synthetic-year/random.ts";
@@ -11,7 +14,7 @@ const profile = profiles.find(({ name }) => name === process.argv[2]) ?? profile
 if (!profile) throw new Error("no profile");
 const year = createYear(profile, randomOf(seed));
 
-/** What was put in, beside the outage that the year brings along: [first window, windows, multiple, what it is]. */
+/** The added incidents; the outage is part of the year itself: [first window, windows, multiple, what it is]. */
 const incidents = [
   [indexOf(Date.UTC(2027, 2, 9, 10)), windowsPerHour / 2, 3, "three times the usual for half an hour"],
   [indexOf(Date.UTC(2027, 4, 13, 8)), windowsPerHour, 0, "a broker that is dead for an hour"],

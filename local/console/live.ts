@@ -1,21 +1,24 @@
-/** The state of the page by parts, and those who follow it: a part that changed is sent as a whole, and no other. */
+/**
+ * The state of the page in parts, and the connected readers. A part that changed is sent as a whole; other parts are
+ * not sent.
+ */
 import type { ServerResponse } from "node:http";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface Live {
   set<Name extends keyof Snapshot>(name: Name, value: Snapshot[Name]): void;
   get<Name extends keyof Snapshot>(name: Name): Snapshot[Name] | undefined;
-  /** Server-sent events: everything now, then what changes, until the reader goes. */
+  /** Sends server-sent events: first everything, then the changes, until the reader disconnects. */
   follow(response: ServerResponse): void;
   stop(): void;
 }
 
 const maxFollowers = 16;
-/** A reader that is so far behind is cut off; it comes back and gets a new snapshot. */
+/** A reader that is this far behind is disconnected. It reconnects and gets a new snapshot. */
 const maxWaitingBytes = 1_048_576;
 const heartbeatMs = 15_000;
 
-/** The last line of defence: the parts are made of known members, none of which should ever hold one of these. */
+/** The last line of defence: the parts consist of known members, none of which should ever contain one of these. */
 const secrets = /eyJ[\w-]{6,}(?:\.[\w-]*)*|https:\/\/[^"\s]*vault[^"\s]*\/(?:keys|secrets|certificates)\/[^"\s]*/g;
 
 export function createLive(): Live {

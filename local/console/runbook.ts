@@ -1,4 +1,4 @@
-/** docs/operate/runbook.md by its sections, as plain text: the page shows it beside the alarm that it is about. */
+/** The sections of docs/operate/runbook.md as plain text. The page shows a section beside the alarm it describes. */
 import { readFile } from "node:fs/promises";
 import type { Runbook } from "./snapshot.ts";
 
@@ -36,14 +36,14 @@ function partsOf(lines: readonly string[]): { heading: string; lines: string[] }
   return parts.map(({ heading, lines }) => ({ heading, lines: lines.filter(Boolean).map(plain) }));
 }
 
-/** Lines of one paragraph flow together. */
+/** Joins the lines of one paragraph. */
 function append(lines: string[] | undefined, text: string): void {
   const last = lines?.at(-1);
   if (last === undefined || last.startsWith("\t") || text.startsWith("- ")) lines?.push(text);
   else lines?.splice(-1, 1, `${last} ${text}`.trim());
 }
 
-/** Without the marks of Markdown; code keeps its asterisks. */
+/** Removes Markdown markup. Code keeps its asterisks. */
 function plain(text: string): string {
   if (text.startsWith("\t")) return text;
   const parts = text.replace(/\[([^\]]+)\]\([^)]*\)/g, "$1").split("`");

@@ -1,4 +1,4 @@
-/** Runs the actions of the buttons, one of a kind at a time, and reports their progress to the page. */
+/** Runs the actions of the buttons, one of each kind at a time, and reports their progress to the page. */
 import type { Stack } from "../stack/stack.ts";
 import type { Action, ActionContext } from "./actions/action.ts";
 import type { Live } from "./live.ts";
@@ -6,7 +6,7 @@ import type { Run } from "./snapshot.ts";
 import type { Watching } from "./watch/watch-stack.ts";
 
 export interface Runner {
-  /** Its id, or the run that has to end first: the same, or one of its kind. */
+  /** Returns the id of the run, or the run that must end first: the same action, or one of its kind. */
   start(name: string, action: Action, input: unknown): { id: number } | { blockedBy: Run };
   stop(): void;
 }
@@ -70,5 +70,5 @@ export function createRunner(stack: Stack, live: Live, watching: Watching): Runn
   };
 }
 
-/** Runs that would get into each other's way are of one kind. */
+/** Runs that would interfere with each other have the same kind. */
 const kindOf = new WeakMap<Run, string>();

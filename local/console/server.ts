@@ -1,6 +1,7 @@
 /**
- * The local console: one page on loopback that shows what the stack does and lets a newcomer do things to it. A
- * development tool with the rights of whoever started it; it is never deployed, and the product does not know it.
+ * The local console: one page on loopback that shows what the stack does and lets a newcomer try things. It is a
+ * development tool with the rights of the user who started it. It is never deployed, and the product does not depend on
+ * it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Stack } from "../stack/stack.ts";
@@ -15,7 +16,7 @@ import { judgedYear } from "./year.ts";
 
 export interface LocalConsole {
   url: string;
-  /** A part of the stack begins to start. */
+  /** Reports that a part of the stack is starting. */
   progress(what: string): void;
   /** From now on the page shows this stack. */
   attach(stack: Stack): Promise<void>;
@@ -104,7 +105,7 @@ export async function startConsole(port: number): Promise<LocalConsole> {
       await new Promise((resolve) => {
         server.close(resolve);
         server.closeIdleConnections();
-        // What was said last gets there first.
+        // Leaves time to send the last messages.
         setTimeout(() => server.closeAllConnections(), 200);
       });
     },

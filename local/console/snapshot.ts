@@ -6,7 +6,7 @@
 export interface Snapshot {
   stack: StackState;
   choices: Choices;
-  /** The newest first. */
+  /** Newest first. */
   requests: RequestRow[];
   signatures: SignatureRow[];
   rate: LiveRate;
@@ -19,9 +19,9 @@ export interface Snapshot {
 export interface StackState {
   phase: "starting" | "up" | "failed" | "stopping";
   steps: { what: string; tookMs?: number }[];
-  /** Why it did not start. */
+  /** The reason why it did not start. */
   problem?: string;
-  /** What runs, by the names of `PUT /stack/services`. */
+  /** Whether each part runs, by the names of `PUT /stack/services`. */
   services: Record<string, boolean>;
   keyhold?: string;
   control?: string;
@@ -31,7 +31,7 @@ export interface Choices {
   callers: { name: string; about: string }[];
   tenants: { name: string; tenantId: string; state: string }[];
   scopes: string[];
-  /** Commands that do what the actions do; `{name}` stands for an input. */
+  /** Commands that do the same as the actions; `{name}` stands for an input. */
   commands: Record<string, string>;
 }
 
@@ -47,9 +47,9 @@ export interface RequestRow {
   scope: string;
   outcome: "issued" | "refused" | "fault";
   cached: boolean;
-  /** What only the operator sees: why it was refused, or which fault. */
+  /** Visible to the operator only: the reason of the refusal, or the fault. */
   reason?: string;
-  /** Calls to the outside, from the start of the request. Absent: not measured yet, or none were made. */
+  /** Outgoing calls, with times from the start of the request. Absent: not measured yet, or none were made. */
   calls?: Call[];
 }
 
@@ -84,12 +84,12 @@ export interface LiveRate {
   fromMs: number;
   binSeconds: number;
   signs: number[];
-  /** The five minutes that run now, and the most that is usual in them. */
+  /** The current five minutes, and the usual maximum for them. */
   window: { signs: number; high: number; basis: "history" | "cold-start" };
 }
 
 export interface MetadataState {
-  /** What the provider publishes right now, which Keyhold may not have seen yet. */
+  /** The keys that the provider publishes right now. Keyhold may not have seen them yet. */
   provider: { kid: string; active: boolean }[];
   sources: MetadataSourceRow[];
 }
@@ -131,20 +131,20 @@ export interface Alarm {
   title: string;
   facts: [string, string][];
   count: number;
-  /** So far ahead was the clock of the audit that raised it, minutes. */
+  /** How far ahead the clock of the audit that raised it was, in minutes. */
   aheadMinutes?: number;
-  /** What would fire in Azure, in words. */
+  /** The rule that would fire in Azure, in words. */
   azure?: string;
-  /** Of the audit: what can be acknowledged. `auditTable`: of a drill's own audit. */
+  /** Set for findings of the audit, which can be acknowledged. `auditTable`: the table of a drill's own audit. */
   finding?: { id: string; auditTable?: string };
-  /** Why it was acknowledged, where it was. */
+  /** The reason given when it was acknowledged, if it was. */
   acknowledged?: string;
 }
 
 export interface Run {
   id: number;
   action: string;
-  /** As it was asked for. */
+  /** The input of the request. */
   input: Record<string, unknown>;
   title: string;
   state: "running" | "done" | "failed";

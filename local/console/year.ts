@@ -8,7 +8,9 @@ const yearKeys = ["large", "medium", "small"] as const;
 const script = fileURLToPath(new URL("judge-year.ts", import.meta.url));
 const years = new Map<string, Promise<Year>>();
 
-/** Keys by their profile in local/synthetic-year/synthetic-year.ts; any other name is the medium one. */
+/**
+ * A name selects a key by its profile in local/synthetic-year/synthetic-year.ts. Any other name selects the medium one.
+ */
 export function judgedYear(name: string): Promise<Year> {
   const key = yearKeys.find((each) => each === name) ?? "medium";
   const known = years.get(key) ?? judge(key);

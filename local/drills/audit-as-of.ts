@@ -1,6 +1,7 @@
 /**
- * Runs the audit of the local stack as it will run some time from now: the product's own code, in a process whose clock
- * is ahead, and with the clock of the vault's log ahead too. The vault's log needs a quarter of an hour to settle, and who tries it out has no patience for that.
+ * Runs the audit of the local stack as of a later time: the product's own code, in a process whose clock is ahead, with
+ * the clock of the vault's log moved ahead as well. The vault's log needs a quarter of an hour to settle, which is too
+ * long to wait for in a drill.
  */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -18,7 +19,10 @@ export type LoggedEvent = Record<string, unknown> & { event: string };
 
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
-/** What the audit had to say. A run that the instance's own timer overtakes stops without a word, and is run again. */
+/**
+ * Returns the events of the audit. A run that the instance's own timer overtakes stops without an event, and is
+ * repeated.
+ */
 export async function runAuditAsOf(aheadMs: number, environment: AuditEnvironment): Promise<LoggedEvent[]> {
   const events: LoggedEvent[] = [];
   for (let i = 0; i < 3 && !events.some(({ event }) => event === "sign_audit_finished"); i++) {
@@ -29,8 +33,8 @@ export async function runAuditAsOf(aheadMs: number, environment: AuditEnvironmen
 }
 
 /**
- * An audit of its own, beside that of the timer: new tables, and `usualSigns` a window for eight weeks (0: none), up to
- * the window that starts at `firstMs` (milliseconds since 1970; without it, the one that runs now).
+ * Prepares an audit separate from that of the timer: new tables, and `usualSigns` per window for eight weeks (0: none),
+ * up to the window that starts at `firstMs` (milliseconds since 1970; default: the current window).
  */
 export async function prepareAudit(
   environment: AuditEnvironment,

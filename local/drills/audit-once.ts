@@ -1,4 +1,4 @@
-/** The process behind `runAuditAsOf`: the composed app, and one run of its audit. */
+/** The process behind `runAuditAsOf`: composes the app and runs its audit once. */
 import { compose } from "../../src/composition.ts";
 
 const keyhold = compose();

@@ -1,6 +1,6 @@
 /**
- * The process behind `prepareAudit`: makes an audit table of its own, with eight weeks of the same rate around this hour
- * of the week, so that there is something usual to differ from. Runs with production names, as the product does.
+ * The process behind `prepareAudit`: creates an audit table with eight weeks of a constant rate around this hour of the
+ * week, as a baseline for comparison. It uses production names, as the product does.
  */
 import { TableClient } from "@azure/data-tables";
 import { ManagedIdentityCredential } from "@azure/identity";
@@ -30,7 +30,7 @@ if (signs > 0) {
   const firstMs = Math.floor(Number(firstText) / windowMs) * windowMs;
   for (let week = 0; week <= weeks; week++) {
     const writes: Promise<void>[] = [];
-    // Of today only the windows that are over: the audit itself adds the rest.
+    // Only the completed windows of today: the audit itself adds the rest.
     const last = week === 0 ? -1 : 12 * hoursAround;
     for (let i = -12 * hoursAround; i <= last; i++) {
       const startMs = firstMs - week * weekMs + i * windowMs;

@@ -1,11 +1,17 @@
-/** A certificate that is rotated, a credential that somebody added, and the switches that stop a client. */
+/**
+ * Drills for credentials: a certificate rotation, a credential that an attacker added, and the kill switches of a
+ * client.
+ */
 import { readFile, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ask, type StackFile, show } from "./running-stack.ts";
 
 type Event = Record<string, unknown>;
 
-/** A new key version and its certificate: refused by Entra at first, then taken, and nobody is refused at any time. */
+/**
+ * Adds a key version and its certificate. Entra refuses it at first and then accepts it; no caller is refused at any
+ * time.
+ */
 export async function rotation(stack: StackFile): Promise<void> {
   const [client = missing()] = stack.clients;
   const key = await control(stack, "POST", "/key-vault/keys", { name: client.keyName, subject: `CN=${client.name}` });
@@ -26,7 +32,7 @@ export async function rotation(stack: StackFile): Promise<void> {
   await ask(stack, "a caller, afterwards");
 }
 
-/** Somebody adds a client secret of their own, and the hourly look at the application finds it. */
+/** An attacker adds a client secret, and the hourly check of the application finds it. */
 export async function drift(stack: StackFile): Promise<void> {
   const [{ clientId } = missing()] = stack.clients;
   const { keyId } = await control(stack, "POST", "/entra/passwords", { clientId });
@@ -39,7 +45,7 @@ export async function drift(stack: StackFile): Promise<void> {
   }
 }
 
-/** A suspended tenant, then disabled keys: how long until a cached token is not handed out any more. */
+/** Suspends a tenant, then disables keys, and measures how long cached tokens are still returned. */
 export async function killSwitch(stack: StackFile): Promise<void> {
   if ((await ask(stack, "a caller")) !== 200) {
     throw new Error("the drill begins with a caller that gets a token: is contoso suspended? keyhold suspensions");
@@ -56,7 +62,7 @@ export async function killSwitch(stack: StackFile): Promise<void> {
   }
   await untilAnswered(stack, "it is active again", 200);
 
-  // All of them: after a rotation the client would fall back to the version before.
+  // All versions: after a rotation the client would fall back to the previous one.
   const keys = await keyVersionsOf(stack);
   const setEnabled = async (enabled: boolean) => {
     for (const key of keys) await control(stack, "PUT", "/key-vault/keys/enabled", { ...key, enabled });
@@ -72,7 +78,7 @@ export async function killSwitch(stack: StackFile): Promise<void> {
   await untilAnswered(stack, `${what} enabled again`, 200);
 }
 
-/** Those that the policy lists for the client. */
+/** The key versions that the policy lists for the client. */
 async function keyVersionsOf({ policyFile }: StackFile): Promise<{ name: string; version: string }[]> {
   const policy = JSON.parse(await readFile(policyFile, "utf8")) as PolicyText;
   return (policy.clients[0]?.certificates ?? []).map(({ keyId }) => {
@@ -100,7 +106,7 @@ async function runTimer({ keyhold }: StackFile): Promise<void> {
 const patienceMs = 90_000;
 const waiting = `waiting, ${patienceMs / 1000} s at most`;
 
-/** Runs the hourly timer, again until the policy was re-read, and shows what it says of this credential. */
+/** Repeats the hourly timer until the policy was read again, and shows what it reports about this credential. */
 async function untilTold(stack: StackFile, wanted: string, mark: string): Promise<void> {
   show(waiting, `for ${wanted}: Keyhold reads its policy again within 60 s`);
   const before = (await readFile(stack.logFile, "utf8")).length;

@@ -1,4 +1,7 @@
-/** Drills that move the clock of the vault's log run one after the other, from whatever terminal or page they come. */
+/**
+ * Drills that move the clock of the vault's log run one after the other, even if started from several terminals or
+ * pages.
+ */
 import { readFileSync, rmSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,15 +11,15 @@ import { show } from "./running-stack.ts";
 const patienceMs = 180_000;
 
 /**
- * Does the work while no other drill of the stack in `folder` does; waits for the one that does, and says so.
- * @throws Error where that one does not end in time
+ * Runs the work while no other drill of the stack in `folder` runs. Waits for a running one, and prints that.
+ * @throws Error if that drill does not end in time
  */
 export async function oneAtATime(folder: string, work: () => Promise<void>): Promise<void> {
   const file = join(folder, "drill.pid");
   const untilMs = Date.now() + patienceMs;
   for (let looks = 0; !(await create(file)); looks++) {
     const pid = readPid(file);
-    // Read and removed in one go, so that nobody's new file is removed in its place.
+    // Read again and removed synchronously, so that the file of a new drill is not removed.
     if (!isAlive(pid) && readPid(file) === pid) rmSync(file, { force: true });
     if (Date.now() > untilMs) throw new Error(`another drill, process ${pid}, has not ended: stop it (kill ${pid})`);
     if (looks === 0) show(`waiting, ${patienceMs / 1000} s at most`, `for another drill, process ${pid}, to end`);
@@ -29,7 +32,7 @@ export async function oneAtATime(folder: string, work: () => Promise<void>): Pro
   }
 }
 
-/** False: it is there. */
+/** False if the file already exists. */
 async function create(file: string): Promise<boolean> {
   try {
     await writeFile(file, String(process.pid), { flag: "wx" });
@@ -40,7 +43,7 @@ async function create(file: string): Promise<boolean> {
   }
 }
 
-/** 0: it went meanwhile. */
+/** 0 if the file was removed in the meantime. */
 function readPid(file: string): number {
   try {
     return Number(readFileSync(file, "utf8"));

@@ -21,13 +21,16 @@ import { type StackFile, show } from "./running-stack.ts";
 
 export interface DrillParty {
   name: string;
-  /** Whether a new user's login ends behind it. */
+  /** Whether the login of a new user succeeds. */
   letsIn(): Promise<boolean>;
 }
 
 const updater = fileURLToPath(new URL("../../clients/mellon/keyhold-mellon-update", import.meta.url));
 
-/** Starts what this machine has the packages for, each polling every `pollSeconds`, calls `work` with it, and ends it. */
+/**
+ * Starts the relying parties whose packages are installed, each polling every `pollSeconds`, calls `work` with them,
+ * and stops them.
+ */
 export async function withRelyingParties(
   stack: StackFile,
   pollSeconds: number,

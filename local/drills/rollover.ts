@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { withRelyingParties } from "./relying-parties.ts";
 import { ask, requestToken, type StackFile, show } from "./running-stack.ts";
 
-/** Keys are announced, used and at last withdrawn at once, and people log in at relying parties meanwhile. */
+/** Announces, uses and finally withdraws keys at once, while users log in at relying parties. */
 export async function rollover(stack: StackFile): Promise<void> {
   await planned(stack);
   await emergency(stack);
@@ -17,7 +17,7 @@ async function roll(stack: StackFile, body: object): Promise<{ kid: string; acti
   return (await response.json()) as { kid: string; active: boolean }[];
 }
 
-/** The provider announces a key, and later signs with it alone. Nobody is refused at any time. */
+/** The provider announces a key, and later signs only with it. No caller is refused at any time. */
 async function planned(stack: StackFile): Promise<void> {
   const published = async () => {
     const response = await fetch(`${stack.keyhold.https}/${stack.homeTenantId}/discovery/v2.0/keys`);
@@ -49,15 +49,15 @@ async function planned(stack: StackFile): Promise<void> {
   );
 }
 
-/** How often relying parties poll in the drill. */
+/** How often relying parties poll in the drill, in seconds. */
 const pollSeconds = 10;
-/** Milliseconds until everything has to be right again; relying parties have one poll more. */
+/** Milliseconds until everything must work again. Relying parties get one more poll. */
 const limitMs = 60_000;
 
 /**
- * All of the provider's keys are replaced at once: what it has signed is refused everywhere, Keyhold's own tokens for the
- * vault among it. Nothing is restarted.
- * @throws where something is not right again within its time
+ * All of the provider's keys are replaced at once. Tokens signed with the old keys are refused everywhere, including
+ * Keyhold's own tokens for the vault. Nothing is restarted.
+ * @throws Error if something does not work again in time
  */
 async function emergency(stack: StackFile): Promise<void> {
   await withRelyingParties(stack, pollSeconds, async (parties) => {
@@ -74,7 +74,7 @@ async function emergency(stack: StackFile): Promise<void> {
       until(what, isRight, withdrawnMs, withinMs);
     await soon("a caller, by a cached token", async () => (await ask(stack, "", false)) === 200);
     await soon("a caller, by a new token", async () => {
-      // For what nobody has asked for yet, or not in the last minute.
+      // Covers a token that was never requested before, or not in the last minute.
       const { status, accessToken } = await requestToken(stack, stack.scopes.orders, { "cache-control": "no-cache" });
       return status === 200 && kidOf(accessToken) === replacement?.kid;
     });

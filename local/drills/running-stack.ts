@@ -1,4 +1,4 @@
-/** The stack that `npm start` has brought up, as its stack.json describes it, and what all drills do with it. */
+/** The stack that `npm start` started, as its stack.json describes it, and what all drills do with it. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
@@ -18,7 +18,7 @@ export interface StackFile extends AuditEnvironment {
   scopes: { graph: string; orders: string };
 }
 
-/** Of the running stack. */
+/** The folder of the running stack. */
 export const folder = process.env.LOCAL_FOLDER ?? fileURLToPath(new URL("../../.local", import.meta.url));
 
 export async function readStack(): Promise<StackFile> {
@@ -30,7 +30,7 @@ export async function readStack(): Promise<StackFile> {
   return stack;
 }
 
-/** The HTTP status of the answer to a token request. */
+/** Returns the HTTP status of the answer to a token request. */
 export async function ask(stack: StackFile, who: string, isShown = true): Promise<number> {
   const { status } = await requestToken(stack);
   if (isShown) show(who, `is answered with ${status}`);

@@ -1,4 +1,4 @@
-/** What the audit makes of a theft, of a log that was cut, of too many signatures and of none. */
+/** Drills for the audit: a theft, a log that was cut, too many signatures, and none. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { settleMs, windowMs } from "../../src/domain/audit/sign-rate.ts";
 import { callers, identities } from "../stack/world.ts";
@@ -7,7 +7,7 @@ import { type StackFile, show } from "./running-stack.ts";
 import { stealSignature } from "./thief.ts";
 
 const minuteMs = 60_000;
-/** After the settled window, so that the audit's own start does not matter. */
+/** Added after the settled window, so that the start time of the audit does not matter. */
 const marginMs = windowMs / 2;
 const startOfWindow = (timeMs: number) => Math.floor(timeMs / windowMs) * windowMs;
 
@@ -23,7 +23,7 @@ export async function theft(stack: StackFile): Promise<void> {
   await report(audit, startedMs, whenSettled(Date.now()));
 }
 
-/** Keyhold signs, and the row of it is cut from the vault's log. It stays cut: nobody can put it back. */
+/** Keyhold signs, and the row of the signature is cut from the vault's log. The row cannot be restored. */
 export async function logCut(stack: StackFile): Promise<void> {
   const startedMs = Date.now();
   const audit = await beginAudit(stack, 0, startedMs);
@@ -41,10 +41,10 @@ export async function logCut(stack: StackFile): Promise<void> {
 }
 
 const burstSigns = 40;
-/** Enough for all of them. */
+/** Long enough for all of them. */
 const burstMs = 45_000;
 
-/** Every signature is accounted for, but there are far more of them than in this hour of other weeks. */
+/** Every signature is accounted for, but there are far more than in this hour of other weeks. */
 export async function burst(stack: StackFile): Promise<void> {
   const leftMs = startOfWindow(Date.now()) + windowMs - Date.now();
   if (leftMs < burstMs) await pause(leftMs, "for the next window of five minutes: all signatures must fall into one");
@@ -56,28 +56,28 @@ export async function burst(stack: StackFile): Promise<void> {
   await report(audit, startedMs, whenSettled(startedMs));
 }
 
-/** Nothing is signed at a time when there is always something to sign. */
+/** Nothing is signed at a time when there is usually something to sign. */
 export async function silence(stack: StackFile): Promise<void> {
-  // The window that runs now may have signatures of others: the silence begins with the next.
+  // The current window may contain other signatures, so the silence begins with the next one.
   const firstMs = startOfWindow(Date.now()) + windowMs;
   const audit = await beginAudit(stack, 10, firstMs);
   show("nobody asks for anything", "usual are 10 signatures in five minutes");
   await report(audit, firstMs, whenSettled(firstMs) + 40 * minuteMs);
 }
 
-/** When the window of that time is over and the vault's log has settled. Milliseconds since 1970. */
+/** The time when that window is over and the vault's log has settled. Milliseconds since 1970. */
 function whenSettled(timeMs: number): number {
   return startOfWindow(timeMs) + windowMs + settleMs + marginMs;
 }
 
-/** An audit of its own that begins with the window of `firstMs`; `usualSigns` are usual in a window. */
+/** Begins a separate audit with the window of `firstMs`; `usualSigns` is the usual number per window. */
 async function beginAudit(stack: StackFile, usualSigns: number, firstMs: number): Promise<AuditEnvironment> {
   const audit = await prepareAudit(stack, usualSigns, firstMs);
   await runAuditAsOf(startOfWindow(firstMs) + settleMs + marginMs - Date.now(), audit);
   return audit;
 }
 
-/** What an earlier drill has done in the same window is left out: it was reported there. */
+/** Excludes what an earlier drill did in the same window, because it was reported there. */
 async function report(audit: AuditEnvironment, startedMs: number, asOfMs: number): Promise<void> {
   const aheadMs = asOfMs - Date.now();
   const alarms = (await runAuditAsOf(aheadMs, audit)).filter(
@@ -92,7 +92,7 @@ async function report(audit: AuditEnvironment, startedMs: number, asOfMs: number
   }
 }
 
-/** Says what it waits for, and how long. */
+/** Prints what it waits for, and how long. */
 async function pause(ms: number, what: string): Promise<void> {
   show(`waiting ${Math.ceil(ms / 1000)} s`, what);
   await sleep(ms);

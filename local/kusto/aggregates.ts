@@ -2,7 +2,7 @@ import { evaluate, type Scope } from "./expressions.ts";
 import { childOf, listOf, type SyntaxNode } from "./tree.ts";
 import { compare, type Row, type Value } from "./values.ts";
 
-/** The values of an aggregate over the rows of a group: one, or for `arg_max` one for each of its columns. */
+/** The values of an aggregate over the rows of a group: one value, or for `arg_max` one for each of its columns. */
 export function aggregate(node: SyntaxNode, rows: readonly Row[], scope: Scope): Value[] {
   const name = childOf(node, "Name").text;
   const [first, ...others] = listOf(childOf(node, "ArgumentList"), "Expressions");
@@ -64,7 +64,10 @@ function weighted(rows: readonly Row[], value: SyntaxNode | undefined, weight: S
   ]);
 }
 
-/** The nearest rank: the least value that so many percent of all do not exceed. Kusto's own is an estimate near it. */
+/**
+ * The nearest rank: the smallest value that is not exceeded by this percentage of all values. Kusto's own is an
+ * estimate close to it.
+ */
 function percentile(values: readonly [value: number, weight: number][], percent: number): number | null {
   const sorted = [...values].sort(([a], [b]) => a - b);
   const needed = (percent / 100) * sorted.reduce((sum, [, weight]) => sum + weight, 0);
@@ -76,7 +79,10 @@ function percentile(values: readonly [value: number, weight: number][], percent:
   return null;
 }
 
-/** The row in which the first argument is greatest: that value, then the others' (`*`: every column, the first excepted). */
+/**
+ * The row in which the first argument is greatest: that value, then those of the others (`*`: every column except the
+ * first).
+ */
 function argMax(rows: readonly Row[], first: SyntaxNode | undefined, others: SyntaxNode[], scope: Scope): Value[] {
   if (!first) throw new SyntaxError("arg_max takes what is to be greatest");
   const [best] = [...rows].sort((a, b) => compare(evaluate(first, b, scope), evaluate(first, a, scope)));

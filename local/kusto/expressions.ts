@@ -2,12 +2,12 @@ import { functions, operators } from "./functions.ts";
 import { childOf, listOf, type SyntaxNode } from "./tree.ts";
 import { ingested, type Row, timespanOf, type Value } from "./values.ts";
 
-/** What an expression may refer to beside the row. */
+/** What an expression may refer to besides the row. */
 export interface Scope {
   nowMs: number;
-  /** Scalars of `let`. */
+  /** Scalars defined by `let`. */
   scalars: ReadonlyMap<string, Value>;
-  /** Of `toscalar(...)` in the middle of a query. */
+  /** Evaluates `toscalar(...)` in the middle of a query. */
   scalarOf(query: SyntaxNode): Value;
 }
 
@@ -69,7 +69,7 @@ function call(node: SyntaxNode, row: Row, scope: Scope): Value {
   const args = listOf(childOf(node, "ArgumentList"), "Expressions");
   if (name === "ingestion_time") return row[ingested] ?? null;
   const values = args.map((argument) => evaluate(argument, row, scope));
-  // Of a column that a table may lack: its name, or what stands for it.
+  // The first argument is the name of a column that a table may lack, the second its replacement.
   if (name === "column_ifexists") return row[String(values[0])] ?? values[1] ?? null;
   const apply = functions[name];
   if (!apply) throw new SyntaxError(`not interpreted: ${name}()`);
@@ -86,7 +86,7 @@ function isIn(node: SyntaxNode, row: Row, scope: Scope): boolean {
   return operator.startsWith("!") ? !isFound : isFound;
 }
 
-/** Both ends are included. */
+/** Both ends are inclusive. */
 function isBetween(node: SyntaxNode, row: Row, scope: Scope): Value {
   const value = evaluate(childOf(node, "Left"), row, scope);
   const couple = childOf(node, "Right");
@@ -97,7 +97,7 @@ function isBetween(node: SyntaxNode, row: Row, scope: Scope): Value {
 function nameOf(name: string, row: Row, scope: Scope): Value {
   if (name in row) return row[name] ?? null;
   const scalar = scope.scalars.get(name);
-  // The part of a date in datetime_diff is a bare word.
+  // The part of a date in datetime_diff is an unquoted word.
   return scalar === undefined ? name : scalar;
 }
 

@@ -30,7 +30,7 @@ export const functions: Readonly<Record<string, (call: Call) => Value>> = {
   not: ({ values: [value = null] }) => (value === null ? null : value !== true),
   isempty: ({ values: [value] }) => isMissing(value),
   isnotempty: ({ values: [value] }) => !isMissing(value),
-  // For strings, what is empty is passed over too.
+  // For strings, an empty value is skipped too.
   coalesce: ({ values, types }) => values.find((value) => !isMissing(value)) ?? (types[0] === "string" ? "" : null),
   iff: ({ values: [condition, yes = null, no = null] }) => (condition === true ? yes : no),
   case: ({ values }) => {
@@ -51,7 +51,7 @@ export const functions: Readonly<Record<string, (call: Call) => Value>> = {
     isMissing(value) ? null : Math.floor(Number(value) / Number(size)) * Number(size),
   round: ({ values: [value = null, digits = 0] }) =>
     value === null ? null : Math.round(Number(value) * 10 ** Number(digits)) / 10 ** Number(digits),
-  // Counts the borders of the unit that lie between: 10:59:59 to 11:00:00 is one hour.
+  // Counts the unit boundaries in between: 10:59:59 to 11:00:00 is one hour.
   datetime_diff: ({ values: [part, later = null, earlier = null] }) => {
     const unit = dateParts[String(part)] ?? Number.NaN;
     if (later === null || earlier === null) return null;
@@ -59,7 +59,7 @@ export const functions: Readonly<Record<string, (call: Call) => Value>> = {
   },
 };
 
-/** Operators of two operands. `~` takes no notice of case; nor do `startswith` and `contains`. */
+/** Binary operators. Those with `~`, `startswith` and `contains` are case-insensitive. */
 export const operators: Readonly<Record<string, (a: Value, b: Value) => Value>> = {
   "==": equals,
   "!=": (a, b) => negated(equals(a, b)),
@@ -90,7 +90,7 @@ function negated(value: boolean | null): boolean | null {
   return value === null ? null : !value;
 }
 
-/** Null where one of them is: what cannot be compared is neither more nor less. */
+/** Null if either operand is null, because null cannot be compared. */
 function ordered(a: Value, b: Value, isTrue: (difference: number) => boolean): Value {
   return a === null || b === null ? null : isTrue(Number(a) - Number(b));
 }

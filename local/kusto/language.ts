@@ -11,14 +11,14 @@ export interface Analysis {
   columns: string[];
 }
 
-/** A node or token of the tree, as the language service hands it out. */
+/** A node or token of the tree, as the language service returns it. */
 export interface RawNode {
   Kind: number;
   NameInParent: string | null;
   IsToken: boolean;
   ChildCount: number;
   GetChild(index: number): RawNode | null;
-  /** Of a token its text. */
+  /** The text of a token. */
   Text?: string;
   ToString(): string;
   ResultType: { Name: string; Columns?: ListOf<{ Name: string; Type: { Name: string } }> } | null;
@@ -32,7 +32,7 @@ export interface ListOf<T> {
 interface KustoLanguage {
   Symbols: {
     TableSymbol: { $ctor7: new (name: string, schema: string, description: null) => object };
-    /** Takes a plain array. Its namesake `$ctor1` yields an empty database from one. */
+    /** Takes a plain array. The overload `$ctor1` creates an empty database from one. */
     DatabaseSymbol: { ctor: new (name: string, tables: object[]) => object };
   };
   GlobalState: { Default: { WithDatabase(database: object): object } };
@@ -55,7 +55,10 @@ const application =
 const storage =
   "TimeGenerated:datetime, AccountName:string, AuthenticationType:string, CallerIpAddress:string, Category:string, CorrelationId:string, OperationName:string, RequesterAppId:string, RequesterObjectId:string, StatusCode:int, StatusText:string, Uri:string, UserAgentHeader:string, _ResourceId:string";
 
-/** Columns as in Microsoft's reference of Azure Monitor tables; of the application's tables those that we may use. */
+/**
+ * Columns as in Microsoft's reference of Azure Monitor tables. Of the application's tables, only the columns that we
+ * may use.
+ */
 export const schemas: Readonly<Record<string, string>> = {
   AZKVAuditLogs:
     "AddressAuthorizationType:string, Algorithm:string, AppliedAssignmentId:string, CallerIpAddress:string, CertificateIssuerProperties:dynamic, CertificatePolicyProperties:dynamic, CertificateProperties:dynamic, CertificateRequestProperties:dynamic, ClientInfo:string, CorrelationId:string, DurationMs:int, EnabledForDeployment:bool, EnabledForDiskEncryption:bool, EnabledForTemplateDeployment:bool, EnablePurgeProtection:bool, EnableRbacAuthorization:bool, EnableSoftDelete:bool, HsmPoolResourceId:string, HttpStatusCode:int, Id:string, Identity:dynamic, IsAccessPolicyMatch:bool, IsAddressAuthorized:bool, IsRbacAuthorized:bool, KeyProperties:dynamic, NetworkAcls:dynamic, Nsp:dynamic, OperationName:string, OperationVersion:string, Properties:dynamic, RequestUri:string, ResultDescription:string, ResultSignature:string, ResultType:string, SecretProperties:dynamic, Sku:dynamic, SoftDeleteRetentionInDays:int, SourceSystem:string, StorageAccountProperties:dynamic, StorageSasDefinitionProperties:dynamic, SubnetId:string, TenantId:string, TimeGenerated:datetime, Tlsversion:string, TrustedService:string, Type:string, VaultProperties:dynamic, _BilledSize:real, _IsBillable:string, _ResourceId:string, _SubscriptionId:string",
@@ -79,7 +82,7 @@ const globals = kusto.GlobalState.Default.WithDatabase(new DatabaseSymbol.ctor("
 
 type Code = ReturnType<KustoLanguage["KustoCode"]["ParseAndAnalyze"]>;
 
-/** The analysis is expensive, and the same queries come again and again. */
+/** The analysis is expensive, and the same queries are analysed repeatedly. */
 const analysed = new Map<string, Code>();
 
 function codeOf(query: string): Code {
@@ -107,7 +110,7 @@ function itemsOf<T>(list: ListOf<T> | undefined): T[] {
   );
 }
 
-/** The package defines a global; the first file must come first. */
+/** The package defines a global. The first file must be loaded first. */
 function loadLanguage(): KustoLanguage {
   const require = createRequire(import.meta.url);
   require("@kusto/language-service-next/bridge.min.js");

@@ -1,7 +1,7 @@
 /**
  * Evaluates a query over rows: the part of the Kusto query language that `infra/queries` uses, read from the tree of
- * Kusto's own parser, with the types of its analyser. What is not interpreted throws, so nothing passes unnoticed.
- * The semantics are those of Microsoft's reference; `test/infra/kusto-engine.test.ts` has an example for each operator.
+ * Kusto's own parser, with the types of its analyser. Unsupported syntax throws, so it is always noticed. The semantics
+ * are those of Microsoft's reference; `test/infra/kusto-engine.test.ts` has an example for each operator.
  */
 import { aggregate } from "./aggregates.ts";
 import { evaluate, type Scope } from "./expressions.ts";
@@ -15,7 +15,7 @@ export interface Result {
   rows: Row[];
 }
 
-/** @throws where the analyser finds an error, or the query uses what is not interpreted. */
+/** @throws if the analyser finds an error, or the query uses unsupported syntax. */
 export function runQuery(text: string, tables: Tables, nowMs: number): Result {
   const { problems, columns } = analyse(text);
   if (problems.length > 0) throw new SyntaxError(problems.join("; "));
@@ -93,7 +93,7 @@ export function runQuery(text: string, tables: Tables, nowMs: number): Result {
     return [...groups.values()];
   }
 
-  /** Without `by` there is one row, for no rows at all too. */
+  /** Without `by` there is one row, even if there are no rows to summarize. */
   function summarize(operator: SyntaxNode, rows: readonly Row[]): Row[] {
     const clause = operator.places.ByClause;
     const groups = clause ? grouped(rows, listOf(clause, "Expressions")) : [[[], rows] as [Value[], readonly Row[]]];
@@ -106,7 +106,7 @@ export function runQuery(text: string, tables: Tables, nowMs: number): Result {
   function sorted(operator: SyntaxNode, rows: readonly Row[]): Row[] {
     const keys = listOf(operator, "Expressions").map((each) => {
       const isOrdered = each.kind === "OrderedExpression";
-      // Without a word it is descending.
+      // The default is descending.
       const direction = isOrdered && /\basc\b/.test(childOf(each, "Ordering").text) ? 1 : -1;
       return { node: isOrdered ? childOf(each, "Expression") : each, direction };
     });
@@ -119,7 +119,7 @@ export function runQuery(text: string, tables: Tables, nowMs: number): Result {
     });
   }
 
-  /** `on` columns of one name. A row without a partner has nulls, or "" in text. */
+  /** Joins `on` columns of the same name. A row without a partner has nulls, or "" in text columns. */
   function join(operator: SyntaxNode, left: readonly Row[]): Row[] {
     const rightNode = childOf(operator, "Expression");
     const right = rowsOf(rightNode);
@@ -171,7 +171,7 @@ function innermost(node: SyntaxNode): SyntaxNode {
   return node.kind === "ParenthesizedExpression" ? innermost(childOf(node, "Expression")) : node;
 }
 
-/** Of `Name = expression` the expression. */
+/** The expression of `Name = expression`. */
 function inner(node: SyntaxNode): SyntaxNode {
   return node.kind === "SimpleNamedExpression" ? childOf(node, "Expression") : node;
 }

@@ -1,14 +1,17 @@
-/** Kusto's own syntax tree, copied once into plain objects of what an evaluation reads: the original is slow to walk. */
+/**
+ * Kusto's own syntax tree, copied once into plain objects with what an evaluation reads, because the original is slow
+ * to walk.
+ */
 import { kusto, parse, type RawNode } from "./language.ts";
 
 export interface SyntaxNode {
-  /** Its name in Kusto's grammar: `FilterOperator`. */
+  /** Its name in Kusto's grammar, for example `FilterOperator`. */
   kind: string;
-  /** Without the space and comments before it. */
+  /** Without leading space and comments. */
   text: string;
-  /** What Kusto's analyser finds for an expression: `string`, `long`, `datetime`, `dynamic` ... */
+  /** The type that Kusto's analyser finds for an expression: `string`, `long`, `datetime`, `dynamic` ... */
   type: string;
-  /** What an operator yields, in order. */
+  /** The result columns of an operator, in order. */
   columns: readonly { name: string; type: string }[];
   children: readonly SyntaxNode[];
   /** Children by their place in the grammar. */
@@ -53,14 +56,14 @@ function copy(raw: RawNode): SyntaxNode {
   };
 }
 
-/** The child in this place of the grammar. @throws where the place is empty. */
+/** The child in this place of the grammar. @throws if the place is empty. */
 export function childOf(node: SyntaxNode, place: string): SyntaxNode {
   const child = node.places[place];
   if (!child) throw new SyntaxError(`${node.kind} has no ${place}: ${node.text}`);
   return child;
 }
 
-/** The elements of the list in this place; none where there is no list. */
+/** The elements of the list in this place; empty if there is no list. */
 export function listOf(node: SyntaxNode, place: string): SyntaxNode[] {
   const elements = node.places[place]?.children ?? [];
   return elements.map((element) =>

@@ -1,11 +1,12 @@
 /**
- * Values of a query. string: never null, absent is "". int, long, real: a number. bool: a boolean. datetime: milliseconds
- * since 1970. timespan: milliseconds. dynamic: JSON. Null is null. Types are Kusto's own, found by its analyser, so a
- * number is not mistaken for a date. Finer than a millisecond, and whole numbers beyond 2^53, are not kept.
+ * Values of a query. string: never null, a missing one is "". int, long, real: a number. bool: a boolean. datetime:
+ * milliseconds since 1970. timespan: milliseconds. dynamic: JSON. Null is null. Types are Kusto's own, found by its
+ * analyser, so a number is not mistaken for a date. Precision below a millisecond, and for integers beyond 2^53, is
+ * lost.
  */
 export type Value = string | number | boolean | null | readonly Value[] | { readonly [name: string]: Value };
 
-/** A row by column; where the time of its ingestion is known, with it (milliseconds since 1970). */
+/** A row by column, with the time of its ingestion if known (milliseconds since 1970). */
 export interface Row {
   [column: string]: Value;
   [ingested]?: number;
@@ -13,10 +14,10 @@ export interface Row {
 
 export const ingested = Symbol("ingestion_time()");
 
-/** Columns of a workspace's table: name to Kusto's type. */
+/** Rows of a workspace's tables by table name. */
 export type Tables = Readonly<Record<string, readonly Row[]>>;
 
-/** The number of milliseconds of a literal like `5m`, `1d` or `1ms`. @throws for another. */
+/** The number of milliseconds of a literal such as `5m`, `1d` or `1ms`. @throws for any other form. */
 export function timespanOf(text: string): number {
   const units: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3 };
   const [, count, unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? [];
@@ -39,7 +40,7 @@ export function compare(a: Value, b: Value): number {
   return a < b ? -1 : 1;
 }
 
-/** As `tostring` does: a string in a dynamic loses its quotes, a date is written in ISO 8601, null is "". */
+/** Like `tostring`: a string in a dynamic loses its quotes, a date is written in ISO 8601, null is "". */
 export function toText(value: Value, type: string): string {
   if (value === null) return "";
   if (type === "datetime") return `${new Date(Number(value)).toISOString().slice(0, -1)}0000Z`;
@@ -54,7 +55,7 @@ function titleCase(value: boolean): string {
   return value ? "True" : "False";
 }
 
-/** As `tolong` and `toreal` do: null where it is no number. */
+/** Like `tolong` and `toreal`: null if it is not a number. */
 export function toNumber(value: Value): number | null {
   if (typeof value === "boolean") return value ? 1 : 0;
   if (value === null || typeof value === "object" || value === "") return null;

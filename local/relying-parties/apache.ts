@@ -1,4 +1,4 @@
-/** A real Apache in a folder of its own, on a free port of 127.0.0.1, with a page that only a login opens. */
+/** A real Apache in a separate folder, on a free port of 127.0.0.1, with a page that requires a login. */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
@@ -18,9 +18,9 @@ export interface Apache {
 export interface ApacheOptions {
   folder: string;
   port: number;
-  /** The module that does the login; its file is `mod_NAME.so`. */
+  /** The module that performs the login; its file is `mod_NAME.so`. */
   loginModule: { name: string; file: string };
-  /** What the configuration says about the login. */
+  /** The configuration directives for the login. */
   directives: readonly string[];
   environment: Record<string, string>;
 }

@@ -1,9 +1,9 @@
-/** The Debian packages that relying parties and the updater are made of. */
+/** The Debian packages that the relying parties and the updater need. */
 import { existsSync } from "node:fs";
 
 export const apacheModules = "/usr/lib/apache2/modules";
 
-/** By package a file that only it brings. */
+/** For each package, a file that only this package installs. */
 const witnesses = {
   curl: "/usr/bin/curl",
   "libxml2-utils": "/usr/bin/xmllint",
@@ -33,7 +33,7 @@ export const shibbolethPackages: DebianPackage[] = ["apache2", "libapache2-mod-s
 /** A login at SimpleSAMLphp, served by PHP's own web server. */
 export const simpleSamlPackages: DebianPackage[] = ["simplesamlphp", "php-cli", "php-xml"];
 
-/** The files to look for, and the command that brings them. */
+/** The files to look for, and the command that installs them. */
 export function requirementsOf(packages: readonly DebianPackage[]): [files: string[], howToInstall: string] {
   const command = `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
   return [packages.map((name) => witnesses[name]), `Install them with: ${command}`];

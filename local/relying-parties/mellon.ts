@@ -1,4 +1,4 @@
-/** A service provider of Apache with mod_auth_mellon, whose metadata file somebody else keeps. */
+/** A service provider of Apache with mod_auth_mellon, whose metadata file another program maintains. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort, startApache } from "./apache.ts";
@@ -7,7 +7,7 @@ import type { ServiceProvider, ServiceProviderKey } from "./service-provider.ts"
 export interface MellonOptions {
   folder: string;
   key: ServiceProviderKey;
-  /** The file that the updater keeps. */
+  /** The file that the updater maintains. */
   metadataFile: string;
   /** The second argument of MellonIdPMetadataFile. */
   publisherCertFile: string;
@@ -55,8 +55,8 @@ function directivesOf({ folder, metadataFile, publisherCertFile }: MellonOptions
 }
 
 /**
- * Written out because Mellon 0.18.1 without MellonSPMetadataFile makes it at the first request of each child, and two
- * first requests at once then fail with 500.
+ * Written explicitly: without MellonSPMetadataFile, Mellon 0.18.1 creates it at the first request of each child, and
+ * two simultaneous first requests fail with 500.
  */
 function metadataOf(entityId: string, acsUrl: string, { certificate }: ServiceProviderKey): string {
   const base64 = certificate.replace(/-----[A-Z ]+-----|\s/g, "");

@@ -1,14 +1,16 @@
-/** A server of a relying party as a child process: started, waited for, and stopped with its output kept. */
+/**
+ * A server of a relying party as a child process: starts it, waits until it is ready, and stops it. Its output is kept.
+ */
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface ServerProcess {
   pid: number;
-  /** What it wrote to standard output and error. */
+  /** Its standard output and standard error. */
   output(): string;
   isRunning(): boolean;
   signal(name: NodeJS.Signals): void;
-  /** Resolves when it has ended; it is killed if it does not within 5 s. */
+  /** Resolves when it has ended. It is killed if it does not end within 5 s. */
   stop(): Promise<void>;
 }
 
@@ -16,13 +18,13 @@ export interface ServerCommand {
   program: string;
   parameters: string[];
   environment?: Record<string, string>;
-  /** Asked every 50 ms, for 10 s at most, with what it wrote until then. */
+  /** Called every 50 ms, for 10 s at most, with the output so far. */
   isReady: (output: string) => boolean | Promise<boolean>;
-  /** More to show where it does not start. */
+  /** More output to show if it does not start. */
   log?: () => string;
 }
 
-/** @throws with everything that the server wrote if it ends early or is not ready after 10 s */
+/** @throws Error with the whole output of the server if it ends early or is not ready after 10 s */
 export async function startServer(command: ServerCommand): Promise<ServerProcess> {
   let output = "";
   const child = spawn(command.program, command.parameters, {

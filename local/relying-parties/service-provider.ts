@@ -1,4 +1,4 @@
-/** What every SAML service provider here has: a name, a key pair, and where it wants its answers. */
+/** What every SAML service provider here has: a name, a key pair, and the URL for its answers. */
 import type { Apache } from "./apache.ts";
 
 export interface ServiceProviderKey {
@@ -10,6 +10,6 @@ export interface ServiceProviderKey {
 
 export interface ServiceProvider extends Apache {
   entityId: string;
-  /** Where the identity provider posts its response. */
+  /** The URL to which the identity provider posts its response. */
   acsUrl: string;
 }

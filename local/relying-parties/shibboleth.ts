@@ -1,4 +1,6 @@
-/** A service provider of Apache with Shibboleth: mod_shib, and shibd, which fetches and checks the metadata by itself. */
+/**
+ * A service provider of Apache with Shibboleth: mod_shib, and shibd, which fetches and verifies the metadata by itself.
+ */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,14 +11,14 @@ import type { ServiceProvider, ServiceProviderKey } from "./service-provider.ts"
 
 const recipe = fileURLToPath(new URL("../../clients/shibboleth/metadata-provider.xml", import.meta.url));
 
-/** What is filled into the recipe `clients/shibboleth/metadata-provider.xml`. */
+/** The values to insert into the recipe `clients/shibboleth/metadata-provider.xml`. */
 export interface ShibbolethMetadata {
   /** The identity provider's name. */
   entityId: string;
   url: string;
   /** PEM file with the only roots that the server of the URL may chain to. */
   rootsFile: string;
-  /** PEM files with one certificate each: today's and the next one, or today's twice. */
+  /** PEM files with one certificate each: the current and the next one, or the current one twice. */
   publisherCertFiles: readonly [string, string];
   /** Seconds between two polls. */
   refreshSeconds: number;
@@ -27,7 +29,7 @@ export interface ShibbolethOptions extends ShibbolethMetadata {
   key: ServiceProviderKey;
 }
 
-/** Apache and shibd; `log` has what both wrote. */
+/** Apache and shibd. `log` has the output of both. */
 export async function startShibboleth(options: ShibbolethOptions): Promise<ServiceProvider> {
   const { folder } = options;
   const port = await freePort();
@@ -71,8 +73,8 @@ export async function startShibboleth(options: ShibbolethOptions): Promise<Servi
 }
 
 /**
- * Whether Shibboleth takes the metadata, as its own program `mdquery` says, which fetches and checks it. Nothing is
- * known from before: with a good backup a document that is refused would go unnoticed.
+ * Whether Shibboleth accepts the metadata, according to its own program `mdquery`, which fetches and verifies it. There
+ * is no earlier state: with a good backup, a rejected document would not be noticed.
  */
 export function acceptsMetadata(options: ShibbolethOptions): Promise<boolean> {
   rmSync(join(options.folder, "keyhold-idp.xml"), { force: true });
@@ -147,7 +149,7 @@ function metadataProvider({
   );
 }
 
-/** The user is who the response's NameID says. */
+/** The user is taken from the response's NameID. */
 const attributeMap = `<Attributes xmlns="urn:mace:shibboleth:2.0:attribute-map" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
   <Attribute name="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress" id="user">
     <AttributeDecoder xsi:type="NameIDAttributeDecoder" formatter="$Name"/>

@@ -1,6 +1,7 @@
 /**
- * The server certificates that an attacker on the way could show, and the one that the real server shows, all for one
- * host name. The root that a client is meant to pin is made here and thrown away: nothing can be issued under it later.
+ * The server certificates that an attacker in the middle could present, and the one that the real server presents, all
+ * for one host name. The root that a client should pin is created here and discarded, so nothing can be issued under it
+ * later.
  */
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
@@ -27,13 +28,13 @@ export type LeafKind =
   | "wrongHost"
   | "expired"
   | "notYetValid"
-  /** The server sends the leaf alone, though an intermediate lies between it and the good root. */
+  /** The server sends only the leaf, although there is an intermediate between it and the good root. */
   | "missingIntermediate";
 
 export interface AttackerCertificates {
   /** The good root, to be pinned. */
   rootPem: string;
-  /** The root of `unknownCa`, for example to be put into NODE_EXTRA_CA_CERTS. */
+  /** The root of `unknownCa`, for example for NODE_EXTRA_CA_CERTS. */
   unknownRootPem: string;
   leaves: Record<LeafKind, TlsIdentity>;
 }
@@ -87,7 +88,7 @@ async function authority(name: string, issuer?: Authority): Promise<Authority> {
   return { certificate, keys };
 }
 
-/** Without an issuer it signs itself. The days count from now. */
+/** Without an issuer it is self-signed. The days count from now. */
 async function leaf(hostName: string, issuer?: Authority, fromDay = -1, toDay = 1): Promise<TlsIdentity> {
   const keys = await generateKeys();
   const certificate = await X509CertificateGenerator.create({

@@ -1,6 +1,6 @@
 /**
- * Azure Storage: Azurite as a child process, over HTTPS, taking bearer tokens (it checks their issuer, audience and
- * times, not their signature). Reached under production names, which carry the account's name.
+ * Azure Storage: Azurite as a child process, over HTTPS, with bearer tokens (it checks their issuer, audience and
+ * times, not their signature). It is reached under production names, which contain the account's name.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -17,13 +17,13 @@ export interface AzuriteOptions {
   accountName: string;
   ports: { blob: number; queue: number; table: number };
   tls: { certificateFile: string; privateKeyFile: string };
-  /** Its pid, at each start. */
+  /** Called with its pid, at each start. */
   onProcess?: ((pid: number) => void) | undefined;
 }
 
 interface Azurite {
   accountName: string;
-  /** Base64. Made at each start of the stack; only the stack itself uses it, to make containers and tables. */
+  /** Base64. Created at each start of the stack. Only the stack itself uses it, to create containers and tables. */
   accountKey: string;
   start(): Promise<void>;
   stop(): Promise<void>;

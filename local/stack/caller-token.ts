@@ -1,10 +1,10 @@
-/** A caller's own token, as the platform's identity endpoint gives it to the workload. */
+/** A caller's own token, as the platform's identity endpoint returns it to the workload. */
 import { createHash } from "node:crypto";
 import { decodeProtectedHeader } from "jose";
 import type { EntraEmulator } from "../emulators/entra/emulator.ts";
 import * as world from "./world.ts";
 
-/** Signed by Entra's current key: the platform returns a token again, even if its key was withdrawn. */
+/** Signed by Entra's current key. The platform would return an earlier token even if its key was withdrawn. */
 export async function issueCallerToken(entra: EntraEmulator, caller: { clientId: string }): Promise<string> {
   const token = await requestIdentityToken(entra, { client_id: caller.clientId });
   const kidOf = (jwt: string) => decodeProtectedHeader(jwt).kid;

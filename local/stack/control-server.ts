@@ -1,7 +1,7 @@
 /**
- * The control interface of the whole stack: plain HTTP with JSON on one loopback port, each part under its name. It
- * serves tests, drills and people; the product never talks to it. A request whose Host is not loopback is refused, so
- * that a page in a browser cannot reach it through a name of its own.
+ * The control interface of the whole stack: plain HTTP with JSON on one loopback port, each part under its own name. It
+ * is for tests, drills and people; the product never uses it. A request whose Host is not loopback is refused, so that
+ * a page in a browser cannot reach it through its own host name.
  */
 import { ControlError, type ControlRoute } from "../emulators/shared/control-route.ts";
 import { createEmulator, type Emulator, type EmulatorResponse } from "../emulators/shared/emulator-server.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Stack } from "./stack.ts";
 import { callers, client, homeTenantId, keyholdAudience, operator, scopes, tenants } from "./world.ts";
 
-/** The content of stack.json, for tests, drills and other tools: where everything is. */
+/** The content of stack.json, for tests, drills and other tools: the addresses and files of the stack. */
 export function describeStack(stack: Stack) {
   const { ports, controlUrl, functions } = stack;
   return {

@@ -1,4 +1,4 @@
-/** One process of the functions host with the built app in it: what Azure calls an instance. */
+/** One process of the functions host with the built app: an instance in Azure's terms. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { dirname } from "node:path";
@@ -8,11 +8,11 @@ import { openLogFile } from "./log-file.ts";
 import { clockAheadMs } from "./network/clock.ts";
 import type { ClockMessage } from "./network/clock-messages.ts";
 
-/** How the host differs from Azure's, or is closer to it than is handy. */
+/** Differences from Azure's host, or a closer match to it than is convenient. */
 export interface HostOptions {
-  /** What the app writes becomes log records line by line, with the levels that Azure's host gives them. */
+  /** The app's output becomes log records line by line, with the levels that Azure's host assigns. */
   strictLog?: boolean;
-  /** Limits of the platform that are not Azure's. */
+  /** Platform limits that differ from Azure's. */
   limits?: Partial<Limits>;
   onProcess?: (pid: number) => void;
 }
@@ -20,19 +20,19 @@ export interface HostOptions {
 interface InstanceOptions extends HostOptions {
   /** The folder that is deployed: host.json, package.json and dist. Default: this repository. */
   root?: string;
-  /** App settings, and what the platform itself would set. */
+  /** App settings, and the variables that the platform itself would set. */
   settings: Record<string, string>;
   httpPort: number;
   httpsPort: number;
   tls: { certificateFile: string; privateKeyFile: string };
-  /** CA file that the process trusts besides the public ones. */
+  /** CA file that the process trusts in addition to the public ones. */
   caFile: string;
-  /** Production host name to loopback port. */
+  /** Maps production host names to loopback ports. */
   routes: Record<string, number>;
   logFile: string;
 }
 
-/** As the functions host lists it. */
+/** A function in the host's list. */
 interface ListedFunction {
   name: string;
   trigger: string;
@@ -45,15 +45,15 @@ export interface FunctionsInstance {
   httpUrl: string;
   httpsUrl: string;
   functions: ListedFunction[];
-  /** What the app declared to the host. */
+  /** The capabilities that the app declared to the host. */
   capabilities: Record<string, string>;
-  /** Everything that the process has written so far. */
+  /** The whole output of the process so far. */
   output(): string;
-  /** Moves its clock ahead by so much; nothing happens where it has ended. */
+  /** Moves its clock ahead by this much. Does nothing if the process has ended. */
   moveClock(byMs: number): Promise<void>;
-  /** As the platform stops an instance: SIGTERM, and it finishes what it has begun. */
+  /** Stops as the platform stops an instance: SIGTERM, and it finishes running requests. */
   stop(): Promise<void>;
-  /** As a crash: SIGKILL. */
+  /** Stops like a crash: SIGKILL. */
   kill(): Promise<void>;
 }
 
@@ -64,10 +64,10 @@ const preloads = ["redirect.ts", "clock.ts", "clock-messages.ts"].flatMap((file)
 ]);
 const main = fileURLToPath(new URL("../emulators/functions-host/main.ts", import.meta.url));
 
-/** The log file and the one before it have at most so many bytes each. */
+/** The maximum size of the log file and of the previous one, in bytes each. */
 const maxLogBytes = 10 * 1024 * 1024;
 
-/** Starts one; rejects where the host does not start. An app that fails to load has no functions, as in Azure. */
+/** Starts an instance. Rejects if the host does not start. An app that fails to load has no functions, as in Azure. */
 export async function startInstance(options: InstanceOptions): Promise<FunctionsInstance> {
   const args = [
     "--root",
@@ -85,7 +85,7 @@ export async function startInstance(options: InstanceOptions): Promise<Functions
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
-      // What telemetry could not send lies there, and the next process of the same app sends it.
+      // Telemetry that could not be sent is stored there, and the next process of the same app sends it.
       TMPDIR: dirname(options.logFile),
       NODE_EXTRA_CA_CERTS: options.caFile,
       LOCAL_ROUTES: JSON.stringify(options.routes),
@@ -131,7 +131,7 @@ interface ReadyMessage {
   capabilities: Record<string, string>;
 }
 
-/** Its only answers by message, after the first, are to this. */
+/** After the first message, the process's only messages are answers to this one. */
 async function moveClock(child: ChildProcess, exited: Promise<unknown>, byMs: number): Promise<void> {
   if (!child.connected) return;
   const moved = once(child, "message");

@@ -1,6 +1,6 @@
 /**
  * One stack per folder, and one set of ports per stack. The folder's lock names the process that holds it and the
- * processes that this one has started, so that what a stack leaves behind when it is killed can be found and ended.
+ * processes that this one has started, so that the remains of a killed stack can be found and ended.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export interface StackProcess {
   pid: number;
-  /** A part of its command line: pids are used again, and only a process with it is the one that was meant. */
+  /** A part of its command line. The system reuses pids, and only a process with this text is the intended one. */
   command: string;
 }
 
@@ -18,14 +18,14 @@ interface LockFile extends StackProcess {
 }
 
 export interface FolderLock {
-  /** Notes a process that must not outlive this one. */
+  /** Records a process that must not outlive this one. */
   add(child: StackProcess): void;
   release(): void;
 }
 
 const endsWithinMs = 5000;
 
-/** @throws Error where another stack runs in the folder; it says which, and what to set. */
+/** @throws Error if another stack runs in the folder. The message names it and the setting to change. */
 export async function lockFolder(folder: string, command: string): Promise<FolderLock> {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, "lock.json");
@@ -52,7 +52,7 @@ function heldMessage(folder: string, pid: number): string {
   );
 }
 
-/** False: there is a lock. */
+/** False if there is already a lock. */
 function create(file: string, lock: LockFile): boolean {
   try {
     writeFileSync(file, JSON.stringify(lock), { flag: "wx" });
@@ -63,7 +63,7 @@ function create(file: string, lock: LockFile): boolean {
   }
 }
 
-/** Undefined: it went meanwhile, or cannot be read, as after a full disk. */
+/** Undefined if it was removed in the meantime, or cannot be read, for example after a full disk. */
 function read(file: string): LockFile | undefined {
   try {
     return JSON.parse(readFileSync(file, "utf8"));
@@ -72,7 +72,7 @@ function read(file: string): LockFile | undefined {
   }
 }
 
-/** A part that hangs is killed. */
+/** Ends a process; one that hangs is killed. */
 async function endLeftOver(child: StackProcess): Promise<void> {
   if (!runs(child)) return;
   console.log(`ending process ${child.pid} (${child.command}), which an earlier stack left behind`);
@@ -84,11 +84,11 @@ async function endLeftOver(child: StackProcess): Promise<void> {
 
 function runs({ pid, command }: StackProcess): boolean {
   try {
-    // Signal 0 only asks; a process of another user is not ours.
+    // Signal 0 only checks. A process of another user is not ours.
     process.kill(pid, 0);
     return execFileSync("ps", ["-ww", "-p", `${pid}`, "-o", "args="], { encoding: "utf8" }).includes(command);
   } catch (error) {
-    // Without `ps`, as on Windows, the pid has to do.
+    // Without `ps`, as on Windows, the pid alone must do.
     return (error as NodeJS.ErrnoException).code === "ENOENT";
   }
 }

@@ -1,4 +1,4 @@
-/** A log file of bounded size: when it is full it becomes `<name>.1`, in place of the one before, and a new one begins. */
+/** A log file of bounded size. A full file replaces the previous one as `<name>.1`, and a new one begins. */
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
 
 interface LogFile {

@@ -1,7 +1,7 @@
 /**
- * A man in the middle for tests: a TLS server on loopback with a certificate of the tester's choice, which passes
- * requests on to the emulated Entra and may answer something else than what came back. What it can do to the
- * connection is in its certificate (attacker-certificates.ts); it does not slow or break off answers.
+ * A man in the middle for tests: a TLS server on loopback with a certificate of the tester's choice. It passes requests
+ * on to the emulated Entra and may replace the answers. Its certificate decides how it attacks the connection
+ * (attacker-certificates.ts); it does not slow down or break off answers.
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { request as httpsRequest } from "node:https";
@@ -19,7 +19,7 @@ interface UpstreamAnswer {
   body: Buffer;
 }
 
-/** Undefined: the upstream answer goes through as it is. */
+/** Undefined: the upstream answer is passed on unchanged. */
 export type EvilAnswer = (
   request: EmulatorRequest,
   upstreamAnswer: UpstreamAnswer,
@@ -28,18 +28,20 @@ export type EvilAnswer = (
 interface ManInTheMiddleOptions {
   port: number;
   tls: TlsIdentity;
-  /** On loopback; `servername` is the host name that its certificate is checked against, `ca` PEM. */
+  /** On loopback. `servername` is the host name against which its certificate is checked, `ca` is PEM. */
   upstream: { port: number; ca: string; servername: string };
   answer?: EvilAnswer;
-  /** So many requests are answered honestly before `answer` is asked: the attacker is patient. Default: none. */
+  /**
+   * The number of requests answered honestly before `answer` is called, as a patient attacker would do. Default: none.
+   */
   passing?: number;
 }
 
 export interface ManInTheMiddle extends Emulator {
-  /** Both can be set while it runs. */
+  /** Both can be changed while it runs. */
   answer: EvilAnswer | undefined;
   passing: number;
-  /** What was asked, and whether the answer was replaced. A refused TLS handshake leaves nothing here. */
+  /** The requests, and whether each answer was replaced. A refused TLS handshake is not recorded here. */
   readonly exchanges: readonly { method: string; path: string; replaced: boolean }[];
 }
 
@@ -100,7 +102,7 @@ function forward(
   return promise;
 }
 
-/** Without the headers that belong to one connection, and with the length left to the server that sends the body. */
+/** Removes the headers that belong to one connection, and the length, which the server that sends the body sets. */
 function endToEnd(headers: IncomingHttpHeaders): Record<string, string> {
   const {
     connection,

@@ -1,4 +1,7 @@
-/** Ports of the local stack. All on loopback; each can be overridden, and a taken one is named together with its option. */
+/**
+ * Ports of the local stack, all on loopback. Each can be overridden. A port in use is reported with the option that
+ * changes it.
+ */
 import { createServer } from "node:net";
 
 export const portOptions = {
@@ -20,7 +23,7 @@ export type Ports = Record<PortName, number>;
 
 const names = Object.keys(portOptions) as PortName[];
 
-/** The ports by the environment; reports all that are not usable at once. */
+/** Reads the ports from the environment, and reports all unusable ones at once. */
 export async function readPorts(env: Readonly<Record<string, string | undefined>>): Promise<Ports> {
   const problems: string[] = [];
   const ports = {} as Ports;
@@ -40,7 +43,7 @@ export async function readPorts(env: Readonly<Record<string, string | undefined>
   return ports;
 }
 
-/** What a running stack says of itself at its control port, `GET /stack/process`. */
+/** The answer of a running stack's control port to `GET /stack/process`. */
 export interface StackIdentity {
   pid: number;
   folder: string;
@@ -60,8 +63,8 @@ async function stackAt(controlPort: number): Promise<StackIdentity | undefined> 
 }
 
 /**
- * Below the ports that systems give to outgoing connections, which could take one between this answer and its use. Each
- * process begins elsewhere, so that tests side by side do not choose the same.
+ * Below the ports that systems use for outgoing connections, which could take one between this answer and its use. Each
+ * process starts at a different port, so that tests that run side by side do not choose the same ones.
  */
 const [lowestFree, highestFree, perProcess] = [20_000, 32_000, 60];
 let nextFree = lowestFree + ((process.pid * perProcess) % (highestFree - lowestFree));

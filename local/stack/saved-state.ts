@@ -1,7 +1,7 @@
 /**
- * What outlives a stop of the local stack, beside its policy and its storage: the keys and the log of the vault, and what
- * Entra knows. Written every two seconds and at the end, so a stack that is killed loses the last two seconds at most.
- * Injected faults, shifted clocks and telemetry are not kept.
+ * The state that is kept when the local stack stops, in addition to its policy and its storage: the keys and the log of
+ * the vault, and Entra's directory. It is written every two seconds and at the end, so a stack that is killed loses at
+ * most the last two seconds. Injected faults, shifted clocks and telemetry are not kept.
  */
 import { appendFile, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,21 +13,21 @@ import { fromTaggedJson, toTaggedJson } from "./tagged-json.ts";
 export interface SavedState {
   vaultKeys: KeyVersion[];
   entra: SavedEntra;
-  /** Settings of the shared token cache, which hold its wrapped key. */
+  /** Settings of the shared token cache, including its wrapped key. */
   sharedCache: Record<string, string>;
 }
 
-/** Raised when what is in the file changes its meaning; a file of another format is not read. */
+/** Increased when the content of the file changes its meaning. A file of another format is not read. */
 const format = 1;
 const everyMs = 2000;
 const stateFile = "state.json";
 const logFile = "vault-log.jsonl";
 const previousPolicy = "policy.previous.json";
-/** The documents that the app and its operators keep beside the policy are of the same policy. */
+/** Files of an earlier stack, with the documents beside its policy: they are about that policy. */
 const ofEarlierStack =
   /^(storage|state\.json|vault-log\.jsonl|functions\.log|functions\.log\.1|policy\.[a-z-]+\.json)$/;
 
-/** Undefined: there is none, or none that this version reads. */
+/** Undefined if there is none, or none that this version can read. */
 export async function readState(folder: string): Promise<(SavedState & { vaultLog: AuditEvent[] }) | undefined> {
   try {
     const saved = fromTaggedJson(await readFile(join(folder, stateFile), "utf8")) as SavedState & { format: number };
@@ -39,7 +39,7 @@ export async function readState(folder: string): Promise<(SavedState & { vaultLo
   }
 }
 
-/** A stack that was killed may leave half a line. */
+/** A killed stack may leave an incomplete line. */
 function readLine(line: string): AuditEvent[] {
   try {
     return [JSON.parse(line) as AuditEvent];
@@ -49,7 +49,7 @@ function readLine(line: string): AuditEvent[] {
 }
 
 /**
- * Starts from nothing: the files of an earlier stack are deleted. A policy that somebody has edited is kept as `policy.previous.json`.
+ * Starts with no data: the files of an earlier stack are deleted. An edited policy is kept as `policy.previous.json`.
  * Other files in the folder are not touched.
  */
 export async function forgetState(folder: string): Promise<void> {
@@ -60,7 +60,7 @@ export async function forgetState(folder: string): Promise<void> {
   await Promise.all(gone.map((name) => rm(join(folder, name), { recursive: true })));
 }
 
-/** Keeps the state in the folder from now on; the function that it returns writes for the last time. */
+/** Keeps the state in the folder from now on. The returned function writes for the last time. */
 export function keepState(
   folder: string,
   read: () => SavedState,
@@ -86,7 +86,7 @@ export function keepState(
   };
 }
 
-/** Appends, unless somebody has emptied the log meanwhile. */
+/** Appends the new rows, or rewrites the file if the log was emptied in the meantime. */
 async function saveLog(file: string, log: readonly AuditEvent[], written: readonly AuditEvent[]) {
   const rows = [...log];
   const isContinued = written.length > 0 && rows[written.length - 1] === written.at(-1);
@@ -97,7 +97,7 @@ async function saveLog(file: string, log: readonly AuditEvent[], written: readon
   return rows;
 }
 
-/** A crash in between leaves the old file. */
+/** After a crash in between, the old file is still complete. */
 async function replaceFile(file: string, text: string): Promise<void> {
   await writeFile(`${file}.new`, text, { mode: 0o600 });
   await rename(`${file}.new`, file);

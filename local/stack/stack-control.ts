@@ -1,9 +1,9 @@
-/** The stack's own control routes: what runs, taking a part down and bringing it back, callers' tokens, and the ledger. */
+/** The stack's own control routes: what is running, stopping and restarting a part, callers' tokens, and the ledger. */
 import { ControlError, type ControlRoute } from "../emulators/shared/control-route.ts";
 import type { StackIdentity } from "./ports.ts";
 import { callers } from "./world.ts";
 
-/** A part that can be taken down and brought back, with its state kept. */
+/** A part that can be stopped and restarted without losing its state. */
 export interface Service {
   start(): Promise<void>;
   stop(): Promise<void>;

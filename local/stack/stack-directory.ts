@@ -10,7 +10,7 @@ export function populate(entra: EntraEmulator, certificatePem: string): void {
   for (const { tenantId, hasConsented } of Object.values(world.tenants)) {
     if (hasConsented) entra.grantConsent(tenantId, clientId, { "https://graph.microsoft.com": ["User.Read.All"] });
   }
-  // In the home tenant it asks for tokens for itself only.
+  // In the home tenant it requests tokens for itself only.
   entra.grantConsent(world.homeTenantId, clientId);
   const appRoles = { [world.keyholdAudience]: [world.callerRole] };
   for (const identity of Object.values(world.identities)) entra.registerManagedIdentity(identity);
@@ -23,7 +23,7 @@ export function populate(entra: EntraEmulator, certificatePem: string): void {
   for (const caller of Object.values(world.callers)) entra.registerManagedIdentity({ ...caller, appRoles });
 }
 
-/** As an operator would set them in Azure. */
+/** The settings as an operator would set them in Azure. */
 export function settingsOf(
   entra: EntraEmulator,
   policyFile: string,

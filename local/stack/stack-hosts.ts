@@ -1,4 +1,4 @@
-/** Production host names that the local stack answers for, and the loopback port behind each. */
+/** Production host names that the local stack answers, and the loopback port for each. */
 import { queryHosts } from "../emulators/azure-monitor/emulator.ts";
 import type { Ports } from "./ports.ts";
 import * as world from "./world.ts";
@@ -7,7 +7,7 @@ const authorityHosts = ["login.microsoftonline.com", "login.microsoftonline.us",
 export const graphHost = "graph.microsoft.com";
 const storageHosts = ["blob", "queue", "table"].map((service) => `${world.storageAccount}.${service}.core.windows.net`);
 
-/** For the server certificate that all of them share. */
+/** The names in the server certificate that all of them share. */
 export const serverNames = [
   "localhost",
   "127.0.0.1",

@@ -1,6 +1,6 @@
 /**
  * The whole stack on one machine: local CA, Azurite, emulators of Key Vault and Entra, the control interface, and
- * instances of the functions host. Used by `npm start`, by tests and by benchmarks alike.
+ * instances of the functions host. It is used by `npm start`, by tests and by benchmarks.
  */
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -26,23 +26,25 @@ import { createSharedCache, keyOf } from "./vault-keys.ts";
 import * as world from "./world.ts";
 
 export interface StackOptions {
-  /** CA, policy, logs and storage lie here. */
+  /** The folder of the CA, policy, logs and storage. */
   folder: string;
-  /** Continue with the data of an earlier stack in the folder, and keep it for the next. Default: start from nothing. */
+  /**
+   * Continue with the data of an earlier stack in the folder, and keep it for the next. Default: start with no data.
+   */
   isKept?: boolean;
   ports: Ports;
   /** Settings of the first instance that differ from the usual ones. */
   settings?: Record<string, string>;
-  /** How the vault's log reaches those who query it. */
+  /** How the vault's log reaches its readers. */
   log?: Partial<LogSettings>;
   /** Whether instances share their tokens. */
   sharedCache?: boolean;
-  /** Timers without their schedule, on every instance: they run by the admin interface only. */
+  /** Timers that do not run on their schedule, on every instance. They run only through the admin interface. */
   disabledTimers?: readonly string[];
   /** False: no instance is started yet. */
   startFunctions?: boolean;
   onProgress?: (what: string) => void;
-  /** A process was started that must not outlive this one. */
+  /** Called for each started process that must not outlive this one. */
   onProcess?: (child: StackProcess) => void;
 }
 
@@ -54,7 +56,7 @@ export interface Stack {
   entra: EntraEmulator;
   monitor: AzureMonitorEmulator;
   storage: Storage;
-  /** The keys that the policy names: the client's, and the publisher's. */
+  /** The keys that the policy names: the client's and the publisher's. */
   key: { keyId: string; version: string; certificatePem: string };
   publisher: { keyId: string; version: string; certificatePem: string };
   policyFile: string;
@@ -63,9 +65,9 @@ export interface Stack {
   functions: FunctionsInstance;
   /** Settings of an instance, as an operator would set them in Azure. */
   settings(httpsPort: number): Record<string, string>;
-  /** Production host name to loopback port. */
+  /** Maps production host names to loopback ports. */
   routes: Record<string, number>;
-  /** One more instance beside the first. */
+  /** Starts one more instance beside the first. */
   addInstance(
     ports: { http: number; https: number },
     settings?: Record<string, string>,
@@ -74,8 +76,8 @@ export interface Stack {
   ): Promise<FunctionsInstance>;
   writePolicy(policy: world.Policy): Promise<void>;
   /**
-   * Instances and emulators (this process) live on as if so much time had passed. Azurite stays behind, and takes
-   * tokens from a clock that is at most 300 s ahead.
+   * Moves the clocks of the instances and emulators (this process) ahead, as if this much time had passed. Azurite's
+   * clock does not move; it accepts tokens that are issued up to 300 s in its future.
    */
   passTime(ms: number): Promise<void>;
   /** A caller's own token, as its managed identity would get it. */

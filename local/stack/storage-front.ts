@@ -1,7 +1,7 @@
 /**
- * In front of Azurite's tables and blobs, since Azurite checks no signature of a token and is never busy: what Entra no
- * longer vouches for is refused, and tables have injected latency and faults, as the emulators have them. Everything else
- * goes through as it came. Queues do not pass here.
+ * A proxy in front of Azurite's tables and blobs, because Azurite does not check a token's signature and never fails.
+ * It refuses tokens whose key Entra no longer publishes, and injects latency and faults for tables, as the emulators
+ * do. Everything else is passed on unchanged. Queues do not use it.
  */
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import { z } from "zod";
@@ -19,7 +19,7 @@ import {
 import { createStorageTokenCheck, type StorageTokenOptions } from "./storage-tokens.ts";
 
 export interface TableFront extends Emulator {
-  /** Operation names as Azure's own storage logs have them. */
+  /** Operation names as in Azure's own storage logs. */
   behaviour: Behaviour;
   control: ControlRoute[];
 }
@@ -38,7 +38,7 @@ const operationOf: Record<string, (typeof operations)[number]> = {
   GET: "QueryEntities",
 };
 
-/** Answers of the service, to inject (REST API, "Table service error codes"). */
+/** Answers of the service for injection (REST API, "Table service error codes"). */
 export const tableFaultAnswers = {
   serverBusy: errorAnswer(503, "ServerBusy"),
   tooManyRequests: errorAnswer(429, "TooManyRequests"),
@@ -54,12 +54,12 @@ function errorAnswer(status: number, code: string) {
 
 const behaviourBody = behaviourSchema(z.enum(operations));
 
-/** Azurite's certificate must be by an authority that this process trusts, for 127.0.0.1. */
+/** Azurite's certificate must be issued for 127.0.0.1 by an authority that this process trusts. */
 interface FrontOptions {
   port: number;
   tls: TlsIdentity;
   azuritePort: number;
-  /** Undefined: every token is left to Azurite. */
+  /** Undefined: Azurite alone checks tokens. */
   tokens: StorageTokenOptions | undefined;
 }
 
@@ -110,7 +110,7 @@ function forward(request: EmulatorRequest, upstream: RequestOptions): Promise<Em
   const path = `${url.pathname}${url.search}`;
   httpsRequest({ ...upstream, method, path, headers: endToEnd(headers) }, (response) => {
     const status = response.statusCode ?? 502;
-    // Clients of blobs do not take a body without its length.
+    // Clients of blobs do not accept a body without its length.
     const length = response.headers["content-length"];
     const headers = { ...endToEnd(response.headers), ...(length !== undefined && { "content-length": length }) };
     response.toArray().then((chunks) => resolve({ status, headers, body: Buffer.concat(chunks) }), reject);
@@ -120,13 +120,13 @@ function forward(request: EmulatorRequest, upstream: RequestOptions): Promise<Em
   return promise;
 }
 
-/** The requests in a batch name an account by its host, which Azurite (3.36) understands only outside of batches. */
+/** The requests in a batch name an account by its host, which Azurite (3.36) supports only outside of batches. */
 function inPathStyle(batch: Buffer): Buffer {
   const text = batch.toString("utf8");
   return Buffer.from(text.replace(/^((?:PUT|PATCH|POST|DELETE|MERGE) https:\/\/)(\w+)(\.[^/]+)\//gm, "$1$2$3/$2/"));
 }
 
-/** Without the headers that belong to one connection; who sends the body sets its length. */
+/** Removes the headers that belong to one connection. The sender of the body sets its length. */
 function endToEnd(headers: EmulatorRequest["headers"]): Record<string, string> {
   const hopByHop = new Set(["connection", "keep-alive", "transfer-encoding", "content-length"]);
   return Object.fromEntries(

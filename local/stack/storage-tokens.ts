@@ -1,11 +1,11 @@
 /**
- * The check that Azurite leaves out: whether Entra still publishes the key that signed a bearer token. Requests with a
- * shared key are none of its business.
+ * The check that Azurite omits: whether Entra still publishes the key that signed a bearer token. Requests with a
+ * shared key are not checked here.
  */
 import { compactVerify, createLocalJWKSet, errors, type JSONWebKeySet } from "jose";
 import type { EmulatorRequest, EmulatorResponse } from "../emulators/shared/emulator-server.ts";
 
-/** Of the tenant that the storage account trusts. */
+/** The keys and id of the tenant that the storage account trusts. */
 export interface StorageTokenOptions {
   tenantId: string;
   jwks: () => { keys: object[] };
@@ -13,9 +13,9 @@ export interface StorageTokenOptions {
 
 export type StorageTokenCheck = (request: EmulatorRequest) => Promise<EmulatorResponse | undefined>;
 
-/** Answers with the 401 of the service, or undefined where the request is let through. */
+/** Answers with the 401 of the service, or undefined if the request is accepted. */
 export function createStorageTokenCheck(options: StorageTokenOptions, service: "blob" | "table"): StorageTokenCheck {
-  /** Tokens that these keys have signed. */
+  /** Tokens already verified with the current keys. */
   let verified = new Set<string>();
   let serialized = "";
   return async ({ headers }) => {

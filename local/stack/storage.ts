@@ -1,4 +1,4 @@
-/** Azurite with what the deployment makes in Azure: the ledger's table, and the containers of policy and metadata. */
+/** Azurite with what the deployment creates in Azure: the ledger's table, and the containers of policy and metadata. */
 import { readFile, rm } from "node:fs/promises";
 import { AzureNamedKeyCredential, TableClient } from "@azure/data-tables";
 import { BlobServiceClient, StorageSharedKeyCredential } from "@azure/storage-blob";
@@ -17,7 +17,7 @@ import {
 } from "./world.ts";
 
 export interface Storage extends Service {
-  /** Full access to blobs, for tests that play an operator or an attacker. */
+  /** Full access to blobs, for tests that act as an operator or an attacker. */
   blobs: BlobServiceClient;
   /** Full access to the ledger, without the injected faults. */
   ledger: TableClient;
@@ -25,19 +25,19 @@ export interface Storage extends Service {
   audit: TableClient;
   /** Full access to the tokens that instances share, without the injected faults. */
   sharedTokens: TableClient;
-  /** The rows of the ledger, as they are stored in the table. */
+  /** The rows of the ledger as stored in the table. */
   ledgerRows(): Promise<Record<string, unknown>[]>;
   /** Latency and faults of requests to tables. */
   behaviour: TableFront["behaviour"];
   control: TableFront["control"];
-  /** Tables without the faults in front: for measurements. */
+  /** Tables without the proxy that injects faults, for measurements. */
   azuriteTablePort: number;
 }
 
 interface StorageOptions extends Omit<AzuriteOptions, "accountName"> {
   ports: Ports;
   tokens?: StorageTokenOptions;
-  /** What an earlier process left in the folder is served again. */
+  /** Whether to serve the data that an earlier process left in the folder. */
   isKept?: boolean;
 }
 
@@ -49,7 +49,7 @@ export async function startStorage({
   isKept,
   onProcess,
 }: StorageOptions): Promise<Storage> {
-  // Where the vault begins with new keys and an empty log, the ledger begins empty too.
+  // If the vault starts with new keys and an empty log, the ledger must start empty too.
   if (!isKept) await rm(folder, { recursive: true, force: true });
   const azurite = await portsBeside(ports);
   const { accountKey, start, stop } = createAzurite({
@@ -103,7 +103,7 @@ export async function startStorage({
   };
 }
 
-/** Free ports that are none of the stack's, which may not all be bound yet. */
+/** Free ports other than the stack's own, some of which may not be bound yet. */
 async function portsBeside(ports: Ports): Promise<{ blob: number; table: number }> {
   const taken = new Set(Object.values(ports));
   for (;;) {

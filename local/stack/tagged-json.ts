@@ -1,17 +1,17 @@
 /**
- * JSON that also carries dates, maps, sets, bytes and keys: each is an object with one property, whose name begins with
- * `$`. Private keys are written in clear text, so the text belongs into a file that only its owner can read.
+ * JSON that also supports dates, maps, sets, bytes and keys: each is an object with one property, whose name begins
+ * with `$`. Private keys are written in clear text, so the text must be stored in a file that only its owner can read.
  */
 import { createPrivateKey, createPublicKey, KeyObject } from "node:crypto";
 
 export function toTaggedJson(value: unknown): string {
   return JSON.stringify(value, function (this: Record<string, unknown>, name, shown) {
-    // The second argument has been through `toJSON`, which turns a date into text.
+    // The second argument is the result of `toJSON`, which converts a date to text.
     return tag(this[name]) ?? shown;
   });
 }
 
-/** @throws SyntaxError where it is not JSON. */
+/** @throws SyntaxError if it is not JSON. */
 export function fromTaggedJson(text: string): unknown {
   return JSON.parse(text, (_name, value) => untag(value));
 }

@@ -1,15 +1,17 @@
-/** The keys that the stack's vault has: those of the policy, and the one that wraps the shared tokens' key. */
+/** The keys in the stack's vault: those of the policy, and the one that wraps the key of the shared tokens. */
 import { publicEncrypt, randomBytes } from "node:crypto";
 import { type CreatedKey, describeKey, type KeyVaultEmulator } from "../emulators/key-vault/emulator.ts";
 import * as world from "./world.ts";
 
-/** The oldest version: the one that the policy of a new stack names. */
+/** The oldest version, which the policy of a new stack names. */
 export async function keyOf(keyVault: KeyVaultEmulator, name: string, subject: string): Promise<CreatedKey> {
   const existing = keyVault.keys().find((key) => key.name === name);
   return existing ? describeKey(existing) : keyVault.createKey(name, { subject });
 }
 
-/** The key that wraps, a root key that nobody keeps in clear text, and the settings that name both. */
+/**
+ * Creates the wrapping key and a root key that is kept only in wrapped form, and returns the settings that name both.
+ */
 export async function createSharedCache(keyVault: KeyVaultEmulator): Promise<Record<string, string>> {
   const keyOps = ["wrapKey", "unwrapKey"];
   const { keyId, certificatePem } = await keyVault.createKey(world.sharedCacheKeyName, { keyOps });

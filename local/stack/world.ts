@@ -1,4 +1,4 @@
-/** The company that the local stack plays: fixed ids, so that commands and tests can name them. Nothing here is real. */
+/** The fictional company of the local stack, with fixed ids, so that commands and tests can name them. */
 
 export const homeTenantId = "10000000-0000-4000-8000-000000000001";
 
@@ -10,13 +10,13 @@ export const vaultHost = "keyhold-local.vault.azure.net";
 export const storageAccount = "keyholdlocal";
 export const ledgerTable = "keyholdledger";
 export const auditTable = "keyholdaudit";
-/** Application Insights: a key that is not one, and the host that telemetry is sent to. */
+/** Application Insights: an instrumentation key that is not real, and the host to which telemetry is sent. */
 export const telemetryHost = "keyhold-local.in.applicationinsights.azure.com";
 export const liveHost = "keyhold-local.livediagnostics.monitor.azure.com";
 export const applicationInsights = `InstrumentationKey=80000000-0000-4000-8000-000000000001;IngestionEndpoint=https://${telemetryHost}/;LiveEndpoint=https://${liveHost}/`;
-/** The Log Analytics workspace that the vault logs to. */
+/** The Log Analytics workspace that receives the vault's log. */
 export const workspaceId = "70000000-0000-4000-8000-000000000001";
-/** Tokens that instances share, and the key that wraps theirs. */
+/** The table of the tokens that instances share, and the key that wraps theirs. */
 export const sharedTokensTable = "keyholdtokens";
 export const sharedCacheKeyName = "shared-cache";
 export const policyContainer = "keyhold";
@@ -24,7 +24,7 @@ export const metadataContainer = "metadata";
 /** The key that re-signs metadata for relying parties. */
 export const publisher = { keyName: "publisher" };
 
-/** The multi-tenant application that acts in customer tenants. Its key is made in the vault at each start. */
+/** The multi-tenant application that acts in customer tenants. Its key is created in the vault at each start. */
 export const client = { name: "orders-app", clientId: "30000000-0000-4000-8000-000000000001", keyName: "orders-app" };
 
 export const tenants = {
@@ -43,13 +43,13 @@ export const identities = {
   sharedCache: identity(4, "keyhold-shared-cache"),
 };
 
-/** A person with the rights of an operator, for the command line. */
+/** A person with an operator's rights, for the command line. */
 export const operator = identity(21, "operator");
 
 export const callers = {
   billing: identity(11, "billing-service"),
   sync: identity(12, "sync-service"),
-  /** Holds the app role, but no grant. */
+  /** Has the app role, but no grant. */
   visitor: identity(13, "visitor-service"),
 };
 
@@ -58,7 +58,7 @@ function identity(number: number, name: string) {
   return { name, clientId: `50000000-0000-4000-8000-${tail}`, objectId: `60000000-0000-4000-8000-${tail}` };
 }
 
-/** The policy that `npm start` writes: one caller for all tenants, one that may have assertions in one of them. */
+/** The policy that `npm start` writes: one caller for all tenants, and one that may have assertions in one tenant. */
 export function policyOf(certificate: VaultCertificate, publisherCertificate: VaultCertificate) {
   return {
     clients: [

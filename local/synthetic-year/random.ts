@@ -1,10 +1,12 @@
-/** A seeded source of random numbers (mulberry32): the same years, the same incidents, the same table every time. */
+/**
+ * A seeded source of random numbers (mulberry32): every run has the same years, the same incidents and the same table.
+ */
 export interface Random {
   /** Uniform in [0, 1). */
   next(): number;
   /** Standard normal (Box-Muller). */
   normal(): number;
-  /** How many of independent events happen, where `mean` are expected. Exact (Knuth), in parts of at most 200. */
+  /** The number of independent events that occur if `mean` are expected. Exact (Knuth), in parts of at most 200. */
   poisson(mean: number): number;
 }
 

@@ -2,7 +2,7 @@ import { bandOf } from "../../src/domain/audit/baseline.ts";
 import { type Band, hourMs, type JudgedWindow, type SignHistory, windowMs } from "../../src/domain/audit/sign-rate.ts";
 import { judge, opensEpisode } from "../../src/domain/audit/sign-rate-verdict.ts";
 
-/** What the app would have found: every window evaluated in order, with only the earlier windows known. */
+/** What the app would have found: every window is evaluated in order, with only the earlier windows known. */
 interface Replay {
   judged: SignHistory;
   windows: readonly JudgedWindow[];

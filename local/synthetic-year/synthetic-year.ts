@@ -2,8 +2,8 @@ import { hourMs, weekMs, windowMs, windowsPerHour } from "../../src/domain/audit
 import type { Random } from "./random.ts";
 
 /**
- * Synthetic traffic of one key, not a measurement: eight weeks to learn from, then 2027 as it may go in Germany.
- * Each window's signs are Poisson around a rate. Tokens renewed every 60 to 90 minutes come more regularly than that,
+ * Synthetic traffic of one key, not a measurement: eight weeks to learn from, then a plausible 2027 in Germany. Each
+ * window's signs are Poisson around a rate. Real tokens are renewed every 60 to 90 minutes, more regularly than that,
  * so real keys should give fewer false alarms than these.
  */
 export const yearStartMs = Date.UTC(2027, 0, 1);
@@ -14,7 +14,7 @@ export const originMs = yearStartMs - 11 * weekMs - (yearStartMs % hourMs);
 export interface Profile {
   name: string;
   about: string;
-  /** Signs per window at the busiest, at the start of the year. */
+  /** Signs per window at the busiest time, at the start of the year. */
   peak: number;
   kind: "business-hours" | "always" | "batch";
 }
@@ -32,7 +32,7 @@ export interface SyntheticYear {
   /** Expected and drawn signs of each window from `originMs` on. */
   rates: Float64Array;
   signs: Int32Array;
-  /** The one real outage. An alarm in it, or while it is caught up with, is right. */
+  /** The one real outage. An alarm during it, or during the catch-up after it, is correct. */
   outage: { startMs: number; endMs: number };
 }
 
@@ -78,7 +78,7 @@ export function createYear(profile: Profile, random: Random): SyntheticYear {
   }
   if (profile.kind !== "batch") addDeployments(rates, random);
   for (let i = 0; i < outageWindows; i++) rates[outageStart + i] = 0;
-  // What expired meanwhile is asked for at once.
+  // Tokens that expired in the meantime are requested at once.
   for (let i = 0; i < 3; i++)
     rates[outageStart + outageWindows + i] = 3 * (rates[outageStart + outageWindows + i] ?? 0);
   const outage = {

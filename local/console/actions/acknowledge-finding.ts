@@ -2,7 +2,7 @@ import { z } from "zod";
 import { action } from "./action.ts";
 import { runKeyhold } from "./run-command.ts";
 
-/** By the operators' own command line, on the audit that found it: a drill has an audit of its own. */
+/** Runs the operators' own command line on the audit that found it. A drill has an audit of its own. */
 export const acknowledgeFinding = action({
   input: z.strictObject({
     id: z.string().regex(/^[0-9a-f]{32,64}$/),

@@ -1,4 +1,4 @@
-/** What a button does: its input, and its work, which reports progress. */
+/** The action of a button: its input, and its work, which reports progress. */
 import type { z } from "zod";
 import type { Stack } from "../../stack/stack.ts";
 import type { LoggedEvent } from "../watch/log-tail.ts";
@@ -8,21 +8,21 @@ export interface ActionContext {
   /** Aborted when the stack stops. */
   signal: AbortSignal;
   say(line: string): void;
-  /** An event of an audit whose clock was ahead. */
+  /** Passes on an event of an audit whose clock was ahead. */
   event(facts: Record<string, unknown> & { event: string }, aheadMinutes?: number): void;
-  /** What Keyhold has logged since. */
+  /** The events that Keyhold has logged since this time. */
   eventsSince(timeMs: number): readonly LoggedEvent[];
 }
 
 export interface Action {
   input: z.ZodType;
-  /** Actions of one kind do not run at the same time. Absent: its own name. */
+  /** Actions of the same kind do not run at the same time. Absent: the action's own name. */
   kind?: string;
   title(input: unknown): string;
   run(input: unknown, context: ActionContext): Promise<void>;
 }
 
-/** Checked input makes `title` and `run` typed. */
+/** Checking the input gives `title` and `run` their types. */
 export function action<T>(of: {
   input: z.ZodType<T>;
   kind?: string;
@@ -32,7 +32,7 @@ export function action<T>(of: {
   return of as unknown as Action;
 }
 
-/** Throws with what the control interface says. */
+/** @throws Error with the message of the control interface. */
 export async function control(stack: Stack, method: string, path: string, body?: unknown): Promise<unknown> {
   const init = { method, ...(body !== undefined && { body: JSON.stringify(body) }) };
   const response = await fetch(`${stack.controlUrl}${path}`, init);
@@ -42,7 +42,7 @@ export async function control(stack: Stack, method: string, path: string, body?:
   return value;
 }
 
-/** Runs a function of the app that has a timer, now. */
+/** Runs one of the app's timer functions now. */
 export async function runTimer(stack: Stack, name: string): Promise<void> {
   const response = await fetch(`${stack.functions.httpUrl}/admin/functions/${name}?wait=true`, { method: "POST" });
   if (!response.ok) throw new Error(`${name} answered ${response.status}`);

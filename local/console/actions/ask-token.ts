@@ -11,11 +11,11 @@ const input = z.strictObject({
   caller: z.enum(callerNames as [string, ...string[]]),
   tenant: z.enum(Object.keys(tenants) as [TenantName, ...TenantName[]]),
   scope: z.enum(Object.values(scopes)),
-  /** A new one, whatever is cached (docs/use/callers.md). */
+  /** Whether to ask for a new token even if one is cached (docs/use/callers.md). */
   fresh: z.boolean(),
 });
 
-/** Shows the answer that the caller gets, without the token, which is dropped here. */
+/** Shows the answer that the caller gets, without the token, which is discarded here. */
 export const askToken = action({
   input,
   title: ({ caller, tenant, fresh }) => `${caller} asks for a ${fresh ? "fresh " : ""}token for ${tenant}`,
@@ -38,7 +38,7 @@ export const askToken = action({
   },
 });
 
-/** As Keyhold's own log says, which the console reads twice a second. */
+/** Read from Keyhold's own log, which the console reads twice a second. */
 async function isServedFromCache(
   asked: { caller: string; scope: string },
   events: () => ReturnType<ActionContext["eventsSince"]>,

@@ -1,4 +1,4 @@
-/** `npm run drill -- NAME` by a click. What the audit raises, with its clock ahead, goes to the alarms. */
+/** Runs `npm run drill -- NAME` at a click. The findings of the audit, whose clock is ahead, appear as alarms. */
 import { z } from "zod";
 import { type Action, action } from "./action.ts";
 import { runCommand } from "./run-command.ts";
@@ -22,7 +22,7 @@ function drill(name: string, kind: string, title: string): Action {
 }
 
 export const rollKey = drill("rollover", "metadata", "The provider rolls its signing key");
-/** These read and change the same log, so only one runs at a time. */
+/** These actions read and change the same log, so only one runs at a time. */
 export const stealSignature = drill("theft", "audit", "An attacker asks the vault for a signature directly");
 export const cutLog = drill("log-cut", "audit", "A row is cut from the vault's log");
 export const burst = drill("burst", "audit", "Far more signatures than usual");

@@ -6,8 +6,8 @@ import { action, control, runTimer } from "./action.ts";
 
 /**
  * During one refresh an attacker answers on Entra's port, with a certificate for Entra's name from an authority that
- * Keyhold does not pin. There is no connection to the real Entra, since every TLS handshake fails. An attacker who has a
- * pinned certificate is tested in test/e2e/metadata-man-in-the-middle.test.ts.
+ * Keyhold does not pin. There is no connection to the real Entra, because every TLS handshake fails. An attacker who
+ * has a pinned certificate is tested in test/e2e/metadata-man-in-the-middle.test.ts.
  */
 export const manInTheMiddle = action({
   input: z.strictObject({}),

@@ -4,7 +4,9 @@ import type { ActionContext } from "./action.ts";
 /** Longer than an instance takes to re-read its policy. */
 const patienceMs = 75_000;
 
-/** Keyhold re-reads its policy when it is asked something and the last reading is 30 seconds old; so it is asked. */
+/**
+ * Keyhold reads its policy again when a request arrives and the last reading is 30 seconds old, so this sends requests.
+ */
 export async function policyInForce(
   { stack, signal, say, eventsSince }: ActionContext,
   sinceMs: number,

@@ -1,4 +1,4 @@
-/** Runs the very command that the page shows, and passes on what it prints. */
+/** Runs exactly the command that the page shows, and passes on its output. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -9,13 +9,14 @@ import type { ActionContext } from "./action.ts";
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Throws where it does not end with 0. */
+/** @throws Error if it does not exit with 0. */
 export function runCommand(args: string[], context: ActionContext, onLine: (line: string) => void): Promise<void> {
   return run(args, { LOCAL_FOLDER: context.stack.folder }, context, onLine);
 }
 
 /**
- * `npm run -s keyhold --` with these settings in the place of the stack's own. Throws where it does not end with 0.
+ * Runs `npm run -s keyhold --` with these settings instead of the stack's own.
+ * @throws Error if it does not exit with 0.
  */
 export function runKeyhold(args: string[], settings: Record<string, string>, context: ActionContext): Promise<void> {
   const { stack, say } = context;

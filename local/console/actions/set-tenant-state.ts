@@ -6,7 +6,7 @@ import { runCommand } from "./run-command.ts";
 
 const names = Object.keys(tenants) as [keyof typeof tenants, ...(keyof typeof tenants)[]];
 
-/** By the operators' own command line. */
+/** Runs the operators' own command line. */
 export const setTenantState = action({
   input: z.strictObject({ tenant: z.enum(names), verb: z.enum(["suspend", "resume"]) }),
   kind: "policy",

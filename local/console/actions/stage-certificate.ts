@@ -4,7 +4,7 @@ import { client, type Policy } from "../../stack/world.ts";
 import { action, control, runTimer } from "./action.ts";
 import { policyInForce } from "./policy-in-force.ts";
 
-/** docs/explain/credentials.md, "Rotating", in one go. */
+/** Performs all steps of docs/explain/credentials.md, "Rotating". */
 export const stageCertificate = action({
   input: z.strictObject({}),
   kind: "policy",

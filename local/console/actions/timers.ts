@@ -8,7 +8,7 @@ export const refreshMetadata = action({
   input: none,
   kind: "metadata",
   title: () => "keyhold metadata refresh",
-  // By the operators' own command line: it asks the app, which looks for requests twice a minute.
+  // Runs the operators' own command line. It leaves a request for the app, which looks for requests twice a minute.
   run: (_, context) => runCommand(["local/keyhold.mjs", "metadata", "refresh"], context, context.say),
 });
 

@@ -6,19 +6,19 @@ import { Outcome, runOf } from "./runs.ts";
 import { act, type NotStarted } from "./stream.ts";
 
 interface ActProps {
-  /** In `POST /actions/{name}`. */
+  /** The name in `POST /actions/{name}`. */
   name: string;
   label: string;
   about?: string;
   input?: Record<string, string | boolean>;
-  /** For the command only. */
+  /** Used in the command only. */
   values?: Record<string, string>;
   strong?: boolean;
   commands: Record<string, string>;
   runs: Run[];
 }
 
-/** A button, what it does, and the command that does the same. */
+/** A button, its description, and the command that does the same. */
 export function Act({ name, label, about, input = {}, values = {}, strong = false, commands, runs }: ActProps) {
   const [notStarted, tell] = useState<NotStarted>();
   const isOver = notStarted?.blockedBy !== undefined && !isRunningNow(runs, notStarted.blockedBy);

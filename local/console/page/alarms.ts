@@ -8,7 +8,7 @@ import { useFetched } from "./stream.ts";
 
 const shown = 8;
 
-/** The worst of the last ten minutes, above everything else. */
+/** The most severe alarm of the last ten minutes, above everything else. */
 export function AlarmBar({ alarms }: { alarms: Alarm[] }) {
   const [seen, see] = useState(0);
   const fresh = alarms.filter(
@@ -82,7 +82,7 @@ interface AcknowledgeProps extends Pick<AlarmsProps, "commands" | "runs"> {
   finding: NonNullable<Alarm["finding"]>;
 }
 
-/** A note that somebody knows what the finding is: it is not reported again. */
+/** Adds a note that explains the finding. It is not reported again. */
 function Acknowledge({ finding, commands, runs }: AcknowledgeProps) {
   const [reason, setReason] = useState("a drill on this machine");
   const field = useId();
@@ -95,7 +95,7 @@ function Acknowledge({ finding, commands, runs }: AcknowledgeProps) {
   `;
 }
 
-/** Lines that begin with a tab are one block of code. */
+/** Lines that begin with a tab form one block of code. */
 function Part({ heading, lines }: { heading: string; lines: string[] }) {
   const code = lines.filter((line) => line.startsWith("\t")).map((line) => line.slice(1));
   return html`

@@ -3,7 +3,7 @@ import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 
-/** A colour of style.css, as it is now: light or dark. */
+/** The current value of a colour of style.css, light or dark. */
 export function color(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
@@ -12,11 +12,11 @@ interface ChartProps {
   data: uPlot.AlignedData;
   label: string;
   height: number;
-  /** Without width and height. The same object as long as nothing but data changes. */
+  /** Without width and height. The object must stay the same while only the data changes. */
   options: Omit<uPlot.Options, "width" | "height">;
 }
 
-/** A canvas that follows its container's width, and the colours of the scheme. */
+/** A canvas that adapts to the width of its container and to the colour scheme. */
 export function Chart({ data, label, height, options }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
@@ -40,7 +40,7 @@ export function Chart({ data, label, height, options }: ChartProps) {
   return html`<div class="chart" ref=${place} role="img" aria-label=${label}></div>`;
 }
 
-/** Axes in the page's own quiet colours. */
+/** Axes in the page's muted colours. */
 export function axes(values: (splits: number[]) => string[], stepSeconds?: number): uPlot.Axis[] {
   const font = "11px Inter, system-ui, sans-serif";
   const common = { font, stroke: () => color("muted"), ticks: { show: false }, gap: 6 };

@@ -2,7 +2,7 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 
-/** An id of which the beginning is shown: a click copies it whole. */
+/** Shows the beginning of an id. A click copies the whole id. */
 export function Copy({ text, what, length = 8 }: { text: string; what: string; length?: number }) {
   const [isCopied, mark] = useState(false);
   const copy = async () => {

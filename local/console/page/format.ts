@@ -1,4 +1,4 @@
-/** Numbers, times and answers as the page writes them: short, and in columns that line up. */
+/** Formats numbers, times and answers for the page: short, and aligned in columns. */
 import type { Call, RequestRow } from "../snapshot.ts";
 
 const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -14,7 +14,7 @@ const moment = new Intl.DateTimeFormat("en-GB", {
 
 export const clock = (timeMs: number): string => time.format(timeMs);
 export const day = (timeMs: number): string => date.format(timeMs);
-/** UTC, as the synthetic year is. */
+/** UTC, like the synthetic year. */
 export const dayAndTime = (timeMs: number): string => moment.format(timeMs);
 
 export function ago(timeMs: number, nowMs: number): string {
@@ -31,16 +31,16 @@ export function resource(scope: string): string {
 
 export const words = (name: string): string => name.replaceAll("_", " ").replaceAll("-", " ");
 
-/** How a request was answered, in one word: `cached`, `minted`, or its outcome where nothing was issued. */
+/** How a request was answered, in one word: `cached`, `minted`, or its outcome if nothing was issued. */
 export function answerOf({ outcome, cached }: Pick<RequestRow, "outcome" | "cached">): string {
   if (outcome === "issued") return cached ? "cached" : "minted";
   return outcome;
 }
 
-/** Shorter pauses are Keyhold's own work. */
+/** Shorter gaps are Keyhold's own work. */
 const leastWaitMs = 20;
 
-/** The waits between a call that failed and the next attempt, by the index of the call that ends them. */
+/** The waits between a failed call and the next attempt, by the index of the call that ends them. */
 export function waitsOf(calls: readonly Call[]): Map<number, { fromMs: number; tookMs: number }> {
   const waits = new Map<number, { fromMs: number; tookMs: number }>();
   for (const [i, call] of calls.entries()) {

@@ -3,7 +3,7 @@ import { html } from "htm/preact";
 import type { KeyRow, MetadataSourceRow, MetadataState } from "../snapshot.ts";
 import { ago, clock } from "./format.ts";
 
-/** A time line is at least this long, so that keys of the first minutes are not wider than what they mean. */
+/** The minimum length of a time line, so that keys of the first minutes do not look wider than their duration. */
 const leastSpanMs = 300_000;
 const labels: Record<KeyRow["state"], string> = {
   announced: "announced",

@@ -82,7 +82,7 @@ function timeIn(calls: readonly Call[], target: Call["to"]): string {
   return own.length === 0 ? "" : String(own.reduce((sum, { tookMs }) => sum + tookMs, 0));
 }
 
-/** Each from its beginning to its end: the numbers beside it tell how long that was. */
+/** A bar for each call from its start to its end. The numbers beside it show the duration. */
 function TimeBar({ calls, durationMs }: { calls: Call[]; durationMs: number }) {
   const waits = [...waitsOf(calls)];
   const text = calls.map(({ to, tookMs }, i) => `${waitText(waits, i)}${to} ${tookMs} ms`).join(", ");

@@ -5,7 +5,7 @@ import { clock } from "./format.ts";
 
 const shownLines = 8;
 
-/** For who cannot see the page change: what was done, politely, and alarms at once. */
+/** For screen readers: completed actions politely, and alarms at once. */
 export function Announcements({ runs, alarms }: { runs: Run[]; alarms: Alarm[] }) {
   const [run] = runs;
   const [alarm] = alarms;
@@ -15,7 +15,7 @@ export function Announcements({ runs, alarms }: { runs: Run[]; alarms: Alarm[] }
   `;
 }
 
-/** How it goes, right under the button. */
+/** The progress of an action, directly below its button. */
 export function Outcome({ run: { title, state, startedMs, endedMs, lines } }: { run: Run }) {
   const took = endedMs === undefined ? "running…" : `${state}, ${((endedMs - startedMs) / 1000).toFixed(1)} s`;
   return html`
@@ -27,10 +27,10 @@ export function Outcome({ run: { title, state, startedMs, endedMs, lines } }: { 
   `;
 }
 
-/** Inputs that make buttons of one action different ones. */
+/** The inputs that distinguish buttons of the same action. */
 const distinct = ["service", "fresh", "id"];
 
-/** What to show under a button: what runs, or was the last thing that was done at all. */
+/** The run to show below a button: the running one, or the most recent of all runs. */
 export function runOf(runs: readonly Run[], action: string, input: Record<string, unknown>): Run | undefined {
   const isOurs = (run: Run) => run.action === action && distinct.every((name) => run.input[name] === input[name]);
   const [newest] = runs;

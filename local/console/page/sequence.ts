@@ -4,7 +4,7 @@ import type { Call, RequestRow } from "../snapshot.ts";
 import { Copy } from "./copy.ts";
 import { answerOf, clock, resource, waitsOf, words } from "./format.ts";
 
-/** Lanes from left to right; an arrow goes from the middle of one to the middle of another. */
+/** Lanes from left to right. An arrow connects the centres of two lanes. */
 const lanes = ["Caller", "Keyhold", "Ledger", "Key Vault", "Entra"] as const;
 const laneOf: Record<Call["to"], number> = { ledger: 3, vault: 4, entra: 5 };
 const texts: Record<Call["to"], string> = {

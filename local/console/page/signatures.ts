@@ -15,7 +15,7 @@ const verdicts: Record<SignatureVerdict, { sign: string; text: string; kind: str
   missing: { sign: "!", text: "missing", kind: "bad" },
 };
 
-/** What does not agree stays in sight. */
+/** Rows that do not agree stay visible. */
 const isShown = ({ verdict }: SignatureRow, index: number) => index < shown || verdicts[verdict].kind === "bad";
 
 export function Signatures({ signatures }: { signatures: SignatureRow[] }) {

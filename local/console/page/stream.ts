@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The server's word, part by part, and what is asked of it. */
+/** Receives the server's state part by part, and sends requests to it. */
 import { useEffect, useState } from "preact/hooks";
 import type { Snapshot } from "../snapshot.ts";
 
@@ -8,7 +8,7 @@ interface Followed {
   isConnected: boolean;
 }
 
-/** Comes back by itself after a break; the first message of each connection is whole. */
+/** Reconnects automatically. The first message of each connection has the whole state. */
 export function useSnapshot(): Followed {
   const [followed, follow] = useState<Followed>({ state: {}, isConnected: false });
   useEffect(() => {
@@ -25,11 +25,11 @@ export function useSnapshot(): Followed {
 
 export interface NotStarted {
   error: string;
-  /** Id of the run that has to end first. */
+  /** Id of the run that must end first. */
   blockedBy?: number;
 }
 
-/** Undefined: it runs. Otherwise why it does not. */
+/** Undefined if the action was started. Otherwise the reason why it was not. */
 export async function act(name: string, input: object): Promise<NotStarted | undefined> {
   try {
     const headers = { "content-type": "application/json" };
@@ -40,7 +40,7 @@ export async function act(name: string, input: object): Promise<NotStarted | und
   }
 }
 
-/** What is fetched once, when it is first needed. */
+/** Fetches the value once, when it is first needed. */
 export function useFetched<T>(path: string | undefined): T | undefined {
   const [fetched, set] = useState<{ path: string; value: T }>();
   useEffect(() => {
@@ -54,7 +54,7 @@ export function useFetched<T>(path: string | undefined): T | undefined {
   return fetched?.path === path ? fetched?.value : undefined;
 }
 
-/** The time, once a second. */
+/** The current time, updated once a second. */
 export function useNow(): number {
   const [now, set] = useState(Date.now());
   useEffect(() => {

@@ -51,7 +51,7 @@ export function Try({ choices, services: running, runs }: TryProps) {
   `;
 }
 
-/** For a request that wants no cached token. */
+/** The header of a request that must not be answered with a cached token. */
 const noCache = " \\\n  -H 'Cache-Control: no-cache'";
 
 function Ask({ choices, runs }: { choices: Choices; runs: Run[] }) {
@@ -83,7 +83,7 @@ function Tenant({ choices, runs }: { choices: Choices; runs: Run[] }) {
   `;
 }
 
-/** Folded where the screen is narrow, so that what happens is not a screen away. */
+/** Collapsed on a narrow screen, so that the results stay close. */
 function Group({ name, children }: { name: string; children: ComponentChildren }) {
   return html`<details class="group" open=${matchMedia("(min-width: 60rem)").matches}>
     <summary><h3>${name}</h3></summary>

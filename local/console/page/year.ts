@@ -14,7 +14,7 @@ const sizes = [
   ["small", "small: 3 in five minutes"],
 ] as const;
 const shownWindows = 4 * 288;
-/** An hour a turn. */
+/** An hour per step. */
 const turn = { windows: 12, everyMs: 50 };
 
 export function YearReplay() {
@@ -79,7 +79,7 @@ function Replay({ year }: { year: Year }) {
   `;
 }
 
-/** Four days that end here: time, low, high, median, signs, alarms. */
+/** The four days that end here: time, low, high, median, signs, alarms. */
 function cut(year: Year, at: number): uPlot.AlignedData {
   const from = Math.max(0, at - shownWindows);
   const indices = Array.from({ length: at - from + 1 }, (_, i) => from + i);

@@ -1,4 +1,4 @@
-/** Events that mean trouble, each with the section of docs/operate/runbook.md that says what to do about it. */
+/** The events that are alarms, each with the section of docs/operate/runbook.md that explains what to do. */
 import { firesWhen } from "../azure-rule.ts";
 import type { Alarm } from "../snapshot.ts";
 import { nameOf } from "./names.ts";
@@ -6,7 +6,7 @@ import { nameOf } from "./names.ts";
 type Facts = Record<string, unknown> & { event: string };
 
 const keptAlarms = 40;
-/** The same again within this time is counted, not repeated. */
+/** An equal alarm within this time increases the count instead of appearing again. */
 const sameMs = 120_000;
 
 const ofFinding: Record<string, string> = {
@@ -38,7 +38,7 @@ const ofEvent: Record<string, string> = {
   shared_cache_failed: "shared-cache-failing",
 };
 
-/** As infra/queries/alert-app-1.kql, and so on. */
+/** The same codes as in infra/queries/alert-app-1.kql; those of `bugs` are in alert-app-2.kql. */
 const credentialFaults = new Set([
   "signer_unauthorized",
   "signer_forbidden",
@@ -105,7 +105,7 @@ export function createAlarms(severityOf: (section: string) => number) {
       alarms.unshift(alarm);
       alarms.length = Math.min(alarms.length, keptAlarms);
     },
-    /** `notes`: why findings were acknowledged, by their ids. */
+    /** `notes`: the reasons for acknowledgements, by the ids of the findings. */
     rows: (notes: ReadonlyMap<string, string> = new Map()): Alarm[] =>
       structuredClone(alarms).map((alarm) => ({
         ...alarm,
@@ -123,7 +123,7 @@ function findingOf({ event, id, auditTable }: Facts): Pick<Alarm, "finding"> {
 
 const keys = new WeakMap<Alarm, string>();
 
-/** `home tenant`, then `home tenant, contoso`; only so long. */
+/** `home tenant`, then `home tenant, contoso`, up to a maximum length. */
 function collect(values: string, value: string): string {
   return values.split(", ").includes(value) || values.length > 100 ? values : `${values}, ${value}`;
 }
@@ -136,7 +136,7 @@ function titleOf({ event, finding, verdict, refusal, fault }: Facts): string {
   ).replaceAll("_", " ");
 }
 
-/** Members that may differ where it is the same trouble still. */
+/** Members that may differ between reports of the same problem. */
 const collected = new Set(["source", "document"]);
 const untold = new Set([
   "event",
@@ -153,7 +153,7 @@ const untold = new Set([
   "durationMs",
 ]);
 
-/** Flat, short, and with names for ids. */
+/** Flat and short, with names instead of ids. */
 function factsOf(facts: Facts): [string, string][] {
   return Object.entries(facts)
     .filter(([name, value]) => !untold.has(name) && value !== undefined && value !== null)

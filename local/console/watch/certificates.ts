@@ -1,4 +1,4 @@
-/** The certificates of the policy, and what the product, Entra and the vault each know about them. */
+/** The certificates of the policy, and the state of each in the product, in Entra and in the vault. */
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { CredentialState } from "../../../src/domain/credentials/credential-state.ts";

@@ -1,7 +1,7 @@
-/** Events that Keyhold writes to its log, as they come. Reads what was added, and never more of the past than needed. */
+/** Reads the events that Keyhold appends to its log, and no more of the earlier ones than needed. */
 import { open } from "node:fs/promises";
 
-/** As on the process's output: one JSON object a line. */
+/** One JSON object per line, as in the process's output. */
 export interface LoggedEvent {
   event: string;
   time: string;
@@ -11,7 +11,7 @@ export interface LoggedEvent {
 const maxPastBytes = 262_144;
 const maxReadBytes = 4_194_304;
 
-/** Each call returns the events since the one before; the first, those since `sinceMs`. */
+/** Each call returns the events since the previous call. The first call returns those since `sinceMs`. */
 export function tailLog(file: string, sinceMs: number): () => Promise<LoggedEvent[]> {
   let position: number | undefined;
   let rest = "";
@@ -22,7 +22,7 @@ export function tailLog(file: string, sinceMs: number): () => Promise<LoggedEven
       const { size } = await handle.stat();
       const isFirst = position === undefined;
       let from = position ?? Math.max(0, size - maxPastBytes);
-      // Cut from outside, or so much at once that the page could not show it: what lies between is skipped.
+      // The file was truncated, or too much was added at once for the page to show. Skips what is in between.
       if (from > size || size - from > maxReadBytes) [from, rest] = [Math.max(0, size - maxPastBytes), ""];
       const { bytesRead, buffer } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
       position = from + bytesRead;

@@ -1,4 +1,4 @@
-/** Keys of the provider as Keyhold keeps them, and as the provider publishes them at this moment. */
+/** The provider's keys as Keyhold stores them, and as the provider publishes them now. */
 import type { LastKnownGood } from "../../../src/domain/metadata/last-known-good.ts";
 import type { Stack } from "../../stack/stack.ts";
 import { metadataContainer } from "../../stack/world.ts";

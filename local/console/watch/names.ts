@@ -1,4 +1,4 @@
-/** Ids of the local world as people call them. */
+/** Names for the ids of the local world. */
 import { callers, client, homeTenantId, identities, tenants } from "../../stack/world.ts";
 
 const names = new Map<string, string>([
@@ -12,7 +12,7 @@ export function nameOf(id: unknown): string {
   return typeof id === "string" ? (names.get(id) ?? id.slice(0, 64)) : "";
 }
 
-/** `orders-app` and the beginning of its version, from a key's URL or its parts. */
+/** `orders-app` and the start of its version, from a key's URL or its parts. */
 export function keyLabel(keyName: string, version: string): string {
   return version === "" ? keyName : `${keyName} ${version.slice(0, 6)}`;
 }

@@ -1,4 +1,4 @@
-/** Requests as Keyhold reported them, and where their time went by its own spans. */
+/** The requests that Keyhold reported, and where their time was spent according to its own spans. */
 import type { StoredEnvelope } from "../../emulators/azure-monitor/emulator.ts";
 import type { Call, RequestRow } from "../snapshot.ts";
 import type { LoggedEvent } from "./log-tail.ts";
@@ -27,7 +27,7 @@ export function createRequests() {
   const rows: RequestRow[] = [];
   const spans: SpanFacts[] = [];
 
-  /** The invocation's own span comes last: with it the calls within it are complete. */
+  /** The invocation's own span arrives last. The calls within it are complete then. */
   function measure(row: RequestRow): void {
     const own = spans.find(({ correlationId }) => correlationId === row.id);
     if (!own || row.calls) return;
@@ -51,7 +51,7 @@ export function createRequests() {
       rows.length = Math.min(rows.length, keptRequests);
       for (const row of rows) measure(row);
     },
-    /** A refusal after the signature does not say whose it was; the ledger does. */
+    /** A refusal after the signature does not name its caller; the ledger does. */
     rows(ledger: readonly Record<string, unknown>[]): RequestRow[] {
       return rows.map((row) => (row.caller === "" ? { ...row, caller: callerIn(ledger, row) } : row));
     },
@@ -99,7 +99,7 @@ function milliseconds(duration: string): number {
 
 function rowOf(event: LoggedEvent): RequestRow {
   const reason = reasonOf(event);
-  // The refusal names whom it is about.
+  // The refusal names the caller.
   const { callerObjectId = event.callerObjectId } = (event.refusal ?? {}) as { callerObjectId?: unknown };
   return {
     id: String(event.correlationId),

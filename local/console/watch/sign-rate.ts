@@ -1,4 +1,4 @@
-/** How often the client's key signs right now, from the vault's log. */
+/** The current sign rate of the client's key, from the vault's log. */
 import { bandOf } from "../../../src/domain/audit/baseline.ts";
 import { windowMs } from "../../../src/domain/audit/sign-rate.ts";
 import type { AuditEvent } from "../../emulators/key-vault/audit-log.ts";
@@ -24,7 +24,7 @@ export function liveRate(vaultLog: readonly AuditEvent[], nowMs: number): LiveRa
     if (bin < bins) signs[bin] = (signs[bin] ?? 0) + 1;
     if (timeMs >= windowFromMs) inWindow += 1;
   }
-  // Nothing is known of other weeks: what starts with the stack is always in its cold start.
+  // Other weeks are unknown: the history starts with the stack, so it is always in its cold start.
   const { high, basis } = bandOf(windowFromMs, new Map());
   return { fromMs, binSeconds, signs, window: { signs: inWindow, high, basis } };
 }

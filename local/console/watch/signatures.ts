@@ -1,6 +1,7 @@
 /**
- * The ledger and the vault's log, joined by the vault's request id at once. Keyhold's own audit does the same a quarter
- * of an hour later, when the log has settled (docs/explain/sign-audit.md), and its word counts; this is for the eye.
+ * Joins the ledger and the vault's log by the vault's request id, immediately. Keyhold's own audit does the same a
+ * quarter of an hour later, when the log has settled (docs/explain/sign-audit.md). The audit is authoritative; this is
+ * for display only.
  */
 import type { AuditEvent } from "../../emulators/key-vault/audit-log.ts";
 import { identities } from "../../stack/world.ts";
@@ -10,10 +11,10 @@ import { keyLabel, nameOf } from "./names.ts";
 export type LedgerEntity = Record<string, unknown>;
 
 const keptRows = 60;
-/** An open intent covers a signature with the same key version for so long. */
+/** How long an open intent covers a signature with the same key version. */
 const coverMs = 150_000;
 
-/** The vault's log must be read before the ledger: then every intent of a signature in it has been seen. */
+/** The vault's log must be read before the ledger, so that every intent of a signature in the log has been read. */
 export function joinLogs(ledger: readonly LedgerEntity[], vaultLog: readonly AuditEvent[]): SignatureRow[] {
   const entries = ledger.map(readEntry);
   const byRequest = new Map(

@@ -1,15 +1,18 @@
-/** The ends of both logs, cut so that they overlap: what is left out of one must not look missing beside the other. */
+/**
+ * The most recent parts of both logs, cut so that they overlap: a row left out of one must not look missing in the
+ * other.
+ */
 import type { AuditEvent } from "../../emulators/key-vault/audit-log.ts";
 import type { Stack } from "../../stack/stack.ts";
 import type { LedgerEntity } from "./signatures.ts";
 
 const keptEvents = 120;
-/** More rows than this in the same time are not read: no person makes so many by hand. */
+/** The maximum number of rows that are read. Nobody creates more by hand in this time. */
 const maxRows = 5_000;
-/** An intent is at most so much older than its signature. */
+/** The maximum age of an intent at the time of its signature. */
 const coverMs = 150_000;
 
-/** The vault's log as those see it who query it: without what was cut, and without mere challenges. */
+/** The vault's log as a reader sees it: without the rows that were cut, and without challenges. */
 export function recentLog(stack: Stack): AuditEvent[] {
   const cut = new Set(stack.monitor.log.cut.map(({ correlationId }) => correlationId));
   const kept: AuditEvent[] = [];
@@ -20,7 +23,7 @@ export function recentLog(stack: Stack): AuditEvent[] {
   return kept;
 }
 
-/** From the time of the oldest row of the log; without any, of the last hour. */
+/** Rows from the time of the log's oldest row on. If the log is empty, those of the last hour. */
 export async function recentLedger(
   stack: Stack,
   log: readonly AuditEvent[],
@@ -38,7 +41,7 @@ export async function recentLedger(
   return rows;
 }
 
-/** Outcomes are written after the answers: such a row is looked at again. */
+/** Outcomes are written after the answers, so an open row is read again. */
 export function hasOpen(ledger: readonly LedgerEntity[]): boolean {
   return ledger.some(({ outcome }) => outcome === undefined);
 }

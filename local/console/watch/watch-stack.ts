@@ -1,4 +1,4 @@
-/** Looks at the running stack twice a second, and puts what has changed in front of the page. */
+/** Reads the state of the running stack twice a second, and sends changes to the page. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseNotes } from "../../../src/adapters/policy/notes.ts";
@@ -16,7 +16,7 @@ import { liveRate } from "./sign-rate.ts";
 import { joinLogs, type LedgerEntity } from "./signatures.ts";
 import { hasOpen, recentLedger, recentLog } from "./two-logs.ts";
 
-/** Why findings were acknowledged, by their ids, from the document beside the policy. */
+/** The reasons for acknowledged findings, by the ids of the findings, from the document stored beside the policy. */
 async function readNotes(policyFile: string): Promise<ReadonlyMap<string, string>> {
   const text = await readFile(policyFile.replace(/\.json$/, ".findings.json"), "utf8").catch(() => undefined);
   const notes = text === undefined ? undefined : parseNotes(text);
@@ -27,19 +27,19 @@ async function readNotes(policyFile: string): Promise<ReadonlyMap<string, string
 
 export interface Watching {
   stop(): void;
-  /** Now, without waiting for the next turn. */
+  /** Reads now, without waiting for the next turn. */
   look(): Promise<void>;
-  /** An event that did not go through Keyhold's log: of an audit whose clock was ahead. */
+  /** Adds an event that is not in Keyhold's log: one of an audit whose clock was ahead. */
   event(facts: Record<string, unknown> & { event: string }, aheadMinutes?: number): void;
   eventsSince(timeMs: number): readonly LoggedEvent[];
 }
 
 const everyMs = 500;
-/** What nobody announces, such as a registration that was changed at Entra, is looked at so often. */
+/** How often to read state without notifications, such as a registration changed at Entra. */
 const slowMs = 5_000;
 const patienceMs = 2_000;
 const keptEvents = 500;
-/** At once: the spans of more requests than the page shows. */
+/** The maximum read at once: more spans than the requests on the page have. */
 const maxTelemetry = 2_000;
 
 export async function watchStack(
@@ -73,7 +73,7 @@ export async function watchStack(
     services = (await (await fetch(`${stack.controlUrl}/stack/services`, { signal })).json()) as typeof services;
     onServices(services);
     const isSlow = nowMs - slowAtMs >= slowMs;
-    // The vault's log first: see joinLogs.
+    // The vault's log must be read first: see joinLogs.
     const log = recentLog(stack);
     const hasNews = events.length > 0 || log.at(-1)?.CorrelationId !== lastRequestId || hasOpen(ledger);
     if (services.storage && (hasNews || isSlow)) {
@@ -90,7 +90,7 @@ export async function watchStack(
     live.set("choices", await choices(stack));
   }
 
-  /** The emulator drops its oldest, so places in its list do not stay. */
+  /** The emulator drops its oldest entries, so positions in its list change. */
   function newTelemetry(): StoredEnvelope[] {
     const { telemetry } = stack.monitor;
     const from = lastTaken === undefined ? 0 : telemetry.lastIndexOf(lastTaken) + 1;
@@ -98,7 +98,7 @@ export async function watchStack(
     return telemetry.slice(Math.max(from, telemetry.length - maxTelemetry));
   }
 
-  /** What is down cannot be looked at; the page keeps what it had, and says what is down. */
+  /** A part that is down cannot be read. The page keeps its last state and shows what is down. */
   const lookOnce = () => {
     looking ??= look()
       .catch(() => {})

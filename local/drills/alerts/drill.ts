@@ -7,14 +7,14 @@ import { evaluateRule, type LogRule, logRules } from "./rules.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
 import { healthyWorkspace, type Workspace } from "./workspace.ts";
 
-/** `rule: alert`, and the dimensions that say more. */
+/** `rule: alert`, and the dimensions that add detail. */
 export interface Fired {
   rule: string;
   alert: string;
   details: string;
 }
 
-/** Everything that fires on a workspace. */
+/** Returns everything that fires on a workspace. */
 export function evaluateAll(workspace: Workspace, rules: readonly LogRule[] = logRules): Fired[] {
   return rules.flatMap((rule) =>
     evaluateRule(rule, workspace.tables, workspace.nowMs).map((row) => {
@@ -28,12 +28,12 @@ export function evaluateAll(workspace: Workspace, rules: readonly LogRule[] = lo
   );
 }
 
-/** What fires for a scenario; by itself it should be the one alert that it is for. */
+/** Returns what fires for a scenario. It should be only the scenario's own alert. */
 export function play({ raise }: Scenario, nowMs: number): Fired[] {
   return evaluateAll(raise(healthyWorkspace(nowMs)));
 }
 
-/** Prints one line for each alert. @returns how many did not fire alone. */
+/** Prints one line for each alert. @returns the number of scenarios whose alert did not fire alone. */
 export function drillAlerts(
   nowMs: number,
   write: (line: string) => void,

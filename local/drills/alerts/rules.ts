@@ -1,4 +1,4 @@
-/** The log rules as they are deployed, from infra/main.snapshot.json, and what one makes of a workspace. */
+/** The log rules as deployed, from infra/main.snapshot.json, and their evaluation on a workspace. */
 import { readFileSync } from "node:fs";
 import { runQuery } from "../../kusto/query.ts";
 import type { Row, Tables } from "../../kusto/values.ts";
@@ -8,9 +8,9 @@ export interface LogRule {
   id: string;
   severity: number;
   query: string;
-  /** Columns of text whose values make an alert of its own. */
+  /** Text columns. Each combination of their values raises a separate alert. */
   dimensions: string[];
-  /** Resolves itself, and is quiet as long as it has not. */
+  /** Whether the alert resolves itself. It does not fire again before that. */
   isStateful: boolean;
   everyMinutes: number;
 }
@@ -30,7 +30,10 @@ const idOf = (type: string) => snapshot.predictedResources.find((each) => each.t
 const accountOf = (prefix: string) =>
   snapshot.predictedResources.find(({ name }) => name.startsWith(prefix))?.name ?? "";
 
-/** What the queries of the sample deployment look at. Object ids are known to a deployment only, so they are made up. */
+/**
+ * The resources that the queries of the sample deployment read. Object ids are known only in a deployment, so these are
+ * made up.
+ */
 export const sample = {
   vaultId: idOf("Microsoft.KeyVault/vaults"),
   insightsId: idOf("Microsoft.Insights/components"),
@@ -43,7 +46,7 @@ export const sample = {
   sharedCache: "90000000-0000-4000-8000-000000000003",
 };
 
-/** What only a deployment knows. */
+/** Values that are known only in a deployment. */
 const late: Readonly<Record<string, string>> = {
   "<signingIdentityPrincipalId>": sample.signer,
   "<storageIdentityPrincipalId>": sample.storage,
@@ -51,7 +54,7 @@ const late: Readonly<Record<string, string>> = {
   "<workspaceCreatedAt>": "Thu, 01 Jan 2026 09:00:00 GMT",
 };
 
-/** `[replace(replace('text', '<name>', reference(...)), ...)]`: ARM doubles a quote in a string. */
+/** Resolves `[replace(replace('text', '<name>', reference(...)), ...)]`. ARM doubles a quote in a string. */
 export function queryText(value: string): string {
   const [, quoted] = /^\[(?:replace\()+'([\s\S]*?)', '<\w+>', /.exec(value) ?? [];
   const text = quoted?.replaceAll("''", "'") ?? value;
@@ -69,7 +72,7 @@ export const logRules: readonly LogRule[] = snapshot.predictedResources
     everyMinutes: Number(/^PT(\d+)M$/.exec(properties.evaluationFrequency)?.[1]),
   }));
 
-/** The alerts that a rule raises at a time, by their dimensions. */
+/** The alerts that a rule raises at a given time, by their dimensions. */
 export function evaluateRule(rule: LogRule, tables: Tables, nowMs: number): Row[] {
   return runQuery(rule.query, tables, nowMs).rows.filter(({ Occurrences }) => Number(Occurrences) > 0);
 }

@@ -1,4 +1,4 @@
-/** For each alert of the runbook what raises it, on a workspace in which all is well. */
+/** For each alert of the runbook, the event that raises it on an otherwise healthy workspace. */
 import type { KeyholdEvent } from "../../../src/domain/events.ts";
 import type { Guid } from "../../../src/domain/shared/guid.ts";
 import { sample } from "./rules.ts";
@@ -48,7 +48,7 @@ const now =
   (workspace: Workspace) =>
     workspace.event(2, event, times);
 
-/** Rule to alerts; each raised by one thing that happens. */
+/** Rule, then alert. Each scenario has one cause. */
 const scenariosOf: Readonly<Record<string, Readonly<Record<string, Scenario["raise"]>>>> = {
   "vault-0": {
     "foreign-signer": (it) => it.vault(3, "KeySign", { caller: stranger }),
@@ -65,7 +65,7 @@ const scenariosOf: Readonly<Record<string, Readonly<Record<string, Scenario["rai
   },
   "vault-2": {
     "refused-sign": (it) => it.vault(3, "KeySign", { status: 403 }),
-    // The row of each key that has signed goes, but of the last hours.
+    // Every key that has signed before has no rows in the last hours.
     "vault-sign-rate-below": (it) => it.without("AZKVAuditLogs", (_, minutesAgo) => minutesAgo < 141),
   },
   "app-0": {
@@ -78,7 +78,7 @@ const scenariosOf: Readonly<Record<string, Readonly<Record<string, Scenario["rai
     "missing-record": now(finding("missing_record", 1)),
     "credential-refused": now(answered({ code: "signer_key_disabled" })),
     "dependency-outage": now(answered({ code: "ledger_unavailable" }), 10),
-    // Within two hours nothing is in the log, though a token was minted.
+    // The log of the last two hours is empty, although a token was minted.
     "vault-log-silent": (it) =>
       it
         .without("AZKVAuditLogs", (_, minutesAgo) => minutesAgo < 126)

@@ -1,4 +1,6 @@
-/** An emulated workspace: rows as the app, the vault, storage and Azure write them. Times are minutes before now. */
+/**
+ * An emulated workspace with the rows that the app, the vault, storage and Azure write. Times are minutes before now.
+ */
 import { attributesOf } from "../../../src/adapters/telemetry/attributes.ts";
 import type { KeyholdEvent } from "../../../src/domain/events.ts";
 import { answerTrack, type StoredEnvelope } from "../../emulators/azure-monitor/telemetry.ts";
@@ -6,7 +8,7 @@ import { ingested, type Row, type Tables } from "../../kusto/values.ts";
 import { sample } from "./rules.ts";
 
 const minuteMs = 60_000;
-/** Rows can be queried a while after they were generated. */
+/** The delay before a new row can be queried, in minutes. */
 const lagMinutes = 1;
 
 export const stranger = "90000000-dead-4000-8000-000000000001";
@@ -38,14 +40,14 @@ export class Workspace {
     this.rows[table]?.push({ TimeGenerated: time, ...row, [ingested]: ingestedMs });
   }
 
-  /** An event of the app, by way of the emulated ingestion endpoint. */
+  /** Adds an event of the app, through the emulated ingestion endpoint. */
   event(minutesAgo: number, event: KeyholdEvent, times = 1): this {
     for (const { name, properties } of track(event, times))
       this.add("AppEvents", minutesAgo, { _ResourceId: sample.insightsId, Name: name, Properties: properties });
     return this;
   }
 
-  /** A metric of an instance: a total since its start. */
+  /** Adds a metric of an instance: a total since its start. */
   metric(minutesAgo: number, name: string, total: number): this {
     const row = {
       _ResourceId: sample.insightsId,
@@ -58,7 +60,7 @@ export class Workspace {
     return this;
   }
 
-  /** A request that the vault answered. */
+  /** Adds a request that the vault answered. */
   vault(
     minutesAgo: number,
     operation: string,
@@ -78,7 +80,7 @@ export class Workspace {
     return this;
   }
 
-  /** An operation of Azure Resource Manager that succeeded, as the activity log is exported. */
+  /** Adds a successful operation of Azure Resource Manager, as the activity log exports it. */
   activity(operation: string, caller: string, resourceId = `${sample.groupId}/providers/x/y`): this {
     const group = /\/resourceGroups\/([^/]+)/i.exec(resourceId)?.[1] ?? "";
     this.add("AzureActivity", 3, {
@@ -117,7 +119,7 @@ export class Workspace {
     return this;
   }
 
-  /** Takes rows out again: what was silenced, or cut. */
+  /** Removes rows, as if a part was silent or the log was cut. */
   without(table: string, isGone: (row: Row, minutesAgo: number) => boolean): this {
     const minutesAgo = ({ TimeGenerated }: Row) => (this.nowMs - Number(TimeGenerated)) / minuteMs;
     this.rows[table] = (this.rows[table] ?? []).filter((row) => !isGone(row, minutesAgo(row)));
@@ -125,7 +127,7 @@ export class Workspace {
   }
 }
 
-/** A day on which all is well: the timers finish, callers get tokens, the vault signs for each. */
+/** A day without incidents: the timers finish, callers get tokens, the vault signs for each. */
 export function healthyWorkspace(nowMs: number): Workspace {
   const workspace = new Workspace(nowMs);
   for (let minutes = 1; minutes < 200; minutes += 5)
@@ -145,7 +147,7 @@ export function healthyWorkspace(nowMs: number): Workspace {
   return workspace;
 }
 
-/** Custom events of Application Insights, as its ingestion endpoint takes and keeps them. */
+/** The custom events of Application Insights as its ingestion endpoint stores them. */
 function track(event: KeyholdEvent, times: number): { name: string; properties: Record<string, string> }[] {
   const properties = Object.fromEntries(
     Object.entries(attributesOf(event)).map(([name, value]) => [name, String(value)]),

@@ -1,7 +1,7 @@
-/** Preloaded into the process of the functions host: its clock moves as the stack that started it says. */
+/** Preloaded into the process of the functions host: lets the stack that started the process move its clock. */
 import { moveClock } from "./clock.ts";
 
-/** What the stack sends. It is answered with the same message once the clock has moved. */
+/** A message from the stack. It is answered with the same message after the clock has moved. */
 export interface ClockMessage {
   moveClockMs: number;
 }

@@ -1,6 +1,6 @@
 /**
  * Preloaded (`node --import`): `Date.now` of this process is LOCAL_CLOCK_AHEAD_MS ahead of the machine's clock, and
- * further with each `moveClock`. `new Date()`, timeouts and other processes keep the machine's time.
+ * each `moveClock` moves it further. `new Date()`, timeouts and other processes keep the machine's time.
  */
 let aheadMs = Number(process.env.LOCAL_CLOCK_AHEAD_MS ?? 0);
 const now = Date.now.bind(Date);

@@ -1,8 +1,8 @@
 /**
- * Preloaded (`node --import`) into the process of the functions host: connections to the production names of Azure
- * services go to the emulators' ports on loopback, and connections to anything else but loopback are refused. It does
+ * Preloaded (`node --import`) into the process of the functions host: redirects connections to the production names of
+ * Azure services to the emulators' ports on loopback, and refuses connections to anything else except loopback. It does
  * what a hosts file and a firewall would do, for one process and without root. The product therefore runs with its
- * production constants, and TLS checks the production names. It does not touch what is sent.
+ * production constants, and TLS checks the production names. The data that is sent stays unchanged.
  *
  * LOCAL_ROUTES: a JSON object, host name to port.
  */
@@ -29,7 +29,7 @@ Socket.prototype.connect = function redirected(this: Socket, ...args: unknown[])
     process.nextTick(() => this.destroy(Object.assign(error, { code: "ECONNREFUSED" })));
     return this;
   }
-  // A copy: the host name of the original is what TLS checks the certificate against.
+  // A copy, because TLS checks the certificate against the host name of the original.
   const { lookup: _, ...options } = target;
   return connect.apply(this, [{ ...options, host: "127.0.0.1", port }, ...rest]);
 } as unknown as typeof Socket.prototype.connect;
