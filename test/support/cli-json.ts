@@ -10,10 +10,10 @@ const ajv = new Ajv2020({ strict: true, strictRequired: false, allErrors: true }
 formats.default(ajv);
 ajv.addSchema(schema, "cli-json");
 
-/** The commands that the document has, such as `tenant suspend`. */
+/** The commands in the document, such as `tenant suspend`. */
 export const documentedCommands: readonly string[] = Object.keys(schema.properties);
 
-/** What of an output is not as the document says, by path; empty where it is. */
+/** The deviations of an output from the document, by path; empty if there are none. */
 export function shapeErrors(command: string, json: unknown): string[] {
   const pointer = `cli-json#/properties/${encodeURIComponent(command)}`;
   const validate = ajv.getSchema(pointer);
@@ -24,7 +24,7 @@ export function shapeErrors(command: string, json: unknown): string[] {
   });
 }
 
-/** The command that a command line calls, options aside; undefined where none is documented. */
+/** The command that a command line calls, without options. Undefined if it is not documented. */
 export function commandOf(args: readonly string[]): string | undefined {
   const words = args.join(" ");
   return documentedCommands.filter((name) => `${words} `.includes(`${name} `)).sort((a, b) => b.length - a.length)[0];

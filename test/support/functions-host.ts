@@ -1,4 +1,4 @@
-/** Apps for the stand-in of the Functions host, the host as a process, and requests byte by byte. */
+/** Apps for the emulated Functions host, the host as a process, and requests as raw bytes. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -84,7 +84,7 @@ export async function startHost(root: string, extra?: string[], settings?: Recor
   return { ...host, ready: message };
 }
 
-/** Options of the host that shorten what Azure makes long. */
+/** Host options that shorten Azure's long limits. */
 export function withLimits(limits: Partial<Limits>, ...more: string[]): string[] {
   return ["--http", "0", "--limits", JSON.stringify(limits), ...more];
 }

@@ -2,8 +2,8 @@ import { ManagedIdentityCredential } from "@azure/identity";
 import type { Stack } from "../../local/stack/stack.ts";
 
 /**
- * Lets this process use adapters of the ledger as an instance does: production names, led to the stack's ports, and the
- * storage identity's own token. For the whole test process.
+ * Lets this process use the ledger's adapters as an instance does: production names that resolve to the stack's ports,
+ * and the storage identity's own token. It affects the whole test process.
  */
 export async function ledgerAccess(
   stack: Stack,

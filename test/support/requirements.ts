@@ -1,10 +1,10 @@
-/** Tests that need a program which does not come with `npm ci`. */
+/** For tests that need a program that `npm ci` does not install. */
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /**
- * A reason to skip, or false where every file is there. A name without a slash is looked up in PATH.
- * @throws where CI is set: there nothing is skipped, and a missing program is a fault of the machine's set-up.
+ * A reason to skip, or false if every file exists. A name without a slash is looked up in PATH.
+ * @throws Error if CI is set: nothing is skipped there, and a missing program is a mistake in the machine's setup.
  */
 export function skipWithout(files: readonly string[], howToInstall: string): string | false {
   const missing = files.filter((file) => !isPresent(file));

@@ -8,7 +8,9 @@ import { testStack } from "./test-stack.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A stack of the test file's own, and what runs drills on it as `npm run drill` does: what they print. */
+/**
+ * A stack for one test file, and a function that runs drills on it as `npm run drill` does and returns their output.
+ */
 export async function stackForDrills() {
   const stack = await testStack();
   await writeFile(join(stack.folder, "stack.json"), JSON.stringify(describeStack(stack)));

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Stack } from "../../local/stack/stack.ts";
 
-/** The built command line against a test's stack, as `npm run -s keyhold --` runs it. */
+/** Runs the built command line on a test's stack, as `npm run -s keyhold --` does. */
 export interface CommandAnswer {
   exit: number;
   stdout: string;
@@ -35,7 +35,7 @@ function run(argv: string[], env: Record<string, string | undefined>): Promise<C
   });
 }
 
-/** As `npm run -s keyhold --` does in a clone: through local/keyhold.mjs, which finds the stack by its folder. */
+/** Runs as `npm run -s keyhold --` does in a clone: through local/keyhold.mjs, which finds the stack by its folder. */
 export function runEntry(args: readonly string[], env: Record<string, string>): Promise<CommandAnswer> {
   return run([path("local/keyhold.mjs"), ...args], { PATH: process.env.PATH, ...env });
 }

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The repository's own TypeScript, and what each file of it imports. */
+/** The repository's own TypeScript files, and the imports of each. */
 export const repository = fileURLToPath(new URL("../..", import.meta.url));
 
 export interface SourceFile {
@@ -13,9 +13,9 @@ export interface SourceFile {
 
 export interface Import {
   from: string;
-  /** As it is written: a package, or a path. */
+  /** As written: a package, or a path. */
   specifier: string;
-  /** The file that it names, from the root of the repository; undefined for a package. */
+  /** The imported file, relative to the root of the repository; undefined for a package. */
   target: string | undefined;
 }
 
@@ -37,7 +37,7 @@ export function importsOf({ path, text }: SourceFile): Import[] {
   });
 }
 
-/** A way that leads back to where it began, as the files on it; undefined if there is none. */
+/** The files on an import cycle; undefined if there is none. */
 export function findCycle(imports: readonly Import[]): string[] | undefined {
   const edges = new Map<string, string[]>();
   for (const { from, target } of imports) if (target) edges.set(from, [...(edges.get(from) ?? []), target]);

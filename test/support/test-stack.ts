@@ -8,8 +8,8 @@ import { type Stack, type StackOptions, startStack } from "../../local/stack/sta
 import * as world from "../../local/stack/world.ts";
 
 /**
- * A stack of a test file's own: free ports, a temporary folder, stopped at the end. The timer that comes twice a minute
- * runs only when a test runs it: it signs.
+ * A stack for one test file: free ports, a temporary folder, stopped at the end. The timer that runs twice a minute
+ * signs, so it runs only when a test runs it.
  */
 export async function testStack(options: Partial<StackOptions> = {}): Promise<Stack> {
   const folder = await mkdtemp(join(tmpdir(), "keyhold-"));
@@ -27,7 +27,7 @@ export interface TokenAnswer {
   body: Record<string, unknown>;
 }
 
-/** Asks for a token as `billing-service`, unless told otherwise. */
+/** Asks for a token as `billing-service` by default. */
 export async function askToken(
   stack: Stack,
   tenantId: string,
@@ -47,15 +47,15 @@ export async function askToken(
   return { status: response.status, headers: response.headers, body: (await response.json()) as TokenAnswer["body"] };
 }
 
-/** How often the vault carried out an operation with success. */
+/** The number of successful operations of this kind in the vault. */
 export function countOperations(stack: Stack, operation: string): number {
   return stack.keyVault.audit.filter((row) => row.OperationName === operation).length;
 }
 
-/** How often to look, every 100 ms: a test waits for what must come, however slow the machine. */
+/** The number of checks, one every 100 ms: a test waits for an expected result even on a slow machine. */
 const roundsOfAMinute = 600;
 
-/** Outcomes are written behind the answers: waits until no row is open, a minute at most. */
+/** Outcomes are written after the answers: waits until no row is open, for at most a minute. */
 export async function settledLedgerRows(stack: Stack): Promise<Record<string, unknown>[]> {
   for (let i = 0; i < roundsOfAMinute; i++) {
     const rows = await stack.storage.ledgerRows();
@@ -65,14 +65,14 @@ export async function settledLedgerRows(stack: Stack): Promise<Record<string, un
   assert.fail("a ledger row stayed open");
 }
 
-/** What a timer writes last. */
+/** The last event that each timer writes. */
 const lastEvents = {
   checkCredentials: "credentials_checked",
   recordSignRate: "sign_audit_(?:finished|failed)",
   refreshMetadata: "metadata_refresh_finished",
 };
 
-/** Runs a timer's function now, and waits until all that it says is written. */
+/** Runs a timer's function now, and waits until all its events are written. */
 export async function runTimer(
   { httpUrl, output }: { httpUrl: string; output(): string },
   name: keyof typeof lastEvents,
@@ -83,7 +83,7 @@ export async function runTimer(
   await untilWritten({ output: () => output().slice(before) }, new RegExp(`"event":"${lastEvents[name]}"`));
 }
 
-/** Waits until the instance has written this: its lines come a moment after the answer. */
+/** Waits until the instance has written this. Its output arrives shortly after the answer. */
 export async function untilWritten({ output }: { output(): string }, wanted: RegExp): Promise<void> {
   for (let i = 0; i < roundsOfAMinute; i++) {
     if (wanted.test(output())) return;

@@ -3,7 +3,7 @@ import type { AuditStore } from "../../../src/domain/audit/ports.ts";
 import type { JudgedWindow } from "../../../src/domain/audit/sign-rate.ts";
 import type { AuditState, WindowLook } from "../../../src/domain/audit/windows.ts";
 
-/** What is stored, to look at. */
+/** The stored data, for assertions. */
 export interface StoredAudit {
   state?: { state: AuditState; etag: string };
   looks: Map<number, WindowLook>;
@@ -13,7 +13,10 @@ export interface StoredAudit {
   rates: Map<string, Map<number, JudgedWindow>>;
 }
 
-/** The audit's table in memory. `step` is called before every write, and may throw: the process ends there. */
+/**
+ * The audit's table in memory. `step` is called before every write, and may throw to simulate that the process ends
+ * there.
+ */
 export function createAuditStore(
   step: (write: keyof AuditStore) => void = () => {},
 ): AuditStore & { stored: StoredAudit } {

@@ -3,14 +3,14 @@ import type { Caller } from "../../../src/domain/policy/access-policy.ts";
 import { refuse } from "../../../src/domain/shared/result.ts";
 import * as ids from "../fixtures/ids.ts";
 
-/** Callers by token: who has none of these is refused. */
+/** Callers by token. A caller without one of these tokens is refused. */
 export interface FakeCallerVerifier extends CallerVerifier {
   readonly calls: string[];
   readonly callers: Map<string, Caller>;
   failure: Error | undefined;
 }
 
-/** Tokens that look like some, so that a search for `eyJ` finds them where they do not belong. */
+/** Tokens that look real, so that a search for `eyJ` finds them if they leak. */
 export const callerTokens = {
   billing: "eyJhbGciOiJSUzI1NiJ9.billing-caller-token.secret",
   billingElsewhere: "eyJhbGciOiJSUzI1NiJ9.billing-other-azp-token.secret",

@@ -1,4 +1,4 @@
-/** Time that passes when a test says so. Milliseconds since 1970. */
+/** A clock that moves only when a test moves it. Milliseconds since 1970. */
 export interface FakeClock {
   now: () => number;
   advanceSeconds(seconds: number): void;

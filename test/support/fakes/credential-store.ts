@@ -2,7 +2,7 @@ import type { CredentialState } from "../../../src/domain/credentials/credential
 import type { CredentialStore } from "../../../src/domain/credentials/ports.ts";
 import type { Guid } from "../../../src/domain/shared/guid.ts";
 
-/** Storage of what became of certificates: in memory, and down while `failure` is set. */
+/** Storage for the states of certificates: in memory, and down while `failure` is set. */
 export interface FakeCredentialStore extends CredentialStore {
   readonly states: Map<Guid, CredentialState>;
   failure: unknown;

@@ -1,13 +1,13 @@
 import type { FederatedIdentity } from "../../../src/domain/issuing/ports.ts";
 import type { Guid } from "../../../src/domain/shared/guid.ts";
 
-/** The identity endpoint: gives a token to every identity, and is down while `failure` is set. */
+/** The identity endpoint: returns a token for every identity, and is down while `failure` is set. */
 export interface FakeFederatedIdentity extends FederatedIdentity {
   readonly calls: Guid[];
-  /** Tokens that were to be replaced. */
+  /** The tokens for which a replacement was requested. */
   readonly replaced: string[];
   failure: unknown;
-  /** Whether there is another token in place of a refused one. */
+  /** Whether it can replace a refused token with another one. */
   hasAnother: boolean;
 }
 

@@ -19,7 +19,7 @@ export function createFakeLedger(journal: string[] = []): FakeLedger {
     isDown: false,
     async recordIntent(intent) {
       journal.push("intent");
-      // A turn of the event loop, as a write takes: whoever does not wait for it is seen.
+      // Takes a turn of the event loop, as a real write does, so that a caller that does not wait is detected.
       await new Promise((resolve) => setImmediate(resolve));
       if (this.isDown) throw new Fault("ledger_unavailable", { because: "RestError 503" });
       intents.push(intent);

@@ -2,9 +2,9 @@ import { parseMetadataRecord } from "../../../src/adapters/storage/metadata-reco
 import type { MetadataStore } from "../../../src/domain/metadata/ports.ts";
 
 export interface FakeMetadataStore extends MetadataStore {
-  /** Storage does not answer. */
+  /** While true, storage does not answer. */
   isDown: boolean;
-  /** What lies there, as text: nothing is shared with who wrote it. */
+  /** The stored blobs, as text, so that nothing is shared with the writer. */
   blobs: Map<string, { text: string; etag: string }>;
   writes: number;
 }

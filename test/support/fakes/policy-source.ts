@@ -4,12 +4,12 @@ import type { PolicyProblem } from "../../../src/domain/policy/problem.ts";
 import { compileSuspensions, type SuspendedKind, type Suspensions } from "../../../src/domain/policy/suspensions.ts";
 import type { Guid } from "../../../src/domain/shared/guid.ts";
 
-/** Where a document lies. */
+/** A document source in memory. */
 export interface FakeSource<T> extends DocumentSource<T> {
-  /** The ETags that were sent, one for each reading. */
+  /** The ETags that were sent, one for each read. */
   readonly calls: (string | undefined)[];
   failure: Error | undefined;
-  /** While set, readings wait for it. */
+  /** While set, reads wait for it. */
   gate: Promise<void> | undefined;
   put(content: T | PolicyProblem[]): void;
 }
@@ -24,7 +24,7 @@ export function createFakeSuspensionsSource(): FakeSource<Suspensions> {
   return createFakeSource<Suspensions>(suspended(), "suspensions");
 }
 
-/** What is suspended, as compiled. */
+/** The compiled suspensions of these entries. */
 export function suspended(...entries: [kind: SuspendedKind, id: Guid][]): Suspensions {
   const suspensions = entries.map(([kind, id]) => ({ kind, id, by: "tests", at: "2026-06-01T12:00:00Z" }));
   return compileSuspensions({ suspensions });

@@ -1,17 +1,17 @@
 import type { SharedToken, SharedTokens } from "../../../src/domain/issuing/ports.ts";
 import { type TokenCacheKey, tokenCacheKey } from "../../../src/domain/issuing/token-cache.ts";
 
-/** The shared cache of a fleet: what each instance sees of it comes from `of`. */
+/** The shared cache of a fleet. `of` returns an instance's view of it. */
 export function createFakeSharedCache() {
   const tokens = new Map<string, SharedToken>();
   const claims = new Map<string, string>();
   const finds: TokenCacheKey[] = [];
   return {
     tokens,
-    /** Instance by key. */
+    /** The claiming instance by key. */
     claims,
     finds,
-    /** While set, nothing can be read or written, and each call says so. */
+    /** While set, every read and write fails and reports it. */
     isDown: false,
     isBusy: false,
     of(instance: string): SharedTokens {

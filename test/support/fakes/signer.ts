@@ -5,16 +5,16 @@ import { registered } from "../fixtures/certificates.ts";
 
 type SignInput = Parameters<VaultSigner["sign"]>[0];
 
-/** A vault: makes real signatures over the digest. */
+/** A vault that creates real signatures over the digest. */
 export interface FakeSigner extends VaultSigner {
   readonly calls: SignInput[];
-  /** Thrown by the next calls, one each; then the vault works again. */
+  /** Thrown by the next calls, one each. Then the vault works again. */
   readonly failures: unknown[];
   /** Thrown by every call while set. */
   failure: unknown;
-  /** Which private key the vault holds under a key URL: the registered one, whatever the name, until it is set. */
+  /** The private key that the vault holds under a key URL. By default it is the registered one, for any name. */
   keyOf: (keyId: string) => KeyObject;
-  /** Changes what comes back, as a vault gone wrong would. */
+  /** Changes the answer, as a faulty vault would. */
   tamper: (answer: VaultSignature) => VaultSignature;
 }
 

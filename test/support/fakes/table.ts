@@ -3,15 +3,15 @@ import { RestError, type TableClient } from "@azure/data-tables";
 
 type Operation = "createEntity" | "getEntity" | "updateEntity" | "upsertEntity" | "deleteEntity" | "listEntities";
 
-/** A table of Azure in memory, with its ETags and its errors, as far as the SDK shows them. */
+/** An Azure table in memory, with its ETags and its errors, as far as the SDK shows them. */
 export interface FakeTable {
   readonly client: TableClient;
   readonly calls: Operation[];
-  /** Called before each operation is carried out: what others do meanwhile, an error, or a wait. */
+  /** Called before each operation: a concurrent change, an error, or a wait. */
   meanwhile: (operation: Operation) => unknown;
   /** The properties of all rows, with their keys. */
   rows(): Record<string, unknown>[];
-  /** What lists have given out. */
+  /** The rows that list operations have returned. */
   readonly listed: Record<string, unknown>[];
   /** Another client of the same rows. */
   again(): FakeTable;
@@ -22,7 +22,7 @@ interface Row {
   entity: { partitionKey: string; rowKey: string };
 }
 
-/** What storage answers with this status. */
+/** The error of the storage service with this status. */
 export function tableError(statusCode: number): RestError {
   return new RestError("the key of a row", { statusCode });
 }
@@ -90,7 +90,7 @@ export function createFakeTable(stored = new Map<string, Row>()): FakeTable {
   return table;
 }
 
-/** These properties; the keys have other names in a query. None are all. */
+/** Only these properties (the keys have other names in a query). Empty means all. */
 function only(entity: Record<string, unknown>, select: readonly string[]): Record<string, unknown> {
   const names = select.map((name) =>
     name.replace(/^PartitionKey$|^RowKey$/, (key) => key.charAt(0).toLowerCase() + key.slice(1)),

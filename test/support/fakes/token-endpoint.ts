@@ -2,17 +2,17 @@ import type { EntraAnswer } from "../../../src/domain/issuing/entra-errors.ts";
 import { type EntraRejection, type RejectionFacts, readRejection } from "../../../src/domain/issuing/entra-errors.ts";
 import type { TokenEndpoint } from "../../../src/domain/issuing/ports.ts";
 
-/** Entra's "no" as it is sent. */
+/** Entra's refusal as it is sent. */
 type Rejected = RejectionFacts & { rejection: EntraRejection };
 type Scripted = EntraAnswer | Rejected | Error;
 type TokenInput = Parameters<TokenEndpoint["requestToken"]>[0];
 
-/** Entra's token endpoint: issues a new token to everybody, unless it is told to say no or nothing. */
+/** Entra's token endpoint: issues a new token for every request, unless `next` or `always` holds another answer. */
 export interface FakeTokenEndpoint extends TokenEndpoint {
   readonly calls: TokenInput[];
-  /** What the next calls answer, one each; an Error is thrown. Then it issues again. */
+  /** The answers of the next calls, one each; an Error is thrown. Then it issues tokens again. */
   readonly next: Scripted[];
-  /** What every call answers while set; an Error is thrown. */
+  /** The answer of every call while set; an Error is thrown. */
   always: Scripted | undefined;
   expiresInSeconds: number;
   readonly issued: string[];
@@ -45,7 +45,7 @@ export function createFakeTokenEndpoint(journal: string[] = []): FakeTokenEndpoi
   } satisfies FakeTokenEndpoint;
 }
 
-/** Entra's "no" with these AADSTS numbers. */
+/** Entra's refusal with these AADSTS numbers. */
 export function rejection(
   errorCodes: readonly number[],
   more: { status?: number; error?: string; retryAfterSeconds?: number; serverTimeMs?: number } = {},

@@ -3,14 +3,17 @@ import { isRefused, isSign } from "../../../src/domain/audit/rows.ts";
 import { windowMs } from "../../../src/domain/audit/sign-rate.ts";
 import type { Refusals, VaultLogRow, WindowCount } from "../../../src/domain/audit/vault-log.ts";
 
-/** A row that the log takes in at one time and shows at a later one. */
+/** A row that is ingested at one time and becomes visible at a later one. */
 export interface LoggedRow {
   row: VaultLogRow;
   ingestedMs: number;
   visibleMs: number;
 }
 
-/** The vault's log in memory, in the words of infra/queries/vault-*.kql: rows may be added and taken away meanwhile. */
+/**
+ * The vault's log in memory, with the columns of infra/queries/vault-*.kql. Rows may be added and removed between
+ * queries.
+ */
 export function createVaultLog(
   logged: readonly LoggedRow[],
   signingObjectId: string,
