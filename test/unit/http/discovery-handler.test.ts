@@ -27,13 +27,13 @@ describe("the discovery document", () => {
     assert.equal(body.token_endpoint, `${origin}/${ids.contosoId}/oauth2/v2.0/token`);
   });
 
-  test("announces exactly the grants that the token endpoint takes", async () => {
+  test("lists exactly the grants that the token endpoint accepts", async () => {
     const { body } = await documentOf(ids.contosoId);
     const exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
     assert.deepEqual(body.grant_types_supported, ["client_credentials", exchange]);
   });
 
-  test("announces what SDKs look for: a signed assertion by RS256, and no login", async () => {
+  test("lists what SDKs look for: a signed assertion by RS256, and no login", async () => {
     const { body } = await documentOf(ids.contosoId);
     assert.deepEqual(body.token_endpoint_auth_methods_supported, ["private_key_jwt"]);
     assert.deepEqual(body.token_endpoint_auth_signing_alg_values_supported, ["RS256"]);
@@ -42,18 +42,18 @@ describe("the discovery document", () => {
     assert.deepEqual(body.id_token_signing_alg_values_supported, ["RS256"]);
   });
 
-  test("is not there under the platform's own paths", async () => {
+  test("does not exist under the platform's own paths", async () => {
     const { status, body } = await documentOf("admin");
     assert.deepEqual([status, body.error_description], [404, "Keyhold: there is no such tenant"]);
   });
 
-  test("does not tell whose customer a tenant is: it is the same for any, but for the GUID", async () => {
+  test("does not reveal whose customer a tenant is: it is the same for any tenant, except for the GUID", async () => {
     const known = JSON.stringify(await documentOf(ids.contosoId));
     const unknown = JSON.stringify(await documentOf(ids.unknownTenantId));
     assert.equal(known.replaceAll(ids.contosoId, ""), unknown.replaceAll(ids.unknownTenantId, ""));
   });
 
-  test("is refused for a tenant that is no GUID, and that is not to be stored", async () => {
+  test("is refused for a tenant that is not a GUID, and that answer must not be stored", async () => {
     const { status, headers, body } = await documentOf("common");
     assert.deepEqual([status, headers["cache-control"], body.error], [400, "no-store", "invalid_request"]);
   });

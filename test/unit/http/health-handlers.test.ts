@@ -15,7 +15,7 @@ function readiness(hasKeys: boolean, hasPolicy: boolean, unpublished = 0) {
   };
 }
 
-test("live answers as long as the process does", async () => {
+test("live answers while the process runs", async () => {
   const { status, headers, body } = await answerOf(liveHandler(), formRequest());
   assert.deepEqual([status, headers["cache-control"], body], [200, "no-store", { status: "live" }]);
 });
@@ -37,19 +37,19 @@ describe("ready", () => {
     }
   }
 
-  test("stays 200 with a source of metadata that is not published, and warns of it without naming it", async () => {
+  test("stays 200 with a metadata source that is not published, and warns of it without naming it", async () => {
     const { status, body } = await answerOf(readiness(true, true, 2).handler, formRequest());
     assert.deepEqual([status, body.status, body.warnings], [200, "ready", { metadata_not_published: 2 }]);
   });
 
-  test("warns of one source that is not published, and counts one problem of a rejected policy", async () => {
+  test("warns of one metadata source that is not published, and counts one problem of a rejected policy", async () => {
     const { handler, world } = readiness(true, true, 1);
     world.policySource.put([{ path: "grants[0]", rule: "x" }]);
     const { body } = await answerOf(handler, formRequest());
     assert.deepEqual([body.problems, body.warnings], [1, { metadata_not_published: 1 }]);
   });
 
-  test("while vault, Entra's token endpoint and the ledger are down: cached tokens need none of them", async () => {
+  test("while vault, Entra's token endpoint and the ledger are down, because cached tokens need none of them", async () => {
     const { handler, world } = readiness(true, true);
     world.ledger.isDown = true;
     world.signer.failure = new Error("down");
@@ -59,7 +59,7 @@ describe("ready", () => {
   });
 });
 
-describe("where the settings are not valid every route", () => {
+describe("if the settings are not valid, every route", () => {
   for (const [problems, text] of [
     [1, "1 problem"],
     [2, "2 problems"],

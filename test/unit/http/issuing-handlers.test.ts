@@ -52,7 +52,7 @@ describe("the token endpoint", () => {
     assert.equal(answers[0]?.status, 403);
   });
 
-  test("answers the same, byte for byte, for a token that is forged or of nobody", async () => {
+  test("answers the same, byte for byte, for a forged token and for one of an unknown caller", async () => {
     const world = createWorld();
     const handler = tokenHandler(world.context);
     const answers: Answer[] = [];
@@ -83,7 +83,7 @@ describe("the token endpoint", () => {
     assert.doesNotMatch(JSON.stringify(body), /thrower/);
   });
 
-  test("what is thrown without being an error is reported as such, and answered", async () => {
+  test("a thrown value that is not an Error is reported as such, and answered", async () => {
     const world = createWorld();
     for (const thrown of ["s3cret", { name: "s3cret" }]) {
       world.callerVerifier.failure = thrown as Error;
@@ -104,7 +104,7 @@ describe("the token endpoint", () => {
     assert.deepEqual(event?.fault, { code: "caller_keys_unavailable" });
   });
 
-  test("leaves one event per request: issued, cached, refused and fault, with the reason that the caller is not told", async () => {
+  test("leaves one event per request: issued, cached, refused and fault, with the reason that is hidden from the caller", async () => {
     const world = createWorld();
     const handler = tokenHandler(world.context);
     await answerOf(handler, bearerRequest());
@@ -135,7 +135,7 @@ describe("the token endpoint", () => {
     );
   });
 
-  test("refuses what is no token request, with the parameter that is missing and what it means", async () => {
+  test("refuses a request that is not a token request, with the missing parameter and its meaning", async () => {
     const world = createWorld();
     const { status, body } = await answerOf(tokenHandler(world.context), bearerRequest({ fields: {} }));
     assert.deepEqual([status, body.error_description], [400, "Keyhold: grant_type is required"]);
@@ -147,14 +147,14 @@ describe("the token endpoint", () => {
     );
   });
 
-  test("leaves an event too where it is refused because of too many others", async () => {
+  test("leaves an event too if it refuses because of too many other requests", async () => {
     const world = createWorld();
     await answerOf(tokenHandler({ ...world.context, load: createLoadLimit(0) }), bearerRequest());
     const common = { event: "request_answered", operation: "token", correlationId: invocationId, durationMs: 0 };
     assert.deepEqual(world.events, [{ ...common, outcome: "refused", refusal: { reason: "overloaded" } }]);
   });
 
-  test("reports the codes and the cause of a fault, where it has them", async () => {
+  test("reports the codes and the cause of a fault, if it has them", async () => {
     const world = createWorld();
     world.callerVerifier.failure = new Fault("credential_rejected", { codes: [700027], because: "x" });
     await answerOf(tokenHandler(world.context), bearerRequest());
@@ -180,7 +180,7 @@ describe("the token endpoint", () => {
 describe("the assertion endpoint", () => {
   const fields = { client_id: ids.clientId };
 
-  test("gives an assertion to a caller whose grant says so", async () => {
+  test("returns an assertion to a caller with a grant for it", async () => {
     const world = createWorld();
     const request = bearerRequest({ token: callerTokens.exporter, fields });
     const { status, headers, body } = await answerOf(assertionHandler(world.context), request);
@@ -201,7 +201,7 @@ describe("the assertion endpoint", () => {
     );
   });
 
-  test("gives none to a caller whose grant says token, nor for the home tenant to anybody", async () => {
+  test("returns none to a caller with a grant for tokens only, nor to any caller for the home tenant", async () => {
     const world = createWorld();
     const handler = assertionHandler(world.context);
     const token = callerTokens.exporter;
@@ -210,7 +210,7 @@ describe("the assertion endpoint", () => {
     assert.deepEqual(world.journal, []);
   });
 
-  test("refuses a scope, which an assertion cannot be bound to", async () => {
+  test("refuses a scope, to which an assertion cannot be bound", async () => {
     const world = createWorld();
     const request = bearerRequest({ token: callerTokens.exporter });
     const { status, body } = await answerOf(assertionHandler(world.context), request);
@@ -218,7 +218,7 @@ describe("the assertion endpoint", () => {
   });
 });
 
-test("the v1 protocol gets no token, but is told what to send instead, and asks nobody", async () => {
+test("the v1 protocol gets no token but a hint what to send instead, without I/O", async () => {
   const world = createWorld();
   const { status, body } = await answerOf(protocolV1Handler(world.context), bearerRequest());
   assert.equal(status, 400);

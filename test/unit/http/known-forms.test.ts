@@ -52,7 +52,7 @@ describe("a form that was parsed before", () => {
     });
   }
 
-  test("is none of those that differ from it in one character", async () => {
+  test("is different from forms that differ from it in one character", async () => {
     const memory = await openMemory();
     for (let i = 0; i < text().length; i++) {
       for (const character of ["&", "=", "+", "%", "x", "0"]) {
@@ -93,7 +93,7 @@ describe("a form that was parsed before", () => {
   });
 });
 
-describe("what is not kept", () => {
+describe("the parser does not keep", () => {
   for (const [name, present] of Object.entries(presentations)) {
     test(`a form or JSON with the token of a caller presented as ${name}`, async () => {
       const memory = createKnownForms();
@@ -121,7 +121,7 @@ describe("what is not kept", () => {
     });
   }
 
-  test("more than five hundred forms, of which the oldest goes first", async () => {
+  test("more than five hundred forms; the oldest is evicted first", async () => {
     const memory = await openMemory();
     for (let i = 1; i < 500; i++) memory.remember(`${i}&&`, asked);
     assert.ok(memory.find(text()));

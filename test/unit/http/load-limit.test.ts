@@ -5,7 +5,7 @@ import { createLoadLimit } from "../../../src/http/load-limit.ts";
 import { answerOf, bearerRequest } from "../../support/fixtures/http.ts";
 import { createWorld } from "../../support/fixtures/world.ts";
 
-test("over the limit a request is answered 429 with Retry-After 1, and asks nobody", async () => {
+test("over the limit a request is answered 429 with Retry-After 1, without I/O", async () => {
   const world = createWorld();
   const handler = tokenHandler({ ...world.context, load: createLoadLimit(2) });
   const answers = await Promise.all(Array.from({ length: 5 }, () => answerOf(handler, bearerRequest())));
@@ -14,7 +14,7 @@ test("over the limit a request is answered 429 with Retry-After 1, and asks nobo
   assert.equal(world.callerVerifier.calls.length, 2);
 });
 
-test("a place is given back after an answer, a refusal and a fault", async () => {
+test("a place is released after an answer, a refusal and a fault", async () => {
   const world = createWorld();
   const handler = tokenHandler({ ...world.context, load: createLoadLimit(1) });
   world.ledger.isDown = true;
@@ -26,7 +26,7 @@ test("a place is given back after an answer, a refusal and a fault", async () =>
   assert.equal((await answerOf(handler, bearerRequest())).status, 200);
 });
 
-test("one request that ends makes room for one", () => {
+test("one finished request leaves room for one more", () => {
   const load = createLoadLimit(2);
   assert.deepEqual([load.enter(), load.enter(), load.enter()], [true, true, false]);
   load.leave();

@@ -91,14 +91,14 @@ for (const [name, handlerOf] of Object.entries(handlers)) {
       });
     }
 
-    test("given twice, in whatever spelling, is not found", async () => {
+    test("given twice, in any spelling, is not found", async () => {
       for (const query of [`?appid=${appId}&appId=${appId}`, `?appId=&appid=${appId}`]) {
         assert.equal((await answerOf(handler, request(contosoId, query))).status, 404);
       }
     });
   });
 
-  test(`${name}: is answered as what it is, to be kept for five minutes, whatever else the query holds`, async () => {
+  test(`${name}: is answered with its media type, cacheable for five minutes, whatever else the query contains`, async () => {
     const handler = handlerOf(createWorld([contosoId]).options);
     for (const [tenant, query] of [
       [contosoId, ""],
@@ -110,7 +110,7 @@ for (const [name, handlerOf] of Object.entries(handlers)) {
     }
   });
 
-  test(`${name}: what is not kept is 404, not to be stored, and for no tenant at all the policy is not read`, async () => {
+  test(`${name}: an unknown source is 404, not to be stored, and for an invalid tenant the policy is not read`, async () => {
     const world = createWorld([contosoId]);
     for (const [tenant, readings] of [
       ["contoso.com", 0],
@@ -125,7 +125,7 @@ for (const [name, handlerOf] of Object.entries(handlers)) {
     }
   });
 
-  test(`${name}: who has it already is answered 304, with the same ETag and no body`, async () => {
+  test(`${name}: a client that already has it is answered 304, with the same ETag and no body`, async () => {
     const handler = handlerOf(createWorld([contosoId]).options);
     const { headers } = await answerOf(handler, request(contosoId));
     const etag = headers.etag ?? "";
@@ -139,13 +139,13 @@ for (const [name, handlerOf] of Object.entries(handlers)) {
     }
   });
 
-  test(`${name}: a source that the policy has got since is served, for the policy is read again`, async () => {
+  test(`${name}: a source that was added to the policy since is served, because the policy is read again`, async () => {
     const world = createWorld([contosoId], () => world.kept.set(fabrikamId, documentsOf(fabrikamId)));
     const { status } = await answerOf(handlerOf(world.options), request(fabrikamId));
     assert.deepEqual([status, world.readings], [200, 1]);
   });
 
-  test(`${name}: a source that is kept does not wait for the policy, which is read beside it`, async () => {
+  test(`${name}: a known source does not wait for the policy, which is read in parallel`, async () => {
     const world = createWorld([contosoId]);
     let asked = 0;
     world.options.currentPolicy.at = () => {
@@ -159,7 +159,7 @@ for (const [name, handlerOf] of Object.entries(handlers)) {
 
 describe("idp.xml", () => {
   for (const tenant of ["common", "organizations", "consumers", "Common"]) {
-    test(`of ${tenant} is not there, and the answer says why`, async () => {
+    test(`of ${tenant} does not exist, and the answer gives the reason`, async () => {
       const world = createWorld([tenant.toLowerCase()]);
       const { status, text } = await answerOf(idpMetadataHandler(world.options), request(tenant));
       assert.equal(status, 404);
@@ -168,14 +168,14 @@ describe("idp.xml", () => {
     });
   }
 
-  test("of a publisher that the policy has got since is served, for the policy is read again", async () => {
+  test("of a publisher that was added to the policy since is served, because the policy is read again", async () => {
     const world = createWorld([contosoId], () => world.kept.set(contosoId, documentsOf(contosoId)));
     delete world.kept.get(contosoId)?.idp;
     const { status } = await answerOf(idpMetadataHandler(world.options), request(contosoId));
     assert.deepEqual([status, world.readings], [200, 1]);
   });
 
-  test("that is not valid any more, or not there, is 503 without a body, to be asked for again in a second", async () => {
+  test("that is no longer valid, or missing, is 503 without a body, to be requested again in a second", async () => {
     const world = createWorld([contosoId, fabrikamId]);
     delete world.kept.get(fabrikamId)?.idp;
     world.nowMs += weekMs;

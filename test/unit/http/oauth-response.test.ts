@@ -207,14 +207,14 @@ function assertRow(answer: ReturnType<typeof answerFrom>, row: Row): void {
   assert.deepEqual(body, { error: row.error, ...row.members, correlation_id: "corr-1", timestamp });
 }
 
-describe("what a refusal becomes", () => {
+describe("the answer to a refusal", () => {
   for (const { refusal, ...row } of Object.values(refusals)) {
     test(`${refusal.reason} is ${row.status} ${row.error}`, () => {
       assertRow(answerFrom(refusalResponse(refusal, correlation)), row);
     });
   }
 
-  test("whatever is wrong with a caller's token has one answer, byte for byte", () => {
+  test("every problem of a caller's token has the same answer, byte for byte", () => {
     const because = ["ERR_JWT_EXPIRED exp", "too large", "the app role is missing"];
     const answers = because.map((text) =>
       refusalResponse({ reason: "caller_token_rejected", because: text }, correlation),
@@ -222,7 +222,7 @@ describe("what a refusal becomes", () => {
     assert.equal(new Set(answers.map((answer) => JSON.stringify(answer))).size, 1);
   });
 
-  test("everything that is not granted has one answer, byte for byte", () => {
+  test("everything that is not granted has the same answer, byte for byte", () => {
     const reasons: Record<GrantRefusal["because"], true> = {
       caller_unknown: true,
       caller_suspended: true,
@@ -248,14 +248,14 @@ describe("what a refusal becomes", () => {
   });
 });
 
-describe("what a fault becomes", () => {
+describe("the answer to a fault", () => {
   for (const [code, row] of Object.entries(faults)) {
     test(`${code} is ${row.status} ${row.error}`, () => {
       assertRow(answerFrom(faultResponse(new Fault(code as FaultCode, detail), correlation)), row);
     });
   }
 
-  test("what is no fault of ours by name is 500, and its text stays behind", () => {
+  test("an error that is not a known fault is 500, and its text is not sent", () => {
     for (const error of [new TypeError("https://v.vault.azure.net eyJ"), "eyJ", undefined, null, { message: "eyJ" }]) {
       const answer = answerFrom(faultResponse(error, correlation));
       assertRow(answer, {
@@ -267,21 +267,21 @@ describe("what a fault becomes", () => {
     }
   });
 
-  test("no answer to a fault holds request ids or classes of the other side", () => {
+  test("no answer to a fault contains request ids or error classes of the other side", () => {
     for (const code of Object.keys(faults)) {
       const text = JSON.stringify(faultResponse(new Fault(code as FaultCode, detail), correlation));
       assert.doesNotMatch(text, /vault-request|entra-request|RestError|signer|key/);
     }
   });
 
-  test("without advice of the other side, Retry-After is 1 s: a longer one makes SDKs wait for nothing", () => {
+  test("without advice from the other side, Retry-After is 1 s: a longer one would make SDKs wait for nothing", () => {
     for (const code of Object.keys(faults)) {
       const { headers } = answerFrom(faultResponse(new Fault(code as FaultCode), correlation));
       assert.equal(headers["retry-after"], "1", code);
     }
   });
 
-  test("Retry-After is a whole number of seconds within reason, whatever the other side sent (RFC 9110 §10.2.3)", () => {
+  test("Retry-After is a whole number of seconds within a limit, whatever the other side sent (RFC 9110 §10.2.3)", () => {
     for (const code of Object.keys(faults) as FaultCode[]) {
       for (const retryAfterSeconds of [0, 0.4, 1.5, 86_400, 1e21, Number.POSITIVE_INFINITY]) {
         const { headers } = answerFrom(faultResponse(new Fault(code, { retryAfterSeconds }), correlation));
@@ -292,7 +292,7 @@ describe("what a fault becomes", () => {
   });
 });
 
-test("the documented table of errors has every status and error that we answer with, and no other", async () => {
+test("the documented table of errors has exactly the statuses and errors that we answer", async () => {
   const page = await readFile(new URL("../../../docs/reference/errors.md", import.meta.url), "utf8");
   const documented = [...page.matchAll(/^\| (\d{3}) \| `([a-z_]+)` \|/gm)].map(
     ([, status, error]) => `${status} ${error}`,

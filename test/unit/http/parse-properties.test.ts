@@ -96,7 +96,7 @@ function assertTyped(parsed: Record<string, unknown>): void {
 }
 
 describe("for any request", () => {
-  test("the token parser gives a request that satisfies its grammar, or a refusal", async (t) => {
+  test("the token parser returns a request that satisfies its grammar, or a refusal", async (t) => {
     const property = fc.asyncProperty(sent, async (request) => {
       const parsed = await parseTokenRequest(requestOf(request));
       if (!parsed.ok) return assert.equal(typeof parsed.refusal.reason, "string");
@@ -106,7 +106,7 @@ describe("for any request", () => {
     await holds(t, property, 2000);
   });
 
-  test("the assertion parser gives a request that satisfies its grammar, or a refusal", async (t) => {
+  test("the assertion parser returns a request that satisfies its grammar, or a refusal", async (t) => {
     const property = fc.asyncProperty(sent, async (request) => {
       const parsed = await parseAssertionRequest(requestOf(request));
       if (parsed.ok) assertTyped({ ...parsed.value });

@@ -278,14 +278,14 @@ describe("a token request is refused for", () => {
     });
   }
 
-  test("a length that is too large, without its body being read", async () => {
+  test("a length that is too large, without reading its body", async () => {
     const headers = { ...bearer, "content-length": String(maxBodyBytes + 1) };
     const request = formRequest({ headers });
     assert.ok(!(await parseTokenRequest(request)).ok);
     assert.equal(request.bodyUsed, false);
   });
 
-  test("a body whose bytes are too many though its characters are not", async () => {
+  test("a body with too many bytes, even if not too many characters", async () => {
     const body = `other=${"é".repeat(maxBodyBytes / 2)}&${new URLSearchParams(question())}`;
     assert.ok(body.length < maxBodyBytes);
     const parsed = await parseTokenRequest(formRequest({ headers: bearer, body }));

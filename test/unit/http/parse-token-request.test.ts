@@ -160,7 +160,7 @@ describe("the bytes of a body", () => {
     });
   const bytes = Buffer.from(JSON.stringify({ ...question(), other: "é€😀" }));
 
-  test("may come one by one, in the middle of a character", async () => {
+  test("may arrive one by one, in the middle of a character", async () => {
     const parsed = await parseTokenRequest(streamed(streamOf([...bytes].map((byte) => Uint8Array.of(byte)))));
     assert.deepEqual(parsed, { ok: true, value: { ...valid, isTokenExchange: false } });
   });
@@ -170,7 +170,7 @@ describe("the bytes of a body", () => {
     assert.deepEqual(parsed, { ok: true, value: { ...valid, isTokenExchange: false } });
   });
 
-  test("are not read to the end where they are too many", async () => {
+  test("are not read to the end if there are too many", async () => {
     let read = 0;
     const endless = new ReadableStream<Uint8Array>({
       pull(controller) {
@@ -205,7 +205,7 @@ describe("an assertion request", () => {
     "a tenant that is no GUID": { options: { tenantId: "common" }, reason: "tenant_not_a_guid" },
     "a resource": { options: { fields: { ...fields, resource: "x" } }, reason: "target_not_supported" },
   };
-  test("is told of what it must leave out, and why", async () => {
+  test("is refused with the parameter to leave out, and the reason", async () => {
     const remedyOf = async (more: Record<string, string>) => {
       const parsed = await parseAssertionRequest(formRequest({ headers: bearer, fields: { ...fields, ...more } }));
       return !parsed.ok && parsed.refusal;

@@ -8,7 +8,7 @@ import { Worker } from "node:worker_threads";
 import { DeadlineExceeded, limited, within } from "../../../../src/adapters/azure/deadline.ts";
 import { partDeadline } from "../../../../src/domain/shared/retry.ts";
 
-test("an answer that arrived while the event loop was held is in time", async (t) => {
+test("an answer that arrived while the event loop was blocked is in time", async (t) => {
   const answering = new Worker(
     "const { parentPort } = require('node:worker_threads'); parentPort.on('message', (m) => parentPort.postMessage(m));",
     { eval: true },
@@ -28,7 +28,7 @@ test("an answer that arrived while the event loop was held is in time", async (t
   assert.equal(await answer, "answered");
 });
 
-test("a call that neither ends nor obeys its signal is given up, and its signal says so", async () => {
+test("a call that neither ends nor obeys its signal is abandoned, and its signal gives the reason", async () => {
   let signal: AbortSignal | undefined;
   const never = within(1, (given) => {
     signal = given;

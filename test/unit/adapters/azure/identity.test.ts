@@ -27,7 +27,7 @@ async function holding(from: typeof place | undefined = place) {
 }
 
 describe("a refused token of a managed identity", () => {
-  test("is replaced by asking the platform with its hash, and given out no more", async () => {
+  test("is replaced by sending its hash to the platform, and is no longer returned", async () => {
     const identity = await holding();
     endpoint.answer = answerWith("second", { expires_on: "1799999999" });
     assert.equal(await identity.replace("first"), "second");
@@ -43,7 +43,7 @@ describe("a refused token of a managed identity", () => {
     assert.equal(identity.newest("first"), "second");
   });
 
-  test("is replaced once for all who were refused", async () => {
+  test("is replaced once for all callers that were refused", async () => {
     const identity = await holding();
     endpoint.answer = answerWith("second");
     const replaced = await Promise.all(Array.from({ length: 100 }, () => identity.replace("first")));
@@ -64,7 +64,7 @@ describe("a refused token of a managed identity", () => {
     assert.equal(identity.newest("first"), "third");
   });
 
-  test("is asked for in the older version where the platform does not know the newer one", async () => {
+  test("is requested in the older version if the platform does not know the newer one", async () => {
     const identity = await holding();
     endpoint.answer = (response, request) => {
       if (request.url?.includes("2025-03-30")) response.writeHead(400).end("{}");
@@ -75,7 +75,7 @@ describe("a refused token of a managed identity", () => {
     assert.deepEqual(versions, ["2025-03-30", "2019-08-01"]);
   });
 
-  test("stays where the platform gives out the same one, and is asked for again after 5 s at the earliest", async () => {
+  test("stays in use if the platform returns the same one, and is requested again after 5 s at the earliest", async () => {
     const identity = await holding();
     endpoint.answer = answerWith("first");
     for (const [atMs, asked] of [
@@ -94,7 +94,7 @@ describe("a refused token of a managed identity", () => {
     assert.equal(await identity.replace("first"), "second");
   });
 
-  test("is no replacement of its successor", async () => {
+  test("is not a replacement for its successor", async () => {
     const identity = await holding();
     endpoint.answer = answerWith("second");
     await identity.replace("first");
@@ -103,7 +103,7 @@ describe("a refused token of a managed identity", () => {
     assert.equal((await identity.getToken(scope)).token, "second");
   });
 
-  test("is forgotten only after a hundred newer ones, the oldest first", async () => {
+  test("is forgotten only after a hundred newer ones, oldest first", async () => {
     let issued = 0;
     const many = { getToken: async () => ({ token: `token-${++issued}`, expiresOnTimestamp: startMs }) };
     const identity = createIdentity(signingId, place, many, () => nowMs);
@@ -113,7 +113,7 @@ describe("a refused token of a managed identity", () => {
     assert.equal(await identity.replace("token-2"), "another");
   });
 
-  test("of several scopes, or of one without the suffix, is asked for by what the platform calls the resource", async () => {
+  test("of several scopes, or of one without the suffix, is requested by the platform's name of the resource", async () => {
     for (const [scopes, resource] of [
       [["https://a/.default"], "https://a"],
       ["https://a/x", "https://a/x"],
@@ -128,7 +128,7 @@ describe("a refused token of a managed identity", () => {
     }
   });
 
-  test("is not asked for in the older version after another error than 400, and no third time", async () => {
+  test("is not requested in the older version after an error other than 400, and not a third time", async () => {
     for (const [status, versions] of [
       [404, 1],
       [500, 1],
@@ -165,7 +165,7 @@ describe("a refused token of a managed identity", () => {
     assert.equal(endpoint.requests.length, 2);
   });
 
-  test("is waited for 5 s at most, for both versions together", async (t) => {
+  test("is waited for at most 5 s, for both versions together", async (t) => {
     const identity = await holding();
     const time = new AbortController();
     const waits: number[] = [];
@@ -195,7 +195,7 @@ describe("a refused token of a managed identity", () => {
     "a token that is a number": answerWith("", { access_token: 7 }),
   };
   for (const [what, answer] of Object.entries(answers)) {
-    test(`stays where the platform answers with ${what}`, async () => {
+    test(`stays in use if the platform answers with ${what}`, async () => {
       const identity = await holding();
       endpoint.answer = answer;
       assert.equal(await identity.replace("first"), undefined);
@@ -203,7 +203,7 @@ describe("a refused token of a managed identity", () => {
     });
   }
 
-  test("stays where there is no platform, and where it is not ours", async () => {
+  test("stays in use if there is no platform, or one that is not ours", async () => {
     const elsewhere = createIdentity(signingId, undefined, sdk, () => nowMs);
     await elsewhere.getToken(scope);
     assert.equal(await elsewhere.replace("first"), undefined);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createInterner } from "../../../../src/adapters/azure/interned.ts";
 
-test("texts come back as they are, however many there are, and no more than a thousand are held", (t) => {
+test("texts are returned unchanged, however many there are, and at most a thousand are kept", (t) => {
   const set = t.mock.method(Map.prototype, "set");
   const intern = createInterner();
   const texts = Array.from({ length: 2_000 }, (_, i) => `text ${i}`);
@@ -12,7 +12,7 @@ test("texts come back as they are, however many there are, and no more than a th
   assert.deepEqual(held, texts.slice(0, 1_000), "each once");
 });
 
-test("a text that is held is given out for the next one that is equal", (t) => {
+test("an equal text is replaced by the one that is kept", (t) => {
   const intern = createInterner();
   intern("a");
   const get = t.mock.method(Map.prototype, "get", () => "the one that is held");

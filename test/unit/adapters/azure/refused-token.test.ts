@@ -58,18 +58,18 @@ describe("a request of an SDK client", () => {
     });
   }
 
-  test("goes out with the other token once that is known, whatever the SDK has cached", async () => {
+  test("is repeated with the other token once that is known, whatever the SDK has cached", async () => {
     const { policy } = refusedTokenPolicy(identityWith("new"));
     await sendThrough(policy, "old", [401, 200]);
     assert.deepEqual(await sendThrough(policy, "old", [200]), { sent: ["Bearer new"], outcome: 200 });
   });
 
-  test("goes out once where the identity has no other token", async () => {
+  test("is sent once if the identity has no other token", async () => {
     const { policy } = refusedTokenPolicy(identityWith(undefined));
     assert.deepEqual(await sendThrough(policy, "old", [401, 200]), { sent: ["Bearer old"], outcome: 401 });
   });
 
-  test("goes out once and as it is without a token, and with a credential that is no managed identity", async () => {
+  test("is sent once and unchanged without a token, and with a credential that is not a managed identity", async () => {
     const { policy } = refusedTokenPolicy(identityWith("new"));
     assert.deepEqual(await sendThrough(policy, "", [401, 200]), { sent: [undefined], outcome: 401 });
     const operator = { getToken: async () => null };
@@ -78,7 +78,7 @@ describe("a request of an SDK client", () => {
     });
   });
 
-  test("that only its caller may repeat goes out once, and the error says whether to repeat it", async () => {
+  test("that only its caller may repeat is sent once, and the error says whether to repeat it", async () => {
     for (const successor of ["new", undefined]) {
       const { policy } = refusedTokenPolicy(identityWith(successor), "fail");
       const { sent, outcome } = await sendThrough(policy, "old", [401, 200]);
@@ -108,7 +108,7 @@ test("a request by fetch is repeated once after a 401, not after a 403, and not 
   }
 });
 
-test("a repeated request by fetch gives the connection of the first one back, whatever becomes of its body", async () => {
+test("a repeated request by fetch releases the connection of the first one, even if its body fails", async () => {
   let cancelled = 0;
   const body = () =>
     new ReadableStream({
@@ -127,7 +127,7 @@ test("a repeated request by fetch gives the connection of the first one back, wh
   );
 });
 
-test("a request by fetch with a credential that is no managed identity goes out once", async () => {
+test("a request by fetch with a credential that is not a managed identity is sent once", async () => {
   let sent = 0;
   const send = async () => {
     sent++;
@@ -137,12 +137,12 @@ test("a request by fetch with a credential that is no managed identity goes out 
   assert.equal(sent, 1);
 });
 
-test("the policy of an SDK client stands next to the wire, so that each of its retries has the newest token", () => {
+test("the policy runs again for each retry of an SDK client, so that each retry has the newest token", () => {
   assert.equal(refusedTokenPolicy(identityWith("new")).position, "perRetry");
   assert.notEqual(refusedTokenPolicy(identityWith("new")).policy.name, "");
 });
 
-test("a refused request whose service names no request has none in its error", async () => {
+test("a refused request whose service sent no request id has none in its error", async () => {
   const { policy } = refusedTokenPolicy(identityWith("new"), "fail");
   const request = { headers: { get: () => "Bearer old", set: () => {} } };
   const answer = { status: 401, headers: { get: () => undefined } };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { warmUp } from "../../../../src/adapters/azure/warm-up.ts";
 
-test("parts that fail, in whatever way, keep no other part from being warmed, and fail nothing", async () => {
+test("a part that fails, in any way, does not stop the others from being warmed up, and fails nothing", async () => {
   const warmed: string[] = [];
   await warmUp([
     () => Promise.reject(new Error("down")),
@@ -16,7 +16,7 @@ test("parts that fail, in whatever way, keep no other part from being warmed, an
   assert.deepEqual(warmed, ["first", "second"]);
 });
 
-test("parts are warmed side by side", async () => {
+test("parts are warmed up in parallel", async () => {
   const second = Promise.withResolvers<void>();
   await warmUp([() => second.promise, async () => second.resolve()]);
 });

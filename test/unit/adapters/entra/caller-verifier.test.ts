@@ -146,7 +146,7 @@ describe("the caller verifier refuses", () => {
     });
   }
 
-  test("a token that is too large, before any of it is decoded or a key is looked for", async () => {
+  test("a token that is too large, before any of it is decoded or a key is looked up", async () => {
     const keys = keysInMemory();
     const result = await verify(callerToken({ claims: { padding: "x".repeat(16_384) } }), keys);
     assert.deepEqual(result, { ok: false, refusal: { reason: "caller_token_rejected", because: "too large" } });
@@ -168,19 +168,19 @@ test("only a key that verified a token counts as used: an unverified kid proves 
   assert.deepEqual(keys.used, [kid]);
 });
 
-test("a key source that has no keys is our fault, not the caller's", async () => {
+test("a key source without keys is our fault, not the caller's", async () => {
   const keys = keysInMemory();
   keys.failure = new Fault("caller_keys_unavailable");
   await assert.rejects(verify(callerToken(), keys), keys.failure);
 });
 
-test("a kid that nobody has looked up is not said to be wrong: the caller is to try again", async () => {
+test("a kid that was not looked up is not reported as wrong: the caller should retry", async () => {
   const keys = keysInMemory();
   keys.findKey = async () => "not_looked_up";
   assert.deepEqual(await verify(callerToken(), keys), { ok: false, refusal: { reason: "caller_key_not_looked_up" } });
 });
 
-test("a disallowed algorithm never makes us look for a key: an unknown kid costs a request to Entra", async () => {
+test("a disallowed algorithm never causes a key look-up, because an unknown kid costs a request to Entra", async () => {
   const keys = keysInMemory();
   for (const alg of ["none", "HS256", "RS512", "ES256"]) {
     await verify(callerToken({ header: { alg, kid: "other" } }), keys);
@@ -188,7 +188,7 @@ test("a disallowed algorithm never makes us look for a key: an unknown kid costs
   assert.deepEqual(keys.asked, []);
 });
 
-test("a kid that is no text never makes us look for a key", async () => {
+test("a kid that is not a string never causes a key look-up", async () => {
   const keys = keysInMemory();
   for (const other of [undefined, null, 1, [kid], { kid }]) {
     assert.ok(!(await verify(callerToken({ header: { kid: other } }), keys)).ok);
@@ -196,13 +196,13 @@ test("a kid that is no text never makes us look for a key", async () => {
   assert.deepEqual(keys.asked, []);
 });
 
-test("an error in the key source is a fault of ours, and never said to be the caller's", async () => {
+test("an error in the key source is our fault, and never reported as the caller's", async () => {
   const keys = keysInMemory();
   keys.failure = new TypeError("x is not a function");
   await assert.rejects(verify(callerToken(), keys), keys.failure);
 });
 
-test("no text makes it throw, and no reason repeats the text", async (t) => {
+test("it throws for no text, and no reason repeats the text", async (t) => {
   const part = fc.oneof(
     fc.string().map((text) => Buffer.from(text).toString("base64url")),
     fc.json().map((text) => Buffer.from(text).toString("base64url")),
@@ -229,7 +229,7 @@ describe("a token that was verified before", () => {
     return { keys, verify: (token: string, nowMs = startMs) => verifier.verify(token, nowMs) };
   }
 
-  test("is accepted again without another verification, and is the same caller", async () => {
+  test("is accepted again without another verification, as the same caller", async () => {
     const { keys, verify: again } = instance();
     const first = await again(callerToken());
     assert.deepEqual(await again(callerToken()), first);
@@ -242,7 +242,7 @@ describe("a token that was verified before", () => {
     ["a character after it", (token: string) => `${token}A`],
     ["a space before it", (token: string) => ` ${token}`],
   ] as const) {
-    test(`does not let in one that differs in ${name}`, async () => {
+    test(`does not admit one that differs in ${name}`, async () => {
       const { verify: again } = instance();
       assert.ok((await again(callerToken())).ok);
       assert.ok(!(await again(change(callerToken()))).ok);
@@ -269,7 +269,7 @@ describe("a token that was verified before", () => {
     assert.ok(!(await again(token, startMs + 70 * secondsMs)).ok);
   });
 
-  test("is refused by a clock that was set back before its time", async () => {
+  test("is refused if the clock was set back to before its start", async () => {
     const { verify: again } = instance();
     const token = callerToken({ claims: { nbf: nowSeconds } });
     assert.ok((await again(token)).ok);
@@ -303,7 +303,7 @@ describe("a token that was verified before", () => {
     });
   }
 
-  test("and was refused is verified again, since what was wrong may be mended", async () => {
+  test("and was refused is verified again, because the problem may have been fixed", async () => {
     const { keys, verify: again } = instance();
     const { findKey } = keys;
     keys.findKey = async () => "unknown";

@@ -52,7 +52,7 @@ test("the token is for the exchange in this cloud, and each identity is kept, so
   assert.deepEqual(made, [ids.clientId, ids.audience]);
 });
 
-test("an identity that gives none is a fault with the class of the error alone", async () => {
+test("an identity that returns no token is a fault with only the class of the error", async () => {
   const { federated } = createIdentities(async () => {
     throw Object.assign(new Error("secret"), { name: "CredentialUnavailableError" });
   });
@@ -60,7 +60,7 @@ test("an identity that gives none is a fault with the class of the error alone",
   assert.deepEqual([fault.code, fault.detail], ["identity_unavailable", { because: "CredentialUnavailableError" }]);
 });
 
-test("an identity that hangs is given up after 5 s, whether or not it obeys the signal that tells it so", async (t) => {
+test("an identity that hangs is abandoned after 5 s, whether or not it obeys the abort signal", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let given: AbortSignal | undefined;
   const { federated } = createIdentities((_, options) => {
@@ -82,7 +82,7 @@ test("an identity that hangs is given up after 5 s, whether or not it obeys the 
   assert.ok(given?.aborted);
 });
 
-test("an identity is asked no longer when the request has ended", async () => {
+test("a request to an identity stops when the caller's request has ended", async () => {
   const { federated } = createIdentities(
     (_, options) =>
       new Promise((_, reject) => {
@@ -95,7 +95,7 @@ test("an identity is asked no longer when the request has ended", async () => {
   assert.deepEqual((await asking).detail, { because: "AbortError 20" });
 });
 
-test("a refused token is replaced where its identity has another, and nobody is asked for that of an identity never used", async () => {
+test("a refused token is replaced if its identity has another; for an identity that was never used nothing is requested", async () => {
   const { federated, made, replaced } = createIdentities();
   assert.equal(await federated.replace(ids.clientId, "refused"), false);
   assert.deepEqual([made, replaced], [[], []]);

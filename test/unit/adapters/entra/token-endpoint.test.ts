@@ -60,7 +60,7 @@ test("the assertion goes to the tenant's own endpoint, with the ledger's id, and
   });
 });
 
-describe("a token is given on", () => {
+describe("a token is returned", () => {
   const { contosoId: tid, clientId } = ids;
   const fine: Record<string, string> = {
     "that cannot be read: it is opaque to all but its resource": "opaque",
@@ -82,7 +82,7 @@ describe("a token is given on", () => {
   });
 });
 
-describe("an answer that is not what was asked for is a fault", () => {
+describe("an answer that does not match the request is a fault", () => {
   const wrong: Record<string, object> = {
     "the token of another tenant": { access_token: tokenWith({ tid: ids.fabrikamId, appid: ids.clientId }) },
     "the token of another application (v1)": { access_token: tokenWith({ tid: ids.contosoId, appid: ids.audience }) },
@@ -105,13 +105,13 @@ describe("an answer that is not what was asked for is a fault", () => {
   }
 });
 
-test("claims go along, as they were given", async () => {
+test("claims are passed on unchanged", async () => {
   const claims = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
   const { sent } = await ask(() => entra(issued), { claims });
   assert.equal(new URLSearchParams(await sent[0]?.text()).get("claims"), claims);
 });
 
-describe("an endpoint that does not answer is given up, and can be asked again,", () => {
+describe("an endpoint that does not answer is abandoned, and may be asked again,", () => {
   const never = ({ signal }: Request) =>
     new Promise<Response>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 
@@ -169,7 +169,7 @@ describe("an endpoint that does not answer is given up, and can be asked again,"
   }
 });
 
-describe("a whole answer that is none of a token endpoint's is a fault that asking again does not end:", () => {
+describe("a complete answer that is not a token endpoint's is a fault that a retry does not fix:", () => {
   const answers: Record<string, Response> = {
     "no JSON": new Response("<html>", { headers: { "content-type": "application/json" } }),
     "a page": new Response("<html>", { headers: { "content-type": "text/html" } }),
@@ -186,7 +186,7 @@ describe("a whole answer that is none of a token endpoint's is a fault that aski
   }
 });
 
-test("a token that names no request of Entra's, or none that is a GUID, has none", async () => {
+test("a token has no request id of Entra's if the answer has none, or has one that is not a GUID", async () => {
   for (const headers of [{}, { "x-ms-request-id": "secret" }]) {
     const { result } = await ask(() => Response.json(issued, { headers }));
     assert.deepEqual(result, { issued: true, accessToken: "opaque", expiresInSeconds: 3599 });
@@ -203,13 +203,13 @@ describe("a refusal with", () => {
     ["an error that is no text", { error: { toString: 1 } }, []],
   ];
   for (const [what, body, codes] of bodies) {
-    test(`${what} is read as far as it can be`, async () => {
+    test(`${what} is read as far as possible`, async () => {
       const { result } = await ask(() => Response.json(body, { status: 400, headers: { "retry-after": "soon" } }));
       assert.deepEqual(result, { issued: false, kind: "unexpected", codes });
     });
   }
 
-  test("the words that it may pass can be asked again, with the wait that it asks for, or none", async () => {
+  test("the error temporarily_unavailable may be retried, after the wait that it asks for, or without one", async () => {
     const body = { error: "temporarily_unavailable" };
     for (const [headers, detail] of [
       [{}, { codes: [] }],
@@ -223,7 +223,7 @@ describe("a refusal with", () => {
   });
 });
 
-test("a connection is opened by asking the host alone, and no redirect is followed", async () => {
+test("a connection is opened by a request for the host alone, and no redirect is followed", async () => {
   const sent: Request[] = [];
   globalThis.fetch = async (url, init) => {
     sent.push(new Request(url, init as RequestInit));

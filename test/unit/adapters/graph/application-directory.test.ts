@@ -46,7 +46,7 @@ async function codeOf(reading: Promise<unknown>): Promise<string> {
 }
 
 describe("the credentials of a client", () => {
-  test("are its certificate, byte for byte, and nothing else where nothing else is registered", async () => {
+  test("are its certificate, byte for byte, and nothing else if nothing else is registered", async () => {
     const [{ keyId = "" } = {}] = world.application().certificates.values();
     assert.deepEqual(await read(), {
       keys: [{ on: "application", keyId, der: derOf(ours) }],
@@ -68,7 +68,7 @@ describe("the credentials of a client", () => {
     );
   });
 
-  test("are told by the certificate, whatever identifier was put beside it", async () => {
+  test("are identified by the certificate, whatever identifier was stored with it", async () => {
     const [mine] = world.application().certificates.values();
     const { customKeyIdentifier = "", displayName = "" } = mine ?? {};
     const forged = readCertificate(attacker.pem, { customKeyIdentifier, displayName });
@@ -79,7 +79,7 @@ describe("the credentials of a client", () => {
     );
   });
 
-  test("are all federated credentials, over as many pages as there are", async () => {
+  test("are all federated credentials, over all pages", async () => {
     const added = [1, 2, 3].map((n) => addFederatedCredential(world.application(), federationOf(`subject-${n}`)));
     assert.deepEqual(
       (await read()).federated,
@@ -105,22 +105,22 @@ describe("the owner of an application", () => {
   const ownerOf = (identity = reader) =>
     createApplicationOwner(clouds.public, world.credential(identity), Date.now)(clientId);
 
-  test("is the home tenant where that registered it", async () => {
+  test("is the home tenant if that registered it", async () => {
     assert.equal(await ownerOf(), homeTenantId);
   });
 
-  test("is the other tenant that registered it, such as Microsoft's, though it has a service principal at home", async () => {
+  test("is the other tenant that registered it, such as Microsoft's, even if the home tenant has a service principal for it", async () => {
     const microsoft = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
     world.application().ownerTenantId = microsoft;
     assert.equal(await ownerOf(), microsoft);
   });
 
-  test("is not known without a service principal at home", async () => {
+  test("is unknown without a service principal in the home tenant", async () => {
     world.entra.revokeConsent(homeTenantId, clientId);
     assert.equal(await ownerOf(), undefined);
   });
 
-  test("is an error, and never nobody, where Graph refuses or does not say", async () => {
+  test("is an error, and never empty, if Graph refuses or does not answer the question", async () => {
     assert.equal(await codeOf(ownerOf(stranger)), "graph_forbidden");
     world.entra.behaviour.faults = [{ operation: "graph", status: 200, body: { appId: clientId } }];
     assert.equal(await codeOf(ownerOf()), "graph_answer_unexpected");
@@ -128,7 +128,7 @@ describe("the owner of an application", () => {
 });
 
 describe("nothing is read", () => {
-  test("without the role", async () => {
+  test("without the required role", async () => {
     assert.equal(await codeOf(read(stranger)), "graph_forbidden");
   });
 
@@ -137,12 +137,12 @@ describe("nothing is read", () => {
     assert.equal(await codeOf(credentialsOf(crypto.randomUUID() as typeof clientId)), "application_not_found");
   });
 
-  test("of an application without a service principal: half of it would be unseen", async () => {
+  test("of an application without a service principal, because half of it would be missing", async () => {
     world.entra.revokeConsent(homeTenantId, clientId);
     assert.equal(await codeOf(read()), "service_principal_not_found");
   });
 
-  test("where no token is to be had", async () => {
+  test("if no token is available", async () => {
     const failing: TokenCredential = { getToken: () => Promise.reject(new Error("https://secret.example")) };
     const directory = createApplicationDirectory(clouds.public, failing);
     assert.equal(await codeOf(directory.credentialsOf(clientId)), "graph_token_unavailable");
@@ -176,7 +176,7 @@ describe("a busy service", () => {
     ["in seconds", () => "16"],
     ["as a date", () => new Date(Date.now() + 600_000).toUTCString()],
   ] as const) {
-    test(`that announces a longer wait (${what}) is not asked before, in this run or a later one`, async () => {
+    test(`that announces a longer wait (${what}) is not asked earlier, in this run or a later one`, async () => {
       let nowMs = Date.now();
       const directory = createApplicationDirectory(clouds.public, world.credential(reader), undefined, () => nowMs);
       const read = () => directory.credentialsOf(clientId);
@@ -223,12 +223,12 @@ describe("an answer", () => {
     assert.deepEqual([found.keys.length, found.passwords.length, found.federated.length], [2, 2, 1]);
   });
 
-  test("that does not show a key leaves it a key without a certificate", async () => {
+  test("that does not show a key is read as a key without a certificate", async () => {
     answer({ application: { ...bodies().application, keyCredentials: [{ keyId: objectId, key: null }] } });
     assert.deepEqual((await readScripted()).keys[0], { on: "application", keyId: objectId });
   });
 
-  test("with a federated credential without a subject is read: it is a difference, not trouble", async () => {
+  test("with a federated credential without a subject is read: it is a difference, not an error", async () => {
     const { subject: _, ...flexible } = federated;
     answer({
       federated: { value: [{ ...flexible, claimsMatchingExpression: { value: "claims['sub'] matches '*'" } }] },
@@ -289,7 +289,7 @@ describe("an answer", () => {
     "https://",
   ];
   for (const link of links) {
-    test(`with the next page at ${link} gets no token sent there`, async () => {
+    test(`with the next page at ${link} gets no token`, async () => {
       answer({ federated: { value: [federated], "@odata.nextLink": link } });
       assert.equal(await codeOf(readScripted()), "graph_answer_unexpected");
       assert.ok(world.scripted.asked.every((asked) => asked.includes(clientId) || asked.includes(objectId)));
@@ -305,7 +305,7 @@ describe("an answer", () => {
     assert.equal(world.scripted.asked.length, 1);
   });
 
-  test("whose pages never end is an error", async () => {
+  test("with an endless number of pages is an error", async () => {
     answer({
       federated: { value: [federated], "@odata.nextLink": `https://graph.microsoft.us${paths.federated}?$skiptoken=1` },
     });

@@ -45,7 +45,7 @@ describe("an answer of the vault", () => {
     });
   }
 
-  test("that refuses the token says whether there is another one, and was not a signature", () => {
+  test("that refuses the token reports whether there is another one, and was not a signature", () => {
     for (const isReplaced of [true, false]) {
       const { code, detail, isRetryable } = keyVaultFault(new TokenRefused(isReplaced, "request-2"), undefined, nowMs);
       assert.deepEqual(
@@ -55,7 +55,7 @@ describe("an answer of the vault", () => {
     }
   });
 
-  test("that names no request has none in its fault", () => {
+  test("without a request id has none in its fault", () => {
     assert.deepEqual(keyVaultFault(sdkError, { ...answer(404), requestId: "" }, nowMs).detail, { codes: [404] });
     assert.deepEqual(keyVaultFault(new TokenRefused(true, ""), undefined, nowMs).detail, {
       ...{ codes: [401], isTokenReplaced: true },
@@ -86,7 +86,7 @@ describe("an answer of the vault", () => {
   }
 });
 
-describe("no answer of the vault", () => {
+describe("a missing answer of the vault", () => {
   const named = (name: string, more: object = {}) => Object.assign(new Error(keyId), { name }, more);
   const causedBy = (code: string) => new Error(keyId, { cause: Object.assign(new Error(keyId), { code }) });
   const cases: [what: string, error: unknown, maybeSigned: boolean][] = [
@@ -115,7 +115,7 @@ describe("no answer of the vault", () => {
   }
 });
 
-test("a request of which it is known whether it had a connection may have signed exactly then", () => {
+test("a request that is known to have had a connection or not may have signed exactly if it had one", () => {
   for (const error of [new DOMException("", "TimeoutError"), Object.assign(new Error(), { code: "ECONNREFUSED" })]) {
     for (const wasSent of [true, false]) {
       assert.equal(keyVaultFault(error, undefined, nowMs, wasSent).detail.maybeSigned, wasSent);
@@ -123,7 +123,7 @@ test("a request of which it is known whether it had a connection may have signed
   }
 });
 
-test("nothing of an error's or an answer's text gets into a fault", async (t) => {
+test("no text of an error or an answer is in a fault", async (t) => {
   const canary = `${keyId} eyJhbGciOiJQUzI1NiJ9.x.y`;
   const text = fc.string({ maxLength: 20 }).map((noise) => `${noise}${canary}${noise}`);
   const property = fc.property(text, fc.option(fc.integer({ min: 200, max: 599 })), (value, status) => {

@@ -41,7 +41,7 @@ async function faultAt(port: number, withinMs: number): Promise<Fault> {
   return error;
 }
 
-test("a request that never had a connection has not signed, though it timed out as one that had", async () => {
+test("a request that never had a connection has not signed, even if it timed out like one that had", async () => {
   const fault = await faultAt((silent.address() as AddressInfo).port, 300);
   assert.equal(fault.detail.maybeSigned, false);
 });

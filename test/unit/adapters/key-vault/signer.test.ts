@@ -58,7 +58,7 @@ async function faultOf(signing: Promise<unknown>): Promise<Fault> {
 const paths = () => vault.requests.map(({ method, path }) => `${method} ${path}`);
 
 describe("a signature", () => {
-  test("is asked for once, by the version of the key, in the instance's name; the key itself is never read", async () => {
+  test("is requested once, by the version of the key, with the instance's name; the key itself is never read", async () => {
     const answer = await sign();
     assert.deepEqual(
       { ...answer, signature: new Uint8Array(answer.signature) },
@@ -73,7 +73,7 @@ describe("a signature", () => {
     assert.deepEqual(identity.asked.flat(), ["https://vault.azure.net/.default"]);
   });
 
-  test("names the key that the vault says has signed, whichever was asked for, and none where it says none", async () => {
+  test("names the key that the vault reports as the signer, whichever was requested, and none if it reports none", async () => {
     const other = keyId.replace("client-assertion", "another");
     for (const [kid, expected] of [
       [other, other],
@@ -86,7 +86,7 @@ describe("a signature", () => {
     }
   });
 
-  test("costs one challenge for each version of a key", async () => {
+  test("costs one challenge per version of a key", async () => {
     const one = signer();
     await sign(one);
     await sign(one);
@@ -95,7 +95,7 @@ describe("a signature", () => {
     assert.equal(vault.requests.length, 5);
   });
 
-  test("that is the first goes alone, and all that wait for it have one challenge in common", async () => {
+  test("that is the first is sent alone, and all that wait for it share one challenge", async () => {
     const one = signer();
     const gate = Promise.withResolvers<void>();
     let answered = 0;
@@ -157,7 +157,7 @@ describe("the vault's refusal", () => {
     ["that it is unwell", { status: 500 }, "signer_unavailable", { codes: [500], maybeSigned: true }],
   ];
   for (const [what, answer, code, detail] of answers) {
-    test(`${what} is a fault, and not asked again: a second signature needs a second intent`, async () => {
+    test(`${what} is a fault, and not retried: a second signature needs a second intent`, async () => {
       vault.answer = () => answer;
       const fault = await faultOf(sign());
       assert.deepEqual([fault.code, fault.detail], [code, detail]);
@@ -165,7 +165,7 @@ describe("the vault's refusal", () => {
     });
   }
 
-  test("of the token has it replaced, and only whoever has stored another intent may ask again", async () => {
+  test("of the token has it replaced, and only a caller that has stored another intent may retry", async () => {
     vault.answer = () => ({ status: 401, headers: { "x-ms-request-id": "r-3" } });
     const fault = await faultOf(sign());
     assert.deepEqual(
@@ -176,13 +176,13 @@ describe("the vault's refusal", () => {
     assert.equal(vault.requests.length, 2);
   });
 
-  test("that is no JSON may have been a signature", async () => {
+  test("that is not JSON may have been a signature", async () => {
     vault.answer = () => ({ status: 200, body: "<html>" });
     assert.equal((await faultOf(sign())).detail.maybeSigned, true);
   });
 });
 
-test("a signature is given up after 5 s, and when its request is", async (t) => {
+test("a signature is abandoned after 5 s, and when its request ends", async (t) => {
   const never = new Promise<never>(() => {});
   vault.answer = () => never;
   t.mock.timers.enable({ apis: ["setTimeout"] });
@@ -211,7 +211,7 @@ describe("a key that is unwrapped", () => {
   const wrapped = new Uint8Array([1, 2, 3]);
   const unwrap = () => createKeyUnwrapper(keyId, identity)(wrapped, new AbortController().signal);
 
-  test("is asked for by RSA-OAEP-256, and the key that unwraps is never read", async () => {
+  test("is requested with RSA-OAEP-256, and the unwrapping key is never read", async () => {
     const key = new Uint8Array(32).fill(3);
     vault.answer = () => ({ status: 200, body: { kid: keyId, value: base64url(key) } });
     assert.deepEqual(new Uint8Array(await unwrap()), key);
@@ -219,7 +219,7 @@ describe("a key that is unwrapped", () => {
     assert.deepEqual(vault.requests[1]?.body, { alg: "RSA-OAEP-256", value: base64url(wrapped) });
   });
 
-  test("is asked for again after a 401 with another token, and once more after a 503", async () => {
+  test("is requested again after a 401 with another token, and once more after a 503", async () => {
     const statuses = [401, 503, 200];
     vault.answer = () => ({ status: statuses.shift() ?? 500, headers: { "retry-after": "0" }, body: signed.body });
     await unwrap();
@@ -233,14 +233,14 @@ describe("a key that is unwrapped", () => {
     assert.equal(vault.requests.length, 3, "the challenge and two attempts");
   });
 
-  test("is given up with its request", async () => {
+  test("is abandoned when its request ends", async () => {
     const end = new AbortController();
     end.abort();
     await assert.rejects(createKeyUnwrapper(keyId, identity)(wrapped, end.signal), { name: "AbortError" });
   });
 });
 
-test("a connection that was opened before is the one of the first signature, and asks for nothing", async () => {
+test("the first signature uses the connection that was opened before, and opening it requests nothing", async () => {
   vaultAgent.destroy();
   const before = vault.connections;
   await connectToVault(keyId);

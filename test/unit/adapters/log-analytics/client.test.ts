@@ -68,14 +68,14 @@ describe("a query of the log", () => {
     assert.deepEqual(requests, [{ path: "/v1/workspaces/workspace/query", authorization: "Bearer first" }]);
   });
 
-  test("is sent three times to a service that is busy, and what its last answer said is kept", async () => {
+  test("is sent three times to a busy service, and the last answer is reported", async () => {
     script.push([503], [503], [503, { "retry-after": "0" }], [200]);
     const { attempt } = await query(never());
     assert.equal(requests.length, 3);
     assert.deepEqual([attempt.status, attempt.retryAfter], [503, "0"]);
   });
 
-  test("has the identity's other token after a 401", async () => {
+  test("uses the identity's other token after a 401", async () => {
     script.push([401], [200]);
     const identity = Object.assign(
       { ...plain },
@@ -89,7 +89,7 @@ describe("a query of the log", () => {
     );
   });
 
-  test("ends with its deadline, in the middle of an attempt; the status of the attempt before does not count", async () => {
+  test("ends at its deadline, in the middle of an attempt; the status of the previous attempt does not count", async () => {
     script.push([503], undefined);
     const { attempt, result } = await query(deadline.signal);
     assert.equal(requests.length, 2);
@@ -98,7 +98,7 @@ describe("a query of the log", () => {
   });
 });
 
-test("a query whose deadline passes while it waits to be repeated was throttled, not slow", async () => {
+test("a query whose deadline passes while it waits for a retry was throttled, not slow", async () => {
   script.push([429, { "retry-after": "30" }]);
   const attempt: Attempt = { signal: deadline.signal };
   // The deadline passes when the first answer has come.
@@ -139,19 +139,19 @@ describe("a failed query is", () => {
     });
   }
 
-  test("to be repeated when the service says", () => {
+  test("to be repeated after the time that the service announces", () => {
     const busy = (retryAfter: string) => vaultLogUnavailable(new Error(), { signal: ended, status: 429, retryAfter });
     assert.deepEqual(busy("30").detail, { because: "Error", httpStatus: 429, retryAfterSeconds: 30 });
     assert.deepEqual(busy("soon").detail, { because: "Error", httpStatus: 429 });
   });
 
-  test("what the reader itself has said of it", () => {
+  test("what the reader itself has reported", () => {
     const own = new VaultLogUnavailable("incomplete");
     assert.equal(vaultLogUnavailable(own, { signal: ended, status: 500 }), own);
   });
 });
 
-test("the parameters of a query stand before it, the ids hidden from the workspace's own log", () => {
+test("the parameters of a query precede it, and the ids are hidden from the workspace's own log", () => {
   const parameters = { fromMs: 0, toMs: 1_500, vaultResourceId: "/vaults/v", signingObjectId: "id", maxRows: 7 };
   assert.equal(
     parameterize("Rows", parameters),

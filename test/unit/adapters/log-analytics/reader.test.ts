@@ -40,7 +40,7 @@ const idsOf = (rows: { requestId: string }[]) => rows.map(({ requestId }) => req
 const loggedIds = () => world.audit.map((event) => event.CorrelationId).sort();
 
 describe("a range", () => {
-  test("gives everything that anyone did in it, the start included and the end not", async () => {
+  test("returns every operation in it, including its start and excluding its end", async () => {
     world.audit.push(
       signEvent(-1),
       signEvent(0),
@@ -57,7 +57,7 @@ describe("a range", () => {
     );
   });
 
-  test("of others has their signatures and nothing else, and has nothing that was refused", async () => {
+  test("of other identities has their signatures only, and no refused requests", async () => {
     const byOther = { Identity: { claim: { oid: "99999999-1111-4111-8111-111111111111" } } };
     world.audit.push(
       signEvent(1, byOther),
@@ -71,7 +71,7 @@ describe("a range", () => {
     );
   });
 
-  test("costs one query, however many requests were made that nobody was identified for", async () => {
+  test("costs one query, however many unidentified requests were made", async () => {
     const noise = { HttpStatusCode: 401, OperationName: "Authentication", Identity: { claim: {} } };
     for (let i = 0; i < 40_000; i++) world.audit.push(signEvent(i, noise));
     assert.deepEqual(await read(60_000), []);
@@ -84,20 +84,20 @@ describe("a range", () => {
     assert.equal(world.monitor.queries.length, 0);
   });
 
-  test("has the rows of the one vault, or without a vault those of all", async () => {
+  test("has the rows of one vault, or without a vault the rows of all", async () => {
     world.audit.push(signEvent(0), signEvent(1, { _ResourceId: `${vaultResourceId}2` }));
     assert.equal((await read()).length, 1);
     assert.equal((await read(300_000, { vaultResourceId: vaultResourceId.toUpperCase() })).length, 1);
     assert.equal((await read(300_000, { vaultResourceId: "" })).length, 2);
   });
 
-  test("takes no resource id that could end the literal in the query", () => {
+  test("rejects a resource id that could end the literal in the query", () => {
     assert.throws(() => read(1, { vaultResourceId: 'v" or true' }), RangeError);
   });
 });
 
-describe("an answer that is not whole", () => {
-  test("is asked for again in halves until each is below the row limit", async () => {
+describe("an incomplete answer", () => {
+  test("is requested again in halves until each is below the row limit", async () => {
     world.audit.push(...Array.from({ length: 100 }, (_, i) => signEvent(i * 3_000)));
     assert.deepEqual(idsOf(await read(300_000, { maxRows: 30 })), loggedIds());
     assert.deepEqual(
@@ -106,13 +106,13 @@ describe("an answer that is not whole", () => {
     );
   });
 
-  test("costs few queries behind a burst too", async () => {
+  test("costs few queries after a burst too", async () => {
     world.audit.push(...Array.from({ length: 100 }, (_, i) => signEvent(i)), signEvent(299_999));
     assert.deepEqual(idsOf(await read(300_000, { maxRows: 30 })), loggedIds());
     assert.ok(world.monitor.queries.length < 70, `${world.monitor.queries.length}`);
   });
 
-  test("is no answer where the service calls it partial", async () => {
+  test("is not used if the service calls it partial", async () => {
     world.audit.push(...Array.from({ length: 40 }, (_, i) => signEvent(i)));
     world.monitor.log.rowLimit = 15;
     assert.deepEqual(idsOf(await read(40)), loggedIds());
@@ -129,21 +129,21 @@ describe("an answer that is not whole", () => {
     );
   });
 
-  test("is an error where one millisecond holds too much", async () => {
+  test("is an error if one millisecond has too many rows", async () => {
     world.audit.push(...Array.from({ length: 5 }, () => signEvent(7)));
     await assert.rejects(read(300_000, { maxRows: 5 }), { name: "VaultLogUnavailable", trouble: "incomplete" });
     assert.equal((await read(300_000, { maxRows: 6 })).length, 5);
   });
 
-  test("is an error where every answer is partial, after few queries", async () => {
+  test("is an error if every answer is partial, after few queries", async () => {
     world.audit.push(signEvent(0));
     world.monitor.behaviour.faults = [{ operation: "query", ...faultAnswers.partial }];
     await assert.rejects(read(8), { trouble: "incomplete", message: "vault_log_incomplete" });
   });
 });
 
-describe("what the log does", () => {
-  test("rows that come twice are delivered twice, in whatever order", async () => {
+describe("the behaviour of the log", () => {
+  test("duplicate rows are returned twice, in any order", async () => {
     world.audit.push(...Array.from({ length: 20 }, (_, i) => signEvent(i)));
     Object.assign(world.monitor.log, { duplicateShare: 1, reorder: true });
     const rows = await read();
@@ -152,7 +152,7 @@ describe("what the log does", () => {
     assert.notDeepEqual(times, times.toSorted());
   });
 
-  test("a row is not there before its lag has passed, and a late one comes later still", async () => {
+  test("a row is missing until its lag has passed, and a late one appears later still", async () => {
     world.audit.push(signEvent(0));
     Object.assign(world.monitor.log, { ingestionLagMs: 600_000, lateShare: 1, lateMs: 60_000 });
     world.clock.nowMs = startMs + 659_999;
@@ -161,7 +161,7 @@ describe("what the log does", () => {
     assert.equal((await read()).length, 1);
   });
 
-  test("a row that was cut out is gone", async () => {
+  test("a row that was removed is missing", async () => {
     world.audit.push(signEvent(0), signEvent(1));
     world.monitor.log.cut = [{ correlationId: world.audit[0]?.CorrelationId ?? "" }];
     assert.deepEqual(idsOf(await read()), [world.audit[1]?.CorrelationId]);
@@ -194,7 +194,7 @@ describe("refusals", () => {
 });
 
 describe("arrivals", () => {
-  test("are the windows with rows that were taken in then, however old, and how many rows each has", async () => {
+  test("are the windows with rows that were ingested in that time, however old, and their numbers of rows", async () => {
     const dayMs = 86_400_000;
     world.audit.push(signEvent(-3 * dayMs), signEvent(-3 * dayMs + 2_500), signEvent(0), signEvent(1_000));
     Object.assign(world.monitor.log, { lateShare: 1, lateMs: 3 * dayMs });
@@ -220,14 +220,14 @@ test("the log's own clock is read from the log", async () => {
   assert.equal(await readerWith().now(), startMs + 123_456);
 });
 
-describe("trouble", () => {
+describe("a failure", () => {
   const trouble = (options: Partial<VaultLogReaderOptions> = {}) =>
     read(300_000, options).then(
       () => assert.fail("it was read"),
       (error) => ({ name: error.name, trouble: error.trouble, ...error.detail }),
     );
 
-  test("that passes is outlasted: throttling, a 5xx, a cut connection", async () => {
+  test("that is temporary is retried: throttling, a 5xx, a cut connection", async () => {
     world.audit.push(signEvent(0));
     world.monitor.behaviour.faults = [
       { ...faultAnswers.throttled, times: 1 },
@@ -238,7 +238,7 @@ describe("trouble", () => {
     assert.equal((await read()).length, 1);
   });
 
-  test("throttling for longer than the deadline says so, with the wait that was asked for", async () => {
+  test("by throttling for longer than the deadline is reported with the requested wait", async () => {
     world.monitor.behaviour.faults = [{ ...faultAnswers.throttled, headers: { "retry-after": "30" } }];
     const startedMs = performance.now();
     const { because: _, ...said } = await trouble({ deadlineMs: 300 });
@@ -251,14 +251,14 @@ describe("trouble", () => {
     assert.ok(performance.now() - startedMs < 2_000);
   });
 
-  test("an identity that may not read is told apart", async () => {
+  test("of an identity without the right to read is distinguished", async () => {
     const said = await trouble({ credential: world.credential(stranger) });
     assert.deepEqual([said.trouble, said.httpStatus], ["forbidden", 403]);
     const forged = { getToken: async () => ({ token: "e30.e30.", expiresOnTimestamp: Date.now() + 3_600_000 }) };
     assert.equal((await trouble({ credential: forged })).httpStatus, 401);
   });
 
-  test("a national cloud is asked with a token of its own, and nothing goes to the public one", async () => {
+  test("a national cloud gets a token of its own, and the public cloud gets no request", async () => {
     const scopes: string[] = [];
     const credential: VaultLogReaderOptions["credential"] = {
       async getToken(scope) {
@@ -278,14 +278,14 @@ describe("trouble", () => {
     assert.equal((await trouble({ workspaceId: "aaaaaaaa-0000-4000-8000-000000000009" })).trouble, "rejected");
   });
 
-  test("a proxy's page keeps its status, and no text of it is told", async () => {
+  test("a proxy's page keeps its status, and its text is not reported", async () => {
     world.monitor.behaviour.faults = [{ ...faultAnswers.badGateway }];
     const said = await trouble();
     assert.deepEqual([said.trouble, said.httpStatus], ["unavailable", 502]);
     assert.doesNotMatch(JSON.stringify(said), /html|loganalytics/i);
   });
 
-  test("an answer of another shape is never taken for an empty log", async () => {
+  test("an answer of another shape is never treated as an empty log", async () => {
     const columns = [{ name: "TimeGenerated", type: "datetime" }];
     for (const body of [{}, { tables: [] }, { tables: [{ name: "PrimaryResult", columns, rows: [] }] }, "[]"]) {
       world.monitor.behaviour.faults = [{ status: 200, body }];
@@ -294,7 +294,7 @@ describe("trouble", () => {
   });
 
   // Last but for the service that is stopped: the emulator goes on with requests that nobody waits for.
-  test("an answer that does not come ends with the deadline", async () => {
+  test("a query without an answer ends at the deadline", async () => {
     world.monitor.behaviour.faults = [{ delayMs: 4_000 }];
     assert.equal((await trouble({ deadlineMs: 100 })).trouble, "timed_out");
     world.audit.push(signEvent(0), signEvent(299_000));

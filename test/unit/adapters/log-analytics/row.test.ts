@@ -32,7 +32,7 @@ function keyOf(id: string, requestUri: string, operation = "KeySign") {
 }
 
 describe("a row of the vault's log", () => {
-  test("has its time, status and request id, and who called in lower case", () => {
+  test("has its time, status and request id, and the caller in lower case", () => {
     assert.deepEqual(readRow(), {
       timeMs: Date.UTC(2026, 0, 31, 12),
       operation: "KeySign",
@@ -47,7 +47,7 @@ describe("a row of the vault's log", () => {
     });
   });
 
-  test("is read by the names of the columns, in whatever order they come", () => {
+  test("is read by the names of the columns, in any order", () => {
     assert.deepEqual(readRow({}, resultColumns.toReversed()), readRow());
   });
 
@@ -56,7 +56,7 @@ describe("a row of the vault's log", () => {
     assert.equal(readRow({ HttpStatusCode: null })?.httpStatus, 0, "an event of the vault itself");
   });
 
-  test("has no caller where the vault knew none", () => {
+  test("has no caller if the vault knew none", () => {
     const row = readRow({ ObjectId: "", AppId: null, CallerIpAddress: "", ClientInfo: null });
     assert.deepEqual(
       Object.keys(row ?? {}).filter((name) => /caller|client/.test(name)),
@@ -84,7 +84,7 @@ describe("a row of the vault's log", () => {
 describe("the key of a row", () => {
   const uri = (path: string, port = ":443") => `https://V.Vault.Azure.Net${port}/${path}?api-version=7.5`;
 
-  test("comes from the Id, or where that is empty from the request, with any port", () => {
+  test("is taken from the Id, or if that is empty from the request, with any port", () => {
     assert.deepEqual(keyOf(`https://v.vault.azure.net/keys/Other/${version}`, uri("keys/k/1/sign")), [
       "other",
       version,
@@ -95,17 +95,17 @@ describe("the key of a row", () => {
     assert.deepEqual(keyOf("no url", uri(`keys/k/${version}/sign`)), ["k", version]);
   });
 
-  test("takes the version from the request where the Id of the same key has none", () => {
+  test("takes the version from the request if the Id of the same key has none", () => {
     assert.deepEqual(keyOf("https://v.vault.azure.net/keys/k", uri(`keys/K/${version}/sign`)), ["k", version]);
     assert.deepEqual(keyOf("https://v.vault.azure.net/keys/k", uri(`keys/other/${version}/sign`)), ["k", undefined]);
   });
 
-  test("has no version where an operation stands in its place", () => {
+  test("has no version if there is an operation in its place", () => {
     assert.deepEqual(keyOf("", uri("keys/k/backup"), "KeyBackup"), ["k", undefined]);
     assert.deepEqual(keyOf("", uri("deletedkeys/k"), "KeyPurge"), ["k", undefined]);
   });
 
-  test("is absent for what is no key", () => {
+  test("is absent for anything other than a key", () => {
     assert.deepEqual(keyOf("", uri("keys"), "KeyList"), [undefined, undefined]);
     assert.deepEqual(keyOf("", uri("keys/restore"), "KeyRestore"), [undefined, undefined]);
     assert.deepEqual(keyOf("", uri(`secrets/k/${version}`), "SecretGet"), [undefined, undefined]);

@@ -49,7 +49,7 @@ describe("a policy in", () => {
     });
   }
 
-  test("Latin-1 is refused where the first letter of it stands, with and without a mark before it", () => {
+  test("Latin-1 is refused at its first letter, with and without a mark before it", () => {
     const bytes = Buffer.from(valid.replace('"name": "contoso"', '"name": "M\u00fcnchen"'), "latin1");
     for (const text of [bytes.toString("utf8"), `\ufeff${bytes.toString("utf8")}`]) {
       const [problem] = problemsOf(text);
@@ -60,7 +60,7 @@ describe("a policy in", () => {
   });
 });
 
-describe("a text that is not JSON is refused with the place and what is expected there, for", () => {
+describe("a text that is not JSON is refused with the position and the expected syntax, for", () => {
   const cases: [what: string, text: string, line: number, column: number, rule: RegExp][] = [
     ["a comma that is missing", '{\n  "a": 1\n  "b": 2\n}', 3, 3, /a comma or } is expected/],
     ["a comma too many", '{\n  "a": [1, 2,\n  ]\n}', 3, 3, /no comma before ]/],
@@ -89,7 +89,7 @@ describe("a text that is not JSON is refused with the place and what is expected
   }
 });
 
-test("a scan and JSON.parse agree on what is JSON, and the scan finds every value where it stands", async (t) => {
+test("a scan and JSON.parse agree on what is JSON, and the scan finds the position of every value", async (t) => {
   const broken = fc.tuple(
     fc.json({ maxDepth: 5 }),
     fc.nat(),
@@ -115,11 +115,11 @@ test("a scan and JSON.parse agree on what is JSON, and the scan finds every valu
   await holds(t, property, 2_000);
 });
 
-test("lines end as any editor ends them", () => {
+test("lines end as in any editor", () => {
   assert.deepEqual(positionsIn("a\r\nb\nc\rd")(7), { line: 4, column: 1 });
 });
 
-test("each of ten thousand problems has a line of its own", () => {
+test("each of ten thousand problems has its own line", () => {
   const tenants = Array.from({ length: 10_000 }, (_, i) => ({ name: `t${i}`, tenantId: "x", state: "active" }));
   const problems = problemsOf(JSON.stringify({ ...validPolicy(), tenants, grants: [] }, undefined, 2));
   assert.equal(problems.length, 10_000);
@@ -137,7 +137,7 @@ describe("problems have line and column", () => {
   });
   const at = ({ line = 0, column = 0 }: PolicyProblem) => text.split("\n")[line - 1]?.slice(column - 1);
 
-  test("of shape and of references alike, at the value, at the unknown key, or at what lacks one", () => {
+  test("of shape and of references alike, at the value, at the unknown key, or where a key is missing", () => {
     const found = problemsOf(text).map((problem) => [problem.path, at(problem)]);
     assert.deepEqual(found, [
       ["tenants[1].tenantId", '"x",'],
@@ -148,11 +148,11 @@ describe("problems have line and column", () => {
     ]);
   });
 
-  test("after a byte order mark too, which no editor counts", () => {
+  test("after a byte order mark too, which editors do not count", () => {
     assert.deepEqual(problemsOf(`\ufeff${text}`), problemsOf(text));
   });
 
-  test("of what is withheld too", () => {
+  test("of withheld grants too", () => {
     const home = textOf((policy) => {
       policy.grants = [grant({ tenants: ["home"], scopes: [vaultScope] })];
     });
@@ -164,7 +164,7 @@ describe("problems have line and column", () => {
 });
 
 describe("all problems at once", () => {
-  test("an entry with a wrong shape hides no other problem, and is not missed by the grants that name it", () => {
+  test("an entry with a wrong shape hides no other problem, and grants that name it are not reported", () => {
     const paths = problemsOf(
       textOf((policy) => {
         policy.clients[0].state = "paused";
@@ -194,7 +194,7 @@ describe("all problems at once", () => {
     assert.ok(paths.includes("clients[0].certificates[0]"), paths.join());
   });
 
-  test("a list that is missing is one problem, whatever would have named its entries", () => {
+  test("a missing list is one problem, and entries that would refer to it cause no others", () => {
     const problems = problemsOf(
       textOf((policy) => {
         delete policy.callers;
@@ -208,7 +208,7 @@ describe("all problems at once", () => {
   });
 
   for (const text of ["null", "[]", "1", '"x"', '{"clients":null,"tenants":[null],"callers":[1],"grants":[[]]}']) {
-    test(`${text} is refused and no crash`, () => assert.ok(problemsOf(text).length > 0));
+    test(`${text} is refused without a crash`, () => assert.ok(problemsOf(text).length > 0));
   }
 
   test("no problem repeats a value", () => {

@@ -18,13 +18,13 @@ const acknowledging = (change: object) => ({ ...valid, acknowledgements: [{ ...a
 const announcing = (change: object) => ({ ...valid, announcements: [{ ...announcement, ...change }] });
 
 describe("notes on findings", () => {
-  test("are read as they were written, one member a line and a line at the end, for people too", () => {
+  test("are read as written, one member per line with a final newline, so that people can read them too", () => {
     const text = notesText(valid);
     assert.deepEqual(parseNotes(text), valid);
     assert.ok(text.includes(`\n      "reason": "a drill"`) && text.endsWith("\n}\n"), text);
   });
 
-  test("may be as long as this, and an id in upper case means the same", () => {
+  test("may have this length, and an id in upper case means the same", () => {
     const longest = { by: "x".repeat(200), reason: "x".repeat(500) };
     const keyName = "k".repeat(127);
     const operatorObjectId = ids.billingObjectId.toUpperCase();
@@ -72,7 +72,7 @@ describe("notes on findings", () => {
     ["a plan without end", announcing({ to: "2026-06-01" }), "announcements[0].to", /RFC 3339 time/],
   ];
   for (const [what, document, path, rule] of faults) {
-    test(`with ${what} are not valid, and say where`, () => {
+    test(`with ${what} are not valid, and the error names the place`, () => {
       const problems = parseNotes(JSON.stringify(document));
       assert.ok(Array.isArray(problems));
       assert.deepEqual(
@@ -88,7 +88,7 @@ describe("the source of notes", () => {
   const sourceOf = (text: string) => createNotesSource(async () => ({ etag: "e", text }));
   const failing = (error: Error) => createNotesSource(() => Promise.reject(error))();
 
-  test("reads the whole each time, whatever it has read before", async () => {
+  test("reads the whole document each time, whatever it read before", async () => {
     const etags: unknown[] = [];
     const read = createNotesSource(async (etag) => {
       etags.push(etag);
@@ -98,12 +98,12 @@ describe("the source of notes", () => {
     assert.deepEqual(etags, [undefined, undefined]);
   });
 
-  test("has none where there is no document", async () => {
+  test("has none if there is no document", async () => {
     const none = await failing(Object.assign(new Error("x"), { code: "ENOENT" }));
     assert.deepEqual(none, { acknowledgements: [], announcements: [] });
   });
 
-  test("fails where the document cannot be read or is not valid, so that every finding counts as open", async () => {
+  test("fails if the document cannot be read or is not valid, so that every finding counts as open", async () => {
     await assert.rejects(failing(Object.assign(new Error("x"), { code: "EACCES" })), { code: "EACCES" });
     for (const text of ["", "{", JSON.stringify({ ...valid, version: 2 })])
       await assert.rejects(sourceOf(text)(), TypeError);

@@ -7,14 +7,14 @@ import { describe, test } from "node:test";
 import { RestError } from "@azure/storage-blob";
 import { besidePolicy, isAbsent, readerOf } from "../../../../src/adapters/policy/place.ts";
 
-test("another document of a policy lies beside it, whose name may have .json in its middle too", () => {
+test("another document of a policy is stored beside it, even if the name has .json in its middle", () => {
   assert.deepEqual(besidePolicy({ file: "a.json.d/policy.json" }, "findings"), {
     file: "a.json.d/policy.findings.json",
   });
   assert.deepEqual(besidePolicy({ file: "policyjson" }, "findings"), { file: "policyjson.findings.json" });
 });
 
-test("a file is read without any identity, and only if its content is another one", async () => {
+test("a file is read without any identity, and only if its content has changed", async () => {
   const folder = await mkdtemp(join(tmpdir(), "keyhold-place-"));
   const file = join(folder, "policy.json");
   const read = readerOf({ file }, () => assert.fail("no identity is needed"));

@@ -14,11 +14,11 @@ const request = {
 const document = { version: 1 as const, requests: [request] };
 
 describe("a document of requests", () => {
-  test("is read as it was written", () => {
+  test("is read as written", () => {
     assert.deepEqual(parseRefreshRequests(refreshRequestsText(document)), document);
   });
 
-  test("may be as long as this, and is written for people, too", () => {
+  test("may have this length, and can be read by people, too", () => {
     const longest = { ...request, source: "x".repeat(100), by: "x".repeat(200) };
     const many = { ...document, requests: Array.from({ length: 10_000 }, () => longest) };
     assert.deepEqual(parseRefreshRequests(JSON.stringify(many)), many);
@@ -44,7 +44,7 @@ describe("a document of requests", () => {
     ["with too many", JSON.stringify({ ...document, requests: Array.from({ length: 10_001 }, () => request) })],
   ];
   for (const [what, text] of invalid) {
-    test(`that is ${what} is not valid, and asks for nothing`, async () => {
+    test(`that is ${what} is not valid, and requests nothing`, async () => {
       assert.equal(parseRefreshRequests(text), undefined);
       assert.deepEqual(await createRefreshRequests(async () => ({ etag: "1", text }))(), []);
     });
@@ -52,7 +52,7 @@ describe("a document of requests", () => {
 });
 
 describe("reading the requests", () => {
-  test("sends the ETag of before, and keeps what has not changed", async () => {
+  test("sends the previous ETag, and keeps what has not changed", async () => {
     const etags: (string | undefined)[] = [];
     const read = createRefreshRequests(async (etag) => {
       etags.push(etag);
@@ -63,7 +63,7 @@ describe("reading the requests", () => {
     assert.deepEqual(etags, [undefined, "1"]);
   });
 
-  test("forgets what it knew where the document is gone, and reads the next one whole", async () => {
+  test("clears its state if the document was deleted, and reads the next one completely", async () => {
     const etags: (string | undefined)[] = [];
     let isGone = false;
     const read = createRefreshRequests(async (etag) => {
@@ -79,7 +79,7 @@ describe("reading the requests", () => {
     assert.deepEqual(etags, [undefined, "1", undefined]);
   });
 
-  test("finds none where there is no document, and fails where storage does", async () => {
+  test("finds none if there is no document, and fails if storage fails", async () => {
     const failing = (error: Error) => createRefreshRequests(() => Promise.reject(error))();
     assert.deepEqual(await failing(Object.assign(new Error("x"), { code: "ENOENT" })), []);
     await assert.rejects(failing(new Error("storage is down")));

@@ -108,7 +108,7 @@ describe("the policy file is refused for", () => {
   }
 
   for (const text of ["", "{", "clients: []", "{} {}"]) {
-    test(`the text ${JSON.stringify(text)}, which is no JSON`, () => {
+    test(`the text ${JSON.stringify(text)}, which is not JSON`, () => {
       const [{ path, rule } = { path: "", rule: "" }, ...more] = problemsOf(text);
       assert.deepEqual([path, more], ["(file)", []]);
       assert.match(rule, /^must be JSON: /);
@@ -116,7 +116,7 @@ describe("the policy file is refused for", () => {
   }
 
   for (const text of ["null", "[]", "1", '"x"']) {
-    test(`the JSON ${text}, which is no object`, () => {
+    test(`the JSON ${text}, which is not an object`, () => {
       assert.deepEqual(parsePolicyDocument(text), [
         { line: 1, column: 1, path: "(file)", rule: "must be of type object, and present" },
       ]);
@@ -184,14 +184,14 @@ describe("a policy source", () => {
     assert.ok(reading.changed && "value" in reading && reading.etag === "e");
   });
 
-  test("tells problems of shape and of meaning", async () => {
+  test("reports problems of shape and of meaning", async () => {
     for (const text of ["{", withChange(["grants", 0, "caller"], "nobody")]) {
       const reading = await source(text).read(undefined);
       assert.ok(reading.changed && "problems" in reading && reading.problems.length === 1);
     }
   });
 
-  test("says that nothing has changed, and passes the ETag on", async () => {
+  test("reports that nothing has changed, and passes the ETag on", async () => {
     const etags: (string | undefined)[] = [];
     const unchanged = createPolicySource(
       async (etag) => {

@@ -45,7 +45,7 @@ async function read(document: unknown) {
   return { reading: await source.read(undefined), turns: pauses.turns() };
 }
 
-describe("between the slices the event loop turns, and requests are served", () => {
+describe("between the slices the event loop runs, and requests are served", () => {
   const valid = validPolicy();
   const withTenants = { ...valid, tenants: [...valid.tenants, ...tenants] };
   const ofOneClient = withTenants.clients[0];
@@ -76,7 +76,7 @@ describe("between the slices the event loop turns, and requests are served", () 
     });
   }
 
-  test("a text that stops being JSON at its end", async () => {
+  test("a text that is not valid JSON at its end", async () => {
     const pauses = countedPauses();
     const text = `${JSON.stringify(withTenants)},`;
     const source = createPolicySource(
@@ -90,7 +90,7 @@ describe("between the slices the event loop turns, and requests are served", () 
     assert.ok(pauses.turns() > many / 4);
   });
 
-  test("another timer of the process has its turn before the policy is read", async () => {
+  test("another timer of the process runs before the policy is read", async () => {
     const order: string[] = [];
     function* steps() {
       for (let i = 0; i < 10; i++) yield undefined;
@@ -103,7 +103,7 @@ describe("between the slices the event loop turns, and requests are served", () 
   });
 });
 
-test("entry by entry a document has the issues of the whole schema, in their order, and the same data", async (t) => {
+test("validated entry by entry, a document has the issues of the whole schema, in their order, and the same data", async (t) => {
   const wrong = fc.constantFrom<unknown>(undefined, null, 7, "", "no GUID", [], [7], {}, "all-active", true);
   const members = Object.keys(policySchema.shape);
   const change = fc.record({

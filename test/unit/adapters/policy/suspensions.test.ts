@@ -26,7 +26,7 @@ const valid = (): SuspensionsDocument => ({
   ],
 });
 
-test("they lie beside the policy, under its name", () => {
+test("they are stored beside the policy, under its name", () => {
   assert.deepEqual(besidePolicy({ file: "/etc/keyhold/policy.json" }, "suspensions"), {
     file: "/etc/keyhold/policy.suspensions.json",
   });
@@ -36,13 +36,13 @@ test("they lie beside the policy, under its name", () => {
   assert.deepEqual(besidePolicy({ file: "policy" }, "suspensions"), { file: "policy.suspensions.json" });
 });
 
-test("what is written is read, and an id in upper case means the same", () => {
+test("they are read as written, and an id in upper case means the same", () => {
   assert.deepEqual(parseSuspensions(suspensionsText(valid())), valid());
   const loud = suspensionsText(valid()).replace(ids.contosoId, ids.contosoId.toUpperCase());
   assert.deepEqual(parseSuspensions(loud), valid());
 });
 
-test("a name and a reason may be as long as this, and are written for people, too", () => {
+test("a name and a reason may have this length, and can be read by people, too", () => {
   const longest = withFirst(valid(), { by: "x".repeat(200), reason: "x".repeat(500) });
   assert.deepEqual(parseSuspensions(JSON.stringify(longest)), longest);
   const text = suspensionsText(valid());
@@ -70,7 +70,7 @@ function withFirst({ suspensions: [first, ...rest] }: SuspensionsDocument, chang
   return { version: 1, suspensions: [{ ...first, ...change }, ...rest] };
 }
 for (const [what, change, path] of faults) {
-  test(`${what} makes them malformed, and what can be read of them is kept where an operator says so`, () => {
+  test(`${what} makes them malformed, and an operator may choose to keep the readable part`, () => {
     const text = JSON.stringify(change(valid()));
     const problems = parseSuspensions(text);
     assert.ok(Array.isArray(problems));
@@ -83,7 +83,7 @@ for (const [what, change, path] of faults) {
   });
 }
 
-test("of a text that is not JSON nothing can be kept", () => {
+test("no part of a text that is not JSON can be kept", () => {
   assert.ok(Array.isArray(parseSuspensions("suspensions:")));
   assert.deepEqual(salvageSuspensions("suspensions:"), []);
 });
@@ -95,7 +95,7 @@ describe("the source of suspensions", () => {
       throw error;
     });
 
-  test("a blob that is not there suspends nothing, and is not reported as a change again", async () => {
+  test("a missing blob suspends nothing, and is not reported as a change again", async () => {
     const source = failing(notFound("BlobNotFound"));
     const reading = await source.read(undefined);
     assert.ok(reading.changed && "value" in reading && reading.value.tenant.size === 0);
@@ -107,12 +107,12 @@ describe("the source of suspensions", () => {
     new RestError("no", { statusCode: 403, code: "AuthorizationPermissionMismatch" }),
     Object.assign(new Error("no"), { code: "EACCES" }),
   ]) {
-    test(`${error.code} is not taken for a document without entries`, async () => {
+    test(`${error.code} is not treated as a document without entries`, async () => {
       await assert.rejects(failing(error).read(undefined), error);
     });
   }
 
-  test("a document that appears after there was none is read without an ETag that storage never gave", async () => {
+  test("a document that appears later is read without an ETag, since storage has sent none", async () => {
     const asked: (string | undefined)[] = [];
     const source = createSuspensionsSource(async (etag) => {
       asked.push(etag);
@@ -123,7 +123,7 @@ describe("the source of suspensions", () => {
     assert.ok(reading.changed && "value" in reading && reading.value.tenant.has(ids.contosoId));
   });
 
-  test("a file appears, changes, and goes away", async () => {
+  test("a file appears, changes, and is deleted", async () => {
     const file = join(folder, "policy.suspensions.json");
     const source = createSuspensionsSource(readTextFile(file));
     const none = await source.read(undefined);

@@ -31,14 +31,14 @@ function createGuarded(changed: Partial<typeof limits> = {}) {
   };
 }
 
-describe("a part that answers depend on for nothing", () => {
-  test("is still asked after many failures at once: they may be the instance's own", async () => {
+describe("an optional part", () => {
+  test("is still asked after many failures at once, which may be the instance's own", async () => {
     const { fail, succeed } = createGuarded();
     for (let i = 0; i < 20; i++) assert.ok(await fail());
     assert.ok(await succeed());
   });
 
-  test("is still asked while answers come between the failures", async () => {
+  test("is still asked while answers arrive between the failures", async () => {
     const { fail, succeed, pass } = createGuarded();
     for (let i = 0; i < 20; i++) {
       await fail();
@@ -47,7 +47,7 @@ describe("a part that answers depend on for nothing", () => {
     }
   });
 
-  test("is left alone after failures in a row for a while", async () => {
+  test("is not asked for a while after several failures in a row", async () => {
     const { fail, succeed, pass } = createGuarded();
     await fail();
     pass(499);
@@ -63,7 +63,7 @@ describe("a part that answers depend on for nothing", () => {
     assert.equal(await succeed(), false);
   });
 
-  test("is asked by one attempt after a rest; its failure is one more rest, its success the end of it", async () => {
+  test("is probed by one attempt after a pause; its failure begins another pause, its success ends the outage", async () => {
     const { guard, fail, succeed, pass } = createGuarded({ failures: 1, failingMs: 0 });
     await fail();
     pass(1_000);
@@ -79,7 +79,7 @@ describe("a part that answers depend on for nothing", () => {
     assert.ok(await succeed());
   });
 
-  test("is asked so many times at once, and the others have their turn after that", async () => {
+  test("is asked this many times at once, and the others get their turn after that", async () => {
     const { guard } = createGuarded();
     const [open, done] = [[] as (() => void)[], [] as number[]];
     const attempts = Array.from({ length: 5 }, (_, i) =>
@@ -98,7 +98,7 @@ describe("a part that answers depend on for nothing", () => {
     assert.equal(guard.isBusy(), false);
   });
 
-  test("is not waited for by who has had no turn in time, and that is no failure", async () => {
+  test("is not waited for by a caller whose turn did not come in time, and that is no failure", async () => {
     const { guard, succeed } = createGuarded({ atOnce: 1, queueMs: 1, failures: 1, failingMs: 0 });
     const first = Promise.withResolvers<void>();
     const running = guard.attempt(longMs, undefined, () => first.promise);
@@ -108,7 +108,7 @@ describe("a part that answers depend on for nothing", () => {
     assert.ok(await succeed());
   });
 
-  test("is not asked by who waited for a turn while the others failed", async () => {
+  test("is not asked by a caller that waited for a turn while the others failed", async () => {
     const { guard, succeed } = createGuarded({ atOnce: 1, failures: 1, failingMs: 0 });
     const first = Promise.withResolvers<void>();
     const running = guard.attempt(longMs, undefined, () => first.promise);

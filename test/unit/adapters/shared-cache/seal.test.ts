@@ -18,7 +18,7 @@ const token: SharedToken = { accessToken: "eyJ0eXAiOiJKV1QifQ.payload.signature"
 const sealed = sealToken(rootKey, place, token);
 
 describe("a sealed token", () => {
-  test("opens to what was sealed, whatever was", async (t) => {
+  test("opens to what was sealed, for any content", async (t) => {
     assert.equal(openToken(rootKey, place, times, sealed), token.accessToken);
     await holds(
       t,
@@ -31,7 +31,7 @@ describe("a sealed token", () => {
     );
   });
 
-  test("is another one each time", () => assert.notDeepEqual(sealToken(rootKey, place, token), sealed));
+  test("is different each time", () => assert.notDeepEqual(sealToken(rootKey, place, token), sealed));
 
   const elsewhere: Record<string, TokenCacheKey> = {
     cloud: { ...place, cloud: "china" },
@@ -49,12 +49,12 @@ describe("a sealed token", () => {
     });
   }
 
-  test("does not open under another key, nor under that of another day", () => {
+  test("does not open under another key, nor under the key of another day", () => {
     assert.throws(() => openToken(new Uint8Array(32).fill(8), place, times, sealed));
     assert.throws(() => openToken(rootKey, place, { ...times, mintedAtMs: mintedAtMs + 86_400_000 }, sealed));
   });
 
-  test("does not open where a bit has changed or bytes are missing", async (t) => {
+  test("does not open if a bit has changed or bytes are missing", async (t) => {
     await holds(
       t,
       fc.property(fc.nat(sealed.length * 8 - 1), (bit) => {

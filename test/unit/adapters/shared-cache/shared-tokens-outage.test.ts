@@ -15,7 +15,7 @@ async function pass(t: TestContext, ms: number): Promise<void> {
   for (let i = 0; i < 5; i++) await nextTurn();
 }
 
-describe("nobody waits longer than", () => {
+describe("a request waits no longer than", () => {
   type Shared = ReturnType<typeof createInstance>["shared"];
   const limits: [what: string, ms: number, ask: (shared: Shared) => Promise<unknown>, otherwise: unknown][] = [
     ["250 ms for the table where a token is looked for", 250, (shared) => shared.find(place), undefined],
@@ -62,7 +62,7 @@ describe("nobody waits longer than", () => {
     ["2 s for the key, in the first requests", "vault"],
     ["2 s for a connection, in the first requests", "connection"],
   ] as const) {
-    test(`${what}, and then uses what comes`, async (t) => {
+    test(`${what}, and then uses what arrives`, async (t) => {
       const instance = createInstance();
       const { shared, events } = instance;
       const gate = Promise.withResolvers<never>();
@@ -122,7 +122,7 @@ describe("nobody waits longer than", () => {
 });
 
 describe("a table that fails", () => {
-  test("is reported by operation, and left alone for a second after three failures in 750 ms", async () => {
+  test("is reported by operation, and not asked for a second after three failures in 750 ms", async () => {
     const { shared, table, clock, events } = createInstance();
     table.meanwhile = () => {
       throw tableError(503);
@@ -142,7 +142,7 @@ describe("a table that fails", () => {
     assert.deepEqual(events, [failed("find", "RestError 503"), failed("claim", "RestError 503")]);
   });
 
-  test("keeps no answer waiting by what nobody waits for, which is reported as well", async () => {
+  test("delays no answer by its background work, whose failures are reported as well", async () => {
     const { shared, background, clock, events } = createInstance();
     background.meanwhile = () => {
       throw tableError(500);
@@ -166,7 +166,7 @@ describe("a table that fails", () => {
 });
 
 describe("a burst", () => {
-  test("has four requests to the table at once, and says so from the second on", async () => {
+  test("makes at most four requests to the table at once, and reports it from the second on", async () => {
     const { shared, table } = createInstance();
     await shared.warm();
     const gate = Promise.withResolvers<void>();
@@ -185,7 +185,7 @@ describe("a burst", () => {
     assert.equal(shared.isBusy(), false);
   });
 
-  test("makes a request wait for its turn for 2 s, what nobody waits for 5 s, and that is no failure", async (t) => {
+  test("makes a request wait for its turn for 2 s, background work for 5 s, and that is no failure", async (t) => {
     const { shared, table, background, events } = createInstance();
     await shared.warm();
     t.mock.timers.enable({ apis: ["setTimeout"] });

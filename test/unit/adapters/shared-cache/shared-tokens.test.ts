@@ -7,7 +7,7 @@ import * as ids from "../../../support/fixtures/ids.ts";
 import { createInstance, failed, place, rootKey, token, wrappedKey } from "../../../support/fixtures/shared-cache.ts";
 
 describe("a token of the fleet", () => {
-  test("is found by another instance as it was stored, until it expires", async () => {
+  test("is found by another instance as stored, until it expires", async () => {
     const rows = createFakeTable();
     await createInstance(rows).shared.store(place, token);
     const { shared, clock, events } = createInstance(rows, "two");
@@ -33,7 +33,7 @@ describe("a token of the fleet", () => {
     ["that is a text", { sealed: "eyJ0eXAiOiJKV1QifQ.payload.signature" }, "malformed"],
   ];
   for (const [what, change, because] of attacks) {
-    test(`${what}, as somebody else has written it, is not used, and reported once a minute`, async () => {
+    test(`${what}, written by an attacker, is not used, and reported once a minute`, async () => {
       const rows = createFakeTable();
       await createInstance(rows).shared.store(place, token);
       const [{ partitionKey, rowKey } = assert.fail()] = rows.rows() as { partitionKey: string; rowKey: string }[];
@@ -52,7 +52,7 @@ describe("a token of the fleet", () => {
 });
 
 describe("the right to mint", () => {
-  test("is one instance's until it gives it up, and for 25 s at most", async () => {
+  test("belongs to one instance until it releases it, and for 25 s at most", async () => {
     const rows = createFakeTable();
     const [one, two] = [createInstance(rows), createInstance(rows, "two")];
     assert.equal(await one.shared.claim(place), "granted");
@@ -67,7 +67,7 @@ describe("the right to mint", () => {
     assert.equal(await one.shared.claim(place), "granted");
   });
 
-  test("is still held when the token is stored, for those that looked just before", async () => {
+  test("is still held when the token is stored, because others may have looked just before", async () => {
     const rows = createFakeTable();
     const one = createInstance(rows);
     await one.shared.claim(place);
@@ -76,7 +76,7 @@ describe("the right to mint", () => {
   });
 });
 
-test("a sweep deletes what is not wanted, and asks with client, tenant and time of minting", async () => {
+test("a sweep deletes what is not needed, and asks with client, tenant and time of minting", async () => {
   const { shared, background, clock } = createInstance();
   await shared.store(place, token);
   const asked: unknown[] = [];
@@ -95,7 +95,7 @@ test("a sweep deletes what is not wanted, and asks with client, tenant and time 
   assert.equal(background.rows().length, 0, "expired");
 });
 
-test("what a request waits for does not stand in line with what nobody waits for", async () => {
+test("requests do not queue behind background work", async () => {
   const { shared, table, background } = createInstance();
   await shared.store(place, token);
   await shared.release(place);
@@ -108,7 +108,7 @@ test("what a request waits for does not stand in line with what nobody waits for
 });
 
 describe("the key of the fleet", () => {
-  test("is unwrapped once, as the connection is opened once, for all who ask at once too", async () => {
+  test("is unwrapped once, and the connection is opened once, even for many requests at once", async () => {
     const { shared, vault, connection } = createInstance();
     await Promise.all([shared.find(place), shared.claim(place), shared.store(place, token)]);
     await shared.warm();
@@ -116,7 +116,7 @@ describe("the key of the fleet", () => {
     assert.equal(connection.asked, 1);
   });
 
-  test("that the vault does not unwrap is asked for again after 5 s; meanwhile the instance is alone", async () => {
+  test("that the vault does not unwrap is requested again after 5 s; until then the instance works alone", async () => {
     const { shared, vault, clock, table, background, events } = createInstance();
     vault.answer = async () => {
       throw Object.assign(new Error("https://vault/keys/k"), { name: "RestError", statusCode: 403 });
@@ -134,7 +134,7 @@ describe("the key of the fleet", () => {
   });
 
   for (const bytes of [31, 33]) {
-    test(`of ${bytes} bytes is none`, async () => {
+    test(`of ${bytes} bytes is refused`, async () => {
       const { shared, vault, events } = createInstance();
       vault.answer = async () => new Uint8Array(bytes);
       assert.equal(await shared.claim(place), "unknown");

@@ -35,7 +35,7 @@ const hashOf = (scope: string) => createHash("sha256").update(scope).digest("hex
 const rowKey = (kind: "token" | "claim") => `${kind}_public_${ids.clientId}_${hashOf(ids.graphScope)}`;
 
 describe("the row of a token", () => {
-  test("is read as it was written, from its own place alone", async () => {
+  test("is read as written, from its own key only", async () => {
     const { client, rows } = createFakeTable();
     await writeToken(client, place, row);
     assert.deepEqual(await readToken(client, place), row);
@@ -45,14 +45,14 @@ describe("the row of a token", () => {
     assert.deepEqual([partitionKey, key], [ids.contosoId, rowKey("token")], "where every version looks for it");
   });
 
-  test("takes the place of the one before, with all that it had", async () => {
+  test("replaces the previous one with all its members", async () => {
     const { client, rows } = createFakeTable();
     await client.upsertEntity({ partitionKey: ids.contosoId, rowKey: rowKey("token"), left: "over" }, "Replace");
     await writeToken(client, place, row);
     assert.ok(!("left" in (rows()[0] ?? {})));
   });
 
-  test("is not written where the token is larger than a table can hold", async () => {
+  test("is not written if the token is too large for a table", async () => {
     const { client } = createFakeTable();
     await writeToken(client, place, { ...row, sealed: new Uint8Array(60_001) });
     assert.equal(await readToken(client, place), undefined);
@@ -77,7 +77,7 @@ describe("the row of a token", () => {
     });
   }
 
-  test("is an error, and not missing, where storage refuses to say", async () => {
+  test("is an error, and not missing, if storage refuses to answer", async () => {
     const table = createFakeTable();
     table.meanwhile = () => {
       throw tableError(403);
@@ -91,7 +91,7 @@ const claims = (client: ReturnType<typeof createFakeTable>["client"], holder: st
   takeClaim(client, place, holder, { nowMs, untilMs: nowMs + 1_000 });
 
 describe("a claim", () => {
-  test("is held by one, and by another only from the moment it has run out", async () => {
+  test("is held by one, and by another only from the moment it expires", async () => {
     const { client, rows } = createFakeTable();
     assert.equal(await claims(client, "one"), true);
     assert.equal(await claims(client, "one"), true, "its own");
@@ -106,7 +106,7 @@ describe("a claim", () => {
     ]);
   });
 
-  test("of a place is none of another", async () => {
+  test("of one key does not apply to another", async () => {
     const { client } = createFakeTable();
     await claims(client, "one");
     for (const [what, other] of Object.entries(elsewhere)) {
@@ -114,7 +114,7 @@ describe("a claim", () => {
     }
   });
 
-  test("that has run out is taken over by one of two that try at once", async () => {
+  test("that has expired is taken over by one of two that try at once", async () => {
     const table = createFakeTable();
     await claims(table.client, "before");
     table.meanwhile = async (operation) => {
@@ -126,7 +126,7 @@ describe("a claim", () => {
     assert.equal(table.rows()[0]?.holder, "two");
   });
 
-  test("that was given up just now is not granted at this look", async () => {
+  test("that was just released is not granted at this look", async () => {
     const table = createFakeTable();
     await claims(table.client, "before");
     table.meanwhile = async (operation) => {
@@ -138,7 +138,7 @@ describe("a claim", () => {
   });
 
   for (const operation of ["createEntity", "getEntity", "updateEntity"] as const) {
-    test(`is an error, and neither granted nor held, where storage fails at ${operation}`, async () => {
+    test(`is an error, and neither granted nor held, if storage fails at ${operation}`, async () => {
       const table = createFakeTable();
       await claims(table.client, "before");
       table.meanwhile = (asked) => {
@@ -148,15 +148,15 @@ describe("a claim", () => {
     });
   }
 
-  test("of a form that nobody has written is an error, and not granted", async () => {
+  test("of an unknown form is an error, and not granted", async () => {
     const { client } = createFakeTable();
     await client.createEntity({ partitionKey: ids.contosoId, rowKey: rowKey("claim"), holder: "x", expiresAt: "x" });
     await assert.rejects(claims(client, "one"), MalformedRow);
   });
 });
 
-describe("giving up a claim", () => {
-  test("deletes one's own, and no other's", async () => {
+describe("releasing a claim", () => {
+  test("deletes the instance's own, and no other", async () => {
     const { client, rows } = createFakeTable();
     await claims(client, "one");
     await deleteClaim(client, place, "two");
@@ -165,7 +165,7 @@ describe("giving up a claim", () => {
     assert.equal(rows().length, 0);
   });
 
-  test("leaves that of an instance which has taken it over meanwhile", async () => {
+  test("leaves the claim of an instance that has taken it over meanwhile", async () => {
     const table = createFakeTable();
     await claims(table.client, "one");
     table.meanwhile = async (operation) => {
@@ -177,7 +177,7 @@ describe("giving up a claim", () => {
     assert.equal(table.rows()[0]?.holder, "two");
   });
 
-  test("is no error where there is none, and one where storage fails", async () => {
+  test("is no error if there is none, and an error if storage fails", async () => {
     const table = createFakeTable();
     await deleteClaim(table.client, place, "one");
     table.meanwhile = () => {
@@ -202,7 +202,7 @@ describe("a sweep", () => {
     return rows().length;
   }
 
-  test("keeps tokens that are valid and wanted, and claims that have not run out, of whatever tenant", async () => {
+  test("keeps tokens that are valid and needed, and claims that have not expired, of every tenant", async () => {
     assert.equal(await sweep("token", {}), 1);
     assert.equal(await sweep("claim", { mintedAt: undefined }), 1);
     assert.equal(await sweep("claim", { partitionKey: ids.suspendedTenantId }), 1);
@@ -231,7 +231,7 @@ describe("a sweep", () => {
     assert.deepEqual(Object.keys(listed[0] ?? {}), ["partitionKey", "rowKey", "expiresAt", "mintedAt"]);
   });
 
-  test("goes on after a row that another instance has deleted meanwhile, and ends where storage fails", async () => {
+  test("continues after a row that another instance has deleted meanwhile, and ends if storage fails", async () => {
     const fill = async () => {
       const table = createFakeTable();
       for (const other of Object.values(elsewhere)) await writeToken(table.client, other, row);

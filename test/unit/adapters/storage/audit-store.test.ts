@@ -25,14 +25,14 @@ const finding = (id: string, more: Partial<Finding> = {}): Finding => {
 };
 
 describe("the state", () => {
-  test("is not there at first, and then as it was saved", async () => {
+  test("does not exist at first, and is then read as saved", async () => {
     assert.equal(await store.loadState(), undefined);
     const saved = await store.saveState(state, undefined);
     assert.ok(saved !== "conflict" && saved.etag !== "");
     assert.deepEqual(await store.loadState(), { state, etag: saved.etag });
   });
 
-  test("is saved by one of two runs that begin at once, and by one of two that go on", async () => {
+  test("is saved by one of two runs that begin at once, and by one of two that continue", async () => {
     const first = await store.saveState(state, undefined);
     assert.ok(first !== "conflict");
     assert.equal(await store.saveState({ watermarkMs: 1, arrivalsToMs: 1 }, undefined), "conflict");
@@ -42,7 +42,7 @@ describe("the state", () => {
     assert.deepEqual(await store.loadState(), { state: { ...state, arrivalsToMs: 9 }, etag: second.etag });
   });
 
-  test("of version 0.1 gives its windows to be looked at again, and is readable for that version", async () => {
+  test("of version 0.1 keeps its windows to be looked at again, and is readable for that version", async () => {
     const json = JSON.stringify({ ...state, revisit: [lastMs, lastMs + windowMs] });
     table.put({ PartitionKey: "state", RowKey: "audit", json });
     const loaded = await store.loadState();
@@ -56,7 +56,7 @@ describe("the state", () => {
     assert.deepEqual(JSON.parse(String(entity.json)), { ...state, revisit: [] });
   });
 
-  test("that storage refuses to give or take is an error, and no conflict", async () => {
+  test("that storage refuses to read or write is an error, and not a conflict", async () => {
     table.fault = () => errorAnswer(403, "AuthorizationFailure");
     await assert.rejects(store.loadState(), { statusCode: 403 });
     await assert.rejects(store.saveState(state, undefined), { statusCode: 403 });
@@ -65,7 +65,7 @@ describe("the state", () => {
 });
 
 describe("looks", () => {
-  test("are found by the start of their window, over the border of months too", async () => {
+  test("are found by the start of their window, across months too", async () => {
     const starts = [-2, -1, 0, 1, 2].map((i) => lastMs + i * windowMs);
     for (const fromMs of starts) await store.putLook(look(fromMs));
     const found = await store.looks(lastMs - windowMs, lastMs + 2 * windowMs);
@@ -77,7 +77,7 @@ describe("looks", () => {
     assert.deepEqual([...(await store.looks(lastMs - 40 * 86_400_000, lastMs)).keys()], starts.slice(0, 2));
   });
 
-  test("replace the look before", async () => {
+  test("replace the previous look", async () => {
     await store.putLook(look(lastMs));
     const later = { ...look(lastMs), rows: 4, covered: [] };
     await store.putLook(later);
@@ -86,7 +86,7 @@ describe("looks", () => {
 });
 
 describe("windows to be looked at again", () => {
-  test("come oldest first, so many at most, whatever pages the table gives", async () => {
+  test("are returned oldest first, up to a limit, in any pages of the table", async () => {
     await store.addRevisits([3_000, 200, 10_000]);
     assert.deepEqual(
       (await store.revisits(2)).map(({ fromMs }) => fromMs),
@@ -103,13 +103,13 @@ describe("windows to be looked at again", () => {
     assert.equal((await store.revisits(10)).length, 3, "behind an empty page");
   });
 
-  test("are none where none was asked for, and asking for none writes nothing", async () => {
+  test("are empty if none was requested, and requesting none writes nothing", async () => {
     await store.addRevisits([]);
     assert.deepEqual(table.requests, []);
     assert.deepEqual(await store.revisits(10), []);
   });
 
-  test("are written a hundred at a time, since a transaction takes no more", async () => {
+  test("are written a hundred at a time, the limit of a transaction", async () => {
     const starts = Array.from({ length: 250 }, (_, i) => i * windowMs);
     await store.addRevisits(starts);
     assert.equal(table.requests.filter((request) => request === "POST /$batch").length, 3);
@@ -119,7 +119,7 @@ describe("windows to be looked at again", () => {
     );
   });
 
-  test("are removed only if nobody has asked again meanwhile, and by whoever comes first", async () => {
+  test("are removed only if none was requested meanwhile, and by the first one that removes them", async () => {
     await store.addRevisits([200]);
     const [before = assert.fail()] = await store.revisits(1);
     await store.addRevisits([200]);
@@ -136,7 +136,7 @@ describe("windows to be looked at again", () => {
 describe("findings", () => {
   const ids = (findings: Finding[]) => findings.map(({ id }) => id).sort();
 
-  test("are kept by window and id, and one that is resolved stays in the table", async () => {
+  test("are stored by window and id, and a resolved one stays in the table", async () => {
     await store.putFindings(lastMs, [finding("a"), finding("b")], []);
     await store.putFindings(lastMs + windowMs, [finding("c")], []);
     assert.deepEqual(await store.findingsOf(lastMs), [finding("a"), finding("b")]);
@@ -160,7 +160,7 @@ describe("findings", () => {
     assert.deepEqual(ids((await store.openFindings(0)).map((open) => open.finding)), ["a", "b", "old"]);
   });
 
-  test("that are written again are open again, and their note is to be reported again", async () => {
+  test("that are written again are open again, and their note is reported again", async () => {
     await store.putFindings(lastMs, [finding("a")], []);
     const [open = assert.fail()] = await store.openFindings(lastMs);
     await store.markNoted([open]);
@@ -177,7 +177,7 @@ describe("rates", () => {
     return { startMs, signs, verdict: "normal", band };
   };
 
-  test("are kept by key, and found from a window on, over months", async () => {
+  test("are stored by key, and found from a window on, across months", async () => {
     const monthsAgoMs = nowMs - 50 * 86_400_000;
     for (const [key, startMs, signs] of [
       ["token-signing", monthsAgoMs - windowMs, 1],
@@ -193,7 +193,7 @@ describe("rates", () => {
     assert.deepEqual(found.get("publisher")?.get(nowMs), judged(nowMs, 4));
   });
 
-  test("replace the count before, and show count and verdict to whoever reads the table", async () => {
+  test("replace the previous count, and show count and verdict to a reader of the table", async () => {
     await store.putWindow("token-signing", judged(nowMs, 3));
     await store.putWindow("token-signing", { ...judged(nowMs, 5), verdict: "above" });
     const found = await store.windowsSince(nowMs);

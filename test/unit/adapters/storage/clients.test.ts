@@ -59,7 +59,7 @@ test("a caller's own signal ends an operation of a table before the deadline", a
   await assert.rejects(table.getEntity("a", "b", { abortSignal: end.signal }), { name: "AbortError" });
 });
 
-test("a call that ends in time is answered as it ended, and gets a signal that stays quiet", async () => {
+test("a call that ends in time returns its result, and its signal is never aborted", async () => {
   const signals: AbortSignal[] = [];
   const call = async (signal: AbortSignal) => {
     signals.push(signal);
@@ -74,7 +74,7 @@ test("a call that ends in time is answered as it ended, and gets a signal that s
   assert.equal(signals[0]?.aborted, false);
 });
 
-test("no other file of src makes a client for storage", () => {
+test("no other file of src creates a client for storage", () => {
   const source = fileURLToPath(new URL("../../../../src", import.meta.url));
   const files = globSync("**/*.ts", { cwd: source }).filter((file) =>
     /\bnew\s+(Table|TableService|Blob|BlockBlob|AppendBlob|PageBlob|Container|BlobService)Client\s*\(/.test(

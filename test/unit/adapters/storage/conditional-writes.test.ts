@@ -67,7 +67,7 @@ test("of two that write over the same version one is written, and the other is a
   assert.equal(await two.write("two", after?.etag), "written");
 });
 
-test("what was not changed is not sent again, and what is not there is an error that says so", async () => {
+test("unchanged content is not sent again, and missing content is an error that says so", async () => {
   const blob = instance();
   await assert.rejects(blob.read(), { statusCode: 404 });
   await blob.write("text", undefined);

@@ -16,15 +16,15 @@ const valid: CertificateRecord = {
 const other: CertificateRecord = { x5tS256: "b".repeat(43), state: "staged", sinceMs: 0 };
 const parse = (value: unknown) => parseCredentialState(JSON.stringify(value));
 
-test("a record is read as it was written, with all that it may have and with the least", () => {
+test("a record is read as written, with all optional members and with none", () => {
   assert.deepEqual(parse([valid, other]), [valid, other]);
 });
 
-test("a record of before, with the threshold of days that was told, is read without it", () => {
+test("an old record with the reported threshold of days is read without it", () => {
   assert.deepEqual(parse([{ ...valid, warnedDays: 30 }]), [valid]);
 });
 
-describe("a record is refused, and the others of its row are read, where it has", () => {
+describe("a record is refused, and the others of its row are read, if it has", () => {
   const faults: [name: string, change: object][] = [
     ...["sinceMs", "refusedAtMs", "disabledAtMs"].flatMap((name): [string, object][] => [
       [`${name} as text`, { [name]: String(startMs) }],
@@ -46,7 +46,7 @@ describe("a record is refused, and the others of its row are read, where it has"
   }
 });
 
-test("what is no list of records says nothing", () => {
+test("anything other than a list of records is read as no state", () => {
   for (const json of ["", "{", "null", "{}", '"active"', "[null, 1, []]", undefined, 7]) {
     assert.deepEqual(parseCredentialState(json), []);
   }

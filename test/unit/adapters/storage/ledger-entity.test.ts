@@ -18,7 +18,7 @@ assert.ok(issued);
 const row: Record<string, unknown> = { ...intentEntity(intent), ...outcomeEntity(intent.id, issued) };
 
 describe("a row of the ledger", () => {
-  test("without outcome is read back as the intent that was written", () => {
+  test("without outcome is read back as the written intent", () => {
     assert.deepEqual(parseLedgerEntity(intentEntity(intent)), { ok: true, value: { intent } });
   });
 
@@ -29,7 +29,7 @@ describe("a row of the ledger", () => {
     });
   }
 
-  test("of a publication has no caller, client or tenant, and storage tells null where it was asked for them", () => {
+  test("of a publication has no caller, client or tenant, for which storage returns null when they are selected", () => {
     const publication: SignIntent = {
       id: intent.id,
       timeMs: intent.timeMs,
@@ -45,7 +45,7 @@ describe("a row of the ledger", () => {
     assert.deepEqual(parsed, { ok: true, value: { intent: publication } });
   });
 
-  test("is read with nothing but what Keyhold writes", () => {
+  test("is read with only the members that Keyhold writes", () => {
     const parsed = parseLedgerEntity({ ...row, note: "written by another hand", timestamp: "now" });
     assert.deepEqual(parsed, { ok: true, value: { intent, outcome: issued } });
   });
@@ -69,7 +69,7 @@ describe("a row of the ledger", () => {
     ["two things wrong", { keyVersion: 1, instance: 2 }, ["keyVersion", "instance"]],
   ];
   for (const [what, difference, properties] of broken) {
-    test(`with ${what} is unreadable, and what is wrong is named`, () => {
+    test(`with ${what} is unreadable, and the problem is named`, () => {
       const parsed = parseLedgerEntity({ ...row, ...difference });
       assert.ok(!parsed.ok);
       assert.deepEqual(parsed.refusal.properties, properties);
@@ -77,14 +77,14 @@ describe("a row of the ledger", () => {
     });
   }
 
-  test("that is unreadable is told without control characters, and cut", () => {
+  test("that is unreadable is reported without control characters, and truncated", () => {
     const parsed = parseLedgerEntity({ ...row, rowKey: `\u001b]0;\u009b${"x".repeat(1000)}` });
     assert.ok(!parsed.ok);
     assert.equal(parsed.refusal.rowKey, `?]0;?${"x".repeat(59)}`);
   });
 });
 
-test("a row lies in one of the sixteen partitions of its hour, whatever its id", () => {
+test("a row is in one of the sixteen partitions of its hour, for any id", () => {
   const ids = Array.from({ length: 1000 }, () => createLedgerId(startMs));
   const used = new Set(ids.map(partitionOf));
   assert.deepEqual([...used].sort(), ledgerPartitions(startMs));

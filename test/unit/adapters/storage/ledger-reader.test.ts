@@ -28,14 +28,14 @@ const idsOf = async (fromMs: number, toMs: number) =>
   (await reader.rowsBetween(fromMs, toMs)).map(({ id }) => id).sort();
 
 describe("the ledger, as the audit reads it,", () => {
-  test("has each row with its time, key, instance, outcome and request", async () => {
+  test("returns each row with its time, key, instance, outcome and request", async () => {
     const id = write(hour + 5);
     assert.deepEqual(await reader.rowsBetween(hour, hour + 10), [
       { id, timeMs: hour + 5, ...key, outcome: "issued", vaultRequestId: "request-1" },
     ]);
   });
 
-  test("has an intent without its outcome, and does not invent what a row lacks", async () => {
+  test("returns an intent without its outcome, and does not invent missing members", async () => {
     const id = createLedgerId(hour);
     const time = { "time@odata.type": "Edm.DateTime", time: new Date(hour).toISOString() };
     table.put({ PartitionKey: partitionOf(id), RowKey: id, ...time });
@@ -43,13 +43,13 @@ describe("the ledger, as the audit reads it,", () => {
     assert.deepEqual(row, { id, timeMs: hour, keyName: "", keyVersion: "", instance: "" });
   });
 
-  test("begins with the first millisecond and ends before the last, over the border of hours too", async () => {
+  test("begins with the first millisecond and ends before the last, across hours too", async () => {
     const inside = [hour - 3, hour - 1, hour, hour + hourMs - 1, hour + hourMs].map((timeMs) => write(timeMs));
     for (const timeMs of [hour - 4, hour + hourMs + 1]) write(timeMs);
     assert.deepEqual(await idsOf(hour - 3, hour + hourMs + 1), inside.sort());
   });
 
-  test("is read whole over many pages, in all sixteen partitions of an hour and in no other hour", async () => {
+  test("is read completely over many pages, in all sixteen partitions of an hour and in no other hour", async () => {
     table.pageRows = 3;
     const ids = Array.from({ length: 300 }, (_, i) => write(hour + i));
     assert.deepEqual(await idsOf(hour, hour + hourMs), ids.sort());
@@ -57,7 +57,7 @@ describe("the ledger, as the audit reads it,", () => {
     assert.deepEqual([...asked].sort(), ledgerPartitions(hour));
   });
 
-  test("is read four partitions at a time, and of a row only what the audit needs", async () => {
+  test("is read four partitions at a time, with only the columns that the audit needs", async () => {
     const waiting: (() => void)[] = [];
     const open: number[] = [];
     // Answers four at once: fewer would never be answered.
@@ -75,7 +75,7 @@ describe("the ledger, as the audit reads it,", () => {
     }
   });
 
-  test("is no whole answer where one partition cannot be read", async () => {
+  test("is not used if one partition cannot be read", async () => {
     write(hour);
     table.fault = ({ url }) => (url.search.includes("_f%27") ? { status: 403 } : undefined);
     await assert.rejects(reader.rowsBetween(hour, hour + 1), { statusCode: 403 });
@@ -115,7 +115,7 @@ describe("a forged or foreign row of the ledger explains no signature:", () => {
     assert.deepEqual(await idsOf(hour, hour + 10), [id]);
   });
 
-  test("a key, an instance or an outcome that is no text counts as none", async () => {
+  test("a key, an instance or an outcome that is not a string counts as missing", async () => {
     write(hour, { keyName: 1, keyVersion: true, instance: 2, outcome: 3, vaultRequestId: 4, identityClientId: 5 });
     const [row] = await reader.rowsBetween(hour, hour + 1);
     const { id: _, ...facts } = row ?? assert.fail();

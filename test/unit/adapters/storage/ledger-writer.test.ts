@@ -6,7 +6,7 @@ import type { LedgerEvent } from "../../../../src/domain/signing/events.ts";
 import { createLedgerId } from "../../../../src/domain/signing/ledger-id.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 
-test("an outcome is written behind the answer: nothing is begun before the turn in which it is recorded has ended", async () => {
+test("an outcome is written after the answer: nothing begins before the turn in which it is recorded has ended", async () => {
   let requests = 0;
   const credential = {
     async getToken(): Promise<never> {

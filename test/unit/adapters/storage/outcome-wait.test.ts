@@ -12,7 +12,7 @@ function busy(retryAfter?: string): RestError {
   return Object.assign(new RestError("busy", { statusCode: 503 }), { response: { status: 503, headers } });
 }
 
-test("an outcome waits as long as storage announced, an hour at most, and as scheduled otherwise", () => {
+test("an outcome waits as long as storage announced, at most an hour, and otherwise as scheduled", () => {
   const waits: [error: unknown, delayMs: number, waitMs: number][] = [
     [busy(), 500, 500],
     [busy("1"), 500, 1_000],

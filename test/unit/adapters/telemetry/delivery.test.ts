@@ -54,7 +54,7 @@ async function pass(ms: number): Promise<void> {
   await nextTurn();
 }
 
-test("a request that was taken is not kept until its attempt would have been cut", async () => {
+test("an accepted request is not kept until its attempt would have been cut", async () => {
   const send = async () => {
     const { delivered, request } = deliver(async () => ({ status: 200 }));
     await delivered;
@@ -67,7 +67,7 @@ test("a request that was taken is not kept until its attempt would have been cut
   assert.equal(request.deref(), undefined);
 });
 
-describe("in time that passes at once", () => {
+describe("in virtual time", () => {
   beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }));
   afterEach(() => mock.timers.reset());
 
@@ -79,7 +79,7 @@ describe("in time that passes at once", () => {
     ["cannot be reached", async () => undefined],
   ];
   for (const [what, trouble] of troubles) {
-    test(`while Application Insights ${what} for five minutes, a request is sent again and then taken`, async () => {
+    test(`while Application Insights ${what} for five minutes, a request is sent again and then accepted`, async () => {
       const { delivered, bodies, sumLost } = deliver((body, n) =>
         n <= 6 ? trouble(body, n) : Promise.resolve({ status: 200 }),
       );
@@ -89,7 +89,7 @@ describe("in time that passes at once", () => {
     });
   }
 
-  test("after six minutes its events count as lost, and the exporter is given an error for which it keeps them on disk", async () => {
+  test("after six minutes its events count as lost, and the exporter gets an error after which it keeps them on disk", async () => {
     const { delivered, sumLost } = deliver(async () => undefined);
     for (const delayMs of retryDelaysMs) await pass(delayMs);
     await assert.rejects(
@@ -99,7 +99,7 @@ describe("in time that passes at once", () => {
     assert.equal(sumLost(), 3);
   });
 
-  test("an attempt that hangs is cut after half a minute, whatever it waits for", async () => {
+  test("an attempt that hangs is cut after half a minute, at whatever step", async () => {
     const { delivered, bodies } = deliver((_, n) => (n === 1 ? hang() : Promise.resolve({ status: 200 })));
     await pass(29_999);
     assert.equal(bodies.length, 1);
@@ -108,20 +108,20 @@ describe("in time that passes at once", () => {
     assert.equal((await delivered).status, 200);
   });
 
-  test("what the exporter sends again from its disk, and is refused again, is counted once", async () => {
+  test("a batch that the exporter sends again from its disk and that is refused again is counted once", async () => {
     const first = deliver(async () => ({ status: 503 }), []);
     assert.equal((await first.delivered).status, 503);
     assert.equal((await first.again()).status, 503);
     assert.equal(first.sumLost(), 3);
   });
 
-  test("a redirect is the exporter's to follow, and nothing is lost by it", async () => {
+  test("a redirect is left to the exporter, and loses nothing", async () => {
     const { delivered, sumLost } = deliver(async () => ({ status: 308 }));
     assert.equal((await delivered).status, 308);
     assert.equal(sumLost(), 0);
   });
 
-  test("of a request that was accepted in part, only what may be accepted later is sent again", async () => {
+  test("of a partly accepted request, only the part that may be accepted later is sent again", async () => {
     const { delivered, bodies, sumLost } = deliver(async (_, n) =>
       n > 1
         ? { status: 200 }
@@ -139,7 +139,7 @@ describe("in time that passes at once", () => {
     assert.equal(sumLost(), 1, "the one that was refused for good");
   });
 
-  test("what is left of such a request in the end is named to the exporter by its place in what that had sent", async () => {
+  test("the rest of such a request is reported to the exporter by its position in the original request", async () => {
     const answers = [
       { status: 206, errors: [1, 2].map((index) => ({ index, statusCode: 429 })) },
       { status: 206, errors: [{ index: 1, statusCode: 429 }] },
@@ -153,7 +153,7 @@ describe("in time that passes at once", () => {
     assert.deepEqual(JSON.parse(bodyAsText ?? ""), { errors: [{ index: 2, statusCode: 503, message: "not taken" }] });
   });
 
-  test("an identity that hangs or fails is asked again as a request is sent again, and then the exporter has its disk", async () => {
+  test("an identity that hangs or fails is asked again when a request is sent again, and then the exporter uses its disk", async () => {
     const { delivery } = deliver(async () => ({ status: 200 }));
     const token = { token: "t", expiresOnTimestamp: 1 };
     const answers: (() => Promise<typeof token | null>)[] = [hang, async () => null, async () => token];
@@ -184,7 +184,7 @@ describe("in time that passes at once", () => {
     assert.equal((await delivered).status, 200, "within 2.4 s");
   });
 
-  test("before the process ends, a request that waits for its next attempt does not wait any longer", async () => {
+  test("before the process ends, a request does not wait any longer for its next attempt", async () => {
     const { delivery, delivered } = deliver(async (_, n) => ({ status: n < 12 ? 503 : 200 }));
     await pass(1_000);
     await pass(5_000);
@@ -194,7 +194,7 @@ describe("in time that passes at once", () => {
     assert.equal((await delivered).status, 200, "as often as there is time");
   });
 
-  test("three seconds after that what is not accepted is the exporter's, which has half a second for its disk", async () => {
+  test("three seconds after that, the exporter gets what was not accepted, and has half a second to write it to disk", async () => {
     const { delivery, delivered } = deliver(hang);
     delivery.drain();
     for (let ms = 0; ms < 3_000; ms += 100) await pass(100);

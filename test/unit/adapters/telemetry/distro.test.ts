@@ -9,7 +9,7 @@ import { createIngestion, issued, openTelemetry, samples } from "./telemetry-wor
 const storageDirectory = mkdtempSync(join(tmpdir(), "keyhold-distro-"));
 after(() => rmSync(storageDirectory, { recursive: true, force: true }));
 
-test("what was not accepted in the end lies on disk, from where the exporter sends it later, and counts as lost until then", async () => {
+test("events that were finally not accepted are on disk, from where the exporter sends them later, and count as lost until then", async () => {
   let isBack = false;
   const ingestion = createIngestion(() => (isBack ? 200 : 503));
   const telemetry = openTelemetry(ingestion, { storageDirectory });
@@ -26,7 +26,7 @@ test("what was not accepted in the end lies on disk, from where the exporter sen
   assert.equal(lost?.value, 1);
 });
 
-test("spans of before the SDK was loaded keep their moment, their ids and their service", async () => {
+test("spans from before the SDK was loaded keep their time, their ids and their service", async () => {
   const ingestion = createIngestion();
   const telemetry = openTelemetry(ingestion, { loadAfterMs: 60_000 });
   const within: unknown[] = [];
@@ -45,7 +45,7 @@ test("spans of before the SDK was loaded keep their moment, their ids and their 
   for (const { time } of spans) assert.equal(time, ingestion.events()[0]?.time);
 });
 
-test("the clients of Azure, whose warnings repeat what servers said, stay silent on the process's output", async () => {
+test("the warnings of Azure's clients, which repeat server texts, are not written to the process's output", async () => {
   const telemetry = openTelemetry(createIngestion());
   telemetry.record(issued);
   await telemetry.flush(20_000);

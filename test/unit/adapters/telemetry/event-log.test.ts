@@ -111,7 +111,7 @@ describe("the event log", () => {
     });
   }
 
-  test("writes to the error output why nothing is issued, and nothing else", () => {
+  test("writes to standard error only the reason why nothing is issued", () => {
     const notReadYet: KeyholdEvent = {
       event: "policy_not_readable",
       document: "suspensions",

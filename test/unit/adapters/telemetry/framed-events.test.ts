@@ -26,7 +26,7 @@ function createRecorder(afterMs?: number) {
   return { ...createFramedEvents(record, inSource, afterMs), recorded, decoded, invocations, within };
 }
 
-test("events without frames are recorded at once, as they are", () => {
+test("events without frames are recorded at once and unchanged", () => {
   const { record, recorded, decoded } = createRecorder();
   record(refused);
   record(samples.policy_applied);
@@ -34,7 +34,7 @@ test("events without frames are recorded at once, as they are", () => {
   assert.deepEqual(decoded, []);
 });
 
-test("an event with frames is recorded by source, a moment later, when nobody waits any more", async () => {
+test("an event with frames is recorded by source a moment later, after the answer", async () => {
   const { record, recorded, decoded } = createRecorder(1);
   record(faulted);
   record(samples.sign_audit_failed);
@@ -46,7 +46,7 @@ test("an event with frames is recorded by source, a moment later, when nobody wa
   ]);
 });
 
-test("before the process ends what waits is recorded, once", async () => {
+test("waiting events are recorded before the process ends, once", async () => {
   const { record, flush, recorded } = createRecorder(1);
   record(faulted);
   flush();

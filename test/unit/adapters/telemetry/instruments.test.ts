@@ -23,7 +23,7 @@ function openMeter() {
 const hit = { operation: "token", cached: true };
 const mint = { operation: "token", cached: false };
 
-test("counts with equal dimensions are handed over as one sum, others apart, and each once", () => {
+test("counts with equal dimensions are passed on as one sum, others separately, and each once", () => {
   const { given, meter } = openMeter();
   const { record, flush } = createInstruments(meter, 2 ** 30);
   for (let i = 0; i < 1_000; i++) record(measure("keyhold.tokens.issued", 1, { ...hit }));
@@ -39,7 +39,7 @@ test("counts with equal dimensions are handed over as one sum, others apart, and
   ]);
 });
 
-test("counts are handed over by themselves when their time is up", (t) => {
+test("counts are passed on automatically when their time is up", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { given, meter } = openMeter();
   const { record } = createInstruments(meter, 10_000);
@@ -52,7 +52,7 @@ test("counts are handed over by themselves when their time is up", (t) => {
   }
 });
 
-test("a duration is recorded by itself, at once", () => {
+test("a duration is recorded separately, at once", () => {
   const { given, meter } = openMeter();
   const { record } = createInstruments(meter, 2 ** 30);
   record(measure("keyhold.request.duration", 5, { operation: "token" }));

@@ -7,7 +7,7 @@ function output() {
   return { written, write: (text: string) => void written.push(text) };
 }
 
-test("lines of 20 ms are written at once, in their order, and later ones after them", ({ mock }) => {
+test("lines of 20 ms are written at once, in their order, before later ones", ({ mock }) => {
   mock.timers.enable({ apis: ["setTimeout"] });
   const to = output();
   const writer = createLineWriter(to);
@@ -22,7 +22,7 @@ test("lines of 20 ms are written at once, in their order, and later ones after t
   assert.deepEqual(to.written, ["a\nb\n", "c\n"]);
 });
 
-test("what is collected when the process ends is written, and nothing twice", ({ mock }) => {
+test("lines that are collected when the process ends are written, and no line twice", ({ mock }) => {
   mock.timers.enable({ apis: ["setTimeout"] });
   const to = output();
   const writer = createLineWriter(to);

@@ -16,7 +16,7 @@ function createLoads(failures: number) {
   return { loads, loadPipeline, onLoadFailure };
 }
 
-test("each load of the SDK that fails is reported, and after a wait it is tried again: nothing that came meanwhile is lost", async () => {
+test("each failed load of the SDK is reported and retried after a wait, and no event in the meantime is lost", async () => {
   const ingestion = createIngestion();
   const { loads, loadPipeline, onLoadFailure } = createLoads(2);
   const telemetry = openTelemetry(ingestion, { loadPipeline, loadAgainAfterMs: [1, 2] }, onLoadFailure);
@@ -29,7 +29,7 @@ test("each load of the SDK that fails is reported, and after a wait it is tried 
   assert.deepEqual(names.sort(), ["request_answered", "sign_audit_finding"]);
 });
 
-test("before the wait is over events do not cause another load", async () => {
+test("events do not cause another load before the wait is over", async () => {
   const { loads, loadPipeline, onLoadFailure } = createLoads(1);
   const telemetry = openTelemetry(createIngestion(), { loadPipeline, loadAgainAfterMs: [60_000] }, onLoadFailure);
   telemetry.record(issued);
@@ -39,7 +39,7 @@ test("before the wait is over events do not cause another load", async () => {
   assert.equal(loads.attempts, 1);
 });
 
-test("a flush does not wait for it: at the end of the process one more load is tried at once", async () => {
+test("a flush does not wait for it: at the end of the process another load is attempted at once", async () => {
   const ingestion = createIngestion();
   const { loads, loadPipeline, onLoadFailure } = createLoads(1);
   const telemetry = openTelemetry(ingestion, { loadPipeline, loadAgainAfterMs: [60_000] }, onLoadFailure);
@@ -51,7 +51,7 @@ test("a flush does not wait for it: at the end of the process one more load is t
   assert.equal(ingestion.events().length, 1);
 });
 
-test("what waits meanwhile keeps the queue's bound, and what did not fit is counted", async () => {
+test("waiting events respect the queue's limit, and those that did not fit are counted", async () => {
   const ingestion = createIngestion();
   const { loadPipeline, onLoadFailure } = createLoads(1);
   const tuning = { loadPipeline, loadAgainAfterMs: [60_000], maxWaiting: 10 };

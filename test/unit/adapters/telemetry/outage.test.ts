@@ -31,7 +31,7 @@ describe("telemetry under load and without Application Insights", () => {
     assert.equal(ingestion.events().length, 1);
   });
 
-  test("of a batch that was accepted in part, only the rest is sent again", async () => {
+  test("of a partly accepted batch, only the rest is sent again", async () => {
     const ingestion = createIngestion((attempt) => (attempt === 1 ? 206 : 200));
     const telemetry = openTelemetry(ingestion);
     telemetry.record(samples.sign_audit_finding);
@@ -41,7 +41,7 @@ describe("telemetry under load and without Application Insights", () => {
     assert.deepEqual(names, ["sign_audit_failed", "sign_audit_finding"]);
   });
 
-  test("while the identity has no token nothing is lost, and what is sent has the identity's", async () => {
+  test("events recorded while the identity has no token are not lost, and are sent with the identity's token", async () => {
     const ingestion = createIngestion();
     let asked = 0;
     const credential = {
@@ -81,7 +81,7 @@ describe("telemetry under load and without Application Insights", () => {
     });
   }
 
-  test("a flood of requests is bounded, is counted, and pushes out no other event", async () => {
+  test("a flood of requests is limited and counted, and evicts no other event", async () => {
     const ingestion = createIngestion();
     const telemetry = openTelemetry(ingestion, { maxWaiting: 100 });
     for (let i = 0; i < 1_000; i++) telemetry.record(issued);
@@ -97,7 +97,7 @@ describe("telemetry under load and without Application Insights", () => {
     assert.equal(lost.at(-1)?.value, 1_800);
   });
 
-  test("flush ends at its deadline while Application Insights hangs, and recording takes no time", async () => {
+  test("flush ends at its deadline while Application Insights hangs, and recording does not block", async () => {
     const ingestion = createIngestion(() => new Promise<number>(() => {}));
     const telemetry = openTelemetry(ingestion);
     telemetry.record(issued);

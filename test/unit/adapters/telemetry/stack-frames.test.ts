@@ -23,14 +23,14 @@ function failDeep(depth: number): never {
   throw new RangeError(secret);
 }
 
-test("the frames are function, file, line and column, the innermost first, and hold nothing of the message", () => {
+test("the frames are function, file, line and column, innermost first, and contain no part of the message", () => {
   assert.deepEqual(framesOf(thrown(() => failDeep(1))).slice(0, 2), [
     `failDeep stack-frames.test.ts:${lineOf("throw new RangeError")}:9`,
     `failDeep stack-frames.test.ts:${lineOf("if (depth > 0)")}:18`,
   ]);
 });
 
-test("a file of src has its path from the repository's root", () => {
+test("a file of src has its path relative to the repository's root", () => {
   const frames = framesOf(thrown(() => parseScope(undefined as never)));
   assert.match(frames[0] ?? "", /^parseScope src\/domain\/shared\/scope\.ts:\d+:\d+$/);
 });
@@ -43,7 +43,7 @@ test("they are at most 12, however deep the stack", () => {
   Error.stackTraceLimit = limit;
 });
 
-test("of a stack that was read before the places are found, and a message that looks like one is not", () => {
+test("they are found for a stack that was read earlier, and a message that looks like a frame is not a frame", () => {
   const error = thrown(() => failDeep(0)) as Error;
   assert.match(error.stack ?? "", /stolen/);
   const frames = framesOf(error);
@@ -53,12 +53,12 @@ test("of a stack that was read before the places are found, and a message that l
   assert.deepEqual(framesOf(error), []);
 });
 
-test("what has no stack has no frames", () => {
+test("a value without a stack has no frames", () => {
   const hostile = Object.defineProperty(new Error("x"), "stack", { get: () => assert.fail("no stack for you") });
   for (const error of [undefined, "text", { stack: secret }, hostile]) assert.deepEqual(framesOf(error), []);
 });
 
-test("reading an error's frames leaves its stack, and that of others, as V8 writes it", () => {
+test("reading an error's frames does not change its stack or that of other errors", () => {
   const error = thrown(() => failDeep(0)) as Error;
   framesOf(error);
   assert.match(
@@ -68,7 +68,7 @@ test("reading an error's frames leaves its stack, and that of others, as V8 writ
   assert.match(new Error("next").stack ?? "", /^Error: next\n {4}at /);
 });
 
-test("frames without a source map, and those of somebody else, stay as they are", () => {
+test("frames without a source map, and those of other packages, stay unchanged", () => {
   const frames = framesOf(thrown(() => failDeep(0)));
   assert.deepEqual(inSource(frames), frames);
   assert.deepEqual(inSource(["a b:1:2"]), ["a b:1:2"]);

@@ -27,8 +27,8 @@ function openTally() {
   return { told, flush: tally.flush, count: (event: KeyholdEvent) => tally.count({ event, timeMs: startMs }) };
 }
 
-describe("what is counted together", () => {
-  test("answers from the cache that differ only in their moment are one event with their number and mean duration", () => {
+describe("events that are counted together", () => {
+  test("answers from the cache that differ only in their time are one event with their number and mean duration", () => {
     const { told, count, flush } = openTally();
     for (const [index, durationMs] of [1, 2, 6].entries()) {
       assert.equal(count({ ...cached, durationMs, correlationId: index === 0 ? "first" : `later-${index}` }), true);
@@ -46,7 +46,7 @@ describe("what is counted together", () => {
     { operation: "assertion" },
   ];
   for (const other of others) {
-    test(`an answer with another ${Object.keys(other)} is an event of its own`, () => {
+    test(`an answer with another ${Object.keys(other)} is a separate event`, () => {
       const { told, count, flush } = openTally();
       count(cached);
       count({ ...cached, ...other });
@@ -58,7 +58,7 @@ describe("what is counted together", () => {
     });
   }
 
-  test("requests that were turned away unseen are one event for each reason, whatever they asked for", () => {
+  test("requests that were refused unread are one event for each reason, whatever they asked for", () => {
     const { told, count, flush } = openTally();
     const refused = { ...cached, outcome: "refused", cached: undefined } as unknown as Answered;
     for (const reason of ["caller_key_not_looked_up", "overloaded"] as const) {
@@ -71,7 +71,7 @@ describe("what is counted together", () => {
     );
   });
 
-  test("with a share of a quarter that part of the events is sent, each counting for four times as many", () => {
+  test("with a share of a quarter, that part of the events is sent, each counting for four", () => {
     const told: TimedEvent[] = [];
     const draws = [0.9, 0.1, 0.25, 0.24];
     const random = () => draws.shift() ?? assert.fail("one draw for each event");
@@ -89,13 +89,13 @@ describe("what is counted together", () => {
     );
   });
 
-  test("so many different ones are told at once, without waiting", () => {
+  test("above this number of different events, all are reported at once, without waiting", () => {
     const { told, count } = openTally();
     for (let i = 0; i < 1_000; i++) count({ ...cached, callerName: `caller-${i}` });
     assert.equal(told.length, 1_000);
   });
 
-  test("nothing is told twice", () => {
+  test("nothing is reported twice", () => {
     const { told, count, flush } = openTally();
     count(cached);
     flush();
@@ -104,7 +104,7 @@ describe("what is counted together", () => {
   });
 });
 
-describe("what is never counted together", () => {
+describe("events that are never counted together", () => {
   const each: [name: string, event: KeyholdEvent][] = [
     ["a token that was minted", { ...cached, cached: false }],
     ["an answer of which that is not known", { ...cached, cached: undefined } as unknown as KeyholdEvent],
@@ -131,7 +131,7 @@ describe("in Application Insights", async () => {
   await telemetry.flush(20_000);
   const events = ingestion.events().map(({ data }) => data.baseData.properties);
 
-  test("five hundred equal answers are one event that says so, and a mint says nothing of a number", () => {
+  test("five hundred equal answers are one event with their number, and a mint has no number", () => {
     assert.deepEqual(
       events.map(({ cached, count, correlationId }) => ({ cached, count, correlationId })),
       [
@@ -141,7 +141,7 @@ describe("in Application Insights", async () => {
     );
   });
 
-  test("the metrics have every answer", () => {
+  test("the metrics include every answer", () => {
     const issued = ingestion.measured().filter(({ name }) => name === "keyhold.tokens.issued");
     assert.deepEqual(issued.map(({ value }) => value).sort(), [1, 500]);
   });

@@ -21,7 +21,7 @@ import {
 const onLoadFailure = () => assert.fail("the SDK is not loaded");
 
 describe("telemetry without a connection string", () => {
-  test("does nothing, for any event", async () => {
+  test("does nothing for any event", async () => {
     const telemetry = createTelemetry({
       connectionString: undefined,
       settings,
@@ -34,7 +34,7 @@ describe("telemetry without a connection string", () => {
   });
 });
 
-describe("a connection string that cannot work stops the start, and is not repeated", () => {
+describe("an unusable connection string stops the start, and is not repeated", () => {
   for (const text of [
     "",
     "InstrumentationKey=not-a-guid",
@@ -85,7 +85,7 @@ async function sendAll() {
 describe("traces in Application Insights", () => {
   const { dependencies, ingestion, traceId } = traced;
 
-  test("a call and its invocation arrive as dependencies, however the host sampled", () => {
+  test("a call and its invocation arrive as dependencies, whatever the host sampled", () => {
     const found = dependencies.map(({ data: { baseData } }) => [baseData.name, baseData.success]);
     assert.deepEqual(found, [
       ["Key Vault sign", false],
@@ -93,14 +93,14 @@ describe("traces in Application Insights", () => {
     ]);
   });
 
-  test("their properties say which request it was and which fault, and nothing else", () => {
+  test("their properties name the request and the fault, and nothing else", () => {
     assert.deepEqual(
       dependencies.map(({ data }) => data.baseData.properties),
       [{ error: "signer_forbidden" }, { correlationId: "c-1", error: "signer_forbidden" }],
     );
   });
 
-  test("the call's parent is the invocation, whose parent is the host's span, and the event is of the same trace", () => {
+  test("the call's parent is the invocation, whose parent is the host's span, and the event belongs to the same trace", () => {
     const [call = assert.fail(), invocation = assert.fail()] = dependencies;
     assert.equal(call.tags["ai.operation.parentId"], invocation.data.baseData.id);
     assert.equal(invocation.tags["ai.operation.parentId"], "00f067aa0ba902b7");
@@ -119,7 +119,7 @@ describe("what arrives in Application Insights", () => {
     assert.deepEqual(arrived.sort(), [...eventNames, "request_answered"].sort());
   });
 
-  test("an event with stack frames is an exception too: its class, its frames by source file, and never a message", () => {
+  test("an event with stack frames is also an exception, with its class and its frames by source file, but without a message", () => {
     const exceptions = ingestion.envelopes.filter(({ data }) => data.baseType === "ExceptionData");
     const framed = Object.values(samples).filter((event) => "frames" in event || ("fault" in event && event.fault));
     assert.deepEqual(
@@ -139,14 +139,14 @@ describe("what arrives in Application Insights", () => {
     ]);
   });
 
-  test("everything else lies in AppEvents or AppMetrics", () => {
+  test("everything else is in AppEvents or AppMetrics", () => {
     const tables: Record<string, string> = telemetryTables;
     const found = new Set(ingestion.envelopes.map(({ data }) => tables[data.baseType]));
     assert.deepEqual([...found].sort(), ["AppEvents", "AppExceptions", "AppMetrics"]);
     assert.deepEqual(new Set(ingestion.requests), new Set(["https://ingestion.test/v2.1/track"]));
   });
 
-  test("every metric arrives but that of lost telemetry, which does not happen here", () => {
+  test("every metric arrives except that of lost telemetry, which does not occur here", () => {
     const arrived = new Set(ingestion.measured().map(({ name }) => name));
     assert.deepEqual([...arrived].sort(), metricNames.filter((name) => name !== "keyhold.telemetry.lost").sort());
   });
@@ -167,7 +167,7 @@ describe("what arrives in Application Insights", () => {
     assert.equal(named("sign_rate_abnormal")?.data.baseData.properties.signs, "7");
   });
 
-  test("no member of any event is lost on the way", () => {
+  test("no member of any event is lost on its way", () => {
     for (const [name, { event: _, ...members }] of Object.entries(samples)) {
       const properties = Object.keys(named(name)?.data.baseData.properties ?? {});
       for (const [member, value] of Object.entries(members)) {
@@ -177,7 +177,7 @@ describe("what arrives in Application Insights", () => {
     }
   });
 
-  test("an event has the moment at which it happened, its instance, and no sampling", () => {
+  test("an event has the time at which it happened, its instance, and no sampling", () => {
     for (const { time, tags, sampleRate } of ingestion.events()) {
       assert.equal(new Date(time).getTime(), startMs);
       assert.deepEqual([tags["ai.cloud.role"], tags["ai.cloud.roleInstance"]], ["keyhold", "instance-1"]);
@@ -193,14 +193,14 @@ describe("what arrives in Application Insights", () => {
     assert.match(sent, /\[removed\]/);
   });
 
-  test("metrics have dimensions of short lists only: no tenant, client, caller or scope", () => {
+  test("metrics have dimensions with few values only: no tenant, client, caller or scope", () => {
     const dimensions = new Set(ingestion.measured().flatMap(({ properties }) => Object.keys(properties)));
     const known = ["cached", "code", "document", "finding", "keyName", "operation", "outcome", "reason"];
     assert.deepEqual([...dimensions].sort(), [...known, "severity", "verdict"].sort());
   });
 });
 
-test("docs/reference/telemetry.md has a row for every event and every metric, and for no other", async () => {
+test("docs/reference/telemetry.md has a row for every event and every metric, and no others", async () => {
   const text = await readFile(
     fileURLToPath(new URL("../../../../docs/reference/telemetry.md", import.meta.url)),
     "utf8",

@@ -19,7 +19,7 @@ function tracing() {
 }
 
 describe("spans of an invocation", () => {
-  test("a call to the outside lies within its invocation, and that within the host's own span", async () => {
+  test("an outgoing call is within its invocation, and that within the host's own span", async () => {
     const { tracer, spans } = tracing();
     const sign = tracer.call("Key Vault sign", async (digest: string) => `signed ${digest}`);
     assert.equal(await tracer.invocation(of, () => sign("abc")), "signed abc");
@@ -51,7 +51,7 @@ describe("spans of an invocation", () => {
     assert.match(call.spanId, /^[0-9a-f]{16}$/);
   });
 
-  test("an invocation that called nobody leaves no span", () => {
+  test("an invocation without outgoing calls leaves no span", () => {
     const { tracer, spans } = tracing();
     assert.equal(
       tracer.invocation(of, () => "from the cache"),
@@ -66,7 +66,7 @@ describe("spans of an invocation", () => {
     assert.deepEqual(spans, []);
   });
 
-  test("invocations at the same time keep their calls apart", async () => {
+  test("concurrent invocations keep their calls separate", async () => {
     const { tracer, spans } = tracing();
     const call = tracer.call("Entra token", (gate: Promise<void>) => gate);
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
@@ -87,7 +87,7 @@ describe("spans of an invocation", () => {
     assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 2);
   });
 
-  test("a fault is told by its code, another error by its class, and both go on to the caller", async () => {
+  test("a fault is recorded by its code, another error by its class, and the caller gets both", async () => {
     const { tracer, spans } = tracing();
     const failing = (error: Error) =>
       tracer.call("Key Vault sign", async () => {
@@ -108,7 +108,7 @@ describe("spans of an invocation", () => {
     `00-${"0".repeat(32)}-${hostSpanId}-01`,
     `00-${traceId}-${"0".repeat(16)}-01`,
   ]) {
-    test(`a parent that is none starts a trace of its own: "${traceParent}"`, async () => {
+    test(`an invalid parent starts a separate trace: "${traceParent}"`, async () => {
       const { tracer, spans } = tracing();
       await tracer.invocation(
         { ...of, traceParent },

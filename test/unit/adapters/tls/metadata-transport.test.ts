@@ -60,7 +60,7 @@ test("a document that has not changed is not sent again", async () => {
   assert.match(server.requests.join(), /\r\nif-none-match: "1"\r\n/i);
 });
 
-test("only the host of the cloud is asked: neither another host of Microsoft's nor that of another cloud", async () => {
+test("only the host of the cloud is asked, no other host of Microsoft's and none of another cloud", async () => {
   for (const host of ["graph.microsoft.com", clouds.usgovernment.authorityHost]) {
     const refusal = { reason: "host_not_allowed" };
     assert.deepEqual(await transport.get(`https://${host}/`), { ok: false, refusal });
@@ -68,14 +68,14 @@ test("only the host of the cloud is asked: neither another host of Microsoft's n
   assert.equal(server.connections, 0);
 });
 
-test("with the roots that Keyhold brings with it, a server under another root is refused, and asked no second time", async () => {
+test("with Keyhold's own roots, a server under another root is refused, and not asked a second time", async () => {
   const result = await createMetadataTransport(clouds.public, undefined, nowMs).get(url);
   const refusal = { reason: "tls_not_trusted", code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" };
   assert.deepEqual(result, { ok: false, refusal });
   assert.deepEqual([server.connections, server.requests], [1, []]);
 });
 
-describe("a fault that may pass", () => {
+describe("a temporary fault", () => {
   const faults: [what: string, respond: Respond, reason: string][] = [
     ...[408, 429, 500, 502, 503, 504].map((status): [string, Respond, string] => [
       `the status ${status}`,
@@ -86,7 +86,7 @@ describe("a fault that may pass", () => {
     ["a body that is cut off", cutOff, "truncated"],
   ];
   for (const [what, fault, reason] of faults) {
-    test(`is asked about once more, and not a third time: ${what}`, async () => {
+    test(`is retried once, and not a third time: ${what}`, async () => {
       answers = [fault];
       assert.equal((await transport.get(url)).ok, true);
       assert.equal(server.connections, 2);
@@ -98,7 +98,7 @@ describe("a fault that may pass", () => {
   }
 });
 
-describe("an answer that a second try would not change is asked for once", () => {
+describe("an answer that a retry would not change is requested once", () => {
   const cases: [what: string, respond: Respond, reason: string][] = [
     ...["302 Found", "404 Not Found", "501 Not Implemented"].map((status): [string, Respond, string] => [
       status,
@@ -121,13 +121,13 @@ describe("an answer that a second try would not change is asked for once", () =>
 
 const laterMs = Date.UTC(2100, 0, 1);
 
-test("once all roots that Keyhold brings with it have expired, each document is refused, and nobody is asked", async () => {
+test("once all of Keyhold's own roots have expired, each document is refused, and no server is asked", async () => {
   const result = await createMetadataTransport(clouds.public, undefined, laterMs).get(url);
   assert.deepEqual(result, refuse({ reason: "tls_not_trusted", code: "NO_TRUSTED_ROOTS" }));
   assert.equal(server.connections, 0);
 });
 
-describe("it is not made", () => {
+describe("it is not created", () => {
   const unusable = (problem: RegExp) => (error: unknown) => {
     assert.ok(error instanceof TrustedRootsError);
     assert.deepEqual(error.problems.length, 1);
@@ -135,13 +135,13 @@ describe("it is not made", () => {
     return true;
   };
 
-  test("without the operator's file, which is named by its setting and not by its path", () => {
+  test("without the operator's file, which the error names by its setting and not by its path", () => {
     const missing = join(folder, "missing.pem");
     const make = () => createMetadataTransport(clouds.public, missing, nowMs);
     assert.throws(make, unusable(/^the file that KEYHOLD_METADATA_ROOTS_FILE names cannot be read$/));
   });
 
-  test("with a file that holds no root", async () => {
+  test("with a file without roots", async () => {
     const empty = join(folder, "empty.pem");
     await writeFile(empty, "");
     const make = () => createMetadataTransport(clouds.public, empty, nowMs);

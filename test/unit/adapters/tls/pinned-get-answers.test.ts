@@ -31,7 +31,7 @@ const chunk64k = `10000\r\n${"x".repeat(65_536)}\r\n`;
 const chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 const bomb = gzipSync(Buffer.alloc(50 * mebibyte));
 
-describe("an answer is refused with its reason, and without a word of it", { concurrency: 4 }, () => {
+describe("an answer is refused with its reason, without repeating any of it", { concurrency: 4 }, () => {
   const cases: [what: string, respond: Respond, refusal: TransportRefusal][] = [
     ...["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"].map(
       (status): [string, Respond, TransportRefusal] => [
@@ -143,7 +143,7 @@ describe("an answer is refused with its reason, and without a word of it", { con
   }
 });
 
-describe("an answer is taken", () => {
+describe("an answer is accepted", () => {
   const cases: [what: string, respond: Respond, length: number][] = [
     ["of no byte", answer("200 OK"), 0],
     ["of exactly 1 MiB", answer("200 OK", {}, Buffer.alloc(mebibyte)), mebibyte],
@@ -187,7 +187,7 @@ describe("an answer is taken", () => {
     { etag: 'x"a1"', "last-modified": `<b>${genuineDate}`, date: `x ${genuineDate}` },
     { etag: '"a1"x', "last-modified": `${genuineDate}<b>`, date: `${genuineDate} x` },
   ]) {
-    test(`but not an entity-tag or a date that is none: ${headers.etag}, ${headers.date}`, async () => {
+    test(`but without an invalid entity-tag or date: ${headers.etag}, ${headers.date}`, async () => {
       await using server = await startTlsServer([leaf], answer("200 OK", headers, "x"));
       const result = await pinned(server.port)(url);
       assert.ok(result.ok);
@@ -195,7 +195,7 @@ describe("an answer is taken", () => {
     });
   }
 
-  test("as unchanged, where an entity-tag was sent", async () => {
+  test("as unchanged, if an entity-tag was sent", async () => {
     await using server = await startTlsServer([leaf], answer("304 Not Modified", { etag: '"2"' }));
     const result = await pinned(server.port)(url, { etag: '"2"' });
     assert.ok(result.ok);
@@ -205,7 +205,7 @@ describe("an answer is taken", () => {
   });
 
   for (const etag of ["", "a1", 'x"a1"', '"a\r\nx: y"', '"a"b"', '"ä"', "*", `"${"x".repeat(257)}"`]) {
-    test(`never as unchanged for ${JSON.stringify(etag.slice(0, 12))}, which is no entity-tag and is not sent`, async () => {
+    test(`never as unchanged for ${JSON.stringify(etag.slice(0, 12))}, which is not an entity-tag and is not sent`, async () => {
       await using server = await startTlsServer([leaf], answer("304 Not Modified"));
       const result = await pinned(server.port)(url, { etag });
       assert.deepEqual(result, { ok: false, refusal: { reason: "status_not_accepted", status: 304 } });

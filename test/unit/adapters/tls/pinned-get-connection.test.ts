@@ -48,14 +48,14 @@ describe("without TLS there is no answer", () => {
     });
   }
 
-  test("nobody listens", async () => {
+  test("no server listens", async () => {
     const server = await startTcpServer(() => {});
     await server[Symbol.asyncDispose]();
     const result = await pinned(server.port)(url);
     assert.deepEqual(result, { ok: false, refusal: { reason: "not_reachable", code: "ECONNREFUSED" } });
   });
 
-  test("the name is unknown, and the text of the error stays behind", async () => {
+  test("the name is unknown, and the text of the error is not reported", async () => {
     const lookup: LookupFunction = (name, _options, callback) =>
       callback(Object.assign(new Error(`${secret} ${name}`), { code: "ENOTFOUND" }), "", 0);
     const result = await pinned(1, { lookup })(url);
@@ -63,7 +63,7 @@ describe("without TLS there is no answer", () => {
   });
 
   for (const code of [`${secret} x`, "x SECRET", undefined, 13]) {
-    test(`a code that is a text or none is not passed on: ${code}`, async () => {
+    test(`a code that is text or missing is not passed on: ${code}`, async () => {
       const lookup: LookupFunction = (_name, _options, callback) =>
         callback(Object.assign(new Error("x"), { code }) as Error, "", 0);
       const result = await pinned(1, { lookup })(url);
@@ -102,7 +102,7 @@ function drip(socket: Socket): void {
   socket.on("close", () => clearInterval(timer));
 }
 
-test("where nothing else is said, an exchange has ten seconds", async (t) => {
+test("by default an exchange may take ten seconds", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const get = createPinnedFetch({ roots: [root.pem], allowedHosts: new Set([entraHost]), lookup: () => {} });
   let result: unknown;
@@ -117,7 +117,7 @@ test("where nothing else is said, an exchange has ten seconds", async (t) => {
   assert.deepEqual(result, { ok: false, refusal: { reason: "timed_out" } });
 });
 
-test("what has ended leaves neither a timer nor a listener of the caller's signal", async () => {
+test("after its end it leaves neither a timer nor a listener of the caller's signal", async () => {
   await using server = await startTlsServer([leaf], answer("200 OK"));
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
   const { signal } = new AbortController();
@@ -136,7 +136,7 @@ describe("the caller's signal ends it", () => {
     assert.equal(server.connections, 0);
   });
 
-  test("on the way: the connection is closed", async () => {
+  test("during the request: the connection is closed", async () => {
     const controller = new AbortController();
     const closed = Promise.withResolvers<void>();
     await using server = await startTlsServer([leaf], (socket) => {
@@ -168,7 +168,7 @@ for (const [what, respond] of [
   });
 }
 
-test("a byte that somebody changes on the way is no answer but an attack", async () => {
+test("a byte that is changed in transit is reported as an attack, not as an answer", async () => {
   await using server = await startTlsServer([leaf], answer("200 OK", {}, secret));
   await using relay = await startTcpServer((client) => {
     let flights = 0;

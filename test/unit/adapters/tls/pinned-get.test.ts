@@ -60,7 +60,7 @@ const fingerprints = (chain: readonly Identity[]) =>
     }),
   );
 
-describe("a server that proves to be the host under a pinned root is accepted, and its chain recorded", () => {
+describe("a server that proves to be the host under a pinned root is accepted, and its chain is recorded", () => {
   const cases: [what: string, presented: Identity[], chain: Identity[]][] = [
     ["directly under the root", [leaf], [leaf, root]],
     [
@@ -82,7 +82,7 @@ describe("a server that proves to be the host under a pinned root is accepted, a
   }
 });
 
-describe("a server in the middle is refused before it is asked anything", () => {
+describe("a man in the middle is refused before any request is sent", () => {
   for (const [what, presented, code] of middlemen) {
     test(what, async () => {
       await using server = await startTlsServer(presented, perfect);
@@ -92,7 +92,7 @@ describe("a server in the middle is refused before it is asked anything", () => 
     });
   }
 
-  test("that was the real one until now", async () => {
+  test("that was the real server until now", async () => {
     await using server = await startTlsServer([leaf], perfect);
     const get = pinned(server.port);
     assert.equal((await get(url)).ok, true);
@@ -105,7 +105,7 @@ describe("a server in the middle is refused before it is asked anything", () => 
     assert.equal(server.requests.length, 2);
   });
 
-  test("that speaks TLS 1.1 only, which a lenient client accepts", async () => {
+  test("that supports only TLS 1.1, which a lenient client accepts", async () => {
     const old = { minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
     await using server = await startTlsServer([leaf], perfect, old);
     const lenient = connect({ port: server.port, host: "127.0.0.1", ca: root.pem, servername: entraHost, ...old });
@@ -119,14 +119,14 @@ describe("a server in the middle is refused before it is asked anything", () => 
     assert.deepEqual(server.requests, []);
   });
 
-  test("that wants a certificate of ours", async () => {
+  test("that requests a client certificate from us", async () => {
     await using server = await startTlsServer([leaf], perfect, { requestCert: true, rejectUnauthorized: true });
     const result = await pinned(server.port)(url);
     assert.equal(!result.ok && result.refusal.reason, "tls_not_trusted");
   });
 });
 
-describe("what the connection says of itself is checked once more when the answer comes", () => {
+describe("the properties of the connection are checked once more when the answer arrives", () => {
   const cases: [what: string, method: "isSessionReused" | "getPeerCertificate", returned: unknown][] = [
     ["a resumed session, in which the name of the host is not checked", "isSessionReused", true],
     ["a connection without a certificate", "getPeerCertificate", null],
@@ -148,7 +148,7 @@ describe("what the connection says of itself is checked once more when the answe
     });
   }
 
-  test("a connection that Node let through without trusting it", async () => {
+  test("a connection that Node allowed without trusting it", async () => {
     await using server = await startTlsServer([leaf], perfect);
     Object.defineProperty(TLSSocket.prototype, "authorized", { configurable: true, get: () => false, set() {} });
     const result = await pinned(server.port)(url);
@@ -157,7 +157,7 @@ describe("what the connection says of itself is checked once more when the answe
   });
 });
 
-test("no session is resumed: each request makes a full handshake, where Node's own agent resumes", async () => {
+test("no session is resumed: each request makes a full handshake, although Node's own agent resumes", async () => {
   await using server = await startTlsServer([leaf], perfect);
   const agent = new Agent({ ca: root.pem, lookup: loopback });
   const ask = () =>
@@ -174,7 +174,7 @@ test("no session is resumed: each request makes a full handshake, where Node's o
   assert.deepEqual(server.resumed, [false, true, false, false, false]);
 });
 
-test("the server is told the host's name, and sent the request that production sends, without any secret", async () => {
+test("the server receives the host's name and the production request, without any secret", async () => {
   const names: string[] = [];
   await using server = await startTlsServer([leaf], perfect, {
     SNICallback(name, done) {
@@ -199,7 +199,7 @@ test("the server is told the host's name, and sent the request that production s
   );
 });
 
-test("the port is the one of https where nothing else is said", async () => {
+test("the default port is that of https", async () => {
   const ports: unknown[] = [];
   const connecting = mock.method(
     Socket.prototype,
@@ -217,8 +217,8 @@ test("the port is the one of https where nothing else is said", async () => {
   assert.deepEqual(ports, [443]);
 });
 
-describe("what the process was started with makes no server trusted", () => {
-  test("verification that is switched off", async (t) => {
+describe("the environment of the process makes no server trusted", () => {
+  test("disabled verification", async (t) => {
     t.mock.method(process, "emitWarning", () => {});
     await using server = await startTlsServer([leafOfOther], perfect);
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
@@ -228,7 +228,7 @@ describe("what the process was started with makes no server trusted", () => {
     assert.deepEqual([result, server.requests], [{ ok: false, refusal }, []]);
   });
 
-  test("versions and ciphers of TLS that were given up", async () => {
+  test("TLS versions and ciphers that are no longer allowed", async () => {
     const old = { minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
     await using server = await startTlsServer([leaf], perfect, old);
     const { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS } = tls;
@@ -275,7 +275,7 @@ describe("a URL is refused without a connection", () => {
   }
 });
 
-describe("it cannot be made without a closed set", () => {
+describe("it cannot be created without a closed set", () => {
   const hosts = new Set([entraHost]);
   const cases: [what: string, options: PinnedFetchOptions, message: RegExp][] = [
     ["no root", { roots: [], allowedHosts: hosts }, /there is no certificate/],

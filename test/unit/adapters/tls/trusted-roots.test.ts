@@ -25,7 +25,7 @@ function pemOf(der: Uint8Array, label = "CERTIFICATE"): string {
 const der = (identity: Identity) => Buffer.from(identity.certificate.rawData);
 const fingerprints = (pems: readonly string[]) => pems.map((pem) => new X509Certificate(pem).fingerprint256);
 
-describe("a bundle of roots is taken", () => {
+describe("a bundle of roots is accepted", () => {
   const expected = [new X509Certificate(one.pem).fingerprint256, new X509Certificate(two.pem).fingerprint256];
   const cases: [what: string, pem: string][] = [
     ["as it is", `${one.pem}\n${two.pem}`],
@@ -38,12 +38,12 @@ describe("a bundle of roots is taken", () => {
     test(what, () => assert.deepEqual(fingerprints(parseTrustedRoots(pem, nowMs)), expected));
   }
 
-  test("one certificate per entry, in a form that can be read again", () => {
+  test("one certificate per entry, in a form that can be parsed again", () => {
     const roots = parseTrustedRoots(`${one.pem}\n${two.pem}`, nowMs);
     assert.deepEqual(parseTrustedRoots(roots.join("\n"), nowMs), roots);
   });
 
-  test("with two roots of one name, as when an authority renews its key", () => {
+  test("with two roots of the same name, as when an authority renews its key", () => {
     assert.equal(parseTrustedRoots(`${one.pem}\n${namesake.pem}`, nowMs).length, 2);
   });
 });
@@ -173,7 +173,7 @@ describe("a bundle is refused as a whole, with block and rule", () => {
     );
   });
 
-  test("and no error holds a piece of it", () => {
+  test("and no error contains a part of it", () => {
     const bundle = [leaf.pem, one.privateKeyPem, "SECRET", pemOf(Buffer.from("SECRET"))].join("\n");
     assert.throws(
       () => parseTrustedRoots(bundle, nowMs),
@@ -185,13 +185,13 @@ describe("a bundle is refused as a whole, with block and rule", () => {
     );
   });
 
-  test("from the moment that one of it expires", () => {
+  test("from the moment one of its certificates expires", () => {
     const endMs = new X509Certificate(one.pem).validToDate.getTime();
     assert.equal(parseTrustedRoots(one.pem, endMs - 1).length, 1);
     assert.throws(() => parseTrustedRoots(one.pem, endMs), /block 1 has expired/);
   });
 
-  test("in time that grows with its length only", () => {
+  test("in time linear in its length", () => {
     const startedMs = performance.now();
     assert.throws(() => parseTrustedRoots("-----BEGIN CERTIFICATE-----\n".repeat(20_000), nowMs), TrustedRootsError);
     assert.ok(performance.now() - startedMs < 2_000);
@@ -210,7 +210,7 @@ describe("the vendored roots", () => {
     "Microsoft RSA Root Certificate Authority 2017": "73A5E64A3BFF8316FF0EDCCC618A906E4EAE4D74",
   };
 
-  test("are the seven that Microsoft publishes, no more and no less", () => {
+  test("are the seven that Microsoft publishes, and no others", () => {
     const certificates = vendoredRootList.map(({ pem }) => new X509Certificate(pem));
     assert.deepEqual(
       Object.fromEntries(
@@ -225,7 +225,7 @@ describe("the vendored roots", () => {
   });
 
   for (const root of vendoredRootList) {
-    test(`${root.commonName} is what is written beside it`, () => {
+    test(`${root.commonName} matches what is documented beside it`, () => {
       const { subject, fingerprint, fingerprint256 } = new X509Certificate(root.pem);
       assert.ok(subject.endsWith(`CN=${root.commonName}`));
       assert.equal(fingerprint.replaceAll(":", ""), root.sha1);
@@ -233,11 +233,11 @@ describe("the vendored roots", () => {
     });
   }
 
-  test("pass the rules of a bundle", () => {
+  test("comply with the rules of a bundle", () => {
     assert.equal(vendoredRoots(nowMs).length, 7);
   });
 
-  test("are refused when one is not the certificate that its fingerprint names", () => {
+  test("are refused if one does not match its fingerprint", () => {
     const [first, second, ...rest] = vendoredRootList;
     assert.ok(first && second);
     const swapped = [{ ...first, pem: second.pem }, second, ...rest];
@@ -245,11 +245,11 @@ describe("the vendored roots", () => {
     assert.throws(() => vendoredRoots(nowMs, [{ ...first, pem: "garbage" }]), /is not the certificate/);
   });
 
-  test("are refused when there is none", () => {
+  test("are refused if there is none", () => {
     assert.throws(() => vendoredRoots(nowMs, []), /there is no certificate/);
   });
 
-  test("do without the one that has expired, and are refused when all have", () => {
+  test("are used without an expired one, and are refused when all have expired", () => {
     const roots = vendoredRoots(Date.UTC(2031, 10, 11));
     assert.equal(roots.length, 6);
     assert.ok(roots.every((pem) => !new X509Certificate(pem).subject.endsWith("CN=DigiCert Global Root CA")));

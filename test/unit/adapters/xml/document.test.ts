@@ -26,7 +26,7 @@ function refusalOf(text: string): object | undefined {
 const root = `<a xmlns="a">`;
 const inRoot = (content: string) => `${root}${content}</a>`;
 
-describe("a text that is not well formed is refused at the place where that begins", () => {
+describe("a text that is not well-formed is refused at the position where the error begins", () => {
   const cases: [what: string, text: string, offset: number][] = [
     ["nothing", "", 0],
     ["white space", " \n", 2],
@@ -53,7 +53,7 @@ describe("a text that is not well formed is refused at the place where that begi
   }
 });
 
-describe("what is allowed is read", () => {
+describe("allowed syntax is read", () => {
   const cases: [what: string, text: string][] = [
     ["an empty root", `<a xmlns="a"/>`],
     ["white space around the root", ` \t\r\n${inRoot("")} \t\r\n`],
@@ -70,7 +70,7 @@ describe("what is allowed is read", () => {
   for (const [what, text] of cases) test(what, () => assert.equal(refusalOf(text), undefined));
 });
 
-describe("what is not allowed is refused by its name", () => {
+describe("disallowed syntax is refused by its name", () => {
   const cases: [what: string, text: string, refusal: object][] = [
     ["a comment", inRoot("<!-- -->"), { reason: "xml_markup_not_allowed", markup: "comment" }],
     ["a CDATA section", inRoot("<![CDATA[]]>"), { reason: "xml_markup_not_allowed", markup: "CDATA section" }],
@@ -135,13 +135,13 @@ describe("what is not allowed is refused by its name", () => {
   for (const [what, text, refusal] of cases) test(what, () => assert.deepEqual(refusalOf(text), refusal));
 });
 
-test("what only the parser would refuse or see otherwise is refused, too", () => {
+test("text that only the parser would refuse or read differently is refused, too", () => {
   const script = `<script xmlns="http://www.w3.org/1999/xhtml">`;
   assert.deepEqual(refusalOf(inRoot(`${script}<b/>&amp;</script>`)), { reason: "xml_not_well_formed" });
   assert.deepEqual(refusalOf(inRoot(`<b hasOwnProperty="c" d="e"/>`)), { reason: "xml_not_well_formed" });
 });
 
-test("a root has so many levels, elements and attributes at most", () => {
+test("the root has a maximum of levels, elements and attributes", () => {
   const levels = (count: number) => inRoot("<b>".repeat(count - 1) + "</b>".repeat(count - 1));
   const elements = (count: number) => inRoot("<b/>".repeat(count - 1));
   const attributes = (count: number) => inRoot(`<b${Array.from({ length: count }, (_, i) => ` c${i}=""`).join("")}/>`);
@@ -153,7 +153,7 @@ test("a root has so many levels, elements and attributes at most", () => {
   );
 });
 
-test("elements come in the order of the document, attributes without declarations of namespaces", () => {
+test("elements are in document order, with attributes except namespace declarations", () => {
   const element = parseXml(`<a xmlns="a" b="1" xmlns:p="p" p:c="2"> <d><e/></d>text<f/></a>`);
   assert.deepEqual(
     descendantsOf(element).map(({ localName }) => localName),

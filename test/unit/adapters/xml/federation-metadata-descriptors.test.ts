@@ -204,7 +204,7 @@ function inPem(certificate: string): string {
 
 refusesAll("odd metadata", descriptors);
 
-describe("a certificate that cannot be read is refused with what it must be", () => {
+describe("a certificate that cannot be read is refused with the rule that it breaks", () => {
   const rules: [certificate: string, rule: string][] = [
     ["?", "must be base64"],
     ["AAAA", "must be an X.509 certificate"],

@@ -12,7 +12,7 @@ describe("for any bytes", () => {
   const expected = read.ok ? read.value : assert.fail();
   const change = fc.record({ at: fc.nat(document.length - 1), byte: fc.nat(255) });
 
-  test("a genuine document with one byte changed is refused, or says exactly the same", async (t) => {
+  test("a genuine document with one byte changed is refused, or its content is exactly the same", async (t) => {
     let refused = 0;
     const property = fc.property(change, ({ at, byte }) => {
       const changed = Buffer.from(document);
@@ -25,7 +25,7 @@ describe("for any bytes", () => {
     assert.ok(refused > 900, "hardly any byte is without meaning");
   });
 
-  test("a genuine document with a piece of markup somewhere is refused, or says exactly the same", async (t) => {
+  test("a genuine document with inserted markup is refused, or its content is exactly the same", async (t) => {
     const pieces = [
       " ",
       "\n",
@@ -53,7 +53,7 @@ describe("for any bytes", () => {
     await holds(t, property, 1000);
   });
 
-  test("a cut document is refused", async (t) => {
+  test("a truncated document is refused", async (t) => {
     const property = fc.property(fc.nat(document.length - 1), (length) => {
       assert.ok(!verifyFederationMetadata(document.subarray(0, length)).ok);
     });

@@ -98,7 +98,7 @@ describe("a genuine document", () => {
     });
   }
 
-  test("tells which of the listed keys has signed", () => {
+  test("reports which of the listed keys has signed", () => {
     assert.equal(accepted(sign(unsigned(), { by: entraNext })).signedBy, kid(entraNext.certificate));
     assert.equal(
       accepted(sign(unsigned(), { by: entraNext, keyInfo: undefined })).signedBy,
@@ -128,7 +128,7 @@ describe("a genuine document", () => {
     assert.equal(accepted(document + " ".repeat(maxMetadataBytes - document.length)).idpCertificates.length, 32);
   });
 
-  test("tells every URL that a reader could be sent to, and no name of a scope", () => {
+  test("reports every URL to which a reader could be sent, and no name of a scope", () => {
     const services =
       `<ArtifactResolutionService index="0" Binding="b" Location="https://a.example/"/>` +
       `<SingleLogoutService Binding="b" Location="${samlUrl}" ResponseLocation="https://b.example/"/>`;
@@ -149,7 +149,7 @@ describe("a document may have", () => {
     ["elements", elements(1024 - signatureElements), elements(1025 - signatureElements)],
   ];
   for (const [limit, most, tooMany] of limits) {
-    test(`so much and no more: ${limit}`, () => {
+    test(`this much and no more: ${limit}`, () => {
       assert.ok(verify(sign(unsigned({ extensions: most }))).ok);
       const refusal = { reason: "xml_too_complex", limit };
       assert.deepEqual(verify(sign(unsigned({ extensions: tooMany }))), { ok: false, refusal });

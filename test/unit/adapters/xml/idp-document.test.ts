@@ -35,15 +35,15 @@ const unsigned = buildIdpDocument(
 const verify = (document: string, ders: readonly string[] = publisherDers) =>
   verifyIdpDocument(Buffer.from(document), ders);
 
-describe("a document of ours is read: whose it is, how long it is valid, and the keys that it lists", () => {
+describe("one of our documents is read: its tenant, how long it is valid, and the keys that it lists", () => {
   for (const by of [publisher, retiring]) {
-    test(`where ${by === publisher ? "the active" : "the retiring"} certificate has signed it`, () => {
+    test(`if ${by === publisher ? "the active" : "the retiring"} certificate has signed it`, () => {
       const certificates = listed.map(({ der }) => der);
       assert.deepEqual(verify(sign(unsigned, { by })), { ok: true, value: { entityId, validUntilMs, certificates } });
     });
   }
 
-  test("and one without a readable time is valid until no time at all", () => {
+  test("and one without a readable time is already expired", () => {
     const read = verify(sign(replaced(unsigned, /validUntil="[^"]*"/.exec(unsigned)?.[0] ?? "", `validUntil="x"`)));
     assert.ok(read.ok && Number.isNaN(read.value.validUntilMs));
   });
@@ -100,14 +100,14 @@ describe("a document is refused", () => {
     });
   }
 
-  test("where there is no publisher", () => {
+  test("if there is no publisher", () => {
     const refusal = { reason: "key_info_not_listed" };
     assert.deepEqual(verify(sign(unsigned), []), { ok: false, refusal });
   });
 });
 
 /** The attribute stands where the signature reaches, so the two readings differ only if the reader does. */
-test("a key that is listed beside the signature, where nothing is signed, is no key of the document", () => {
+test("a key that is listed outside the signed part is not a key of the document", () => {
   const signed: Partial<Signing> = { by: publisher };
   const extended = replaced(sign(unsigned, signed), "<KeyInfo>", `<KeyInfo>${keyDescriptor(attacker.certificate)}`);
   const read = verify(extended);

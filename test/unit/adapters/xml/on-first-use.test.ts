@@ -15,7 +15,7 @@ const broken = registerHooks({
 
 const kept = (text = "{}") => Object.keys(JSON.parse(text)).sort();
 
-test("without the code that reads XML its documents are refused, callers are still verified, and a mended one goes on", async () => {
+test("without the XML code its documents are refused and callers are still verified; once it loads again, refreshes continue", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance();
   await instance.refreshAll();
@@ -43,7 +43,7 @@ test("without the code that reads XML its documents are refused, callers are sti
   assert.ok(kept(world.store.blobs.get(homeTenantId)?.text).includes("federation"));
 });
 
-test("documents are judged in the order federation metadata, discovery, key set, whatever had to be loaded", async () => {
+test("documents are checked in the order federation metadata, discovery, key set, whatever had to be loaded", async () => {
   const world = await createMetadataWorld();
   await world.instance().refreshAll();
   assert.deepEqual(

@@ -11,7 +11,7 @@ const unsigned = `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"
 const signedBy = async (bytes: Uint8Array) => sign("sha256", bytes, registered.privateKey);
 
 describe("a signed document", () => {
-  test("has its signature as the first child of the root, over the root, by the algorithms that SAML knows", async () => {
+  test("has its signature as the first child of the root, over the root, with the algorithms that SAML supports", async () => {
     const signed = await signXml(unsigned, entra.certificate, signedBy);
     const shape = signed
       .replace(/<DigestValue>[A-Za-z0-9+/]{43}=</, "<DigestValue><")
@@ -33,7 +33,7 @@ describe("a signed document", () => {
     );
   });
 
-  test("holds the signature over exactly the bytes that the key's holder was given", async () => {
+  test("has the signature over exactly the bytes that were passed to the signer", async () => {
     const given: Uint8Array[] = [];
     const signed = await signXml(unsigned, entra.certificate, (bytes) => {
       given.push(bytes);
@@ -47,7 +47,7 @@ describe("a signed document", () => {
   });
 });
 
-describe("there is no document where nothing was signed", () => {
+describe("there is no document if nothing was signed", () => {
   const vaultFault = new TypeError("the vault is down");
   const cases: [what: string, thrown: unknown, expected: Error][] = [
     ["a fault of the vault stays what it is", vaultFault, vaultFault],

@@ -15,7 +15,7 @@ const unaccounted = (world: AuditWorld) =>
   eventsOf(world, "sign_audit_finding").filter(({ finding, isNew }) => isNew && finding === "unaccounted_signature");
 
 describe("volume", () => {
-  test("a thief who signs 5,000 times is listed a hundred times, and counted", async () => {
+  test("an attacker who signs 5,000 times is counted, and a hundred of the signatures are listed", async () => {
     const world = await beginAudit();
     for (let i = 0; i < 5_000; i++) world.logged.push(shown(theft(`s${i}`, i / 20)));
     await world.run();
@@ -34,7 +34,7 @@ describe("volume", () => {
     assert.equal(unaccounted(world).length, 0, "the finding that counts them has the same id");
   });
 
-  test("what a window costs does not grow with its neighbours, and a quiet one is looked at once", async () => {
+  test("the cost of a window does not grow with its neighbours, and a quiet window is audited once", async () => {
     const reads: [number, number][] = [];
     const world = await beginAudit(() => ({
       ledger: {
@@ -52,7 +52,7 @@ describe("volume", () => {
     for (const [fromMs, toMs] of reads) assert.ok(toMs - fromMs <= 1.5 * windowMs);
   });
 
-  test("a chain of open intents that never ends stalls nothing", async () => {
+  test("an endless chain of open intents does not stall the audit", async () => {
     const world = await beginAudit();
     for (let i = -3_000; i < 30; i++) world.ledger.push(intent(5_000 + i, i * 100));
     await world.run();
@@ -60,7 +60,7 @@ describe("volume", () => {
     assert.equal(eventsOf(world, "sign_audit_finished")[0]?.windows, 1);
   });
 
-  test("a run stops in time, and the next one goes on behind it", async () => {
+  test("a run stops in time, and the next one continues after it", async () => {
     const world = await beginAudit((clock) => ({
       keyNames: async () => {
         clock.advanceMs(199_999);
@@ -86,7 +86,7 @@ describe("volume", () => {
 });
 
 describe("hiding", () => {
-  test("two thefts behind two dropped connections are reported", async () => {
+  test("two stolen signatures covered by two dropped connections are reported", async () => {
     const world = await beginAudit();
     world.ledger.push(intent(1, 10, { outcome: "maybe_signed" }), intent(2, 20, { outcome: "maybe_signed" }));
     world.logged.push(shown(theft("a", 12)), shown(theft("b", 22)));
@@ -104,7 +104,7 @@ describe("hiding", () => {
     ["copies our User-Agent", userAgent(), "instance"],
     ["sends none", undefined, "unknown"],
   ] as const) {
-    test(`of a thief who ${habit} each signature behind an open intent is an event of its own`, async () => {
+    test(`an attacker who ${habit}: each signature that an open intent covers is a separate event`, async () => {
       const world = await beginAudit();
       world.ledger.push(intent(1, 10), intent(2, 20));
       for (const [id, seconds] of [
@@ -129,7 +129,7 @@ describe("hiding", () => {
     });
   }
 
-  test("a late row that takes over the intent of another signature is an event too", async () => {
+  test("a late row that takes over the intent of another signature is also an event", async () => {
     const world = await beginAudit();
     world.ledger.push(intent(1, 10), intent(2, 20));
     world.logged.push(shown(signature("a", 30)));
@@ -149,7 +149,7 @@ describe("hiding", () => {
     ]);
   });
 
-  test("of more than a hundred covered signatures the others are counted", async () => {
+  test("of more than a hundred covered signatures, a hundred are listed and all are counted", async () => {
     const world = await beginAudit();
     for (let i = 0; i < 150; i++) {
       world.ledger.push(intent(i, i));
@@ -160,7 +160,7 @@ describe("hiding", () => {
     assert.equal(eventsOf(world, "sign_audit_finished")[0]?.covered, 150);
   });
 
-  test("500 thefts with one request id are 500 findings, whatever open intents there are, and a rate of 500", async () => {
+  test("500 stolen signatures with one request id are 500 findings and a rate of 500, whatever open intents there are", async () => {
     const world = await beginAudit();
     for (let i = 0; i < 500; i++) world.ledger.push(intent(i, i / 2));
     for (let i = 0; i < 500; i++) {
@@ -174,7 +174,7 @@ describe("hiding", () => {
     assert.equal(eventsOf(world, "sign_rate_judged")[0]?.signs, 500);
   });
 
-  test("a theft under the request id of a signature of ours is found before, beside and after it", async () => {
+  test("a stolen signature with the request id of one of ours is found before, beside and after it", async () => {
     const world = await beginAudit();
     world.ledger.push(intent(1, 100, { outcome: "issued", vaultRequestId: "a" }));
     for (const seconds of [39, 99, 100, 101, 191]) world.logged.push(shown(theft("a", seconds)));
@@ -184,7 +184,7 @@ describe("hiding", () => {
 });
 
 describe("clocks", () => {
-  test("a clock 26 hours ahead for one run loses no late row, and deletes nothing of the ledger early", async () => {
+  test("a clock that is 26 hours ahead for one run loses no late row, and deletes no ledger row early", async () => {
     const expired: number[] = [];
     let skewMs = 0;
     const world = await beginAudit((clock) => ({

@@ -47,7 +47,7 @@ describe("the band", () => {
     );
   });
 
-  test("of an odd number of weeks is the one in the middle, of an even number between the two", () => {
+  test("has the middle week as its median for an odd number of weeks, and the mean of the middle two for an even number", () => {
     const rates = [40, 10, 20, 90];
     assert.equal(
       bandOf(
@@ -65,7 +65,7 @@ describe("the band", () => {
     );
   });
 
-  test("of a key that never signs expects one signature an hour", () => {
+  test("expects one signature an hour for a key that never signs", () => {
     const { high, ...rest } = bandOf(
       nowMs,
       history(() => 0),
@@ -85,7 +85,7 @@ describe("the band", () => {
     assert.equal(found.high, highestUsual(1, 15, 1.4826 * 5));
   });
 
-  test("takes the deviations of each hour from its own median", () => {
+  test("measures the deviations of each hour from that hour's own median", () => {
     const found = bandOf(
       nowMs,
       history((week, window) => (isHere(window) ? 10 : 110) + (week % 2)),
@@ -116,14 +116,14 @@ describe("the band", () => {
     });
   }
 
-  test("takes no account of a neighbouring hour that is known of two weeks", () => {
+  test("ignores a neighbouring hour that is known for only two weeks", () => {
     const signsAt = (weeks: number) => (week: number, window: number) =>
       isHere(window) ? 20 : window < 0 && week <= weeks ? 500 : undefined;
     assert.equal(bandOf(nowMs, history(signsAt(2))).quietest, 20);
     assert.deepEqual([bandOf(nowMs, history(signsAt(2))).spread, bandOf(nowMs, history(signsAt(3))).busiest], [0, 500]);
   });
 
-  test("expects a peak that no chance explains: three and a half spreads above the rate", () => {
+  test("expects a peak that chance does not explain: three and a half spreads above the rate", () => {
     // Four a window, the root of which is two: a peak of eleven may be chance.
     const withPeak = (peak: number, others: readonly number[]) =>
       bandOf(
@@ -144,7 +144,7 @@ describe("the band", () => {
     for (const at of [-13, 24]) assert.equal(busiest(at), 1 / 12, `${at}`);
   });
 
-  test("has a peak of the weeks whose hours are half known", () => {
+  test("takes the peak only from weeks in which at least half of each hour is known", () => {
     const isKnown = (week: number, window: number) => week <= 3 || (week <= 7 && window === 0);
     const found = bandOf(
       nowMs,
@@ -158,21 +158,21 @@ describe("the band", () => {
     assert.equal(lone.busiest, 2);
   });
 
-  test("of a cold start has a static limit and nothing else", () => {
+  test("has only a static limit during a cold start", () => {
     assert.deepEqual(bandOf(nowMs, new Map()), {
       ...{ low: 0, median: 0, high: defaultColdStartHigh, quietest: 0, busiest: 0, spread: 0, basis: "cold-start" },
     });
     assert.equal(defaultColdStartHigh, 1_000);
   });
 
-  test("is that of the hour that the window is in", () => {
+  test("belongs to the hour that contains the window", () => {
     const signs = history((_, window) => (isHere(window) ? 20 : 5));
     assert.equal(bandOf(nowMs + hourMs - windowMs, signs).median, 20);
     assert.equal(bandOf(nowMs + hourMs, signs).median, 5);
   });
 });
 
-test("the most that is usual in one, two and twelve windows", () => {
+test("the usual maximum of one, two and twelve windows", () => {
   // 4.7 deviations of chance and spread, and the skew (4.7^2 - 1) / 6.
   const skew = (4.7 ** 2 - 1) / 6;
   assert.equal(highestUsual(1, 4, 0), 4 + 4.7 * 2 + skew);

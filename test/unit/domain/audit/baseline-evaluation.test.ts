@@ -34,6 +34,6 @@ test("every dead broker in business hours is found within three windows", () => 
   assert.equal(injected("dead broker, busy hours", 20).inTime, 20);
 });
 
-test("a slow leak is not found here: it is reconciliation that finds it", () => {
+test("the baseline does not find a slow leak; reconciliation does", () => {
   assert.equal(injected("slow leak, one more an hour, two weeks", 2).found, 0);
 });

@@ -89,7 +89,7 @@ describe("the band of an hour of the week", () => {
     );
   });
 
-  test("takes a week for unknown of whose hour less than half is left", () => {
+  test("treats a week as unknown if less than half of its hour is left", () => {
     const history = historyOf(() => 20, { weeks: 3 });
     for (let i = 0; i < 6; i++) history.delete(nowMs - weekMs + i * windowMs);
     assert.equal(bandOf(nowMs, history).basis, "history");
@@ -103,7 +103,7 @@ describe("the band of an hour of the week", () => {
     for (const band of bands) assert.deepEqual(band, bands[0]);
   });
 
-  test("covers a neighbouring hour, as when summer time moves it", () => {
+  test("covers a neighbouring hour, because a change to summer time shifts traffic by an hour", () => {
     const history = historyOf(() => 20);
     for (const window of history.values()) {
       if (new Date(window.startMs).getUTCHours() === 11) history.set(window.startMs, { ...window, signs: 100 });
@@ -112,7 +112,7 @@ describe("the band of an hour of the week", () => {
     assert.equal(bandOf(nowMs, history).busiest, 100);
   });
 
-  test("expects a batch in an hour that has one each week", () => {
+  test("expects a batch in an hour that has one every week", () => {
     const band = bandOf(
       nowMs,
       historyOf((startMs) => (startMs % hourMs < 2 * windowMs ? 50 : 0)),
@@ -121,7 +121,7 @@ describe("the band of an hour of the week", () => {
     assert.equal(band.busiest, 50);
   });
 
-  test("is ordered and finite, whatever the history", async (t) => {
+  test("is ordered and finite for any history", async (t) => {
     const counts = fc.array(fc.integer({ min: 0, max: 5000 }), { minLength: 1, maxLength: 60 });
     const property = fc.property(counts, fc.integer({ min: 0, max: 8 }), (signs, weeks) => {
       const band = bandOf(
@@ -135,7 +135,7 @@ describe("the band of an hour of the week", () => {
     await holds(t, property, 60);
   });
 
-  test("grows with the traffic, and relative to it becomes narrower", async (t) => {
+  test("grows with the traffic, and becomes narrower relative to it", async (t) => {
     const property = fc.property(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 2, max: 20 }), (signs, factor) => {
       const one = bandOf(
         nowMs,
@@ -153,7 +153,7 @@ describe("the band of an hour of the week", () => {
 });
 
 describe("a cold start", () => {
-  test("is where fewer than three weeks are known", () => {
+  test("lasts while fewer than three weeks are known", () => {
     assert.equal(
       bandOf(
         nowMs,
@@ -170,7 +170,7 @@ describe("a cold start", () => {
     );
   });
 
-  test("judges only by its static limit, and nothing as below", () => {
+  test("compares only with its static limit, and never reports a rate as below", () => {
     const band = bandOf(nowMs, new Map());
     const { verdicts } = judgeAll(
       [0, 0, defaultColdStartHigh, defaultColdStartHigh + 1],
@@ -180,13 +180,13 @@ describe("a cold start", () => {
     assert.deepEqual(verdicts, ["not-judged", "not-judged", "not-judged", "above"]);
   });
 
-  test("takes another limit for a key that is known to be busier", () => {
+  test("has a different limit for a key that is known to be busier", () => {
     assert.equal(bandOf(nowMs, new Map(), 5000).high, 5000);
   });
 });
 
 describe("a verdict", () => {
-  test("is normal for what was always so", async (t) => {
+  test("is normal for a constant rate", async (t) => {
     const property = fc.property(fc.integer({ min: 0, max: 2000 }), (signs) => {
       const band = bandOf(
         nowMs,
@@ -206,7 +206,7 @@ describe("a verdict", () => {
     assert.deepEqual(judgeAll([20, 60, 60, 20]).verdicts, ["normal", "normal", "above", "normal"]);
   });
 
-  test("is above at once where one window is beyond the band", () => {
+  test("is above at once if one window is beyond the band", () => {
     assert.deepEqual(judgeAll([66, 20, 67]).verdicts, ["normal", "normal", "above"]);
   });
 
@@ -214,24 +214,24 @@ describe("a verdict", () => {
     assert.deepEqual(judgeAll([20, 36, 20, 20, 36]).alarms, []);
   });
 
-  test("is above within an hour where the rate is nearly double", () => {
+  test("is above within an hour if the rate is nearly double", () => {
     assert.equal(judgeAll(Array(12).fill(38)).verdicts.at(-1), "above");
   });
 
-  test("is below in the second window without any, where ten are missed", () => {
+  test("is below in the second window without a signature, if ten are missing", () => {
     assert.deepEqual(judgeAll([20, 0, 0, 0, 20]).verdicts, ["normal", "normal", "below", "below", "normal"]);
   });
 
-  test("is below though a dead broker still retries a little", () => {
+  test("is below although a dead broker still retries a little", () => {
     assert.deepEqual(judgeAll([1, 2, 1]).verdicts, ["normal", "below", "below"]);
   });
 
-  test("is not below on a holiday, when the two hours before were as low", () => {
+  test("is not below on a holiday, when the two hours before were just as low", () => {
     const history = historyOf((startMs) => (startMs < nowMs - 24 * windowMs ? 20 : 3), { band: steady });
     assert.deepEqual(judgeAll([2, 2, 0, 2, 1, 3], steady, history).alarms, []);
   });
 
-  test("is not below where windows before are unknown: it cannot tell the day's level", () => {
+  test("is not below if earlier windows are unknown, because the day's level is unknown too", () => {
     const history = historyOf(() => 20, { band: steady });
     history.delete(nowMs - 5 * windowMs);
     assert.deepEqual(judgeAll([0, 0, 0], steady, history).alarms, []);
@@ -249,7 +249,7 @@ describe("a verdict", () => {
     assert.deepEqual(judgeAll([0], quiet, history).verdicts, ["normal"]);
   });
 
-  test("gives one alarm for an episode, and another after an hour of calm", () => {
+  test("raises one alarm per episode, and another after an hour of calm", () => {
     const calm = (length: number) => Array(length).fill(20);
     assert.deepEqual(judgeAll([90, 90, ...calm(11), 90]).alarms, [0]);
     assert.deepEqual(judgeAll([90, 90, ...calm(12), 90]).alarms, [0, 14]);
@@ -257,8 +257,8 @@ describe("a verdict", () => {
   });
 });
 
-describe("the most signs that are usual", () => {
-  test("are more where more are expected or the spread is larger, and never fewer than expected", async (t) => {
+describe("the usual maximum of signatures", () => {
+  test("is higher for a higher rate or a larger spread, and never lower than the expected number", async (t) => {
     const property = fc.property(
       fc.constantFrom(...spans),
       fc.double({ min: 0, max: 1e5, noNaN: true }),

@@ -25,11 +25,11 @@ const found = (number: number, kind: FindingKind = "unaccounted_signature", more
 const many = (count: number, kind?: FindingKind) => Array.from({ length: count }, (_, i) => found(i, kind));
 
 describe("the findings of a window", () => {
-  test("are all listed up to a hundred of a kind", () => {
+  test("are all listed up to a hundred of each kind", () => {
     assert.deepEqual(limitFindings(many(100), [], at(0)), many(100));
   });
 
-  test("beyond a hundred of a kind are one, with their number and times", () => {
+  test("above a hundred of one kind are a single finding with their number and times", () => {
     const limited = limitFindings(many(103), [], at(0));
     assert.deepEqual(limited.slice(0, 100), many(100));
     const { id, ...more } = limited[100] ?? assert.fail();
@@ -39,7 +39,7 @@ describe("the findings of a window", () => {
     assert.equal(limited.length, 101);
   });
 
-  test("are limited by kind and severity: a flood of one hides none of another", () => {
+  test("are limited by kind and severity: a flood of one kind hides no other", () => {
     const minor = many(60, "foreign_identity").map((one) => ({ ...one, id: `${one.id}2`, severity: 2 as const }));
     const all = [...many(101), ...many(60, "foreign_identity"), ...minor, ...many(1, "missing_record")];
     const counts = Map.groupBy(limitFindings(all, [], at(0)), ({ kind, severity }) => `${kind} ${severity}`);
@@ -54,13 +54,13 @@ describe("the findings of a window", () => {
     );
   });
 
-  test("that are counted stand for all of their rows, up to the last of them", () => {
+  test("that are counted stand for all of their rows, including the last one", () => {
     const groups = many(102).map((one, i) => ({ ...one, count: 10, lastMs: at(5_000 - i) }));
     const more = limitFindings(groups, [], at(0)).at(-1);
     assert.deepEqual([more?.count, more?.timeMs, more?.lastMs], [20, at(100), at(4_900)]);
   });
 
-  test("that were listed stay so, and the finding that counts the others is the same", () => {
+  test("that were listed stay listed, and the finding that counts the others stays the same", () => {
     const before = limitFindings(many(150), [], at(0));
     const earlier = Array.from({ length: 20 }, (_, i) => found(-1 - i)).reverse();
     const { added, changed, resolved } = compareFindings(
@@ -74,7 +74,7 @@ describe("the findings of a window", () => {
     );
   });
 
-  test("of another window, or another kind, are counted by another finding", () => {
+  test("of another window or kind are counted by a separate finding", () => {
     const moreOf = (kind: FindingKind, windowFromMs: number) =>
       limitFindings(many(101, kind), [], windowFromMs)[100]?.id;
     const ids = [
@@ -85,7 +85,7 @@ describe("the findings of a window", () => {
     assert.equal(new Set(ids).size, 3);
   });
 
-  test("have the same id for the same cause, and another for another kind or cause", () => {
+  test("have the same id for the same cause, and a different id for another kind or cause", () => {
     const id = (kind: FindingKind, cause: string) => createFinding(kind, 0, cause, { timeMs: 0 }).id;
     assert.equal(id("missing_record", "a"), "bf467fbaf3a350deed5793adf780e40d");
     assert.equal(new Set([id("missing_record", "a"), id("missing_record", "b"), id("open_intents", "a")]).size, 3);
@@ -120,7 +120,7 @@ describe("two rows of the log", () => {
     assert.equal(evaluate(at(0), rows, []).findings.length, 1);
   });
 
-  test("have an identity that stays the same between versions, since ids of findings are made of it", () => {
+  test("have an identity that must not change between versions, because the ids of findings are derived from it", () => {
     const { keyName: _, keyVersion: __, callerAddress: ___, ...bare } = signature("a", 0);
     const { timeMs, callerObjectId } = bare;
     assert.equal(identityOf(bare), `["a","KeySign",${timeMs},200,null,null,"${callerObjectId}",null]`);

@@ -24,7 +24,7 @@ const exact: LedgerQuery = {
 };
 
 describe("a query of the ledger", () => {
-  test("finds an entry for which everything that is given holds", () => {
+  test("finds an entry that matches every condition", () => {
     assert.ok(matchesQuery(exact, entry));
     assert.ok(matchesQuery({ fromMs: 0, toMs: startMs + 1 }, entry));
   });
@@ -46,17 +46,17 @@ describe("a query of the ledger", () => {
     });
   }
 
-  test("finds an entry without outcome as open, and as nothing else", () => {
+  test("finds an entry without outcome as open, and not with any other outcome", () => {
     assert.ok(matchesQuery({ ...exact, outcome: "open" }, { intent }));
     assert.ok(!matchesQuery(exact, { intent }));
   });
 
-  test("for a caller finds no publication, which has none", () => {
+  test("for a caller does not find a publication, which has no caller", () => {
     const { callerObjectId: _, ...publication } = intent;
     assert.ok(!matchesQuery({ fromMs: startMs, toMs: startMs + 1, callerObjectId }, { intent: publication }));
   });
 
-  test("by id is about the one millisecond that the id tells", () => {
+  test("by id searches only the millisecond that the id contains", () => {
     assert.deepEqual(queryOfId(id), { id, fromMs: startMs, toMs: startMs + 1 });
     assert.ok(matchesQuery(queryOfId(id), entry));
   });
@@ -65,7 +65,7 @@ describe("a query of the ledger", () => {
 describe("the hours of a query", () => {
   const hour = Math.floor(startMs / hourMs) * hourMs;
 
-  test("hold its first and its last millisecond, and no hour more", () => {
+  test("include its first and last millisecond, and no further hour", () => {
     assert.deepEqual(hoursOf({ fromMs: hour, toMs: hour + 1 }), { fromMs: hour, toMs: hour + hourMs });
     assert.deepEqual(hoursOf({ fromMs: hour + 5, toMs: hour + hourMs }), { fromMs: hour, toMs: hour + hourMs });
     assert.deepEqual(hoursOf({ fromMs: hour - 1, toMs: hour + hourMs + 1 }), {
@@ -74,7 +74,7 @@ describe("the hours of a query", () => {
     });
   });
 
-  test("are those of any time from 1970 to the end of 9999", () => {
+  test("exist for any time from 1970 to the end of 9999", () => {
     const endMs = Date.UTC(9999, 11, 31);
     assert.deepEqual(hoursOf({ fromMs: 0, toMs: 1 }), { fromMs: 0, toMs: hourMs });
     assert.deepEqual(hoursOf({ fromMs: 0, toMs: endMs }), { fromMs: 0, toMs: endMs });
@@ -82,7 +82,7 @@ describe("the hours of a query", () => {
   });
 
   for (const time of [Number.NaN, Number.POSITIVE_INFINITY, -1, 0.5, Date.UTC(10_000, 0, 1)]) {
-    test(`are refused for a time that is none: ${time}`, () => {
+    test(`are refused for an invalid time: ${time}`, () => {
       assert.throws(() => hoursOf({ fromMs: time, toMs: time }), RangeError);
     });
   }

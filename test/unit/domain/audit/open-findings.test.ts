@@ -54,7 +54,7 @@ describe("an open finding", () => {
     assert.equal(eventsOf(world, "sign_audit_finished")[0]?.open, 1);
   });
 
-  test("is reported no more when a late row explains it", async () => {
+  test("is no longer reported when a late row explains it", async () => {
     const world = await begun();
     world.ledger.push(intent(1, 10, { outcome: "issued", vaultRequestId: "a" }));
     world.clock.set(at(0) + windowMs + hourMs);
@@ -66,7 +66,7 @@ describe("an open finding", () => {
     assert.equal(eventsOf(world, "sign_audit_finished")[0]?.open, 0);
   });
 
-  test("is reported no more when it is acknowledged, which is an event once, with who and why", async () => {
+  test("is no longer reported when it is acknowledged, which is one event with the person and the reason", async () => {
     const world = await begun();
     world.logged.push(shown(signature("a", 10)), shown(signature("b", 11)));
     await world.run();
@@ -87,7 +87,7 @@ describe("an open finding", () => {
     assert.deepEqual(reports(await next(world)), ["a open", "b open"], "withdrawn");
   });
 
-  test("that comes to stand for more rows than were acknowledged is open again", async () => {
+  test("that now covers more rows than were acknowledged is open again", async () => {
     const world = await begun();
     const refused = (count: number) => {
       for (let i = 0; i < count; i++) {
@@ -105,7 +105,7 @@ describe("an open finding", () => {
     assert.deepEqual(reports(await next(world)), ["r0 open"]);
   });
 
-  test("is reported though the notes cannot be read, which is reported too", async () => {
+  test("is reported even if the notes cannot be read, which is reported too", async () => {
     const world = await begun();
     world.logged.push(shown(signature("a", 10)));
     await world.run();
@@ -116,7 +116,7 @@ describe("an open finding", () => {
     ]);
   });
 
-  test("is among the hundred worst and oldest that a run reports; the others are counted", async () => {
+  test("is listed if it is among the hundred worst and oldest of a run; the others are counted", async () => {
     const world = await begun();
     const put = (id: number, severity: Finding["severity"]) => {
       const finding: Finding = { id: `${id}`, kind: "missing_record", severity, timeMs: at(id), requestId: `f${id}` };
@@ -131,7 +131,7 @@ describe("an open finding", () => {
   });
 });
 
-test("a finding is reported for ninety days, as long as the vault's log can show what it was", async () => {
+test("a finding is reported for ninety days, as long as the vault's log can show its cause", async () => {
   const world = await begun();
   const put = (windowFromMs: number, requestId: string) => {
     const finding: Finding = { id: requestId, kind: "missing_record", severity: 1, timeMs: windowFromMs, requestId };
@@ -143,7 +143,7 @@ test("a finding is reported for ninety days, as long as the vault's log can show
   assert.deepEqual(reports(await next(world)), ["kept open"]);
 });
 
-test("a finding says how many other signatures it may be instead", async () => {
+test("a finding says how many other signatures may be the stolen one instead", async () => {
   const world = await begun();
   world.ledger.push(intent(1, 10));
   world.logged.push(shown(signature("a", 11)), shown(signature("b", 12)), shown(signature("c", 200)));
@@ -157,7 +157,7 @@ test("a finding says how many other signatures it may be instead", async () => {
   );
 });
 
-test("of two notes on a finding the first is reported", async () => {
+test("only the first of two notes on a finding is reported", async () => {
   const world = await begun();
   world.logged.push(shown(signature("a", 10)));
   await world.run();
@@ -185,11 +185,11 @@ describe("planned work", () => {
     return [reports(world).length, eventsOf(world, "sign_audit_noted").map(({ how }) => how)];
   };
 
-  test("that is announced is a line of the report and no finding that is open", async () => {
+  test("that was announced is a line of the report and not an open finding", async () => {
     assert.deepEqual(await found({}), [0, ["announced"]]);
   });
 
-  test("is matched whatever the letter case of its key and operator, and from its first millisecond on", async () => {
+  test("matches its key and operator in any letter case, from its first millisecond on", async () => {
     const [from, logged] = [new Date(at(10)).toISOString(), { keyName: "TOKEN-Signing" }];
     assert.deepEqual(await found({ from }, { ...logged, callerObjectId: strangerObjectId.toUpperCase() }), [
       0,
@@ -199,7 +199,7 @@ describe("planned work", () => {
     assert.deepEqual(await found({ operatorObjectId }), [0, ["announced"]]);
   });
 
-  test("that two have announced is reported with the first", async () => {
+  test("that was announced twice is reported with the first announcement", async () => {
     const world = await begun();
     world.notes.now = { ...noNotes, announcements: [announcement, { ...announcement, by: "bob" }] };
     world.logged.push(shown(signature("a", 10, { callerObjectId: strangerObjectId })));
@@ -222,13 +222,13 @@ describe("planned work", () => {
     ],
   };
   for (const [what, [announced, changes]] of Object.entries(others)) {
-    test(`covers nothing of ${what}`, async () => {
+    test(`does not cover ${what}`, async () => {
       assert.deepEqual(await found(announced, changes), [1, []]);
     });
   }
 });
 
-test("a rate that is not usual is reported in every run until an hour of usual windows has passed", async () => {
+test("an unusual rate is reported in every run until an hour of usual windows has passed", async () => {
   const world = await begun();
   for (let i = 0; i < 1_001; i++) {
     world.ledger.push(intent(i, i / 4, { outcome: "issued", vaultRequestId: `r${i}` }));

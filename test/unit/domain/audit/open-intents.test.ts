@@ -10,7 +10,7 @@ const requests = (result: ReturnType<typeof evaluate> | undefined) =>
   result?.findings.map(({ requestId }) => requestId);
 
 describe("open intents", () => {
-  test("list at most ten other signatures for one that has none left", () => {
+  test("list at most ten other candidates for a signature without an intent", () => {
     const rows = Array.from({ length: 16 }, (_, i) => signature(`s${i}`, 20 + i));
     const ledger = Array.from({ length: 15 }, (_, i) => intent(i, i));
     const { findings } = evaluate(at(0), rows, ledger);
@@ -19,13 +19,13 @@ describe("open intents", () => {
     assert.deepEqual(candidates, ["s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14"]);
   });
 
-  test("list no signature that has an intent which the other could not have", () => {
+  test("list no candidate whose intent could not have been the other signature's", () => {
     const rows = [signature("a", 11), signature("b", 200)];
     const [finding] = evaluate(at(0), rows, [intent(1, 10)]).findings;
     assert.deepEqual([finding?.requestId, finding?.candidates], ["b", undefined]);
   });
 
-  test("of the same millisecond are given out by id, where the log names no instance", () => {
+  test("of the same millisecond are assigned in the order of their ids if the log names no instance", () => {
     const ledger = [intent(1, 10, { instance: "instance-2" }), intent(2, 10)];
     const { covered } = evaluate(at(0), [withoutUserAgent("a", 11), withoutUserAgent("b", 12)], ledger);
     assert.deepEqual(
@@ -37,13 +37,13 @@ describe("open intents", () => {
     );
   });
 
-  test("of the same millisecond at a border cover one signature each, on both sides of it", () => {
+  test("of the same millisecond at a window boundary cover one signature each, on both sides of the boundary", () => {
     const rows = [signature("a", 290), signature("b", 310), signature("c", 311)];
     const results = evaluateAll([at(0), at(300)], rows, [intent(1, 299), intent(2, 299)]);
     assert.deepEqual(results.map(requests), [[], ["c"]]);
   });
 
-  test("hand the last three that are used to the next window, by key and instance in a fixed order", () => {
+  test("pass the last three that are used to the next window, by key and instance in a fixed order", () => {
     const others = { instance: "an-instance" };
     const ledger = [
       ...Array.from({ length: 5 }, (_, i) => intent(i, 280 + i)),
@@ -68,7 +68,7 @@ describe("open intents", () => {
     });
   });
 
-  test("of an instance are the same whatever the letter case of its name and key", () => {
+  test("of an instance are the same for any letter case of its name and key", () => {
     const ledger = [intent(1, 290), intent(2, 291, { instance: "Instance-1", keyName: "Token-SIGNING" })];
     const rows = [signature("a", 292), signature("b", 293)];
     const { carry, covered } = evaluate(at(0), rows, ledger);
@@ -76,7 +76,7 @@ describe("open intents", () => {
     assert.deepEqual(Object.keys(carry), ["token-signing/v1 instance-1"]);
   });
 
-  test("are handed on for as long as they could cover a later signature", () => {
+  test("are passed on as long as they could cover a later signature", () => {
     const carried = (seconds: number) =>
       Object.keys(evaluate(at(0), [signature("a", seconds)], [intent(1, seconds)]).carry).length;
     assert.deepEqual([carried(209.999), carried(210)], [0, 1]);

@@ -27,7 +27,7 @@ function begin() {
   return { events, writes, history, reported, ports, judge };
 }
 
-test("a key's signatures are found in the log whatever the letter case of its name, and none is a count of 0", async () => {
+test("a key's signatures are found in the log in any letter case of its name, and no signature is a count of 0", async () => {
   const { events, ports, judge } = begin();
   await judge(0, { "token-signing": 7, other: 9 }, ["Token-Signing", "publisher"]);
   assert.deepEqual(
@@ -41,7 +41,7 @@ test("a key's signatures are found in the log whatever the letter case of its na
   assert.equal(ports.store.stored.rates.get("publisher")?.get(at(0))?.signs, 0);
 });
 
-test("a window whose count stays the same is neither reported nor written again; another count is", async () => {
+test("a window with an unchanged count is neither reported nor written again; a changed count is both", async () => {
   const { events, writes, history, judge } = begin();
   await judge(0, { "token-signing": 7 });
   await judge(0, { "token-signing": 7 });
@@ -51,7 +51,7 @@ test("a window whose count stays the same is neither reported nor written again;
   assert.equal(history.get("Token-Signing")?.get(at(0))?.signs, 8);
 });
 
-test("a window is written again where its verdict is another for the same count", async () => {
+test("a window is written again if its verdict changes while its count stays the same", async () => {
   const { history, writes, judge } = begin();
   await judge(0, { "token-signing": 7 });
   const windows = history.get("Token-Signing");
@@ -61,7 +61,7 @@ test("a window is written again where its verdict is another for the same count"
   assert.equal(writes.length, 2);
 });
 
-test("a burst that only a late look at an old window shows is an alarm, once", async () => {
+test("a burst that only a late look at an old window shows raises one alarm", async () => {
   const { events, reported, history, ports, judge } = begin();
   await judge(0, { "token-signing": 1_001 });
   await judge(300, { "token-signing": 1_001 });

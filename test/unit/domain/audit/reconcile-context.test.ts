@@ -23,7 +23,7 @@ const reasonOf = (requestId: string, { findings }: ReturnType<typeof look>) =>
   findings.find((each) => each.requestId === requestId)?.reason;
 
 describe("around a window count", () => {
-  test("signatures from 150 s before it: an earlier one with the same request id is the one that is accounted for", () => {
+  test("signatures up to 150 s before it: an earlier one with the same request id is the accounted one", () => {
     const reason = (seconds: number) => reasonOf("a", look([signature("a", seconds), signature("a", 10)], []));
     assert.equal(reason(-150), "repeated_request");
     assert.equal(reason(-150.001), "no_intent");
@@ -44,7 +44,7 @@ describe("around a window count", () => {
     assert.deepEqual([-90.001, -90, 359.999, 360].map(isExplained), [false, true, true, false]);
   });
 
-  test("only the window's own signatures and intents in what is counted", () => {
+  test("only the window's own signatures and intents in the totals", () => {
     const rows = [-0.001, 0, 299.999, 300].map((seconds, i) => signature(`s${i}`, seconds));
     const strangers = [signature("t", 5, { callerObjectId: strangerObjectId, keyName: "publisher" })];
     const unnamed = {
@@ -74,7 +74,7 @@ describe("a record", () => {
   const isMissing = (row: VaultLogRow, ledger: LedgerRow) =>
     look([row], [ledger]).findings.some(({ kind }) => kind === "missing_record");
 
-  test("is there where the log has its request, by whatever identity, in whatever letter case and near its time", () => {
+  test("matches a request in the log by any identity, in any letter case, near its time", () => {
     assert.equal(isMissing(signature("A", 11), issued("a")), false);
     assert.equal(isMissing(signature("a", 11), issued("A")), false);
     assert.equal(isMissing(signature("a", 11, { callerObjectId: strangerObjectId }), issued("a")), false);
@@ -87,7 +87,7 @@ describe("a record", () => {
     }
   });
 
-  test("is there though an earlier row under its request id is the one that is accounted for", () => {
+  test("matches even if an earlier row with its request id is the accounted one", () => {
     const ledger = [issued("a", 100), intent(2, 200, { outcome: "issued", vaultRequestId: "a" })];
     const { findings } = look([signature("a", 101), signature("a", 201)], ledger);
     assert.deepEqual(
@@ -96,7 +96,7 @@ describe("a record", () => {
     );
   });
 
-  test("that is missing says which, with the key and request that the ledger names", () => {
+  test("that is missing is reported with the key and request that the ledger names", () => {
     const [finding] = look([], [issued("a")]).findings;
     const { id: _, ...facts } = finding ?? assert.fail();
     assert.deepEqual(facts, {
@@ -105,7 +105,7 @@ describe("a record", () => {
     });
   });
 
-  test("of a signature without its key's name in the log explains no refusal", () => {
+  test("of a signature without a key name in the log explains no refusal", () => {
     const refused = { ...signature("r", 10, { httpStatus: 429 }), count: 1, lastMs: at(10) };
     const maybe = intent(1, 10, { outcome: "maybe_signed", vaultRequestId: "a" });
     const kinds = (rows: VaultLogRow[]) =>
@@ -115,7 +115,7 @@ describe("a record", () => {
   });
 });
 
-test("signatures without a request id are each their own, and none repeats another", () => {
+test("signatures without a request id are counted separately, and none repeats another", () => {
   const rows = [signature("", 10), signature("", 20), signature("", 30)];
   const { covered, findings } = look(rows, [intent(1, 10), intent(2, 20)]);
   assert.equal(covered.length, 2);
@@ -138,7 +138,7 @@ describe("open intents", () => {
     ]);
   };
 
-  test("are a finding above five, and from three on above a tenth", () => {
+  test("are a finding above five, and from three on if they are more than a tenth", () => {
     assert.deepEqual(count(5, 50), []);
     assert.deepEqual(count(6, 600), [["open_intents", 2, at(0), 6, 600]]);
     assert.deepEqual(count(3, 29), [["open_intents", 2, at(0), 3, 29]]);
@@ -147,7 +147,7 @@ describe("open intents", () => {
   });
 });
 
-test("findings are in order of time, of one time by their id", () => {
+test("findings are sorted by time, and by id if the times are equal", () => {
   const rows = [30, 20, 20, 20, 20, 20, 10].map((seconds, i) => signature(`s${i}`, seconds));
   const { findings } = look([...rows, signature("t", 5, { callerObjectId: strangerObjectId })], []);
   assert.deepEqual(
@@ -158,7 +158,7 @@ test("findings are in order of time, of one time by their id", () => {
   assert.deepEqual(ids, ids.toSorted());
 });
 
-test("a record that is due only in an hour leaves the window to be looked at again", () => {
+test("a record that is due only in an hour keeps the window open for another look", () => {
   const maybe = intent(1, 10, { outcome: "maybe_signed", vaultRequestId: "a" });
   assert.equal(look([], [maybe], { nowMs: at(10) + hourMs }).isPending, false, "nobody knows whether there is one");
 });

@@ -40,7 +40,7 @@ describe("whatever happens, reconciliation", () => {
     await holds(t, property, 1000);
   });
 
-  test("reports every theft that no open intent is near to, with its facts, and nothing that is accounted", async (t) => {
+  test("reports every theft that no open intent is near to, with its facts, and nothing that is accounted for", async (t) => {
     const property = fc.property(worlds, (world) => {
       const found = evaluateWorld(world).flatMap(({ findings }) => ofKind(findings, "unaccounted_signature"));
       const open = ledgerRowsAt(world).filter(({ vaultRequestId }) => !vaultRequestId);
@@ -61,7 +61,7 @@ describe("whatever happens, reconciliation", () => {
     await holds(t, property, 1000);
   });
 
-  test("names the theft among the candidates, if it blames a crash's own signature for it", async (t) => {
+  test("names the theft among the candidates if it reports a crash's own signature instead", async (t) => {
     const property = fc.property(fc.integer({ min: -50, max: 80 }), fc.integer({ min: -50, max: 80 }), (theft, own) => {
       fc.pre(theft !== own);
       const seconds = 600;
@@ -77,7 +77,7 @@ describe("whatever happens, reconciliation", () => {
     await holds(t, property);
   });
 
-  test("reports strangers always, and nothing missing once the log is whole", async (t) => {
+  test("always reports strangers, and reports nothing missing once the log is complete", async (t) => {
     const property = fc.property(worlds, (world) => {
       const found = evaluateWorld(world).flatMap(({ findings }) => findings);
       const strangers = ofKind(found, "foreign_identity").map(({ requestId }) => requestId);
@@ -103,7 +103,7 @@ describe("whatever happens, reconciliation", () => {
     await holds(t, property, 500);
   });
 
-  test("says the same of a window, in whatever order and how ever often rows were read", async (t) => {
+  test("gives the same result for a window in any order of rows, however often they are read", async (t) => {
     const property = fc.property(worlds, (world) => {
       const [vault, ledger] = [vaultRowsAt(world), ledgerRowsAt(world)];
       const [again, twice] = [vault.toReversed(), ledger.toReversed()];
@@ -115,7 +115,7 @@ describe("whatever happens, reconciliation", () => {
     await holds(t, property, 300);
   });
 
-  test("never takes back an unaccounted signature when more of the log comes", async (t) => {
+  test("never withdraws an unaccounted signature when more of the log arrives", async (t) => {
     const property = fc.property(worlds, fc.integer({ min: 0, max: 500 }), (world, minutes) => {
       const early = evaluateWorld(world, vaultRowsAt(world, at(minutes * 60)));
       const late = evaluateWorld(world);

@@ -217,7 +217,7 @@ describe("reconciliation of a window", () => {
     });
   }
 
-  test("a finding says when, which key, from where and who, and which others it may be", () => {
+  test("a finding names the time, key, address, identity and the other candidates", () => {
     const theft = signature("b", 12, { callerAddress: thiefAddress, callerAppId: "app" });
     const { findings, covered } = evaluate(at(0), [signature("a", 11), theft], [intent(1, 10)]);
     const [{ id = "", ...finding } = {}] = findings;
@@ -235,7 +235,7 @@ describe("reconciliation of a window", () => {
     );
   });
 
-  test("of two rows under one request id the first is accounted", () => {
+  test("of two rows with one request id, the first is accounted for", () => {
     const rows = [signature("a", 12, { callerAddress: thiefAddress }), signature("a", 11)];
     const { findings } = evaluate(at(0), rows, [intent(1, 10, issued("a"))]);
     assert.deepEqual(
@@ -244,12 +244,12 @@ describe("reconciliation of a window", () => {
     );
   });
 
-  test("a signature that the ledger denies names the ledger's row", () => {
+  test("a signature that the ledger contradicts names the ledger's row", () => {
     const denied = intent(1, 10, { outcome: "not_signed", vaultRequestId: "a" });
     assert.equal(evaluate(at(0), [signature("a", 11)], [denied]).findings[0]?.ledgerId, denied.id);
   });
 
-  test("a record is missing only after the grace, and resolved by a late row", () => {
+  test("a record is missing only after the grace period, and a late row resolves it", () => {
     const ledger = [intent(1, 10, issued("a"))];
     const before = evaluate(at(0), [], ledger, at(10) + hourMs - 1);
     const due = evaluate(at(0), [], ledger, at(10) + hourMs);
@@ -266,7 +266,7 @@ describe("reconciliation of a window", () => {
     assert.deepEqual(names(evaluate(at(300), rows, [])), [`${unaccounted} b`]);
   });
 
-  test("an intent at a border covers a signature in one window only", () => {
+  test("an intent at a window boundary covers a signature in one window only", () => {
     const rows = [signature("a", 290), signature("b", 310)];
     const results = evaluateAll([at(0), at(300)], rows, [intent(1, 299)]);
     assert.deepEqual(results.map(names), [[], [`${unaccounted} b`]]);
@@ -289,7 +289,7 @@ describe("reconciliation of a window", () => {
     );
   });
 
-  test("the reason says what of the ledger speaks against a signature", () => {
+  test("the reason says which fact in the ledger contradicts a signature", () => {
     const reasonOf = (row: VaultLogRow, ledger: LedgerRow[]) => evaluate(at(0), [row], ledger).findings[0]?.reason;
     const row = signature("a", 100);
     assert.equal(reasonOf(row, []), "no_intent");
@@ -300,7 +300,7 @@ describe("reconciliation of a window", () => {
     assert.equal(reasonOf(withoutUserAgent("a", 100), [intent(1, 161)]), "no_intent");
   });
 
-  test("what can still change without a new row is pending", () => {
+  test("a result that can still change without a new row is pending", () => {
     const pending = (vault: VaultLogRow[], ledger: LedgerRow[]) => evaluate(at(0), vault, ledger, at(600)).isPending;
     assert.equal(pending([signature("a", 11)], [intent(1, 10, issued("a"))]), false);
     assert.equal(pending([], [intent(1, 10, { outcome: "not_signed" })]), false);

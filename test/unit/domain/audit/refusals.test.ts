@@ -57,7 +57,7 @@ describe("refusals", () => {
     );
   });
 
-  test("of 1,000 identities for 200 reasons write and report a hundred findings, and one with the rest", async () => {
+  test("of 1,000 identities for 200 reasons are a hundred findings, and one more for the rest", async () => {
     const world = await beginAudit();
     for (let i = 0; i < 1_000; i++) {
       const operation = ["KeySign", "keysign", "KEYSIGN"][i % 3] ?? "";
@@ -83,7 +83,7 @@ describe("refusals", () => {
     }
   });
 
-  test("that the ledger's own throttling explains hide no others", async () => {
+  test("that the ledger explains by the vault's throttling hide no others", async () => {
     const world = await beginAudit();
     const refused = { httpStatus: 429 };
     for (let i = 0; i < 50; i++) {

@@ -21,19 +21,19 @@ const fail = (error: Error) => async () => {
   throw error;
 };
 
-test("a run that an unexpected error ends reports its class and stack frames, never its message", async () => {
+test("an unexpected error that ends a run is reported with its class and stack frames, never with its message", async () => {
   const found = await failures({ keyNames: fail(bug) }, bug);
   assert.deepEqual(found, [{ event: "sign_audit_failed", because: "RangeError", frames: [thrownAt] }]);
 });
 
-test("a run without the vault's log reports what is wrong with the log, without stack frames", async () => {
+test("a run that cannot read the vault's log reports the reason, without stack frames", async () => {
   const trouble = new VaultLogUnavailable("throttled");
   const vaultLog = { ...createVaultLog([], signingObjectId, () => startMs), arrivals: fail(trouble) };
   const found = await failures({ vaultLog }, trouble);
   assert.deepEqual(found, [{ event: "sign_audit_failed", because: "vault_log_throttled" }]);
 });
 
-test("rows of the ledger that cannot be deleted do not fail the run, and are reported with stack frames", async () => {
+test("ledger rows that cannot be deleted do not fail the run, and are reported with stack frames", async () => {
   const found = await failures({ retention: { expire: fail(bug) } });
   assert.deepEqual(found, [{ event: "sign_audit_failed", because: "ledger_retention", frames: [thrownAt] }]);
 });

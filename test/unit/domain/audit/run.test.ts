@@ -16,7 +16,7 @@ function storeWith(changes: (store: ReturnType<typeof createAuditStore>) => Part
 }
 
 describe("a run", () => {
-  test("reports what it did, how far behind the log it is, and what it deleted", async () => {
+  test("reports its results, how far behind the log it is, and what it deleted", async () => {
     const expired: number[] = [];
     const world = await beginAudit(() => ({
       ledgerKeptMs: dayMs,
@@ -36,7 +36,7 @@ describe("a run", () => {
     assert.deepEqual(expired, [world.clock.now() - dayMs]);
   });
 
-  test("asks for the rates of eight weeks and a day, for 36 windows to look at again, and for what it knows of the arrivals", async () => {
+  test("asks for the rates of eight weeks and a day, for 36 windows to look at again, and for the known arrivals", async () => {
     const asked: unknown[] = [];
     const world = createAuditWorld(settledMs, () => ({
       store: storeWith((store) => ({
@@ -55,7 +55,7 @@ describe("a run", () => {
     ]);
   });
 
-  test("has an event for a covered signature with all that the log says, and with nothing that it does not", async () => {
+  test("has an event for a covered signature with every fact in the log, and no others", async () => {
     const world = await beginAudit();
     world.ledger.push(intent(1, 10), intent(2, 20));
     const bare = { timeMs: at(21), operation: "KeySign", httpStatus: 200, requestId: "b" };
@@ -84,7 +84,7 @@ describe("a run", () => {
     assert.equal(eventsOf(world, "sign_audit_finished")[0]?.covered, 120);
   });
 
-  test("remembers of a window when it looked, how many rows the log had, and what it reported", async () => {
+  test("stores for a window when it looked, how many rows the log had, and what it reported", async () => {
     const world = await beginAudit();
     world.ledger.push(intent(1, 10));
     world.logged.push(shown(signature("a", 11)), shown(signature("a", 11)));
@@ -99,7 +99,7 @@ describe("a run", () => {
     assert.equal(world.stored.looks.get(at(0))?.rows, 2);
   });
 
-  test("whose window has used up another intent than before has the next window looked at again", async () => {
+  test("that assigns a different intent to a window than before looks at the next window again", async () => {
     const world = await beginAudit();
     world.ledger.push(intent(1, 290), intent(2, 291));
     world.logged.push(shown(signature("b", 310)));
@@ -122,7 +122,7 @@ describe("a run", () => {
     assert.deepEqual([...world.stored.revisits], []);
   });
 
-  test("that another run has overtaken resolves nothing and remembers nothing of the window", async () => {
+  test("that another run has overtaken resolves nothing and stores nothing about the window", async () => {
     const finding: Finding = { id: "f", kind: "missing_record", severity: 1, timeMs: at(1), requestId: "f" };
     let saves = 0;
     const world = await beginAudit((clock) => ({
@@ -143,7 +143,7 @@ describe("a run", () => {
     );
   });
 
-  test("that is overtaken when it begins looks at nothing", async () => {
+  test("that is already overtaken when it begins looks at no window", async () => {
     const world = await beginAudit((clock) => ({
       store: storeWith((store) => ({
         saveState: async (...args) => (clock.now() >= settledMs ? "conflict" : store.saveState(...args)),

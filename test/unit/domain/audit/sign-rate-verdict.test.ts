@@ -27,13 +27,13 @@ const verdictOf = (signs: number, before: Map<number, JudgedWindow>, band = usua
 const repeat = (count: number, signs: number) => Array<number>(count).fill(signs);
 
 describe("a rate is above", () => {
-  test("where one window has more than is usual in one", () => {
+  test("if one window has more than one window usually has", () => {
     const limit = Math.floor(highestUsual(1, 20, 0));
     assert.equal(verdictOf(limit, historyOf(repeat(30, 20))), "normal");
     assert.equal(verdictOf(limit + 1, historyOf(repeat(30, 20))), "above");
   });
 
-  test("where two windows, or an hour, together have more than is usual in them", () => {
+  test("if two windows, or an hour, together have more than they usually have", () => {
     const two = Math.floor(highestUsual(2, 40, 0));
     assert.equal(verdictOf(two - 50, historyOf([...repeat(30, 20), 50])), "normal");
     assert.equal(verdictOf(two - 49, historyOf([...repeat(30, 20), 50])), "above");
@@ -43,7 +43,7 @@ describe("a rate is above", () => {
     assert.equal(verdictOf(36, historyOf(elevens(hour + 1))), "above");
   });
 
-  test("never in a window that is itself within the band, or after one that is unknown or of a cold start", () => {
+  test("never in a window that is itself within the band, or after an unknown or cold-start window", () => {
     const burst = [...repeat(30, 20), 80];
     assert.equal(verdictOf(20, historyOf(burst)), "normal");
     assert.equal(verdictOf(21, historyOf(burst)), "above");
@@ -53,7 +53,7 @@ describe("a rate is above", () => {
     assert.equal(verdictOf(21, historyOf(burst, { band: { ...usual, basis: "cold-start" } })), "normal");
   });
 
-  test("by the spread of all its windows", () => {
+  test("measured by the spread of all its windows", () => {
     const wide = { ...usual, spread: 10 };
     const limit = Math.floor(highestUsual(1, 20, 10));
     assert.equal(verdictOf(limit, historyOf(repeat(30, 20)), wide), "normal");
@@ -65,7 +65,7 @@ describe("a rate is below", () => {
   const five: Band = { ...usual, low: 0, median: 5, quietest: 5, busiest: 5 };
   const fives = (...last: number[]) => historyOf([...repeat(40, 5), ...last], { band: five });
 
-  test("when ten signatures are missed: after three windows where some five are expected", () => {
+  test("if ten signatures are missing: after three windows in which about five are expected", () => {
     assert.equal(verdictOf(0, fives(0), five), "normal");
     assert.equal(verdictOf(0, fives(0, 0), five), "below");
   });
@@ -77,13 +77,13 @@ describe("a rate is below", () => {
     assert.equal(verdictOf(0, historyOf([...repeat(40, 20), 3])), "normal");
   });
 
-  test("where at most a tenth of what was missed was signed", () => {
+  test("if at most a tenth of the expected signatures were made", () => {
     // At the level before, some 19 a window are missed: 3.8 is a tenth of two, and each may have two.
     assert.equal(verdictOf(1, historyOf([...repeat(40, 20), 2])), "below");
     assert.equal(verdictOf(2, historyOf([...repeat(40, 20), 2])), "normal");
   });
 
-  test("until a window is not quiet", () => {
+  test("until a window is no longer quiet", () => {
     const below = historyOf([...repeat(40, 20), 0, 0]);
     const last = below.get(nowMs - windowMs) ?? assert.fail();
     below.set(nowMs - windowMs, { ...last, verdict: "below" });
@@ -94,7 +94,7 @@ describe("a rate is below", () => {
     assert.equal(verdictOf(0, historyOf(repeat(40, 0), { band: night }), night), "normal");
   });
 
-  test("by the level of the two hours before, which must be known", () => {
+  test("compared with the level of the two hours before, which must be known", () => {
     const two = (level: number, length = 24) => historyOf([...repeat(10, 20), ...repeat(length, level), 0]);
     assert.equal(verdictOf(0, two(7)), "below", "12.9 are missed");
     assert.equal(verdictOf(0, two(5)), "normal", "9.1 are missed");
@@ -106,7 +106,7 @@ describe("a rate is below", () => {
     assert.equal(verdictOf(0, older), "below");
   });
 
-  test("after a day and two hours without a signature, where ten were expected in them", () => {
+  test("after a day and two hours without a signature, if ten were expected in that time", () => {
     const rare: Band = { ...usual, low: 0, median: 10 / 312, quietest: 0, busiest: 1 };
     const silent = (count: number) => historyOf(repeat(count, 0), { band: rare });
     assert.equal(verdictOf(0, silent(310), rare), "normal");
@@ -127,19 +127,19 @@ describe("an episode", () => {
   const after = (verdict: SignRateVerdict, windowsAgo: number) =>
     new Map([[nowMs - windowsAgo * windowMs, window(verdict, windowsAgo)]]);
 
-  test("opens with a window that is above or below, and with no other", () => {
+  test("opens only with a window that is above or below", () => {
     const opens = (verdict: SignRateVerdict) => opensEpisode(window(verdict), new Map());
     assert.deepEqual((["above", "below", "normal", "not-judged"] as const).map(opens), [true, true, false, false]);
   });
 
-  test("goes on for twelve windows after the last that was the same", () => {
+  test("continues for twelve windows after the last one with the same verdict", () => {
     assert.equal(opensEpisode(window("above"), after("above", 1)), false);
     assert.equal(opensEpisode(window("above"), after("above", 12)), false);
     assert.equal(opensEpisode(window("above"), after("above", 13)), true);
     assert.equal(opensEpisode(window("above"), after("below", 1)), true);
   });
 
-  test("is open for the twelve newest windows that have settled", () => {
+  test("is open within the twelve newest settled windows", () => {
     const open = (verdict: SignRateVerdict, windowsAgo: number) =>
       abnormalWindow(nowMs + settleMs + windowMs, after(verdict, windowsAgo))?.startMs;
     assert.equal(open("above", 0), nowMs);
@@ -151,7 +151,7 @@ describe("an episode", () => {
   });
 });
 
-test("in a cold start only a rate above the static limit is judged", () => {
+test("in a cold start only a rate above the static limit is reported", () => {
   const cold: Band = { ...usual, high: 1_000, basis: "cold-start" };
   assert.equal(verdictOf(1_000, new Map(), cold), "not-judged");
   assert.equal(verdictOf(1_001, new Map(), cold), "above");

@@ -6,7 +6,7 @@ import { startMs } from "../../../support/fakes/clock.ts";
 import { signature } from "../../../support/fixtures/sign-audit.ts";
 import { createAuditWorld, eventsOf, shown } from "../../../support/fixtures/sign-audit-run.ts";
 
-test("a signature is a KeySign in any letter case that no status refuses", () => {
+test("a signature is a KeySign in any letter case whose status is not a refusal", () => {
   for (const operation of ["KeySign", "keysign", "KEYSIGN"]) {
     for (const httpStatus of [0, 200, 202, 304]) {
       assert.ok(isSignature(signature("request", 0, { operation, httpStatus })), `${operation} ${httpStatus}`);

@@ -40,7 +40,7 @@ describe("the plan of windows", () => {
     assert.deepEqual(startAuditing(at(1000)), { watermarkMs: at(0), arrivalsToMs: at(0) });
   });
 
-  test("has a window when it has settled, and no more if nothing in it was left open", () => {
+  test("contains a window when it has settled, and only once if nothing in it was left open", () => {
     const settledMs = at(300) + settleMs;
     assert.deepEqual(starts(begun, settledMs - 1), []);
     assert.deepEqual(starts(begun, settledMs), [at(0)]);
@@ -50,7 +50,7 @@ describe("the plan of windows", () => {
     }
   });
 
-  test("has a window in which something was left open after an hour and after two", () => {
+  test("contains a window with something left open again after an hour and after two", () => {
     const endMs = at(300);
     const pending = (lookedMs: number) => looksOf(look(at(0), { isPending: true, lookedMs }));
     const isPlanned = (nowMs: number, lookedMs: number) => starts(begun, nowMs, pending(lookedMs)).includes(at(0));
@@ -61,7 +61,7 @@ describe("the plan of windows", () => {
     assert.ok(!isPlanned(endMs + dayMs, endMs + finalAgeMs));
   });
 
-  test("passes a window once it is two hours old and its looks are done, never one without", () => {
+  test("passes a window once it is two hours old and its looks are done, and never passes one without a look", () => {
     const oldMs = at(300) + finalAgeMs;
     const watermark = (nowMs: number, looks = none) => advanceWatermark(begun, looks, nowMs).watermarkMs;
     assert.equal(watermark(oldMs - 1, looksOf(look(at(0)))), at(0));
@@ -90,7 +90,7 @@ describe("the plan of windows", () => {
     );
   });
 
-  test("does nothing where the clock was set back", () => {
+  test("contains nothing if the clock was set back", () => {
     const nowMs = at(0) - hourMs;
     assert.deepEqual(starts(begun, nowMs), []);
     const { fromMs, toMs } = arrivalsToRead(begun, nowMs);
@@ -98,7 +98,7 @@ describe("the plan of windows", () => {
     assert.deepEqual(advanceWatermark(begun, none, nowMs), begun);
   });
 
-  test("has windows to look at again in order, once each, when they have settled", () => {
+  test("contains windows to look at again in order, once each, when they have settled", () => {
     const nowMs = at(600) + settleMs;
     assert.deepEqual(starts(begun, nowMs, none, [at(-600), at(0), at(900)]), [at(-600), at(0), at(300)]);
   });
@@ -108,14 +108,14 @@ describe("a window is looked at again", () => {
   const revisits = (fromMs: number, rows: number, looks = none, state = begun) =>
     windowsToRevisit(state, [{ fromMs, rows }], looks);
 
-  test("with those beside it when it has another number of rows than at the last look", () => {
+  test("with its neighbours if its number of rows differs from that at the last look", () => {
     const looks = looksOf(look(at(0), { rows: 3 }));
     assert.deepEqual(revisits(at(0), 3, looks), []);
     assert.deepEqual(revisits(at(0), 4, looks), [at(-300), at(0), at(300)]);
     assert.deepEqual(revisits(at(0), 2, looks), [at(-300), at(0), at(300)]);
   });
 
-  test("when it lies before the watermark and no look at it is known, and else when it is planned", () => {
+  test("if it is before the watermark and has no stored look; otherwise as planned", () => {
     assert.deepEqual(revisits(at(-300), 1), [at(-600), at(-300), at(0)]);
     assert.deepEqual(revisits(at(0), 1), []);
   });
@@ -152,7 +152,7 @@ async function audit(world: World, runs: readonly { gapMinutes: number; crashAft
   return store.stored;
 }
 
-test("over any runs, crashes, late and repeated rows, what is stored is what a look at everything says", async (t) => {
+test("over any runs, crashes, late and repeated rows, the stored result equals that of one look at everything", async (t) => {
   const crash = fc.oneof(fc.constant(1e9), fc.integer({ min: 0, max: 60 }));
   const run = fc.record({
     gapMinutes: fc.oneof(fc.constant(5), fc.integer({ min: -20, max: 200 })),

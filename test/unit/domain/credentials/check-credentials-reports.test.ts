@@ -56,7 +56,7 @@ describe("a run", () => {
     assert.deepEqual(eventsOf(check, "credential_promoted"), [{ event: "credential_promoted", ...facts(newer) }]);
   });
 
-  test("looks at eight clients at once, and at all of them", async () => {
+  test("checks all clients, eight at a time", async () => {
     const ids = Array.from({ length: 19 }, (_, i) => `30000000-0000-4000-8000-0000000001${`${i}`.padStart(2, "0")}`);
     const check = rotation((policy) => {
       const certificates = [certificateDocument()];
@@ -77,7 +77,7 @@ describe("a run", () => {
     assert.deepEqual([asked.size, most.atOnce], [21, 8]);
   });
 
-  test("of which an error is no error at all says so", async () => {
+  test("that fails with a value that is not an Error reports it as unknown", async () => {
     const check = rotation();
     check.ports.directory.credentialsOf = () => Promise.reject("secret text");
     await check.run();
@@ -140,7 +140,7 @@ describe("a canary", () => {
     );
   });
 
-  test("is not asked for with a certificate that is not valid yet", async () => {
+  test("is not requested with a certificate that is not valid yet", async () => {
     const check = rotation();
     const policy = await check.world.context.currentPolicy.at(check.world.clock.now());
     const client = policy.clients.get(clientId) ?? assert.fail();
@@ -150,15 +150,15 @@ describe("a canary", () => {
   });
 });
 
-describe("what another instance stored meanwhile", () => {
-  test("counts: a certificate that it promoted is not reported as promoted again", async () => {
+describe("a change that another instance has stored meanwhile", () => {
+  test("is respected: a certificate that it promoted is not reported as promoted again", async () => {
     const check = rotation();
     overtaken(check, stateOf([older, "retiring"], [newer, "active"]));
     assert.deepEqual(await check.run(), ["credentials_checked"]);
     assert.deepEqual(check.states(), ["older retiring", "newer active"]);
   });
 
-  test("makes no report come twice", async () => {
+  test("causes no duplicate report", async () => {
     const check = rotation((policy) => {
       policy.publisher = { certificates: [{ ...publisher, state: "active" }] };
     });
@@ -183,7 +183,7 @@ describe("what another instance stored meanwhile", () => {
   });
 });
 
-describe("what lasts is reported in every run", () => {
+describe("a lasting condition is reported in every run", () => {
   /** Both key versions sign; the table says otherwise of the one that waits. */
   async function reported(more: object, name: KeyholdEvent["event"], before: object = more) {
     const check = rotation();
@@ -199,14 +199,14 @@ describe("what lasts is reported in every run", () => {
     assert.deepEqual(await reported({ disabledAtMs: startMs }, event, {}), [{ event, ...facts(newer) }]);
   });
 
-  test("a certificate that another one replaces, but not the one that replaces it", async () => {
+  test("a certificate that another one replaces, but not the replacement", async () => {
     const event = "credential_fallback";
     const refused = { refusedAtMs: startMs };
     const expected = { event, ...facts(newer), to: olderThumbprint, codes: [] };
     assert.deepEqual(await reported(refused, event), [expected]);
   });
 
-  test("with what Entra has said to its last canary", async () => {
+  test("with Entra's answer to its last canary", async () => {
     const check = rotation();
     check.world.credentialStore.states.set(
       clientId,
@@ -218,7 +218,7 @@ describe("what lasts is reported in every run", () => {
     assert.deepEqual(eventsOf(check, "credential_fallback"), [expected]);
   });
 
-  test("a certificate that ends soon, but not one that retires, which may be removed", async () => {
+  test("a certificate that expires soon, but not a retiring one, which may be removed", async () => {
     const check = rotation();
     await check.run();
     await atDaysBeforeTheEnd(check, 20);
@@ -236,7 +236,7 @@ describe("what lasts is reported in every run", () => {
 });
 
 describe("the publisher's certificates", () => {
-  test("are stored with the time since which the policy gives them their state", async () => {
+  test("are stored with the time since which the policy assigns their state", async () => {
     const check = rotation((policy) => {
       policy.publisher = { certificates: [{ ...publisher, state: "active" }] };
     });
@@ -253,7 +253,7 @@ describe("the publisher's certificates", () => {
     assert.deepEqual(stored(), [{ x5tS256, state: "active", sinceMs: startMs + dayMs }]);
   });
 
-  test("are reported by the vault's names, and as no client's", async () => {
+  test("are reported under the vault's names, without a client", async () => {
     const check = rotation((policy) => {
       policy.publisher = { certificates: [{ ...publisher, state: "active" }] };
     });
@@ -267,7 +267,7 @@ describe("the publisher's certificates", () => {
   });
 });
 
-test("drift is reported whole: the client, the credential and the difference in words", async () => {
+test("drift is reported completely: the client, the credential and the difference in words", async () => {
   const check = rotation();
   await check.run();
   const ours = check.found.get(clientId) ?? assert.fail();
@@ -281,7 +281,7 @@ test("drift is reported whole: the client, the credential and the difference in 
   ]);
 });
 
-test("a client that is suspended has no canary, and its certificates stay as they are", async () => {
+test("a suspended client has no canary, and its certificates stay unchanged", async () => {
   const check = rotation((policy) => {
     named(policy.clients, "broker").state = "suspended";
   });

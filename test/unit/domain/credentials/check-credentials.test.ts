@@ -16,14 +16,14 @@ import { thrownAt, validRequest } from "../../../support/fixtures/world.ts";
 const [third, fourth] = await Promise.all([makeRsa(2048), makeRsa(2048)]);
 
 describe("a run of the check", () => {
-  test("mints one canary for each certificate that signs or waits, and promotes the one that waited", async () => {
+  test("mints one canary for each active or staged certificate, and promotes the staged one", async () => {
     const { world, run, states } = rotation();
     assert.deepEqual(await run(), ["credential_promoted", "credentials_checked"]);
     assert.deepEqual(keyIds(world), [older.keyId, newer.keyId]);
     assert.deepEqual(states(), ["older retiring", "newer active"]);
   });
 
-  test("asks for a token of the client for itself in the home tenant, as canary in the ledger, and gives it to nobody", async () => {
+  test("requests a token of the client for itself in the home tenant, as a canary in the ledger, and discards it", async () => {
     const { world, run } = rotation();
     await run();
     for (const call of world.tokenEndpoint.calls) {
@@ -36,7 +36,7 @@ describe("a run of the check", () => {
     assert.equal(issued.ok && issued.value.cached, false);
   });
 
-  test("leaves the old one active when Entra does not take the new one, and says so", async () => {
+  test("keeps the old certificate active if Entra refuses the new one, and reports it", async () => {
     const { world, run, states } = rotation();
     world.tokenEndpoint.next.push(
       { issued: true, accessToken: "x", expiresInSeconds: 1 },
@@ -52,7 +52,7 @@ describe("a run of the check", () => {
     );
   });
 
-  test("promotes in a later run, once Entra takes it", async () => {
+  test("promotes the certificate in a later run, once Entra accepts it", async () => {
     const { world, run, states } = rotation();
     world.tokenEndpoint.next.push(
       { issued: true, accessToken: "x", expiresInSeconds: 1 },
@@ -67,7 +67,7 @@ describe("a run of the check", () => {
     ["Entra is down", new Fault("token_endpoint_unavailable")],
     ["the home tenant does not know the client", rejection([700016])],
   ] as const) {
-    test(`does not promote on hope while ${name}`, async () => {
+    test(`does not promote while ${name}`, async () => {
       const { world, run, states } = rotation();
       world.tokenEndpoint.always = answer;
       assert.deepEqual(await run(), ["credential_canary_failed", "credential_canary_failed", "credentials_checked"]);
@@ -95,7 +95,7 @@ describe("a run of the check", () => {
     assert.deepEqual(keyIds(world), []);
   });
 
-  test("of one client that cannot be looked at does not keep the others from it", async () => {
+  test("continues with the other clients if one cannot be checked", async () => {
     const { world, ports, run } = rotation((policy) => {
       named(policy.clients, "retired").state = "active";
     });
@@ -114,14 +114,14 @@ describe("a run of the check", () => {
     assert.doesNotMatch(JSON.stringify(world.events), /secret text/);
   });
 
-  test("fails where storage does not answer, before anything is signed", async () => {
+  test("fails before anything is signed if storage does not answer", async () => {
     const { world, run } = rotation();
     world.credentialStore.failure = new TypeError("down");
     await assert.rejects(run());
     assert.deepEqual(keyIds(world), []);
   });
 
-  test("tells in every run that a certificate is about to end, and once that one may be removed", async () => {
+  test("reports in every run that a certificate expires soon, and once that one may be removed", async () => {
     const { world, run } = rotation();
     await run();
     world.clock.advanceMs(certificateNotAfterMs - 20 * 86_400_000 - world.clock.now());
@@ -139,7 +139,7 @@ describe("the publisher's certificates", () => {
   const expiring = (events: readonly KeyholdEvent[]) =>
     events.flatMap((each) => (each.event === "credential_expiring" && !each.clientId ? [each.daysLeft] : []));
 
-  test("are reported before they end, the staged one too, in every run; and none is promoted by a canary", async () => {
+  test("are reported before they expire, including the staged one, in every run; a canary promotes none of them", async () => {
     const { world, run } = rotation((policy) => {
       policy.publisher = { certificates: [inPolicy("active", "a"), inPolicy("staged", "b")] };
     });
@@ -158,7 +158,7 @@ describe("the publisher's certificates", () => {
     assert.ok(keyIds(world).every((keyId) => !keyId.includes("publisher")));
   });
 
-  test("one that retires may end without a word", async () => {
+  test("a retiring one may expire without a report", async () => {
     const { world, run } = rotation((policy) => {
       policy.publisher = { certificates: [inPolicy("retiring", "a"), inPolicy("active", "b")] };
     });
@@ -170,7 +170,7 @@ describe("the publisher's certificates", () => {
 });
 
 describe("drift", () => {
-  test("is told in every run while it lasts, of suspended clients too", async () => {
+  test("is reported in every run while it lasts, for suspended clients too", async () => {
     const { run, found } = rotation();
     await run();
     for (const [id, each] of found) found.set(id, { ...each, passwords: [{ on: "application", keyId: "p" }] });
@@ -193,7 +193,7 @@ describe("drift", () => {
     );
   });
 
-  test("that cannot be looked for is told too, and keeps nothing else from being looked at", async () => {
+  test("that cannot be checked is reported too, and the other checks continue", async () => {
     const { world, ports, run } = rotation();
     ports.directory.credentialsOf = async () => {
       throw new ApplicationDirectoryError("graph_forbidden");
@@ -214,7 +214,7 @@ describe("drift", () => {
 });
 
 describe("issuing after a promotion", () => {
-  test("signs with the new certificate on every instance that read the state", async () => {
+  test("signs with the new certificate on every instance that has read the state", async () => {
     const { world, run } = rotation();
     await run();
     world.signer.calls.length = 0;
@@ -222,7 +222,7 @@ describe("issuing after a promotion", () => {
     assert.deepEqual(keyIds(world), [newer.keyId]);
   });
 
-  test("falls back once to the one before if Entra refuses the new one after all, and stays with it", async () => {
+  test("falls back once to the previous certificate if Entra refuses the new one after all, and keeps it", async () => {
     const { world, run, states } = rotation();
     await run();
     world.signer.calls.length = 0;
@@ -237,7 +237,7 @@ describe("issuing after a promotion", () => {
     assert.equal(world.signer.calls.length, 2);
   });
 
-  test("tells of it in every run for six hours, until a canary promotes the certificate again", async () => {
+  test("reports the fallback in every run for six hours, until a canary promotes the certificate again", async () => {
     const { world, run } = rotation();
     await run();
     world.tokenEndpoint.next.push(rejection([700027], { error: "invalid_client" }));
@@ -270,7 +270,7 @@ describe("issuing after a promotion", () => {
 describe("a disabled key version is a kill switch", () => {
   const disabled = new Fault("signer_key_disabled", { codes: [403] });
 
-  test("what is cached is handed out no more as soon as the vault said so, though another certificate is there", async () => {
+  test("cached tokens are no longer returned once the vault has reported it, even if there is another certificate", async () => {
     const { world, run } = rotation();
     await run();
     assert.equal((await issueToken(validRequest(), world.context)).ok, true);
@@ -283,7 +283,7 @@ describe("a disabled key version is a kill switch", () => {
     assert.ok(world.events.some(({ event }) => event === "credential_disabled"));
   });
 
-  test("that it is disabled is told in every run, by an instance too that never asked the vault", async () => {
+  test("a disabled version is reported in every run, even by an instance that never asked the vault", async () => {
     const { world, ports, run } = rotation();
     await run();
     world.signer.failure = disabled;
@@ -328,7 +328,7 @@ describe("a disabled key version is a kill switch", () => {
     assert.equal((await issueToken(validRequest(), world.context)).ok, true);
   });
 
-  test("it is told once, however many requests run into it", async () => {
+  test("it is reported once, however many requests it affects", async () => {
     const { world } = rotation();
     world.signer.failure = disabled;
     for (let i = 0; i < 3; i++) {

@@ -26,7 +26,7 @@ async function createProcess() {
   return { store, events, credentials, stored };
 }
 
-test("until storage was read the policy alone decides: its first certificate signs", async () => {
+test("until storage was read, the policy alone decides: its first certificate signs", async () => {
   const { store } = await createProcess();
   const credentials = createCurrentCredentials(store, () => assert.fail("an event"));
   assert.equal(credentials.certificateOf(client, startMs), older);
@@ -35,14 +35,14 @@ test("until storage was read the policy alone decides: its first certificate sig
   assert.equal(credentials.certificateOf(client, startMs), older);
 });
 
-test("what was read once stays known while storage does not answer", async () => {
+test("the last state that was read stays in use while storage does not answer", async () => {
   const { store, credentials } = await createProcess();
   store.failure = new TypeError("down");
   await credentials.reload();
   assert.equal(credentials.certificateOf(client, startMs), newer);
 });
 
-describe("a key version that the vault calls disabled", () => {
+describe("a key version that the vault reports as disabled", () => {
   test("stops its client, is stored and reported, once", async () => {
     const { credentials, events, stored } = await createProcess();
     assert.equal(credentials.isStopped(client, startMs), false);
@@ -55,7 +55,7 @@ describe("a key version that the vault calls disabled", () => {
     );
   });
 
-  test("stops its client though the mark was taken out of storage, and no other client", async () => {
+  test("stops its client even if the mark was removed from storage, and stops no other client", async () => {
     const { store, credentials } = await createProcess();
     credentials.noteDisabled(client, newer, startMs);
     store.states.set(clientId, stateOf([older, "retiring"], [newer, "active"]));
@@ -64,7 +64,7 @@ describe("a key version that the vault calls disabled", () => {
     assert.equal(credentials.isStopped(other, startMs), false);
   });
 
-  test("stops its client though storage is down", async () => {
+  test("stops its client even if storage is down", async () => {
     const { store, credentials, events } = await createProcess();
     store.failure = new TypeError("down");
     credentials.noteDisabled(client, newer, startMs);
@@ -72,7 +72,7 @@ describe("a key version that the vault calls disabled", () => {
     assert.equal(events.length, 1);
   });
 
-  test("is free again as soon as the vault signs with it, which is stored and reported, once", async () => {
+  test("is usable again as soon as the vault signs with it, which is stored and reported, once", async () => {
     const { credentials, events, stored } = await createProcess();
     credentials.noteDisabled(client, newer, startMs);
     events.length = 0;
@@ -82,7 +82,7 @@ describe("a key version that the vault calls disabled", () => {
     assert.deepEqual(stored(), stateOf([older, "retiring"], [newer, "active"]));
   });
 
-  test("is free again for a process that only read of it, as soon as the vault signs for that", async () => {
+  test("is usable again in a process that only read of it, as soon as the vault signs there", async () => {
     const { store, credentials, events, stored } = await createProcess();
     store.states.set(clientId, stateOf([older, "retiring"], [newer, "active", { disabledAtMs: startMs }]));
     await credentials.reload();
@@ -93,7 +93,7 @@ describe("a key version that the vault calls disabled", () => {
     assert.equal(stored()[1]?.disabledAtMs, undefined);
   });
 
-  test("does not undo what another process has stored meanwhile", async () => {
+  test("does not undo what another process has stored in the meantime", async () => {
     const { store, credentials, stored } = await createProcess();
     const canary = { atMs: startMs, ok: true };
     store.states.set(clientId, stateOf([older, "active", { canary }], [newer, "staged"]));
@@ -102,7 +102,7 @@ describe("a key version that the vault calls disabled", () => {
   });
 });
 
-test("a usual signature changes and reports nothing", async () => {
+test("a normal signature changes and reports nothing", async () => {
   const { credentials, events, stored } = await createProcess();
   const before = stored();
   credentials.noteSigned(client, newer, startMs);
@@ -111,7 +111,7 @@ test("a usual signature changes and reports nothing", async () => {
 });
 
 describe("a certificate that Entra refuses", () => {
-  test("is for ten minutes no way out for this client, and stays one for another", async () => {
+  test("is not an alternative for this client for ten minutes, and stays one for another client", async () => {
     const { credentials } = await createProcess();
     credentials.noteRefused(client, older, startMs);
     const after = (minutes: number) => credentials.alternativesTo(newer, client, startMs + minutes * minuteMs);
@@ -119,14 +119,14 @@ describe("a certificate that Entra refuses", () => {
     assert.deepEqual(credentials.alternativesTo(newer, other, startMs), [older]);
   });
 
-  test("stays disabled for this process where the vault has said so before", async () => {
+  test("stays disabled for this process if the vault has reported it as disabled before", async () => {
     const { credentials } = await createProcess();
     credentials.noteDisabled(client, older, startMs);
     credentials.noteRefused(client, older, startMs);
     assert.deepEqual(credentials.alternativesTo(newer, client, startMs + 10 * minuteMs), []);
   });
 
-  test("changes places with the one that was accepted: at once, in storage and in a report", async () => {
+  test("is exchanged for the accepted one: at once, in storage and in a report", async () => {
     const { credentials, events, stored } = await createProcess();
     credentials.noteFallback(client, { refused: newer, accepted: older, codes: [700027] }, startMs);
     assert.equal(credentials.certificateOf(client, startMs), older);

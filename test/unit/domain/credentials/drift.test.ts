@@ -34,16 +34,16 @@ const found: RegisteredCredentials = {
 const differences = (changes: Partial<RegisteredCredentials>, policy = expected) =>
   findDrift(policy, { ...found, ...changes }).map(({ difference: _, ...facts }) => facts);
 
-test("what is registered as the policy says is no difference", () => {
+test("a registration that matches the policy is no difference", () => {
   assert.deepEqual(findDrift(expected, found), []);
 });
 
-test("the order in which things are registered is no difference", () => {
+test("the order of the registered entries is no difference", () => {
   assert.deepEqual(differences({ keys: found.keys.toReversed() }), []);
 });
 
 describe("a key", () => {
-  test("that the policy does not list is told with its thumbprint, urgently", () => {
+  test("that is not in the policy is reported with its thumbprint, at the highest severity", () => {
     const keys = [...found.keys, { on: "application" as const, keyId: "k3", der: newest.der }];
     const { thumbprint } = newest;
     assert.deepEqual(differences({ keys }), [
@@ -51,12 +51,12 @@ describe("a key", () => {
     ]);
   });
 
-  test("whose certificate is not shown is foreign, for it may be anybody's", () => {
+  test("whose certificate is not shown counts as foreign", () => {
     const keys = [...found.keys, { on: "application" as const, keyId: "k3" }];
     assert.deepEqual(differences({ keys }), [{ finding: "foreign_key", severity: 0, on: "application", keyId: "k3" }]);
   });
 
-  test("of the service principal is foreign, even one of ours", () => {
+  test("of the service principal is foreign, even if it is one of ours", () => {
     const keys = [...found.keys, { on: "servicePrincipal" as const, keyId: "k3", der: older.der }];
     const { thumbprint } = older;
     assert.deepEqual(differences({ keys }), [
@@ -64,7 +64,7 @@ describe("a key", () => {
     ]);
   });
 
-  test("is not ours because an attacker has put our thumbprint or our entry's id beside it", () => {
+  test("does not become ours because an attacker put our thumbprint or our entry's id on it", () => {
     const [first] = found.keys;
     const forged = { ...first, customKeyIdentifier: older.thumbprint, displayName: older.keyName, der: newest.der };
     const keys = [...found.keys, forged as (typeof found.keys)[number]];
@@ -74,7 +74,7 @@ describe("a key", () => {
     );
   });
 
-  test("is not ours where it only begins with our certificate", () => {
+  test("is not ours if it only begins with our certificate", () => {
     const longer = Buffer.concat([Buffer.from(older.der, "base64"), Buffer.from([0])]).toString("base64");
     const keys = [...found.keys, { on: "application" as const, keyId: "k3", der: longer }];
     assert.deepEqual(
@@ -113,14 +113,14 @@ describe("a federated credential", () => {
     });
   }
 
-  test("is foreign where the policy names none", () => {
+  test("is foreign if the policy names none", () => {
     assert.deepEqual(
       differences({}, { certificates: expected.certificates }).map(({ finding }) => finding),
       ["foreign_federation"],
     );
   });
 
-  test("that the policy names and that is not there is missing", () => {
+  test("that the policy names is missing if it is not registered", () => {
     assert.deepEqual(differences({ federated: [] }), [
       { finding: "missing_federation", severity: 1, on: "application" },
     ]);
@@ -128,13 +128,13 @@ describe("a federated credential", () => {
 });
 
 describe("a certificate of the policy", () => {
-  test("that is not registered is missing, told by its thumbprint", () => {
+  test("that is not registered is reported as missing, by its thumbprint", () => {
     assert.deepEqual(differences({ keys: found.keys.slice(0, 1) }), [
       { finding: "missing_certificate", severity: 1, on: "application", thumbprint: newer.thumbprint },
     ]);
   });
 
-  test("is missing too where only the service principal has it", () => {
+  test("is also missing if only the service principal has it", () => {
     const keys = [...found.keys.slice(0, 1), { on: "servicePrincipal" as const, keyId: "k2", der: newer.der }];
     assert.deepEqual(
       differences({ keys }).map(({ finding, on }) => `${finding} ${on}`),
@@ -143,7 +143,7 @@ describe("a certificate of the policy", () => {
   });
 });
 
-test("each of several audiences counts", () => {
+test("every audience of several is compared", () => {
   const both = { ...federated, audiences: [...federated.audiences, "api://second"] };
   const policy = { ...expected, federated: both };
   const other = { id: "f1", ...federated, audiences: [...federated.audiences, "api://other"] };
@@ -154,7 +154,7 @@ test("each of several audiences counts", () => {
   assert.deepEqual(differences({ federated: [{ id: "f1", ...both }] }, policy), []);
 });
 
-test("every difference says in words what it is", () => {
+test("every difference is described in words", () => {
   const der = newest.der;
   const all = findDrift(expected, {
     keys: [
@@ -196,19 +196,19 @@ describe("what the policy expects of a client", () => {
   });
 });
 
-test("an instance lock that is off is a difference", () => {
+test("a disabled instance lock is a difference", () => {
   assert.deepEqual(differences({ isInstanceLocked: false }), [
     { finding: "instance_lock_off", severity: 1, on: "application" },
   ]);
 });
 
-test("a thumbprint is the one that the certificate's own reader gives", () => {
+test("a thumbprint equals the one that the certificate reader returns", () => {
   const certificate = new X509Certificate(Buffer.from(older.der, "base64"));
   assert.equal(thumbprintOf(older.der), certificate.fingerprint.replaceAll(":", ""));
   assert.equal(older.thumbprint, thumbprintOf(older.der));
 });
 
-test("every foreign thing among ours is found, and nothing of ours, whatever there is", async (t) => {
+test("every foreign entry among ours is found, and none of ours is reported", async (t) => {
   const on = fc.constantFrom("application" as const, "servicePrincipal" as const);
   const id = fc.uuid();
   const der = fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString("base64"));

@@ -7,8 +7,8 @@ import { older } from "../../../support/fixtures/credentials.ts";
 const dayMs = 86_400_000;
 const daysBefore = (days: number) => certificateNotAfterMs - days * dayMs;
 
-describe("a certificate's end is told", () => {
-  test("not while more than thirty days are left", () => {
+describe("the expiry of a certificate is reported", () => {
+  test("only when thirty days or fewer are left", () => {
     assert.equal(expiryWarning(older, daysBefore(30) - 1), undefined);
   });
 
@@ -24,15 +24,15 @@ describe("a certificate's end is told", () => {
     });
   }
 
-  test("at any time, as often as it is asked", () => {
+  test("at any time, however often it is requested", () => {
     for (let i = 0; i < 2; i++) assert.equal(expiryWarning(older, daysBefore(6))?.threshold, 7);
   });
 
-  test("at the nearest threshold if nobody looked for a while", () => {
+  test("at the nearest threshold if there was no check for a while", () => {
     assert.deepEqual(expiryWarning(older, daysBefore(0.5)), { daysLeft: 0, threshold: 1, severity: 0 });
   });
 
-  test("with a negative number of days once it is over", () => {
+  test("with a negative number of days after the expiry", () => {
     assert.equal(expiryWarning(older, daysBefore(-2))?.daysLeft, -2);
   });
 });

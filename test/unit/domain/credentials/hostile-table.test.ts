@@ -48,7 +48,7 @@ function createClient(known: SigningCertificate) {
   };
 }
 
-test("the writer marks the certificate that signs as failed in every way there is, and callers notice nothing", async () => {
+test("if the writer marks the signing certificate as failed in every possible way, callers notice nothing", async () => {
   const failed: Partial<CertificateRecord>[] = [
     { disabledAtMs: startMs },
     { refusedAtMs: startMs },
@@ -68,7 +68,7 @@ test("the writer marks the certificate that signs as failed in every way there i
   }
 });
 
-test("whatever the writer writes, and writes again, one certificate that Entra takes is found", async (t) => {
+test("whatever the writer writes, even repeatedly, a certificate that Entra accepts is found", async (t) => {
   const timeMs = fc.oneof(fc.constant(startMs), fc.integer({ min: 0, max: 2 * startMs }), fc.double());
   const record = fc.record(
     {
@@ -92,7 +92,7 @@ test("whatever the writer writes, and writes again, one certificate that Entra t
   await holds(t, property, 100);
 });
 
-test("a key version that the vault has disabled stays disabled for this process, though the writer unmarks it", async () => {
+test("a key version that the vault has disabled stays disabled for this process, even if the writer removes the mark", async () => {
   const { world, write } = createClient(older);
   assert.ok((await issueToken(validRequest(), world.context)).ok);
   await write(stateOf([older, "active", { disabledAtMs: startMs }]));
@@ -102,7 +102,7 @@ test("a key version that the vault has disabled stays disabled for this process,
   await assert.rejects(issueToken(validRequest(), world.context), { code: "signer_key_disabled" });
 });
 
-test("what Entra refuses is not signed for again with every certificate at each mint", async () => {
+test("after a refusal by Entra, a mint does not try every certificate again", async () => {
   const { world, write } = createClient(older);
   await write(stateOf([newer, "active"], [newest, "retiring"], [older, "staged"]));
   world.tokenEndpoint.requestToken = async () =>

@@ -17,7 +17,7 @@ describe("I1 one signature is one mint", () => {
     assert.deepEqual(new Set(tokens), new Set(world.tokenEndpoint.issued));
   });
 
-  test("I1 a cached token costs no signature, whichever caller with a grant asks", async () => {
+  test("I1 a cached token costs no signature, for any caller with a grant", async () => {
     const world = createWorld();
     const first = await accessToken(world);
     assert.equal(await accessToken(world), first);
@@ -25,7 +25,7 @@ describe("I1 one signature is one mint", () => {
     assert.deepEqual(counts(world), one);
   });
 
-  test("I1 tokens of other tenants and scopes are minted apart and never mixed up (T12)", async () => {
+  test("I1 tokens of other tenants and scopes are minted separately and never mixed up (T12)", async () => {
     const world = createWorld();
     const billing = await accessToken(world);
     const fabrikam = await accessToken(world, { callerToken: callerTokens.exporter, tenantId: ids.fabrikamId });
@@ -42,7 +42,7 @@ describe("I1 one signature is one mint", () => {
     );
   });
 
-  test("I1 a failed mint is one signature for all who waited for it", async () => {
+  test("I1 a failed mint is one signature for all requests that waited for it", async () => {
     const world = createWorld();
     world.tokenEndpoint.always = rejection([700027], { error: "invalid_client" });
     const all = await Promise.allSettled(Array.from({ length: 50 }, () => accessToken(world)));

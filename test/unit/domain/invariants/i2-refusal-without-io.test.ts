@@ -40,7 +40,7 @@ describe("I2 a refusal does no I/O to the vault, Entra or the ledger", () => {
     assert.deepEqual(world.journal, []);
   });
 
-  test("I2 a suspension refuses a cached token, purges it, and asks nobody", async () => {
+  test("I2 a suspension refuses a cached token and purges it, without I/O", async () => {
     const world = createWorld();
     await accessToken(world);
     const policy = validPolicy();

@@ -81,7 +81,7 @@ describe("I3 a valid cached token is served whatever is down", () => {
     assert.equal(begins.size, 5);
   });
 
-  test("I3 a failed renewal is tried again 30 s later, not at every request, and an event tells of each", async () => {
+  test("I3 a failed renewal is tried again 30 s later, not at every request, and each failure is an event", async () => {
     const world = createWorld();
     await accessToken(world);
     world.tokenEndpoint.always = new Fault("token_endpoint_rejected", { codes: [50196] });
@@ -101,7 +101,7 @@ describe("I3 a valid cached token is served whatever is down", () => {
     }
   });
 
-  test("I3 a renewal that an unexpected error ends is reported with stack frames, a fault with its codes", async () => {
+  test("I3 a renewal that fails with an unexpected error is reported with stack frames, a fault with its codes", async () => {
     const world = createWorld();
     await accessToken(world);
     world.clock.set(startMs + 3600_000 * 0.9);
@@ -122,7 +122,7 @@ describe("I3 a valid cached token is served whatever is down", () => {
     assert.doesNotMatch(JSON.stringify(world.events), /s3cret/);
   });
 
-  test("I3 a token with less than two minutes left is replaced first where that can be done", async () => {
+  test("I3 a token with less than two minutes left is replaced before it is used, if that succeeds", async () => {
     const world = createWorld();
     const first = await accessToken(world);
     world.clock.set(startMs + 3500_000);
@@ -130,7 +130,7 @@ describe("I3 a valid cached token is served whatever is down", () => {
     assert.deepEqual(counts(world), { signatures: 2, posts: 2, intents: 2 });
   });
 
-  test("I3 a refusal by Entra or an empty budget does not take away a token that is still valid", async () => {
+  test("I3 a refusal by Entra or an empty budget does not remove a token that is still valid", async () => {
     for (const limits of [
       { perMinute: 1, perMinutePerCaller: 1 },
       { perMinute: 9, perMinutePerCaller: 9 },

@@ -58,7 +58,7 @@ describe("I4 the intent is stored before the vault is asked", () => {
     assert.ok(Number(answer.headers["retry-after"]) > 0);
   });
 
-  test("I4 an assertion has an intent without scope and ends as handed out, never cached", async () => {
+  test("I4 an assertion has an intent without scope and the outcome of a returned assertion, never of a cached one", async () => {
     const world = createWorld();
     for (let count = 1; count <= 2; count += 1) {
       const issued = await issueAssertion(assertionRequest, world.context);
@@ -122,7 +122,7 @@ describe("I4 the intent is stored before the vault is asked", () => {
     });
   }
 
-  test("I4 a second try at the vault has an intent of its own", async () => {
+  test("I4 a second attempt at the vault has its own intent", async () => {
     const world = createWorld();
     world.signer.failures.push(new Fault("signer_unavailable", { maybeSigned: true }));
     await accessToken(world);

@@ -9,7 +9,7 @@ import { accessToken, assertionRequest, counts, faultOf } from "../../../support
 import { keyId } from "../../../support/fixtures/policy.ts";
 import { createWorld, type World } from "../../../support/fixtures/world.ts";
 
-describe("I5 a signature is used only if the asked key version made it for the registered certificate", () => {
+describe("I5 a signature is used only if the requested key version made it for the registered certificate", () => {
   const wrong: Record<string, (world: World) => void> = {
     "that names another key version": ({ signer }) => {
       signer.tamper = (answer) => ({ ...answer, keyId: keyId.replace(/.$/, "0") });

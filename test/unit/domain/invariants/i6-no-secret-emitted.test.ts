@@ -20,7 +20,7 @@ import { assertionRequest } from "../../../support/fixtures/issuing.ts";
 import { keyId, vaultHost } from "../../../support/fixtures/policy.ts";
 import { createWorld, validRequest, type World } from "../../../support/fixtures/world.ts";
 
-describe("I6 nothing that is emitted holds a token, an assertion, a caller's token or a key URL", () => {
+describe("I6 no output contains a token, an assertion, a caller's token or a key URL", () => {
   /** Runs over every kind of end, and all that they left behind. */
   async function emitted(): Promise<{ text: string; secrets: string[] }> {
     const texts: unknown[] = [];
@@ -88,7 +88,7 @@ describe("I6 nothing that is emitted holds a token, an assertion, a caller's tok
     return { text: JSON.stringify(texts), secrets: [...new Set(secrets)] };
   }
 
-  test("I6 not over success, refusal and fault of every kind", async () => {
+  test("I6 for success, and every kind of refusal and fault", async () => {
     const { text, secrets } = await emitted();
     for (const expected of ["issued", "refused", '"fault"', "maybe_signed", "handed_out", "tenant_not_consented"]) {
       assert.ok(text.includes(expected), `the runs include ${expected}`);
@@ -101,7 +101,7 @@ describe("I6 nothing that is emitted holds a token, an assertion, a caller's tok
     }
   });
 
-  test("I6 a token that was put into another field is refused and not written down", async () => {
+  test("I6 a token in a wrong field is refused and not recorded", async () => {
     const token = callerTokens.billing;
     for (const fields of [question({ scope: `${token}/.default` }), question({ client_id: token })]) {
       const world = createWorld();

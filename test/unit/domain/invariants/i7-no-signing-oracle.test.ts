@@ -43,7 +43,7 @@ describe("I7 one function builds what is signed, and no caller chooses a byte of
     assert.ok(createVerify("sha256").update(signingInput).verify(key, signature));
   });
 
-  test("I7 every assertion has a jti of its own", async () => {
+  test("I7 every assertion has its own jti", async () => {
     const world = createWorld();
     const jtis = new Set<unknown>();
     for (let count = 0; count < 20; count += 1) {
@@ -91,7 +91,7 @@ describe("I7 one function builds what is signed, and no caller chooses a byte of
   });
 
   const challenge = JSON.stringify({ access_token: { aud: { value: "https://evil.example" } } });
-  test("I7 `claims` of OpenID Connect stand beside the assertion, never in it", async () => {
+  test("I7 `claims` of OpenID Connect are sent beside the assertion, never in it", async () => {
     const world = createWorld();
     const fields = question({ claims: challenge });
     assert.equal((await answerOf(tokenHandler(world.context), bearerRequest({ fields }))).status, 200);
@@ -102,7 +102,7 @@ describe("I7 one function builds what is signed, and no caller chooses a byte of
     assert.equal(claims.aud, `https://login.microsoftonline.com/${ids.contosoId}/oauth2/v2.0/token`);
   });
 
-  test("I7 `claims` of OpenID Connect are refused where an assertion is asked for", async () => {
+  test("I7 `claims` of OpenID Connect are refused in a request for an assertion", async () => {
     const world = createWorld();
     const fields = { client_id: ids.clientId, claims: challenge };
     const request = bearerRequest({ token: callerTokens.exporter, fields });

@@ -34,7 +34,7 @@ describe("I8 hosts and paths come from constants and validated GUIDs", () => {
   );
   const token = fc.stringMatching(/^[\x21-\x7e]{1,40}$/);
 
-  test("I8 whatever is in path, body and headers, URLs used are of Entra's host and the policy's tenant and key", async (t) => {
+  test("I8 for any path, body and headers, the URLs used have Entra's host and the policy's tenant and key", async (t) => {
     const sent = fc.record({ tenantId: hostile, scope: hostile, client: hostile, host: token, extra: token });
     const allowed = new Set([ids.contosoId, ids.fabrikamId]);
     let issued = 0;
@@ -60,7 +60,7 @@ describe("I8 hosts and paths come from constants and validated GUIDs", () => {
     assert.ok(issued > 0, "some requests were valid");
   });
 
-  test("I8 discovery names our configured address, whatever Host and tenant say", async (t) => {
+  test("I8 discovery names our configured address, for any Host and tenant", async (t) => {
     const world = createWorld();
     const { cloud } = world.context;
     const handler = discoveryHandler({ publicUrl: origin, cloud, clock: world.clock.now });

@@ -14,10 +14,10 @@ import { accessToken, assertionRequest, counts, faultOf, one } from "../../../su
 import { validPolicy } from "../../../support/fixtures/policy.ts";
 import { createWorld, validRequest } from "../../../support/fixtures/world.ts";
 
-describe("I9 budgets and remembered failures bound how many signatures can be burnt", () => {
+describe("I9 budgets and remembered failures limit the number of wasted signatures", () => {
   const tenants = [ids.contosoId, ids.fabrikamId];
 
-  test("I9 a caller over its budget gets 429 with Retry-After, while another caller goes on", async () => {
+  test("I9 a caller over its budget gets 429 with Retry-After, and another caller is still served", async () => {
     const world = createWorld({ limits: { perMinute: 100, perMinutePerCaller: 1 } });
     const handler = tokenHandler(world.context);
     const fields = question({ scope: ids.homeApiScope });
@@ -32,7 +32,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
     assert.equal(counts(world).signatures, 3);
   });
 
-  test("I9 the total budget holds for all callers together, and assertions pay from it too", async () => {
+  test("I9 the total budget applies to all callers together, including assertions", async () => {
     const world = createWorld({ limits: { perMinute: 2, perMinutePerCaller: 2 } });
     await accessToken(world);
     assert.ok((await issueAssertion(assertionRequest, world.context)).ok);
@@ -46,7 +46,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
     assert.equal(counts(world).signatures, 2);
   });
 
-  test("I9 a tenant that Entra refuses burns one signature for 100 requests over 4 minutes, one more after 5", async () => {
+  test("I9 a tenant that Entra refuses wastes one signature for 100 requests over 4 minutes, and one more after 5", async () => {
     for (const code of [501051, 650051, 53003, 90002, 500011]) {
       const world = createWorld();
       world.tokenEndpoint.always = rejection([code]);
@@ -61,7 +61,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
     }
   });
 
-  test("I9 a missing consent burns one signature in 30 s, whoever asks how often, then one more", async () => {
+  test("I9 a missing consent wastes one signature in 30 s, for any number of requests and callers, then one more", async () => {
     const world = createWorld();
     world.tokenEndpoint.always = rejection([7000229], { status: 401, error: "invalid_client" });
     for (let count = 0; count < 100; count += 1) {
@@ -74,7 +74,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
     assert.equal(counts(world).signatures, 2);
   });
 
-  test("I9 one tenant's failure is not another's", async () => {
+  test("I9 one tenant's failure does not affect another tenant", async () => {
     const world = createWorld();
     world.tokenEndpoint.next.push(rejection([53003]));
     const results = await Promise.all(
@@ -88,7 +88,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
     );
   });
 
-  test("I9 a changed policy forgets the failures, since it may be the repair", async () => {
+  test("I9 a changed policy clears the remembered failures, because it may be the fix", async () => {
     const world = createWorld();
     world.tokenEndpoint.next.push(rejection([53003]));
     assert.ok(!(await issueToken(validRequest(), world.context)).ok);
@@ -97,7 +97,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
   });
 
   for (const code of ["credential_rejected", "signature_not_ours", "token_not_as_asked"] as const) {
-    test(`I9 the fault ${code} burns one signature in a minute, then one more`, async () => {
+    test(`I9 the fault ${code} wastes one signature in a minute, then one more`, async () => {
       const world = createWorld();
       const fault = new Fault(code);
       if (code.startsWith("sign")) world.signer.failure = fault;
@@ -113,7 +113,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
   }
 
   for (const code of ["signer_rejected", "signer_forbidden", "signer_unavailable", "ledger_unavailable"] as const) {
-    test(`I9 the fault ${code} is probed by one mint at a time, whoever asks for which tenant and how often`, async () => {
+    test(`I9 the fault ${code} is probed by one mint at a time, for any number of callers, tenants and requests`, async () => {
       const world = createWorld();
       const fault = new Fault(code);
       if (code === "ledger_unavailable") world.ledger.isDown = true;
@@ -137,7 +137,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
     });
   }
 
-  test("I9 a vault that refuses us for 10 s costs callers a second more at most, and not a minute", async () => {
+  test("I9 a vault that refuses us for 10 s costs callers at most a second more, not a minute", async () => {
     const world = createWorld();
     world.signer.failure = new Fault("signer_forbidden");
     for (let second = 0; second < 10; second += 1) {
@@ -156,7 +156,7 @@ describe("I9 budgets and remembered failures bound how many signatures can be bu
     assert.equal(counts(world).signatures, 1);
   });
 
-  test("I9 a short Retry-After of Entra does not open the way to a signature per request", async () => {
+  test("I9 a short Retry-After from Entra does not cause a signature per request", async () => {
     const world = createWorld();
     world.tokenEndpoint.always = rejection([], { status: 429, retryAfterSeconds: 0 });
     for (let count = 0; count < 10; count += 1) {

@@ -53,7 +53,7 @@ describe("validateCallerClaims", () => {
     });
   }
 
-  test("gives tenant, object id and azp in canonical form", () => {
+  test("returns tenant, object id and azp in canonical form", () => {
     const claims = {
       ...valid,
       tid: valid.tid.toUpperCase(),

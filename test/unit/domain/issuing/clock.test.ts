@@ -26,7 +26,7 @@ function setBackDuring(world: World, step: "sign" | "requestToken"): void {
 
 for (const step of ["sign", "requestToken"] as const) {
   describe(`a clock that is set back during a mint (${step})`, () => {
-    test("gives the caller no more than Entra gave", async () => {
+    test("gives the caller no longer lifetime than Entra gave", async () => {
       const world = createWorld();
       setBackDuring(world, step);
       const issued = await issueToken(validRequest(), world.context);
@@ -34,7 +34,7 @@ for (const step of ["sign", "requestToken"] as const) {
       assert.equal(issued.value.expiresInSeconds, world.tokenEndpoint.expiresInSeconds);
     });
 
-    test("does not let the token outlive its end in the cache", async () => {
+    test("does not keep the token in the cache after its end", async () => {
       const world = createWorld();
       setBackDuring(world, step);
       const first = await accessToken(world);
@@ -42,7 +42,7 @@ for (const step of ["sign", "requestToken"] as const) {
       assert.notEqual(await accessToken(world), first);
     });
 
-    test("does not make the token newer than a discard of older ones", async () => {
+    test("does not let the token escape a later discard of older tokens", async () => {
       const world = createWorld();
       setBackDuring(world, step);
       const first = await accessToken(world);
@@ -62,7 +62,7 @@ for (const step of ["sign", "requestToken"] as const) {
   });
 }
 
-test("a token of a clock that was an hour ahead is minted anew once the clock is right", async () => {
+test("a token minted by a clock that was an hour ahead is minted again once the clock is correct", async () => {
   const world = createWorld();
   const first = await accessToken(world);
   world.clock.set(startMs - hourMs);

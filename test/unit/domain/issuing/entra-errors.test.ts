@@ -29,7 +29,7 @@ const classes = {
 
 describe("classifyEntraError", () => {
   for (const [name, numbers] of Object.entries(classes)) {
-    test(`knows ${numbers.join(", ")} as ${name}, whatever else the answer says`, () => {
+    test(`knows ${numbers.join(", ")} as ${name}, whatever else the answer contains`, () => {
       for (const number of numbers) {
         assert.equal(classifyEntraError({ status: 400, error: "invalid_request", errorCodes: [number] }), name);
         assert.equal(classifyEntraError({ status: 503, error: "invalid_client", errorCodes: [number] }), name);
@@ -42,7 +42,7 @@ describe("classifyEntraError", () => {
     assert.deepEqual(numbersByClass, classes);
   });
 
-  test("takes the first of two numbers that it knows", () => {
+  test("uses the first of two numbers that it knows", () => {
     assert.equal(classifyEntraError({ status: 400, error: "", errorCodes: [700016, 90055] }), "not_consented");
   });
 
@@ -66,7 +66,7 @@ describe("classifyEntraError", () => {
     });
   }
 
-  test("never throws, and always gives one of its classes", async (t) => {
+  test("never throws, and always returns one of its classes", async (t) => {
     const answer = fc.record({
       status: fc.integer(),
       error: fc.oneof(fc.string(), fc.constantFrom("__proto__", "constructor", "invalid_client")),

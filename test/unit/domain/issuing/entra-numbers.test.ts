@@ -84,7 +84,7 @@ describe("an answer of Entra", () => {
     assert.equal(new Set(world.tokenEndpoint.calls.map(({ clientAssertion }) => clientAssertion)).size, 1);
   });
 
-  test("with an unknown number and invalid_client is not taken for a fault of the certificate", async () => {
+  test("with an unknown number and invalid_client is not treated as a fault of the certificate", async () => {
     const world = await rotated();
     world.tokenEndpoint.always = rejection([7999999], { status: 401, error: "invalid_client" });
     assert.equal((await answerOf(tokenHandler(world.context), bearerRequest())).status, 502);

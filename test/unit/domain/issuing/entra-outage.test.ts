@@ -13,7 +13,7 @@ function refuted() {
 }
 
 describe("an outage of Entra", () => {
-  test("is two tenants within 5 s, whose turn is last, and is confirmed by a third", () => {
+  test("is assumed after failures of two tenants within 5 s of each other, and confirmed by a third tenant", () => {
     const entra = createEntraOutage();
     entra.failedFor("one", false, 0);
     assert.equal(entra.isSuspect("one"), false, "one alone is none");
@@ -25,7 +25,7 @@ describe("an outage of Entra", () => {
     assert.equal(entra.isSuspect("third"), true);
   });
 
-  test("is none where the second comes later, or is the first again", () => {
+  test("is not assumed if the second failure comes later, or is of the same tenant", () => {
     for (const [tenant, atMs] of [
       ["two", 5_001],
       ["one", 1],
@@ -36,7 +36,7 @@ describe("an outage of Entra", () => {
     }
   });
 
-  test("needs the latest failure, whichever came before", () => {
+  test("is measured from the latest failure, whatever came before", () => {
     const entra = createEntraOutage();
     entra.failedFor("one", false, 0);
     entra.failedFor("two", false, 10_000);
@@ -44,7 +44,7 @@ describe("an outage of Entra", () => {
     assert.equal(entra.isSuspect("one"), false);
   });
 
-  test("that ended by itself names nobody in the next one", () => {
+  test("that ended by itself does not affect the next one", () => {
     const entra = createEntraOutage();
     entra.failedFor("one", false, 0);
     entra.failedFor("two", false, 0);
@@ -52,7 +52,7 @@ describe("an outage of Entra", () => {
     assert.equal(entra.isSuspect("one"), false);
   });
 
-  test("that an answer refutes was made by these two, which count for nothing for ten minutes", () => {
+  test("that an answer disproves was caused by these two tenants, which are ignored for ten minutes", () => {
     const entra = refuted();
     assert.equal(entra.isSuspect("one"), false);
     assert.equal(entra.failedFor("one", false, 600_099), false);
@@ -61,7 +61,7 @@ describe("an outage of Entra", () => {
     assert.equal(entra.failedFor("one", false, 600_100), true);
   });
 
-  test("does not count those two during another one either", () => {
+  test("does not count those two during another outage either", () => {
     const entra = refuted();
     entra.failedFor("third", false, 200);
     entra.failedFor("fourth", false, 200);
@@ -69,7 +69,7 @@ describe("an outage of Entra", () => {
     assert.equal(entra.isConfirmed(), false);
   });
 
-  test("is not made by one of those two and another tenant, however soon after the answer", () => {
+  test("is not assumed because of one of those two and another tenant, however soon after the answer", () => {
     for (const order of [
       ["two", "third"],
       ["third", "two"],
@@ -80,7 +80,7 @@ describe("an outage of Entra", () => {
     }
   });
 
-  test("that an answer for one of the two ends was made by the other, and the one counts again", () => {
+  test("that an answer for one of the two ends was caused by the other, and the first counts again", () => {
     const entra = createEntraOutage();
     entra.failedFor("one", false, 0);
     entra.failedFor("two", false, 0);

@@ -12,7 +12,7 @@ import { createWorld, validRequest, type World } from "../../../support/fixtures
 const outcomes = ({ ledger }: World) => ledger.outcomes.map(({ outcome }) => outcome);
 
 describe("the outcome of an exchange in the ledger", () => {
-  test("of a token names both requests, the token by its hash, and its end", async () => {
+  test("of a token has both request ids, the token's hash, and its expiry", async () => {
     const world = createWorld();
     const token = await accessToken(world);
     assert.deepEqual(outcomes(world), [
@@ -27,7 +27,7 @@ describe("the outcome of an exchange in the ledger", () => {
     assert.equal(world.ledger.outcomes[0]?.id, world.ledger.intents[0]?.id);
   });
 
-  test("of a rejection has Entra's numbers and both requests", async () => {
+  test("of a rejection has Entra's numbers and both request ids", async () => {
     const world = createWorld();
     world.tokenEndpoint.always = rejection([53003, 1]);
     await issueToken(validRequest(), world.context);
@@ -36,7 +36,7 @@ describe("the outcome of an exchange in the ledger", () => {
     ]);
   });
 
-  test("has no request of Entra's where Entra named none", async () => {
+  test("has no request id of Entra's if Entra sent none", async () => {
     const world = createWorld();
     world.tokenEndpoint.always = { issued: true, accessToken: "x", expiresInSeconds: 60 };
     await accessToken(world);
@@ -56,7 +56,7 @@ describe("the outcome of an exchange in the ledger", () => {
   }
 });
 
-describe("a clock that Entra finds wrong", () => {
+describe("a clock that differs from Entra's", () => {
   for (const offsetMs of [3_600_000, -3_600_000]) {
     test(`by ${offsetMs} ms is corrected for one more assertion`, async () => {
       const world = createWorld();
@@ -66,7 +66,7 @@ describe("a clock that Entra finds wrong", () => {
     });
 
     const tooFarMs = offsetMs + Math.sign(offsetMs);
-    test(`by ${tooFarMs} ms is not: nobody should hold an assertion for another day`, async () => {
+    test(`by ${tooFarMs} ms is not: an assertion must not be valid a day later`, async () => {
       const world = createWorld();
       world.tokenEndpoint.next.push(rejection([700024], { serverTimeMs: startMs + tooFarMs }));
       await assert.rejects(accessToken(world), faultOf("clock_skewed"));
@@ -74,7 +74,7 @@ describe("a clock that Entra finds wrong", () => {
     });
   }
 
-  test("is a fault with Entra's numbers, whether its time is unknown, too far, or still wrong the second time", async () => {
+  test("is a fault with Entra's numbers if Entra's time is unknown, too far off, or still different the second time", async () => {
     for (const serverTimeMs of [undefined, startMs + 7_200_000, startMs + 60_000]) {
       const world = createWorld();
       world.tokenEndpoint.always = rejection([700024, 5], serverTimeMs === undefined ? {} : { serverTimeMs });
@@ -95,7 +95,7 @@ test("other refusals of the credential or of the request are faults with Entra's
   }
 });
 
-test("refusals that only somebody in the tenant can end have Entra's numbers", async () => {
+test("refusals that only an administrator of the tenant can fix have Entra's numbers", async () => {
   for (const number of [501051, 650051, 53003, 90002, 500011]) {
     const world = createWorld();
     world.tokenEndpoint.always = rejection([number, 7]);
@@ -104,7 +104,7 @@ test("refusals that only somebody in the tenant can end have Entra's numbers", a
   }
 });
 
-test("a request has claims where its caller sent some, and no such member otherwise", async () => {
+test("a request has claims if its caller sent some, and otherwise no such member", async () => {
   const world = createWorld();
   const claims = '{"access_token":{}}';
   await accessToken(world, { demand: { claims } });

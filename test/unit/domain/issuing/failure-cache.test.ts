@@ -26,7 +26,7 @@ describe("the failure cache", () => {
     assert.equal(cache.get("other", startMs), undefined);
   });
 
-  test("remembers a missing consent for 30 s only: it is given while somebody waits for it", () => {
+  test("remembers a missing consent for only 30 s, because a user may be waiting for it", () => {
     const cache = createFailureCache(10);
     const missing: TenantRefusal = { reason: "tenant_not_consented", codes: [7000229], adminConsentUrl: "https://x" };
     cache.rememberRefusal("key", missing, startMs);
@@ -44,7 +44,7 @@ describe("the failure cache", () => {
     });
   }
 
-  test("remembers nothing for longer because the clock is set back", () => {
+  test("does not remember a failure longer because the clock is set back", () => {
     const cache = createFailureCache(10);
     cache.rememberRefusal("a", refusal, startMs);
     cache.rememberFault("b", new Fault("credential_rejected"), startMs);
@@ -61,7 +61,7 @@ describe("the failure cache", () => {
     assert.equal(cache.get("b", startMs), undefined);
   });
 
-  test("is bounded: many failing keys push out the oldest", () => {
+  test("is bounded: many failing keys evict the oldest", () => {
     const cache = createFailureCache(2);
     for (const key of ["a", "b", "c"]) cache.rememberRefusal(key, refusal, startMs);
     assert.equal(cache.get("a", startMs), undefined);

@@ -19,7 +19,7 @@ function federated() {
 }
 
 describe("a client with managedIdentityFederation", () => {
-  test("is issued a token for the identity's own, and the vault is not asked", async () => {
+  test("gets a token for the identity's own token, without a request to the vault", async () => {
     const world = federated();
     await accessToken(world);
     assert.deepEqual(world.signer.calls, []);
@@ -46,14 +46,14 @@ describe("a client with managedIdentityFederation", () => {
     assert.equal(world.tokenEndpoint.calls.length, 1);
   });
 
-  test("is issued nothing without the ledger", async () => {
+  test("gets no token without the ledger", async () => {
     const world = federated();
     world.ledger.isDown = true;
     await assert.rejects(issueToken(validRequest(), world.context), faultOf("ledger_unavailable"));
     assert.deepEqual(world.federatedIdentity.calls, []);
   });
 
-  test("whose identity gets no token is a fault that passes, and an outcome that says not signed", async () => {
+  test("whose identity gets no token is a temporary fault, with an outcome of not signed", async () => {
     const world = federated();
     world.federatedIdentity.failure = new Fault("identity_unavailable");
     await assert.rejects(issueToken(validRequest(), world.context), faultOf("identity_unavailable"));
@@ -61,7 +61,7 @@ describe("a client with managedIdentityFederation", () => {
     assert.deepEqual(outcome, { outcome: "not_signed", fault: "identity_unavailable" });
   });
 
-  test("whose identity fails unexpectedly has an outcome that says not signed too", async () => {
+  test("whose identity fails unexpectedly also has an outcome of not signed", async () => {
     const world = federated();
     world.federatedIdentity.failure = new TypeError("a bug");
     await assert.rejects(issueToken(validRequest(), world.context), TypeError);
@@ -71,13 +71,13 @@ describe("a client with managedIdentityFederation", () => {
     );
   });
 
-  test("whose federated credential Entra does not know is our trouble, with Entra's number", async () => {
+  test("whose federated credential is unknown to Entra is our fault, with Entra's number", async () => {
     const world = federated();
     world.tokenEndpoint.always = rejection([700213], { error: "invalid_client" });
     await assert.rejects(issueToken(validRequest(), world.context), faultOf("credential_rejected"));
   });
 
-  test("whose identity's token has a signature that Entra refuses presents another one, once, with an intent of its own", async () => {
+  test("whose identity's token has a signature that Entra refuses presents another one, once, with its own intent", async () => {
     const world = federated();
     world.tokenEndpoint.next.push(rejection([50013], { error: "invalid_client" }));
     await accessToken(world);
@@ -93,7 +93,7 @@ describe("a client with managedIdentityFederation", () => {
     );
   });
 
-  test("presents another token for each of Entra's numbers that say so, and for no other", async () => {
+  test("presents another token for each of Entra's numbers for that case, and for no other", async () => {
     for (const [code, posts] of [
       [50012, 2],
       [50013, 2],
@@ -109,14 +109,14 @@ describe("a client with managedIdentityFederation", () => {
     }
   });
 
-  test("is not signed for again by Entra's time: the times in an identity's token are Entra's own", async () => {
+  test("is not signed for again by Entra's time: the times in an identity's token are already Entra's", async () => {
     const world = federated();
     world.tokenEndpoint.always = rejection([700024], { serverTimeMs: world.clock.now() + 60_000 });
     await assert.rejects(accessToken(world), { code: "clock_skewed", detail: { codes: [700024] } });
     assert.deepEqual(world.federatedIdentity.calls, [billingAzp]);
   });
 
-  test("whose identity has no other token, or whose credential is not known, is not presented twice", async () => {
+  test("does not present a token twice if the identity has no other one, or if the credential is unknown", async () => {
     for (const [hasAnother, code] of [
       [false, 50013],
       [true, 700213],

@@ -79,7 +79,7 @@ describe("an instance that finds another one minting", () => {
     assert.deepEqual(log, ["claim", "find", 150, "find", 250, "find"]);
   });
 
-  test("takes no token that is no answer to its request", async () => {
+  test("does not use a token that does not answer its request", async () => {
     const old = { ...token, mintedAtMs: 0 };
     const isAnswer = ({ mintedAtMs }: SharedToken) => mintedAtMs > 0;
     assert.equal((await find({ finds: [old, old, token], isAnswer })).found, token);
@@ -87,18 +87,18 @@ describe("an instance that finds another one minting", () => {
   });
 
   for (const answer of ["granted", "unknown"] as const) {
-    test(`mints itself where the claim that it asks for again is ${answer}`, async () => {
+    test(`mints itself if its second request for the claim is ${answer}`, async () => {
       const { log } = await find({ claims: ["held", answer] });
       assert.equal(log.at(-1), "claim");
       assert.equal(log.filter((each) => each === "find").length, 4);
     });
 
-    test(`mints itself at once where the claim is ${answer}`, async () => {
+    test(`mints itself at once if the claim is ${answer}`, async () => {
       assert.deepEqual((await find({ claims: [answer] })).log, ["claim", "find"]);
     });
   }
 
-  test("looks no more when its time is over", async () => {
+  test("stops looking when its time is over", async () => {
     const { found, log } = await find({ waits: 2 });
     assert.equal(found, undefined);
     assert.deepEqual(log, ["claim", "find", 150, "find", 250, "find"]);
@@ -119,7 +119,7 @@ describe("an instance that finds a token at once", () => {
     });
   }
 
-  test("asks for no claim in a burst, and for one after the look where there is no token", async () => {
+  test("requests no claim in a burst, or requests one after a look that found no token", async () => {
     assert.deepEqual((await find({ finds: [token], isBusy: true })).log, ["find"]);
     assert.deepEqual((await find({ claims: ["granted"], isBusy: true })).log, ["find", "claim"]);
     assert.equal((await find({ finds: [undefined, token], isBusy: true })).found, token);

@@ -46,14 +46,14 @@ async function createWarmFleet() {
 }
 
 describe("a fleet that shares tokens", () => {
-  test("makes one signature for one key that all ask for at once, and all answer the same token", async () => {
+  test("makes one signature for a key that all request at once, and all return the same token", async () => {
     const { instances, signatures } = createFleet(4);
     const requests = instances.flatMap((world) => Array.from({ length: 25 }, () => accessToken(world)));
     assert.equal(new Set(await Promise.all(requests)).size, 1);
     assert.equal(signatures(), 1);
   });
 
-  test("makes none for an instance that starts later, and none of its budget is spent", async () => {
+  test("makes no signature for an instance that starts later, and uses none of its budget", async () => {
     const { second, token } = await createWarmFleet();
     second.context.budget.take = () => assert.fail("a token of the fleet costs no budget");
     assert.equal(await accessToken(second), token);
@@ -67,7 +67,7 @@ describe("a fleet that shares tokens", () => {
     assert.equal(await accessToken(second), token);
   });
 
-  test("renews once: the second instance takes the token that the first has renewed", async () => {
+  test("renews once: the second instance uses the token that the first has renewed", async () => {
     const { first, second, token, signatures } = await createWarmFleet();
     await accessToken(second);
     for (const world of [first, second]) world.clock.set(startMs + 3_200_000);
@@ -81,7 +81,7 @@ describe("a fleet that shares tokens", () => {
     assert.equal(await accessToken(second), await accessToken(first));
   });
 
-  test("renews by itself where the token of the fleet was minted by a clock that is ahead", async () => {
+  test("renews by itself if the token of the fleet was minted by a clock that is ahead", async () => {
     const { cache, first, second } = await createWarmFleet();
     await accessToken(second);
     for (const world of [first, second]) world.clock.set(startMs + 3_200_000);
@@ -94,7 +94,7 @@ describe("a fleet that shares tokens", () => {
     assert.deepEqual(counts(second), one);
   });
 
-  test("answers a demand for a new token from the fleet only where that token is new", async () => {
+  test("answers a demand for a new token from the fleet only if that token is new", async () => {
     const { first, second, token } = await createWarmFleet();
     const demanded = () => issueToken(validRequest({ demand: "no-cache" }), second.context);
     const within = await demanded();
@@ -116,7 +116,7 @@ describe("a fleet that shares tokens", () => {
     assert.deepEqual(counts(second), one);
   });
 
-  test("does not get round a disabled key: a client that is stopped asks the vault", async () => {
+  test("does not bypass a disabled key: a stopped client asks the vault", async () => {
     const { second, token } = await createWarmFleet();
     const client = second.policy.clients.get(ids.clientId);
     const [certificate] = client?.certificates ?? [];
@@ -129,7 +129,7 @@ describe("a fleet that shares tokens", () => {
     assert.notEqual(await accessToken(second), token);
   });
 
-  test("is not asked for a caller who is refused (I2)", async () => {
+  test("is not asked for a refused caller (I2)", async () => {
     const { cache, second } = await createWarmFleet();
     const before = cache.finds.length;
     await issueToken(validRequest({ callerToken: "not a token" }), second.context);
@@ -142,7 +142,7 @@ describe("a fleet that shares tokens", () => {
 });
 
 describe("a claim to mint", () => {
-  test("is asked for beside the look for a token, so that a mint waits for one of them", async () => {
+  test("is requested together with the look for a token, so that a mint waits for only one round trip", async () => {
     const { instances } = createFleet(1);
     const [world] = instances as [World];
     const { sharedTokens } = world.context;
@@ -166,7 +166,7 @@ describe("a claim to mint", () => {
     assert.deepEqual(asked.toSorted(), ["claim", "find"]);
   });
 
-  test("that was not needed, since there was a token, is given up", async () => {
+  test("that was not needed, because there was a token, is released", async () => {
     const { cache, second } = await createWarmFleet();
     cache.claims.clear();
     await accessToken(second);
@@ -174,7 +174,7 @@ describe("a claim to mint", () => {
     assert.equal(cache.claims.size, 0);
   });
 
-  test("is not asked for in advance in a burst", async () => {
+  test("is not requested in advance in a burst", async () => {
     const { cache, second } = await createWarmFleet();
     cache.isBusy = true;
     Object.assign(second.context.sharedTokens ?? {}, { claim: () => assert.fail("there is a token") });
@@ -198,7 +198,7 @@ describe("a claim to mint", () => {
     { looks: 1, claims: 0 },
     { looks: 4, claims: 1 },
   ]) {
-    test(`is not asked for after two seconds, in which a burst may let pass ${looks} looks: this instance mints`, async () => {
+    test(`is not requested after two seconds, which allow ${looks} looks in a burst: this instance mints`, async () => {
       const { cache, instances } = createFleet(1);
       const [{ context }] = instances as [World];
       const sharedTokens = cache.of("an instance");
@@ -227,7 +227,7 @@ describe("a claim to mint", () => {
     });
   }
 
-  test("is given up when the mint fails, so that the next instance need not wait", async () => {
+  test("is released when the mint fails, so that the next instance need not wait", async () => {
     const { cache, instances } = createFleet(2);
     const [first, second] = instances as [World, World];
     first.tokenEndpoint.always = rejection([53003]);
@@ -238,15 +238,15 @@ describe("a claim to mint", () => {
   });
 });
 
-describe("a shared cache that fails", () => {
-  test("costs no answer: each instance mints for itself", async () => {
+describe("a failing shared cache", () => {
+  test("loses no answer: each instance mints for itself", async () => {
     const { cache, instances, signatures } = createFleet(3);
     cache.isDown = true;
     await Promise.all(instances.map((world) => accessToken(world)));
     assert.equal(signatures(), 3);
   });
 
-  test("does not hold up an answer while it stores the new token", async () => {
+  test("does not delay an answer while it stores the new token", async () => {
     const { instances } = createFleet(1);
     const [world] = instances as [World];
     Object.assign(world.context.sharedTokens ?? {}, { store: () => new Promise(() => {}) });

@@ -16,7 +16,7 @@ import { compiled, named, validPolicy } from "../../../support/fixtures/policy.t
 
 const claims = { claims: "{}" };
 
-test("a demand is met by a token that was minted within a minute, and without one any token will do", () => {
+test("a demand accepts a token minted within the last minute, and without a demand any token is accepted", () => {
   for (const demand of ["no-cache", claims] as const) {
     assert.equal(satisfies({ mintedAtMs: startMs }, demand, startMs + 59_999), true);
     assert.equal(satisfies({ mintedAtMs: startMs }, demand, startMs + 60_000), false);
@@ -24,7 +24,7 @@ test("a demand is met by a token that was minted within a minute, and without on
   assert.equal(satisfies({ mintedAtMs: 0 }, undefined, startMs), true);
 });
 
-test("only a request with claims refuses an older token, and only its mint has a key of its own", () => {
+test("only a request with claims refuses an older token, and only its mint has its own key", () => {
   assert.deepEqual([undefined, "no-cache" as const, claims].map(acceptsOlder), [true, true, false]);
   assert.equal(mintKeyOf("key", undefined), "key");
   assert.equal(mintKeyOf("key", "no-cache"), "key");
@@ -36,7 +36,7 @@ test("a token is from the future if it was minted more than a minute from now", 
   assert.equal(isFromTheFuture({ mintedAtMs: startMs + 60_001 }, startMs), true);
 });
 
-test("a token is new enough from the very time that the tenant names, and always where it names none", () => {
+test("a token is new enough from exactly the time that the tenant names, and always if the tenant names none", () => {
   const tenant = compiled().tenants.get(ids.contosoId) ?? assert.fail();
   const discarding = { ...tenant, tokensNotBeforeMs: startMs };
   assert.equal(isNewEnough({ mintedAtMs: startMs }, discarding), true);

@@ -22,7 +22,7 @@ function discarding(notBeforeMs: number) {
 const fabrikam = { callerToken: callerTokens.exporter, tenantId: ids.fabrikamId };
 
 describe("tokensNotBefore of a tenant", () => {
-  test("discards what was minted earlier within 60 s, of this tenant alone, and what is minted then is cached", async () => {
+  test("discards tokens minted earlier within 60 s, for this tenant only, and then caches new ones", async () => {
     const world = createWorld();
     const [before, other] = [await accessToken(world), await accessToken(world, fabrikam)];
     world.clock.advanceSeconds(600);
@@ -34,7 +34,7 @@ describe("tokensNotBefore of a tenant", () => {
     assert.equal(counts(world).signatures, 3);
   });
 
-  test("leaves a token alone that was minted at that time or later", async () => {
+  test("keeps a token that was minted at that time or later", async () => {
     const world = createWorld();
     const token = await accessToken(world);
     world.applyPolicy(discarding(startMs));
@@ -43,7 +43,7 @@ describe("tokensNotBefore of a tenant", () => {
     assert.notEqual(await accessToken(world), token);
   });
 
-  test("purges the discarded tokens from memory as the policy is applied", async () => {
+  test("purges the discarded tokens from memory when the policy is applied", async () => {
     const world = createWorld();
     await accessToken(world);
     await accessToken(world, fabrikam);
@@ -53,7 +53,7 @@ describe("tokensNotBefore of a tenant", () => {
     assert.equal(world.tokenCache.size, 1);
   });
 
-  test("holds while nothing can be minted: an old token is not served then either", async () => {
+  test("applies even while nothing can be minted: an old token is not served then either", async () => {
     const world = createWorld();
     await accessToken(world);
     world.clock.advanceSeconds(1);
@@ -62,7 +62,7 @@ describe("tokensNotBefore of a tenant", () => {
     await assert.rejects(accessToken(world), faultOf("token_endpoint_unavailable"));
   });
 
-  test("also discards what was being minted at that time: whoever waits for it gets the next one", async () => {
+  test("also discards a token that was being minted at that time: its waiting requests get the next one", async () => {
     const world = createWorld();
     const { release } = holdNextExchange(world);
     const early = accessToken(world);
@@ -83,7 +83,7 @@ describe("a demand for a new token", () => {
   const demands = { "no-cache": "no-cache", claims: { claims } } as const;
 
   for (const [name, demand] of Object.entries(demands)) {
-    test(`(${name}) mints once a minute, and what was minted replaces what is cached`, async () => {
+    test(`(${name}) mints once a minute, and the new token replaces the cached one`, async () => {
       const world = createWorld();
       const old = await accessToken(world);
       world.clock.advanceSeconds(60);
@@ -97,7 +97,7 @@ describe("a demand for a new token", () => {
       assert.equal(counts(world).signatures, 3);
     });
 
-    test(`(${name}) is answered by a token that was minted within the minute without it`, async () => {
+    test(`(${name}) is answered by a token that was minted without it within the last minute`, async () => {
       const world = createWorld();
       const first = await accessToken(world);
       world.clock.advanceMs(59_999);
@@ -113,7 +113,7 @@ describe("a demand for a new token", () => {
       assert.equal(counts(world).signatures, 2);
     });
 
-    test(`(${name}) is paid from the caller's budget, and for one tenant and scope only`, async () => {
+    test(`(${name}) is charged to the caller's budget, and applies to one tenant and scope only`, async () => {
       const world = createWorld({ limits: { perMinute: 9, perMinutePerCaller: 2 } });
       await accessToken(world);
       const other = await accessToken(world, fabrikam);
@@ -125,7 +125,7 @@ describe("a demand for a new token", () => {
     });
   }
 
-  test("passes claims on to Entra, and a request without sends none", async () => {
+  test("passes claims on to Entra, and sends none for a request without claims", async () => {
     const world = createWorld();
     await accessToken(world, { demand: { claims } });
     world.clock.advanceSeconds(60);
@@ -148,7 +148,7 @@ describe("a demand for a new token", () => {
       assert.equal(await accessToken(world, { demand: "no-cache" }), old);
     });
 
-    test(`(claims) that ends in ${kind} is answered with it: the resource rejected what is cached`, async () => {
+    test(`(claims) that ends in ${kind} is answered with it, because the resource rejected the cached token`, async () => {
       const world = createWorld();
       await accessToken(world);
       world.clock.advanceSeconds(60);
@@ -157,7 +157,7 @@ describe("a demand for a new token", () => {
     });
   }
 
-  test("(claims) that Entra refuses fails nobody who sent none, and costs no signature at each request", async () => {
+  test("(claims) that Entra refuses fails no request without claims, and does not cost a signature per request", async () => {
     const world = createWorld();
     world.tokenEndpoint.next.push(rejection([9002313]));
     for (let i = 0; i < 3; i += 1) {
@@ -168,7 +168,7 @@ describe("a demand for a new token", () => {
     assert.equal(counts(world).signatures, 2);
   });
 
-  test("never gets a token of a client whose key version is disabled, nor one without a grant", async () => {
+  test("never returns a token of a client whose key version is disabled, or without a grant", async () => {
     const world = createWorld();
     await accessToken(world);
     world.clock.advanceSeconds(60);

@@ -19,7 +19,7 @@ async function assertionOf(world: World) {
 }
 
 describe("an assertion", () => {
-  test("is for the tenant and client of the grant, and says how long it lasts", async () => {
+  test("is for the tenant and client of the grant, and states its lifetime", async () => {
     const world = createWorld();
     const { clientAssertion, expiresInSeconds } = await assertionOf(world);
     const { claims } = decodeAssertion(clientAssertion);
@@ -34,7 +34,7 @@ describe("an assertion", () => {
     assert.equal(expiresInSeconds, 120);
   });
 
-  test("is never cached: each is a signature with an intent and an outcome of its own, and Entra is not asked", async () => {
+  test("is never cached: each is a signature with its own intent and outcome, and Entra is not asked", async () => {
     const world = createWorld();
     const [first, second] = [await assertionOf(world), await assertionOf(world)];
     assert.notEqual(first.clientAssertion, second.clientAssertion);
@@ -57,7 +57,7 @@ describe("an assertion", () => {
     });
   });
 
-  test("says what is left of its life where the signature took seconds", async () => {
+  test("states the rest of its lifetime if the signature took seconds", async () => {
     const world = createWorld();
     const { sign } = world.signer;
     world.signer.sign = async (input) => {
@@ -67,7 +67,7 @@ describe("an assertion", () => {
     assert.equal((await assertionOf(world)).expiresInSeconds, 117);
   });
 
-  test("names its caller as soon as that is verified, even if it fails then", async () => {
+  test("names its caller as soon as the caller is verified, even if it fails then", async () => {
     const world = createWorld();
     world.signer.failure = new Fault("signer_forbidden");
     const admitted: string[] = [];
@@ -77,7 +77,7 @@ describe("an assertion", () => {
     assert.deepEqual(admitted, [ids.exporterObjectId]);
   });
 
-  test("needs a certificate that is valid", async () => {
+  test("needs a valid certificate", async () => {
     const world = createWorld();
     world.context.credentials = { ...world.credentials, certificateOf: () => undefined };
     await assert.rejects(issue(world), faultOf("certificate_not_valid"));
@@ -86,7 +86,7 @@ describe("an assertion", () => {
 });
 
 describe("a vault that does not sign", () => {
-  test("is not asked for each assertion, and a success ends that for tokens too", async () => {
+  test("is not asked for each assertion, and a success ends the outage for tokens too", async () => {
     const world = createWorld();
     world.signer.failure = new Fault("signer_forbidden");
     for (let i = 0; i < 10; i++) await assert.rejects(issue(world), faultOf("signer_forbidden"));
@@ -98,7 +98,7 @@ describe("a vault that does not sign", () => {
     assert.equal(counts(world).signatures, 3);
   });
 
-  test("is down for tokens too, without a signature, and the other way round", async () => {
+  test("is down for tokens too, without a signature, and vice versa", async () => {
     const world = createWorld();
     world.signer.failure = new Fault("signer_forbidden");
     await assert.rejects(issue(world), faultOf("signer_forbidden"));
@@ -110,7 +110,7 @@ describe("a vault that does not sign", () => {
     assert.equal(counts(world).signatures, 2);
   });
 
-  test("is probed at once by somebody else where the probe was one assertion over its caller's budget", async () => {
+  test("is probed at once by another caller if the probe was an assertion over its caller's budget", async () => {
     const world = createWorld({ limits: { perMinute: 9, perMinutePerCaller: 1 } });
     world.signer.failure = new Fault("signer_forbidden");
     await assert.rejects(issue(world), faultOf("signer_forbidden"));

@@ -12,7 +12,7 @@ import { validPolicy } from "../../../support/fixtures/policy.ts";
 import { createWorld, validRequest, type World } from "../../../support/fixtures/world.ts";
 
 describe("a cached token", () => {
-  test("is the answer while two minutes are left, and marked as cached", async () => {
+  test("is returned while two minutes are left, and marked as cached", async () => {
     const world = createWorld();
     const minted = await issueToken(validRequest(), world.context);
     assert.deepEqual(minted.ok && [minted.value.cached, minted.value.expiresInSeconds], [false, 3_600]);
@@ -21,7 +21,7 @@ describe("a cached token", () => {
     assert.deepEqual(cached.ok && [cached.value.cached, cached.value.expiresInSeconds], [true, 120]);
   });
 
-  test("is replaced first with a second less, and is the answer where that fails", async () => {
+  test("is replaced first if a second less is left, and returned if that fails", async () => {
     const world = createWorld();
     const first = await accessToken(world);
     world.clock.set(startMs + 3_481_000);
@@ -31,7 +31,7 @@ describe("a cached token", () => {
     assert.equal(counts(world).posts, 2);
   });
 
-  test("of a clock that was ahead by more than a minute is not the answer, though nothing can be minted", async () => {
+  test("of a clock that was more than a minute ahead is not returned, even if nothing can be minted", async () => {
     for (const [aheadMs, isServed] of [
       [60_000, true],
       [60_001, false],
@@ -46,7 +46,7 @@ describe("a cached token", () => {
     }
   });
 
-  test("is not the answer while the key version of its client is disabled, though it may be a day", async () => {
+  test("is not returned while the key version of its client is disabled, even if that lasts a day", async () => {
     const world = createWorld();
     await accessToken(world);
     const client = world.policy.clients.get(ids.clientId) ?? assert.fail();
@@ -56,7 +56,7 @@ describe("a cached token", () => {
   });
 });
 
-test("a token whose life has passed while it was minted is promised for no time, and never for less", async () => {
+test("a token that expired while it was minted is returned with a lifetime of zero, never less", async () => {
   const world = createWorld();
   const { requestToken } = world.tokenEndpoint;
   world.tokenEndpoint.requestToken = async (input) => {
@@ -68,7 +68,7 @@ test("a token whose life has passed while it was minted is promised for no time,
   assert.equal(issued.ok && issued.value.expiresInSeconds, 0);
 });
 
-test("the caller is named as soon as it is verified, and one that is refused is not", async () => {
+test("the caller is named as soon as it is verified, and a refused caller is not", async () => {
   const world = createWorld();
   const admitted: string[] = [];
   const note = ({ caller }: { caller: { objectId: string } }) => void admitted.push(caller.objectId);
@@ -91,7 +91,7 @@ describe("a renewal that fails", () => {
       { reason: "token_endpoint_rejected", codes: [1] },
     ],
   ] as const) {
-    test(`by ${what} says so in an event with the token's place, and the next one succeeds without any`, async () => {
+    test(`by ${what} is reported in an event with the token's key, and the next success is not reported`, async () => {
       const world = createWorld();
       const first = await accessToken(world);
       world.clock.set(startMs + 3_200_000);
@@ -108,7 +108,7 @@ describe("a renewal that fails", () => {
   }
 });
 
-test("a probe over its caller's budget leaves the next one to another caller, at once", async () => {
+test("a probe over its caller's budget passes the probe to another caller, at once", async () => {
   const world = createWorld({ limits: { perMinute: 9, perMinutePerCaller: 1 } });
   world.signer.failure = new Fault("signer_forbidden");
   await assert.rejects(accessToken(world), faultOf("signer_forbidden"));
@@ -119,14 +119,14 @@ test("a probe over its caller's budget leaves the next one to another caller, at
   assert.ok(await accessToken(world, { callerToken: callerTokens.exporter }));
 });
 
-test("a client without a valid certificate is issued nothing, and nothing is signed", async () => {
+test("a client without a valid certificate gets no token, and nothing is signed", async () => {
   const world = createWorld();
   world.context.credentials = { ...world.credentials, certificateOf: () => undefined };
   await assert.rejects(accessToken(world), faultOf("certificate_not_valid"));
   assert.deepEqual(world.journal, []);
 });
 
-test("a bug is remembered as a request that Entra rejects, so that it does not sign at every request", async () => {
+test("a bug is remembered like a request that Entra rejects, so that it does not sign at every request", async () => {
   const world = createWorld();
   world.tokenEndpoint.always = new TypeError("a bug");
   await assert.rejects(accessToken(world), TypeError);

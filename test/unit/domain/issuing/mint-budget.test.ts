@@ -11,13 +11,13 @@ function takeMany(budget: MintBudget, caller: typeof billing, count: number, now
 }
 
 describe("the mint budget", () => {
-  test("gives a caller as many as its limit at once, and no more", () => {
+  test("gives a caller up to its limit at once, and no more", () => {
     const budget = createMintBudget({ perMinute: 100, perMinutePerCaller: 3 });
     assert.equal(takeMany(budget, billing, 10, startMs), 3);
     assert.equal(takeMany(budget, exporter, 10, startMs), 3);
   });
 
-  test("gives all callers together as many as the total limit", () => {
+  test("gives all callers together up to the total limit", () => {
     const budget = createMintBudget({ perMinute: 5, perMinutePerCaller: 3 });
     assert.equal(takeMany(budget, billing, 10, startMs), 3);
     assert.equal(takeMany(budget, exporter, 10, startMs), 2);
@@ -25,14 +25,14 @@ describe("the mint budget", () => {
     assert.ok(!refused.ok && refused.refusal.budget === "total");
   });
 
-  test("a refusal for want of the total budget costs the caller nothing", () => {
+  test("a refusal because of the total budget costs the caller nothing", () => {
     const budget = createMintBudget({ perMinute: 1, perMinutePerCaller: 1 });
     assert.ok(budget.take(billing, startMs).ok);
     assert.ok(!budget.take(exporter, startMs).ok);
     assert.ok(budget.take(exporter, startMs + 60_000).ok);
   });
 
-  test("refills evenly, and says truly when the next one is there", () => {
+  test("refills evenly, and states exactly when the next one is available", () => {
     const budget = createMintBudget({ perMinute: 100, perMinutePerCaller: 3 });
     takeMany(budget, billing, 3, startMs);
     const refused = budget.take(billing, startMs + 5_000);
@@ -46,13 +46,13 @@ describe("the mint budget", () => {
     assert.ok(budget.take(billing, startMs + 20_000).ok);
   });
 
-  test("never holds more than one minute's worth, however long nobody asked", () => {
+  test("never holds more than one minute's worth, however long it was unused", () => {
     const budget = createMintBudget({ perMinute: 100, perMinutePerCaller: 3 });
     takeMany(budget, billing, 3, startMs);
     assert.equal(takeMany(budget, billing, 10, startMs + 3_600_000), 3);
   });
 
-  test("a clock that goes back and forth gives nothing away", () => {
+  test("a clock that moves back and forth grants nothing extra", () => {
     const budget = createMintBudget({ perMinute: 100, perMinutePerCaller: 2 });
     takeMany(budget, billing, 2, startMs);
     let taken = 0;
@@ -63,13 +63,13 @@ describe("the mint budget", () => {
     assert.equal(taken, 0);
   });
 
-  test("refills nothing at the instant at which it is used up, however many ask", () => {
+  test("refills nothing at the instant at which it is used up, for any number of requests", () => {
     const budget = createMintBudget({ perMinute: 60_000, perMinutePerCaller: 60_000 });
     assert.equal(takeMany(budget, billing, 60_010, startMs), 60_000);
     assert.equal(takeMany(budget, billing, 10, startMs + 1), 1);
   });
 
-  test("rounds the wait that it names up, by a millisecond too", () => {
+  test("rounds its wait up, even for a millisecond", () => {
     const budget = createMintBudget({ perMinute: 30, perMinutePerCaller: 30 });
     takeMany(budget, billing, 30, startMs);
     for (const [passedMs, seconds] of [
@@ -83,7 +83,7 @@ describe("the mint budget", () => {
     }
   });
 
-  test("says one second where less is missing, and the whole time where one is missing of all", () => {
+  test("states one second if less is missing, and the whole time if the total is missing one", () => {
     for (const [perMinute, seconds] of [
       [1_000, 1],
       [60, 1],
@@ -97,7 +97,7 @@ describe("the mint budget", () => {
     }
   });
 
-  test("over any time, gives at most the limit plus what was refilled, and the wait it names is enough", async (t) => {
+  test("over any time, gives at most the limit plus the refill, and its stated wait is long enough", async (t) => {
     const steps = fc.array(fc.record({ waitMs: fc.nat(20_000), isBilling: fc.boolean() }), { maxLength: 200 });
     const limits = fc.record({
       perMinute: fc.integer({ min: 1, max: 50 }),

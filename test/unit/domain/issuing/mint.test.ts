@@ -60,7 +60,7 @@ describe("an answer of Entra", () => {
     });
   }
 
-  test("that carries codes gives them to the refusal, with the consent page of the tenant and client", async () => {
+  test("that contains codes passes them to the refusal, with the consent page of the tenant and client", async () => {
     const world = createWorld();
     world.tokenEndpoint.always = rejection([65001, 700016]);
     const issued = await issueToken(validRequest(), world.context);
@@ -72,7 +72,7 @@ describe("an answer of Entra", () => {
   });
 });
 
-describe("an exchange that is tried again", () => {
+describe("an exchange that is retried", () => {
   for (const first of [
     rejection([90055], { status: 429, retryAfterSeconds: 3 }),
     rejection([], { status: 503 }),
@@ -91,7 +91,7 @@ describe("an exchange that is tried again", () => {
     });
   }
 
-  test("counts the token's lifetime from before the first try: never later than Entra's own", async () => {
+  test("counts the token's lifetime from before the first attempt: never later than Entra's own", async () => {
     const world = createWorld();
     world.tokenEndpoint.next.push(new Fault("token_endpoint_unavailable"));
     const issued = await issueToken(validRequest(), world.context);
@@ -100,7 +100,7 @@ describe("an exchange that is tried again", () => {
     assert.ok(issued.ok && issued.value.expiresInSeconds <= 3600 - passedSeconds);
   });
 
-  test("gives up before the deadline when Entra asks for a long wait, and tells the caller how long", async () => {
+  test("stops before the deadline if Entra asks for a long wait, and reports the wait to the caller", async () => {
     const world = createWorld();
     world.tokenEndpoint.always = rejection([90055], { status: 429, retryAfterSeconds: 30 });
     await assert.rejects(issueToken(validRequest(), world.context), (error) => {
@@ -110,7 +110,7 @@ describe("an exchange that is tried again", () => {
   });
 });
 
-describe("a clock that is off", () => {
+describe("a clock that differs from Entra's", () => {
   const serverTimeMs = startMs + 600_000;
 
   test("is measured by Entra's Date, and one more assertion is signed by Entra's time", async () => {
@@ -125,14 +125,14 @@ describe("a clock that is off", () => {
     assert.equal(new Set(world.ledger.intents.map(({ id }) => id)).size, 2);
   });
 
-  test("does not lengthen the life of the token: that is counted by our own clock", async () => {
+  test("does not lengthen the life of the token, which is counted by our own clock", async () => {
     const world = createWorld();
     world.tokenEndpoint.next.push(rejection([700024], { serverTimeMs }));
     const issued = await issueToken(validRequest(), world.context);
     assert.ok(issued.ok && issued.value.expiresInSeconds === 3600);
   });
 
-  test("is tried once more, not for ever", async () => {
+  test("is retried once, not forever", async () => {
     const world = createWorld();
     world.tokenEndpoint.always = rejection([700024], { serverTimeMs });
     assert.equal(await endOf(world), "clock_skewed");
@@ -140,7 +140,7 @@ describe("a clock that is off", () => {
     assert.deepEqual(outcomes(world), ["rejected", "rejected"]);
   });
 
-  test("then another refusal is that refusal", async () => {
+  test("if the second refusal is a different one, that is the result", async () => {
     const world = createWorld();
     world.tokenEndpoint.next.push(rejection([700024], { serverTimeMs }), rejection([53003]));
     assert.equal(await endOf(world), "tenant_blocked");
@@ -149,7 +149,7 @@ describe("a clock that is off", () => {
 
 describe("the vault", () => {
   for (const code of ["signer_throttled", "signer_unavailable"] as const) {
-    test(`that answers ${code} once is asked again, under another intent`, async () => {
+    test(`that answers ${code} once is asked again, with another intent`, async () => {
       const world = createWorld();
       world.signer.failures.push(new Fault(code, code === "signer_unavailable" ? { maybeSigned: true } : {}));
       assert.equal(await endOf(world), "ok");
@@ -184,7 +184,7 @@ describe("the vault", () => {
     });
   }
 
-  test("and Entra each get at most five seconds, whatever is left of the request", async () => {
+  test("and Entra each get at most five seconds, whatever is left of the request's time", async () => {
     const world = createWorld();
     const limits: number[] = [];
     const { startDeadline } = world.context;

@@ -48,7 +48,7 @@ describe("the health of shared parts", () => {
     }
   });
 
-  test("what a key is refused is no trouble of another key", () => {
+  test("the refusal of one key does not affect another key", () => {
     for (const code of [
       "signer_forbidden",
       "signer_key_disabled",
@@ -62,7 +62,7 @@ describe("the health of shared parts", () => {
     }
   });
 
-  test("what Entra says of a credential or a tenant is not remembered here, and shows that all parts are up", () => {
+  test("Entra's answers about a credential or a tenant are not stored here, and show that all parts are up", () => {
     for (const code of ["credential_rejected", "clock_skewed", "token_endpoint_rejected"] as const) {
       const parts = createPartHealth();
       fail(parts, contoso, 0, "signer_unavailable");
@@ -71,7 +71,7 @@ describe("the health of shared parts", () => {
     }
   });
 
-  test("a bug is not the fault of a part, and does not show that a part is up", () => {
+  test("a bug is not a fault of a part, and does not show that a part is up", () => {
     const parts = createPartHealth();
     fail(parts, contoso, 0, "signer_unavailable");
     assert.equal(parts.enter(contoso, 1_000).failed(new TypeError("a bug"), 1_000), false);
@@ -79,7 +79,7 @@ describe("the health of shared parts", () => {
     assert.equal(refusedTo(parts, contoso, 1_500)?.code, "signer_unavailable");
   });
 
-  test("one attempt is the probe, and nobody else is let through until it ends", () => {
+  test("one attempt is the probe, and no other attempt is allowed until it ends", () => {
     const parts = createPartHealth();
     fail(parts, contoso, 0, "signer_unavailable");
     const probe = parts.enter(fabrikam, 1_000);
@@ -90,14 +90,14 @@ describe("the health of shared parts", () => {
     assert.equal(refusedTo(parts, contoso, 60_000), undefined);
   });
 
-  test("an abandoned probe leaves the next one to somebody else, at once", () => {
+  test("an abandoned probe allows another caller's probe at once", () => {
     const parts = createPartHealth();
     fail(parts, contoso, 0, "signer_unavailable");
     parts.enter(contoso, 1_000).abandoned();
     assert.equal(refusedTo(parts, fabrikam, 1_000), undefined);
   });
 
-  test("probes go out every second for 15 s and back off to one in 10 s, for a part that is down and one that refuses", () => {
+  test("probes are sent every second for 15 s and back off to one in 10 s, for a part that is down or refuses", () => {
     for (const code of ["ledger_unavailable", "signer_unavailable", "signer_forbidden", "signer_rejected"] as const) {
       const probes = probesOf(code, 600_000);
       const pauses = probes.slice(1).map((at, index) => at - (probes[index] ?? 0));
@@ -113,7 +113,7 @@ describe("the health of shared parts", () => {
     }
   });
 
-  test("a fault that lasts costs 23 probes in its first minute, and six in each one after", () => {
+  test("a lasting fault costs 23 probes in its first minute, and six in each later minute", () => {
     const probes = probesOf("signer_forbidden", 600_000);
     const perMinute = Array.from({ length: 10 }, (_, minute) => {
       return probes.filter((ms) => Math.floor(ms / 60_000) === minute).length;
@@ -121,7 +121,7 @@ describe("the health of shared parts", () => {
     assert.deepEqual(perMinute, [23, 6, 6, 6, 6, 6, 6, 6, 6, 6]);
   });
 
-  test("a clock that is set back during an outage puts no probe off, and lengthens no announced time", () => {
+  test("a clock that is set back during an outage delays no probe, and lengthens no announced time", () => {
     const hourMs = 3_600_000;
     for (const [detail, leftMs] of [
       [{}, 1_000],
@@ -144,14 +144,14 @@ describe("the health of shared parts", () => {
     assert.equal(refusedTo(parts, contoso, 1_000), undefined);
   });
 
-  test("attempts that began before the outage was noticed do not put the probe off", () => {
+  test("attempts that began before the outage was noticed do not delay the probe", () => {
     const parts = createPartHealth();
     const visits = [contoso, fabrikam].map((needed) => parts.enter(needed, 0));
     for (const [index, visit] of visits.entries()) visit.failed(new Fault("signer_unavailable"), index * 900);
     assert.equal(refusedTo(parts, contoso, 1_000), undefined);
   });
 
-  test("a part that answers but does not sign is up: the key's own clock of probes begins", () => {
+  test("a part that answers but does not sign is up, and the probes of the key itself begin", () => {
     const parts = createPartHealth();
     fail(parts, contoso, 0, "signer_unavailable");
     fail(parts, contoso, 1_000, "signer_forbidden");
@@ -160,7 +160,7 @@ describe("the health of shared parts", () => {
     assert.equal(refusedTo(parts, contoso, 2_000), undefined);
   });
 
-  test("a probe waits for an announced time, and callers are told what is left of it", () => {
+  test("a probe waits for an announced time, and callers get the rest of it", () => {
     const parts = createPartHealth();
     fail(parts, contoso, 0, "signer_throttled", { retryAfterSeconds: 30 });
     for (const [nowMs, left] of [
@@ -177,14 +177,14 @@ describe("the health of shared parts", () => {
     probe.succeeded();
   });
 
-  test("no announced time is honoured for more than an hour", () => {
+  test("an announced time is respected for an hour at most", () => {
     const parts = createPartHealth();
     fail(parts, contoso, 0, "signer_throttled", { retryAfterSeconds: 1e9 });
     assert.equal(refusedTo(parts, contoso, 3_599_999)?.code, "signer_throttled");
     assert.equal(refusedTo(parts, contoso, 3_600_000), undefined);
   });
 
-  test("an identity that gives no token is down by itself", () => {
+  test("an identity that returns no token is down by itself", () => {
     const parts = createPartHealth();
     const identity: NeededParts = { identityClientId: homeTenantId, tenantId: contosoId };
     assert.equal(fail(parts, identity, 0, "identity_unavailable"), true);
@@ -204,7 +204,7 @@ describe("Entra", () => {
     assert.equal(refusedTo(parts, fabrikam, 999)?.code, "token_endpoint_unavailable");
   });
 
-  test("with 5xx for one tenant is down for that one, and for two within 5 s as a whole", () => {
+  test("with 5xx for one tenant is down for that tenant, and for two within 5 s as a whole", () => {
     for (const [secondMs, isWhole] of [
       [5_000, true],
       [5_001, false],
@@ -217,7 +217,7 @@ describe("Entra", () => {
     }
   });
 
-  test("with 5xx twice for the same tenant is down for that one only", () => {
+  test("with 5xx twice for the same tenant is down for that tenant only", () => {
     const parts = createPartHealth();
     serverError(parts, contoso, 0);
     serverError(parts, contoso, 1_000);
@@ -225,7 +225,7 @@ describe("Entra", () => {
     assert.equal(refusedTo(parts, fabrikam, 1_500), undefined);
   });
 
-  test("that throttles one tenant is not asked for that one, and for others it is", () => {
+  test("that throttles one tenant is not asked for that tenant, but for others", () => {
     const parts = createPartHealth();
     fail(parts, contoso, 0, "token_endpoint_throttled", { codes: [90055], retryAfterSeconds: 30 });
     assert.equal(refusedTo(parts, contoso, 29_000)?.detail.retryAfterSeconds, 1);
@@ -250,7 +250,7 @@ describe("Entra", () => {
     assert.ok(probes > 5);
   });
 
-  test("with 5xx for two tenants again and again holds the others up once in ten minutes", () => {
+  test("with 5xx for two tenants repeatedly delays the others once in ten minutes", () => {
     const parts = createPartHealth();
     let heldUp = 0;
     for (let nowMs = 0; nowMs < 600_000; nowMs += 100) {
@@ -266,7 +266,7 @@ describe("Entra", () => {
     assert.ok(heldUp > 0 && heldUp <= 1_000, `${heldUp} ms`);
   });
 
-  test("with 5xx for more than two tenants is probed ever more rarely", () => {
+  test("with 5xx for more than two tenants is probed less and less often", () => {
     const parts = createPartHealth();
     for (const [index, needed] of [contoso, fabrikam].entries()) serverError(parts, needed, index);
     let probes = 0;
@@ -278,7 +278,7 @@ describe("Entra", () => {
     assert.ok(probes < 40, `${probes} probes in two minutes`);
   });
 
-  test("is up again as a whole when one tenant has a token", () => {
+  test("is up again as a whole when one tenant gets a token", () => {
     const parts = createPartHealth();
     serverError(parts, contoso, 0);
     serverError(parts, fabrikam, 100);
@@ -287,7 +287,7 @@ describe("Entra", () => {
   });
 });
 
-test("a caller waits 1 s, or for a whole number of seconds that the other side announced, an hour at most", () => {
+test("a caller waits 1 s, or a whole number of seconds that the other side announced, at most an hour", () => {
   const waits: [announced: number | undefined, seconds: number][] = [
     [undefined, 1],
     [0, 1],

@@ -44,19 +44,19 @@ describe("the fault", () => {
     });
   }
 
-  test("identity_unavailable is about the identity where one is needed", () => {
+  test("identity_unavailable is about the identity if one is needed", () => {
     assert.equal(
       partOf(new Fault("identity_unavailable"), namesOf({ identityClientId: billingAzp })),
       `identity ${billingAzp}`,
     );
   });
 
-  test("token_endpoint_unavailable with an answer, even one without numbers, is about the tenant", () => {
+  test("token_endpoint_unavailable with an answer, even without numbers, is about the tenant", () => {
     assert.equal(partOf(new Fault("token_endpoint_unavailable", { codes: [] }), names), `entra ${contosoId}`);
   });
 });
 
-test("what Entra answers about a credential, a clock or a request shows that every part is up, and nothing else does", () => {
+test("an answer from Entra about a credential, a clock or a request shows that every part is up; nothing else does", () => {
   const codes: FaultCode[] = [
     ...(["credential_rejected", "clock_skewed", "token_endpoint_rejected", "token_not_as_asked"] as const),
     ...(["signature_not_ours", "certificate_not_valid", "token_endpoint_unavailable", "signer_rejected"] as const),

@@ -13,7 +13,7 @@ const keyOf = (change: Partial<Parameters<typeof tokenCacheKey>[0]> = {}) =>
   tokenCacheKey({ cloud: "public", clientId: ids.clientId, tenantId: ids.contosoId, scope: ids.graphScope, ...change });
 
 describe("the token cache", () => {
-  test("gives a token until the second in which it expires", () => {
+  test("returns a token until the second in which it expires", () => {
     const cache = createTokenCache({ maxTokens: 10, maxBytes: 100_000 });
     cache.set("key", token());
     assert.equal(cache.get("key", 999)?.accessToken, "token");
@@ -21,7 +21,7 @@ describe("the token cache", () => {
     assert.equal(cache.size, 0);
   });
 
-  test("forgets the least recently used token first when there are too many", () => {
+  test("evicts the least recently used token first if there are too many", () => {
     const cache = createTokenCache({ maxTokens: 2, maxBytes: 100_000 });
     cache.set("a", token());
     cache.set("b", token());
@@ -33,7 +33,7 @@ describe("the token cache", () => {
     );
   });
 
-  test("is bounded by bytes, with the overhead of an entry", () => {
+  test("is limited by bytes, including the overhead of an entry", () => {
     const cache = createTokenCache({ maxTokens: 1000, maxBytes: 10_000 });
     for (let i = 0; i < 100; i += 1) cache.set(`key-${i}`, token("x".repeat(1500)));
     assert.equal(cache.size, 5);
@@ -57,7 +57,7 @@ describe("the token cache", () => {
     }
   });
 
-  test("counts the tokens that fit", () => {
+  test("reports how many tokens it holds", () => {
     const cache = createTokenCache({ maxTokens: 10, maxBytes: 100_000 });
     for (const each of ["a", "b", "c"]) cache.set(each, token(each));
     assert.equal(
@@ -85,7 +85,7 @@ describe("the token cache", () => {
     assert.ok(keep.every((key) => cache.get(key, 0)));
   });
 
-  test("has another key for another cloud, client, tenant or scope (T12)", async (t) => {
+  test("has a different key for another cloud, client, tenant or scope (T12)", async (t) => {
     const guid = fc.uuid().map(ids.guid);
     const part = fc.record({
       cloud: fc.constantFrom(...(Object.keys(clouds) as (keyof typeof clouds)[])),

@@ -37,7 +37,7 @@ describe("a cached token whose key was withdrawn", () => {
     world = worldWithKey();
   });
 
-  test("is minted anew when it is asked for, by one signature for all who ask", async () => {
+  test("is minted again when it is requested, with one signature for all requests", async () => {
     const before = await accessToken(world);
     withdraw(world);
     const tokens = await Promise.all(Array.from({ length: 100 }, () => accessToken(world)));
@@ -48,7 +48,7 @@ describe("a cached token whose key was withdrawn", () => {
     assert.equal(counts(world).signatures, 2);
   });
 
-  test("is explained by one event that says how many there are", async () => {
+  test("is explained by one event with the number of such tokens", async () => {
     await accessToken(world);
     withdraw(world);
     for (let i = 0; i < 5; i++) {
@@ -58,7 +58,7 @@ describe("a cached token whose key was withdrawn", () => {
     assert.deepEqual(explanations(world), [{ event: "signing_key_withdrawn", kids: ["old"], cachedTokens: 1 }]);
   });
 
-  test("is minted anew once: a key set that names the new key too costs no signature at each request", async () => {
+  test("is minted again once: a key set that still names the new key costs no signature at each request", async () => {
     await accessToken(world);
     withdraw(world);
     world.kid = "old";
@@ -66,7 +66,7 @@ describe("a cached token whose key was withdrawn", () => {
     assert.equal(counts(world).signatures, 2);
   });
 
-  test("is served to its end where nothing can be minted (I3)", async () => {
+  test("is served to its end if nothing can be minted (I3)", async () => {
     const before = await accessToken(world);
     withdraw(world);
     world.signer.failure = new Fault("signer_unavailable");
@@ -76,7 +76,7 @@ describe("a cached token whose key was withdrawn", () => {
     assert.notEqual(await accessToken(world), before);
   });
 
-  test("is paid from the budget, and served where that is used up (I9)", async () => {
+  test("is charged to the budget, and served if the budget is used up (I9)", async () => {
     world = worldWithKey({ limits: { perMinute: 1, perMinutePerCaller: 1 } });
     const before = await accessToken(world);
     world.kid = "new";
@@ -88,7 +88,7 @@ describe("a cached token whose key was withdrawn", () => {
     assert.notEqual(await accessToken(world), before);
   });
 
-  test("is not taken from another instance either", async () => {
+  test("is not accepted from another instance either", async () => {
     world.context.sharedTokens = createFakeSharedCache().of("test-instance");
     const before = await accessToken(world);
     withdraw(world);
@@ -96,8 +96,8 @@ describe("a cached token whose key was withdrawn", () => {
   });
 });
 
-describe("a cached token is left alone", () => {
-  test("where another key was withdrawn, and no event says otherwise", async () => {
+describe("a cached token is kept", () => {
+  test("if another key was withdrawn, and no event says otherwise", async () => {
     const world = worldWithKey();
     const token = await accessToken(world);
     world.withdrawn.set("another", startMs + 1);
@@ -106,7 +106,7 @@ describe("a cached token is left alone", () => {
     assert.deepEqual(explanations(world), []);
   });
 
-  test("where it is no readable JWT", () => {
+  test("if it is not a readable JWT", () => {
     const withdrawn = new Map([["old", startMs + 1]]);
     const readable = `${headerOf("old")}.payload.signature`;
     assert.equal(isOfWithdrawnKey({ accessToken: readable, mintedAtMs: startMs }, withdrawn), true);
@@ -117,14 +117,14 @@ describe("a cached token is left alone", () => {
   });
 });
 
-test("where no key was withdrawn no token is read: there are thousands of requests", () => {
+test("if no key was withdrawn, in which case no token is read at all", () => {
   let reads = 0;
   const accessToken = { indexOf: () => ++reads, slice: () => `${++reads}` } as unknown as string;
   assert.equal(isOfWithdrawnKey({ accessToken, mintedAtMs: 0 }, new Map()), false);
   assert.equal(reads, 0);
 });
 
-test("a token that was minted in the millisecond of the withdrawal is not of the withdrawn key", () => {
+test("a token minted in the millisecond of the withdrawal does not count as signed by the withdrawn key", () => {
   const accessToken = `${headerOf("old")}.payload.signature`;
   for (const [mintedAtMs, isOf] of [
     [startMs - 1, true],
@@ -135,7 +135,7 @@ test("a token that was minted in the millisecond of the withdrawal is not of the
 });
 
 describe("the withdrawn keys", () => {
-  test("are looked for once a second, and at once by a clock that was set back", () => {
+  test("are read once a second, and at once after the clock was set back", () => {
     const looks: number[] = [];
     const watch = watchWithdrawals(
       (nowMs) => {
@@ -149,7 +149,7 @@ describe("the withdrawn keys", () => {
     assert.deepEqual(looks, [startMs, startMs + 1_000, startMs]);
   });
 
-  test("are counted in the cache where one of them is new, and reported where they signed what is cached", () => {
+  test("are counted in the cache if one of them is new, and reported if they signed cached tokens", () => {
     let [withdrawn, cached, counted] = [new Map([["a", startMs]]), 0, 0];
     const events: unknown[] = [];
     const watch = watchWithdrawals(

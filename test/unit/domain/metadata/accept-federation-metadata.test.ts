@@ -45,7 +45,7 @@ describe("federation metadata is accepted", () => {
     ["of all tenants in China", clouds.china, "organizations", "https://sts.chinacloudapi.cn/{tenantid}/"],
   ];
   for (const [name, cloud, tenant, entityId] of tenants) {
-    test(`${name}, and given back as it is`, () => {
+    test(`${name}, and returned unchanged`, () => {
       const metadata = { ...valid({ cloud, tenant }), entityId };
       assert.deepEqual(acceptFederationMetadata(metadata, { cloud, tenant }), { ok: true, value: metadata });
     });

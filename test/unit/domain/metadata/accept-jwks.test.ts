@@ -42,7 +42,7 @@ function outcomeOf(accepted: ReturnType<typeof accept>) {
 }
 
 describe("a key set", () => {
-  test("of these attacks has a certificate that everybody reads, with the exponent 1", () => {
+  test("of these attacks has a readable certificate with the exponent 1", () => {
     assert.equal(new X509Certificate(weak).publicKey.asymmetricKeyDetails?.publicExponent, 1n);
   });
 
@@ -66,7 +66,7 @@ describe("a key set", () => {
 
   const otherIssuers = ["common/v2.0", "{tenantid}/v2.0"].map((path) => `https://${cloud.authorityHost}/${path}`);
   for (const issuer of otherIssuers) {
-    test(`is republished with a key of the issuer ${issuer}, which verifies no token of ours`, () => {
+    test(`is republished with a key of the issuer ${issuer}, which verifies none of our tokens`, () => {
       assert.deepEqual(outcomeOf(accept({ ...second, issuer }, valid)), {
         trusted: [valid.kid],
         republished: [second.kid, valid.kid],
@@ -116,12 +116,12 @@ describe("a key set", () => {
     ["two keys have one kid", [valid, second, valid]],
   ];
   for (const [rule, keys] of rules) {
-    test(`is refused with the rule that it breaks: ${rule}`, () => {
+    test(`is refused with the violated rule: ${rule}`, () => {
       assert.deepEqual(accept(...keys), { ok: false, refusal: { reason: contradictory, rule } });
     });
   }
 
-  test("is read with 256 keys, and with one more refused with that number", () => {
+  test("with 256 keys is read, and with one more refused with that number", () => {
     const refusalOf = (count: number) => {
       const result = accept(...Array.from({ length: count }, () => ({ kty: "oct" })));
       return !result.ok && result.refusal;
@@ -152,13 +152,13 @@ describe("a key set", () => {
     ["another key for encryption", { ...second, kid, use: "enc" }],
   ];
   for (const [what, key] of impostors) {
-    test(`in which the name of a known key stands beside ${what} is refused as forged, the key and its name being said`, () => {
+    test(`with the name of a known key beside ${what} is refused as forged, with the key and its name`, () => {
       const result = acceptJwks(encode({ keys: [second, key] }), source, cloud, known);
       assert.deepEqual(!result.ok && result.refusal, { reason: "jwks_known_key_changed", kid });
     });
   }
 
-  test("in which two known keys are others is refused with the name of the first", () => {
+  test("with two known keys that have changed is refused with the name of the first", () => {
     const { n, e, kid, certificate } = other;
     const both = [...known, { kid, n, e, certificate }];
     const keys = [
@@ -173,7 +173,7 @@ describe("a key set", () => {
     assert.ok(acceptJwks(encode({ keys: [valid, second] }), source, cloud, known).ok);
   });
 
-  test("in which a member stands twice is republished with the one that was checked", () => {
+  test("with a duplicate member is republished with the value that was checked", () => {
     const text = JSON.stringify({ keys: [valid] }).replace(`"n":`, `"n":"${second.n}","n":`);
     const accepted = acceptJwks(encode(text), source, cloud);
     assert.ok(accepted.ok);
@@ -181,20 +181,20 @@ describe("a key set", () => {
     assert.ok(!Buffer.from(accepted.value.body).includes(String(second.n)));
   });
 
-  test("of a tenant-independent endpoint keeps the keys for every tenant, and none that speaks for one only", () => {
+  test("of a tenant-independent endpoint keeps the keys for every tenant, and none that is for a single tenant only", () => {
     const every = { ...valid, issuer: `https://${cloud.authorityHost}/{tenantid}/v2.0` };
     const consumers = { ...second, issuer: `https://${cloud.authorityHost}/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0` };
     const accepted = acceptJwks(encode({ keys: [every, consumers] }), { tenant: "common" }, cloud);
     assert.deepEqual(outcomeOf(accepted), { trusted: [valid.kid], republished: [valid.kid, second.kid] });
   });
 
-  test("names its keys as Entra does, by the thumbprint of the certificate", () => {
+  test("names its keys like Entra, by the thumbprint of the certificate", () => {
     const { raw } = new X509Certificate(Buffer.from(signing.certificate, "base64"));
     assert.equal(valid.kid, createHash("sha1").update(raw).digest("base64url"));
   });
 
   const seed = 20261121;
-  test(`never throws, whatever bytes come (seed ${seed})`, () => {
+  test(`never throws, for any bytes (seed ${seed})`, () => {
     fc.assert(
       fc.property(
         fc.oneof(

@@ -29,7 +29,7 @@ describe("federation metadata", () => {
     [dayMs, "continuous"],
     [dayMs + 1, "discontinuous"],
   ] as const) {
-    test(`with a key that it left out ${ms} ms ago is ${expected}, whatever its certificate is now`, () => {
+    test(`with a key that it left out ${ms} ms ago is ${expected}, whatever the key's certificate is now`, () => {
       const former = [{ ...three, removedMs: nowMs - ms }];
       const next = { keys: [one, key("renewed", "3")], signedBy: "one" };
       assert.equal(continuityOfFederation([one], former, next, nowMs), expected);
@@ -61,7 +61,7 @@ describe("a key set", () => {
   }
 });
 
-test("where nothing is known everything is the first, whatever vouches for it", () => {
+test("is the first if nothing is known, whatever key vouches for it", () => {
   const gone = [{ ...one, removedMs: nowMs - dayMs - 1 }];
   assert.equal(continuityOfFederation(undefined, gone, { keys: [one], signedBy: "one" }, nowMs), "first");
   assert.equal(continuityOfKeys(undefined, gone, [one], [one], nowMs), "first");
@@ -71,7 +71,7 @@ test("a key that is still published is never long gone", () => {
   assert.equal(continuityOfKeys([one], [two], [one, two], [two], nowMs), "continuous");
 });
 
-describe("of two sets of keys differ", () => {
+describe("the difference of two sets of keys", () => {
   const cases: [
     before: (typeof one)[] | undefined,
     now: (typeof one)[],
@@ -94,7 +94,7 @@ describe("of two sets of keys differ", () => {
     });
   }
 
-  test("one and nothing: all are removed", () => {
+  test("of one key and none: all are removed", () => {
     assert.deepEqual(changeOfKeys([one]), { added: [], removed: ["one"], isReplacement: true });
   });
 });

@@ -72,19 +72,19 @@ describe("federation metadata", () => {
     "with another key": { keys: [next] },
   };
   for (const [what, change] of Object.entries(others)) {
-    test(`${what} is not taken for what was verified`, async () => {
+    test(`${what} is not treated as the verified document`, async () => {
       assert.equal(await checks.federation(federation), true);
       federationIs = refuse({ reason: "digest_mismatch" });
       assert.equal(await checks.federation({ ...federation, ...change }), false);
     });
   }
 
-  test("that does not verify does not do so the second time either", async () => {
+  test("that does not verify the first time does not verify the second time either", async () => {
     federationIs = refuse({ reason: "digest_mismatch" });
     assert.deepEqual([await checks.federation(federation), await checks.federation(federation)], [false, false]);
   });
 
-  test("that could not be verified may be later", async () => {
+  test("whose verification was not possible may be verified later", async () => {
     federationIs = notLoaded;
     assert.equal(await checks.federation(federation), undefined);
     federationIs = ok(content);
@@ -93,7 +93,7 @@ describe("federation metadata", () => {
 });
 
 describe("idp.xml", () => {
-  test("is verified once, by whichever request comes first", async () => {
+  test("is verified once, by the first request", async () => {
     assert.deepEqual(await Promise.all([checks.idp(record), checks.idp(record)]), [true, true]);
     assert.equal(await checks.idp(record), true);
     assert.deepEqual([verified.idp, events], [1, []]);
@@ -106,7 +106,7 @@ describe("idp.xml", () => {
     assert.deepEqual(events, [{ event: "metadata_record_refused", source: contosoId, rule }]);
   });
 
-  test("cannot be said to verify where there is none, or where nobody may have signed one", async () => {
+  test("has no verification result if it does not exist, or if no certificate could have signed it", async () => {
     const { idp: _, ...without } = record;
     assert.equal(await checks.idp(without), undefined);
     publisherDers = [];
@@ -123,14 +123,14 @@ describe("idp.xml", () => {
     },
   };
   for (const [what, change] of Object.entries(changes)) {
-    test(`${what} is not taken for what was verified`, async () => {
+    test(`${what} is not treated as the verified document`, async () => {
       assert.equal(await checks.idp(record), true);
       idpIs = async () => refuse({ reason: "digest_mismatch" });
       assert.equal(await checks.idp(change()), false);
     });
   }
 
-  test("is verified again beside other federation metadata, from which its keys are known", async () => {
+  test("is verified again if the federation metadata changes, which lists its keys", async () => {
     await checks.federation(federation);
     assert.equal(await checks.idp(record), true);
     const other = { ...federation, sha256: "other" };
@@ -139,7 +139,7 @@ describe("idp.xml", () => {
     assert.equal(verified.idp, 2);
   });
 
-  test("that could not be verified may be later, and what was verified meanwhile is not verified again", async () => {
+  test("whose verification was not possible may be verified later, and what was verified meanwhile is not verified again", async () => {
     const first = Promise.withResolvers<typeof notLoaded>();
     idpIs = () => first.promise;
     const early = checks.idp(record);
@@ -153,7 +153,7 @@ describe("idp.xml", () => {
     assert.equal(await checks.idp(record), true);
   });
 
-  test("that could not be verified is verified by the next request", async () => {
+  test("whose verification was not possible is verified by the next request", async () => {
     idpIs = async () => notLoaded;
     assert.equal(await checks.idp(record), undefined);
     idpIs = async () => ok(idpContent);

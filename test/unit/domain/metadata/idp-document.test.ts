@@ -6,7 +6,7 @@ const certificate = (der: string) => ({ thumbprint: "x", der, modulusBits: 2048,
 const key = (der: string) =>
   `<KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>${der}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></KeyDescriptor>`;
 
-test("idp.xml holds each key once, and the endpoints in the order of the schema", () => {
+test("idp.xml contains each key once, and the endpoints in the order of the schema", () => {
   const metadata = {
     entityId: "https://sts.windows.net/x/",
     idpCertificates: [certificate("AA"), certificate("BB"), certificate("AA")],
@@ -31,7 +31,7 @@ test("idp.xml holds each key once, and the endpoints in the order of the schema"
   );
 });
 
-test("nothing that the metadata says can end an attribute or begin an element", () => {
+test("no text of the metadata can end an attribute or begin an element", () => {
   const evil = `"'><evil a="&`;
   const text = buildIdpDocument(
     {

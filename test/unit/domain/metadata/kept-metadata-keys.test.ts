@@ -25,7 +25,7 @@ const settle = async () => {
 };
 
 describe("a key", () => {
-  test("that is known is found without a request to the provider, the same object after a refresh too", async () => {
+  test("that is known is found without a request to the provider, as the same object after a refresh too", async () => {
     const kept = world.instance();
     await kept.refresh(startMs);
     const key = await kept.findKey(one.kid, startMs);
@@ -35,7 +35,7 @@ describe("a key", () => {
     assert.equal(world.refreshes(), 2);
   });
 
-  test("that nobody has confirmed for a day is not found, though the provider is asked once more", async () => {
+  test("that was not confirmed for a day is not found, and the provider is asked once more", async () => {
     const kept = world.instance();
     world.answers = { ...world.answers, federation: answer(federationOf(one, two)), jwks: answer(jwksOf(one, two)) };
     await kept.refresh(startMs);
@@ -46,7 +46,7 @@ describe("a key", () => {
     assert.equal(world.refreshes(), 3);
   });
 
-  test("that is not known is unknown once the provider has said so, and found once it has it", async () => {
+  test("that is unknown is reported as such once the provider has answered so, and found once the provider has it", async () => {
     const kept = world.instance();
     await kept.refresh(startMs);
     assert.equal(await kept.findKey(foreign.kid, startMs + 1), "unknown");
@@ -55,14 +55,14 @@ describe("a key", () => {
     assert.equal(typeof (await kept.findKey(two.kid, startMs + 1 + 5 * minuteMs)), "object");
   });
 
-  test("is not called unknown where the provider did not answer", async () => {
+  test("is not reported as unknown if the provider did not answer", async () => {
     const kept = world.instance();
     await kept.refresh(startMs);
     world.answers.jwks = unreachable;
     assert.equal(await kept.findKey(foreign.kid, startMs + 1), "not_looked_up");
   });
 
-  test("cannot be found at all where none is trusted, and that is a fault", async () => {
+  test("cannot be found at all if no key is trusted, and that is a fault", async () => {
     world.answers.jwks = unreachable;
     const kept = world.instance();
     await assert.rejects(kept.findKey(one.kid, startMs), { code: "caller_keys_unavailable" });
@@ -72,7 +72,7 @@ describe("a key", () => {
     assert.equal(await kept.isReady(startMs + 1), true);
   });
 
-  test("is waited for by everybody where none is known yet, and by twenty where one is", async () => {
+  test("is waited for by every request if no key is known yet, and by twenty if one is", async () => {
     for (const [isStarted, found] of [
       [false, 25],
       [true, 20],
@@ -88,7 +88,7 @@ describe("a key", () => {
     }
   });
 
-  test("that a refresh brings which was under way costs no look-up", async () => {
+  test("from a refresh that was already running costs no look-up", async () => {
     const kept = world.instance();
     await kept.refresh(startMs);
     const answering = Promise.withResolvers<void>();
@@ -111,7 +111,7 @@ describe("the first use of a key", () => {
     world.answers.federation = unreachable;
   });
 
-  test("is stored with the next refresh, and stays the first", async () => {
+  test("is stored with the next refresh, and is not replaced later", async () => {
     const kept = world.instance();
     await kept.refresh(startMs);
     kept.noteUse(one.kid, startMs + 1);
@@ -123,7 +123,7 @@ describe("the first use of a key", () => {
     assert.equal(firstUseOf(one.kid), startMs + 1);
   });
 
-  test("is not lost where another instance has stored its record first", async () => {
+  test("is not lost if another instance has stored its record first", async () => {
     const [kept, other] = [world.instance(), world.instance()];
     await kept.refresh(startMs);
     kept.noteUse(one.kid, startMs + 1);
@@ -140,7 +140,7 @@ describe("the first use of a key", () => {
     assert.equal(firstUseOf(one.kid), startMs + 1);
   });
 
-  test("is noted of a key that is known only", async () => {
+  test("is recorded only for a known key", async () => {
     const kept = world.instance();
     kept.noteUse(one.kid, startMs);
     await kept.refresh(startMs + 1);

@@ -40,7 +40,7 @@ async function stored(change: (record: LastKnownGood) => LastKnownGood = (record
 const withIdp = (record: LastKnownGood): LastKnownGood => ({ ...record, idp });
 
 describe("storage", () => {
-  test("is read for what is known, without a request to the provider", async () => {
+  test("is read for the known documents, without a request to the provider", async () => {
     const record = await stored();
     const kept = world.instance();
     assert.equal(kept.hasRead(), false);
@@ -48,7 +48,7 @@ describe("storage", () => {
     assert.deepEqual([kept.known(), kept.hasRead(), world.asked, kept.name], [record, true, [], contosoId]);
   });
 
-  test("is read each time it is asked for, and no sooner again than a caller says", async () => {
+  test("is read each time it is requested, but not more often than a caller says", async () => {
     const kept = world.instance();
     for (const atMs of [startMs, startMs]) await kept.stored(atMs);
     assert.equal(world.reads, 2);
@@ -58,7 +58,7 @@ describe("storage", () => {
     assert.equal(world.reads, 3);
   });
 
-  test("that has not changed since is not taken over again", async () => {
+  test("that has not changed since is not loaded again", async () => {
     await stored();
     const kept = world.instance();
     const first = await kept.stored(startMs);
@@ -67,7 +67,7 @@ describe("storage", () => {
     assert.notEqual(await kept.stored(startMs), first);
   });
 
-  test("that does not answer is reported, and what is known stays", async () => {
+  test("that does not answer is reported, and the known documents stay", async () => {
     await stored();
     const kept = world.instance();
     world.store.isDown = true;
@@ -80,7 +80,7 @@ describe("storage", () => {
     assert.deepEqual(world.events, [down, down]);
   });
 
-  test("whose record is spoilt is reported, neither used nor overwritten", async () => {
+  test("with an invalid record is reported, and the record is neither used nor overwritten", async () => {
     const record = await stored();
     const kept = world.instance();
     await kept.stored(startMs);
@@ -94,7 +94,7 @@ describe("storage", () => {
     );
   });
 
-  test("from which the record was deleted is written to again", async () => {
+  test("is written to again after its record was deleted", async () => {
     const kept = world.instance();
     await kept.refresh(startMs);
     world.store.blobs.clear();
@@ -117,7 +117,7 @@ describe("storage", () => {
     assert.deepEqual(world.stored(), kept.known());
   });
 
-  test("is read before a refresh, so that what another instance has stored is not lost", async () => {
+  test("is read before a refresh, so that a record from another instance is not lost", async () => {
     const [kept, other] = [world.instance(), world.instance()];
     await kept.refresh(startMs);
     await other.refresh(startMs + 1);
@@ -141,7 +141,7 @@ describe("storage", () => {
 });
 
 describe("a view", () => {
-  test("of what storage holds asks the provider for nothing, and reads storage again after a minute", async () => {
+  test("of the content of storage asks the provider for nothing, and reads storage again after a minute", async () => {
     const record = await stored();
     const kept = world.instance();
     assert.deepEqual(await kept.view(startMs), record);
@@ -151,14 +151,14 @@ describe("a view", () => {
     assert.deepEqual([world.reads, world.asked], [2, []]);
   });
 
-  test("of nothing waits for storage, however many come at once, and asks the provider for nothing", async () => {
+  test("with nothing known waits for storage, for any number of requests, and asks the provider for nothing", async () => {
     const record = await stored();
     const kept = world.instance();
     assert.deepEqual(await Promise.all([1, 2, 3].map(() => kept.view(startMs))), [record, record, record]);
     assert.deepEqual([world.reads, world.asked], [1, []]);
   });
 
-  test("does not wait for storage where something is known", async () => {
+  test("does not wait for storage if something is known", async () => {
     const record = await stored();
     const kept = world.instance();
     await kept.view(startMs);
@@ -166,7 +166,7 @@ describe("a view", () => {
     assert.deepEqual(await kept.view(startMs + minuteMs), record);
   });
 
-  test("of nothing waits for the provider, and asks it again after five seconds at the soonest", async () => {
+  test("with nothing known waits for the provider, and asks it again after five seconds at the earliest", async () => {
     world.answering = Promise.reject(new Error("a bug"));
     world.answering.catch(() => undefined);
     const kept = world.instance();
@@ -177,7 +177,7 @@ describe("a view", () => {
     assert.ok(await kept.view(startMs + 5_000));
   });
 
-  test("that comes while the provider is being asked for the first time waits for that too", async () => {
+  test("that is requested while the provider is asked for the first time waits for that too", async () => {
     const answering = Promise.withResolvers<void>();
     world.answering = answering.promise;
     const kept = world.instance();
@@ -191,7 +191,7 @@ describe("a view", () => {
     assert.equal(world.refreshes(), 1);
   });
 
-  test("of a key set that is overdue has it refreshed without waiting, and again after five minutes", async () => {
+  test("of an overdue key set starts a refresh without waiting, and again after five minutes", async () => {
     const record = await stored();
     const kept = world.instance();
     world.answers.jwks = unreachable;
@@ -209,7 +209,7 @@ describe("a view", () => {
     assert.equal(world.refreshes(), 2);
   });
 
-  test("without a key set has it refreshed", async () => {
+  test("without a key set starts its refresh", async () => {
     world.answers.jwks = unreachable;
     await stored();
     const kept = world.instance();
@@ -218,7 +218,7 @@ describe("a view", () => {
     assert.equal(world.refreshes(), 1);
   });
 
-  test("of what version 1 has stored has it fetched at once, and of what this process has fetched does not", async () => {
+  test("of a record of version 1 starts a fetch at once, and of documents that this process has fetched does not", async () => {
     const { federation, jwks, keys } = await stored();
     const version1 = { version: 1, federation, jwks, keys };
     world.put(version1);
@@ -236,8 +236,8 @@ describe("a view", () => {
   });
 });
 
-describe("what is republished", () => {
-  test("is what is stored where all of it verifies", async () => {
+describe("the republished content", () => {
+  test("is the stored content if all of it verifies", async () => {
     const record = await stored(withIdp);
     const kept = world.instance();
     assert.deepEqual(await kept.readable(startMs), record);
@@ -245,7 +245,7 @@ describe("what is republished", () => {
     assert.deepEqual(world.asked, []);
   });
 
-  test("is read again no sooner than a caller says", async () => {
+  test("is read again no more often than a caller says", async () => {
     await stored();
     const kept = world.instance();
     await kept.republishable(startMs, 10);
@@ -255,11 +255,11 @@ describe("what is republished", () => {
     assert.equal(world.reads, 2);
   });
 
-  test("is nothing where nothing is known", async () => {
+  test("is empty if nothing is known", async () => {
     assert.equal(await world.instance().republishable(startMs, 0), undefined);
   });
 
-  test("has neither federation metadata that do not verify nor idp.xml made of them, and alarms once", async () => {
+  test("includes neither federation metadata that do not verify nor the idp.xml derived from them, and raises one alarm", async () => {
     const { federation: _, idp: __, ...others } = await stored(withIdp);
     world.read = () => refuse({ reason: "digest_mismatch" });
     const kept = world.instance();
@@ -269,7 +269,7 @@ describe("what is republished", () => {
     assert.deepEqual(world.events, [{ event: "metadata_record_refused", source: contosoId, rule }]);
   });
 
-  test("leaves out what cannot be verified now, which stays known", async () => {
+  test("omits documents that cannot be verified now, which stay known", async () => {
     const record = await stored(withIdp);
     world.read = () => refuse({ reason: "verifier_not_loaded" });
     const { federation: _, idp: __, ...others } = record;
@@ -280,7 +280,7 @@ describe("what is republished", () => {
     assert.deepEqual(await kept.readable(startMs), { ...others, federation: record.federation });
   });
 
-  test("has no idp.xml without federation metadata that its keys are known from", async () => {
+  test("has no idp.xml without the federation metadata that list its keys", async () => {
     const { idp: _, ...others } = await stored(({ federation: __, ...record }) => withIdp(record));
     assert.deepEqual(await world.instance().readable(startMs), others);
     const rule = "idp.xml is not one of the publisher's";
@@ -289,7 +289,7 @@ describe("what is republished", () => {
 });
 
 describe("a refresh", () => {
-  test("does not let federation metadata vouch for a key before it is verified itself", async () => {
+  test("does not let federation metadata vouch for a key before they are verified themselves", async () => {
     const forged = await world.refresh(undefined, startMs);
     world.answers.federation = answer(federationOf(one, foreign));
     const { federation } = await world.refresh(undefined, startMs);
@@ -300,7 +300,7 @@ describe("a refresh", () => {
     assert.deepEqual([next?.refreshed?.jwks, next?.federation], ["held", undefined]);
   });
 
-  test("keeps an idp.xml that verifies, or that nobody can verify now, and drops one that does not", async () => {
+  test("keeps an idp.xml that verifies or cannot be verified now, and drops one that does not verify", async () => {
     for (const [idpIs, publisherDers, expected] of [
       [world.idpIs, ["publisher"], idp],
       [world.idpIs, [], idp],
@@ -314,7 +314,7 @@ describe("a refresh", () => {
     }
   });
 
-  test("makes idp.xml once, stores it beside the documents, and tells what is known then", async () => {
+  test("creates idp.xml once, stores it beside the documents, and reports what is then known", async () => {
     world.derive = async (known) => withIdp(known);
     const kept = world.instance();
     const known = await kept.refresh(startMs);
@@ -324,7 +324,7 @@ describe("a refresh", () => {
     assert.deepEqual([world.derived, world.store.writes], [2, 3], "once for each later refresh");
   });
 
-  test("of a request that asks for a key renews idp.xml, and makes no first one", async () => {
+  test("started by a request for a key renews idp.xml, and does not create a first one", async () => {
     const kept = world.instance();
     await kept.view(startMs);
     assert.equal(world.derived, 0);
@@ -336,7 +336,7 @@ describe("a refresh", () => {
     assert.deepEqual([world.derived, world.stored()?.idp?.madeFromSha256], [1, "renewed"]);
   });
 
-  test("whose idp.xml cannot be made is stored without, and the reason is reported", async () => {
+  test("is stored without idp.xml if it cannot be created, and the reason is reported", async () => {
     for (const [error, code] of [
       [new Fault("signer_forbidden"), "signer_forbidden"],
       [new TypeError("a bug"), "unexpected"],
@@ -351,7 +351,7 @@ describe("a refresh", () => {
     }
   });
 
-  test("whose idp.xml cannot be renewed keeps that of before", async () => {
+  test("keeps the previous idp.xml if it cannot be renewed", async () => {
     await stored(withIdp);
     world.derive = async () => {
       throw new Fault("signer_throttled");
@@ -361,7 +361,7 @@ describe("a refresh", () => {
     assert.deepEqual([world.stored()?.idp, world.stored()?.jwks?.keys.length], [idp, 2]);
   });
 
-  test("for an operator says so in the record, and another does not", async () => {
+  test("for an operator is marked in the record, and others are not", async () => {
     await stored(withIdp);
     const kept = world.instance();
     await kept.refresh(startMs + 1);
@@ -372,7 +372,7 @@ describe("a refresh", () => {
     assert.deepEqual(world.stored(), kept.known());
   });
 
-  test("for an operator asks anew where one is under way, and another joins that", async () => {
+  test("for an operator asks again if one is already running, and another request joins it", async () => {
     for (const [requestId, expected] of [
       ["request", 2],
       [undefined, 1],
@@ -390,7 +390,7 @@ describe("a refresh", () => {
     }
   });
 
-  test("accepts a discontinuity only where the policy says so", async () => {
+  test("accepts a discontinuity only if the policy allows it", async () => {
     world.answers.federation = unreachable;
     await stored();
     world.answers.jwks = answer(jwksOf(foreign));

@@ -66,7 +66,7 @@ for (const mode of modes) {
       ["with the exponent 1", (genuine) => ({ ...genuine, e: "AQ" })],
     ];
     for (const [what, disguise] of disguises) {
-      test(`is refused ${what}, alarmed by its own name, and forgotten: the genuine key is used when its time comes`, async () => {
+      test(`is refused ${what}, with its own alarm, and forgotten: the genuine key is used when its time comes`, async () => {
         const world = await createMetadataWorld();
         const instance = world.instance(mode);
         assert.ok(await world.accepts(instance));
@@ -88,7 +88,7 @@ for (const mode of modes) {
       });
     }
 
-    test("is refused also where only the federation metadata has announced it", async () => {
+    test("is refused even if only the federation metadata have announced it", async () => {
       const world = await createMetadataWorld();
       const instance = world.instance(mode);
       assert.ok(await world.accepts(instance));
@@ -132,7 +132,7 @@ for (const mode of modes) {
       });
     }
 
-    test("with an elliptic key is used, and republished without it", async () => {
+    test("with an elliptic-curve key is used, and republished without it", async () => {
       const world = await createMetadataWorld();
       const instance = world.instance(mode);
       assert.ok(await world.accepts(instance));
@@ -163,7 +163,7 @@ describe("an older set of documents, every one of them Entra's own,", () => {
     return { world, instance, older, first: first.kid, second };
   }
 
-  test("is held where the policy says so, once its withdrawn key is gone for more than a day", async () => {
+  test("is held if the policy says so, once its withdrawn key has been missing for more than a day", async () => {
     const { world, instance, older, second } = await rolledOver("hold");
     await refreshLater(world, instance, dayMs + 1);
     assert.deepEqual(storedKids(world), [second]);
@@ -181,7 +181,7 @@ describe("an older set of documents, every one of them Entra's own,", () => {
     assert.ok(await world.accepts(instance));
   });
 
-  test("is accepted and alarmed where the policy says so", async () => {
+  test("is accepted with an alarm if the policy says so", async () => {
     const { world, instance, older, first, second } = await rolledOver("accept-and-alarm");
     await refreshLater(world, instance, dayMs + 1);
     replay(world, older);
@@ -190,7 +190,7 @@ describe("an older set of documents, every one of them Entra's own,", () => {
     assert.deepEqual(storedKids(world), [first, second]);
   });
 
-  test("follows within the day: not every server of Entra's changes at the same time", async () => {
+  test("follows within the day, because not all of Entra's servers change at the same time", async () => {
     const { world, instance, older, first, second } = await rolledOver("hold");
     await refreshLater(world, instance, dayMs - hourMs);
     replay(world, older);
@@ -199,7 +199,7 @@ describe("an older set of documents, every one of them Entra's own,", () => {
     assert.deepEqual(storedKids(world), [first, second]);
   });
 
-  test("is held although the key set alone is the older one", async () => {
+  test("is held even if only the key set is the older one", async () => {
     const { world, instance, older, second } = await rolledOver("hold");
     await refreshLater(world, instance, dayMs + 1);
     replay(world, { jwks: older.jwks });
@@ -209,7 +209,7 @@ describe("an older set of documents, every one of them Entra's own,", () => {
   });
 });
 
-describe("what lies in storage", () => {
+describe("the stored record", () => {
   const spoilings: [what: string, spoil: (record: ReturnType<typeof stored>) => unknown][] = [
     ["with a key of another name", (record) => ({ ...record, keys: [{ ...record.keys[0], kid: "k" }] })],
     ["with the attacker's n", (record) => ({ ...record, keys: [{ ...record.keys[0], n: attacker.n }] })],
@@ -229,7 +229,7 @@ describe("what lies in storage", () => {
     ["that is no JSON", () => "{"],
   ];
   for (const [what, spoil] of spoilings) {
-    test(`${what} is refused and left alone, and callers are verified with what Entra answers`, async () => {
+    test(`${what} is refused and left unchanged, and callers are verified with Entra's answer`, async () => {
       const world = await createMetadataWorld();
       assert.ok(await world.accepts(world.instance()));
       const spoilt = spoil(stored(world));
@@ -244,7 +244,7 @@ describe("what lies in storage", () => {
     });
   }
 
-  test("and is spoilt while an instance runs changes nothing there", async () => {
+  test("and is corrupted while an instance runs changes nothing there", async () => {
     const world = await createMetadataWorld();
     const instance = world.instance("hold");
     assert.ok(await world.accepts(instance));
@@ -297,7 +297,7 @@ describe("what lies in storage", () => {
     ],
   ];
   for (const [what, tamper] of tampering) {
-    test(`with ${what} is not republished, vouches for nothing, and is replaced by what Entra answers`, async () => {
+    test(`with ${what} is not republished, vouches for nothing, and is replaced by Entra's answer`, async () => {
       const world = await createMetadataWorld();
       assert.ok(await world.accepts(world.instance("hold")));
       const genuine = stored(world);

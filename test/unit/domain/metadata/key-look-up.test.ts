@@ -63,7 +63,7 @@ describe("a flood of made-up kids", () => {
   const flood = (count: number, nowMs = startMs) =>
     Array.from({ length: count }, (_, index) => provider.lookUp(`made-up-${index}`, nowMs));
 
-  test("causes one look-up, for which twenty wait; the rest are answered at once and were not looked up", async () => {
+  test("causes one look-up, for which twenty wait; the rest are answered at once without a look-up", async () => {
     const requests = flood(500);
     const states = await Promise.all(requests.map(stateOf));
     assert.equal(states.filter((state) => state === "waiting").length, 20);
@@ -73,7 +73,7 @@ describe("a flood of made-up kids", () => {
     assert.equal(provider.asked, 1);
   });
 
-  test("does not turn genuine callers away from an instance that has just started and knows no key", async () => {
+  test("does not turn genuine callers away from an instance that has just started and knows no keys", async () => {
     provider.hasKeys = false;
     provider.published.add("genuine");
     const requests = Array.from({ length: 50 }, () => provider.lookUp("genuine", startMs));
@@ -83,7 +83,7 @@ describe("a flood of made-up kids", () => {
     assert.equal(provider.asked, 1);
   });
 
-  test("finds twenty free places again once the look-up has ended, and also where it failed", async () => {
+  test("leaves twenty free places again once the look-up has ended, even if it failed", async () => {
     for (const isConfirmed of [true, false]) {
       provider.isConfirmed = isConfirmed;
       const requests = flood(30, startMs + (isConfirmed ? 0 : 5 * minutesMs));
@@ -94,7 +94,7 @@ describe("a flood of made-up kids", () => {
     assert.equal(states.filter((state) => state === "waiting").length, 20);
   });
 
-  test("waits two seconds at most for a provider that hangs, and then has not been looked up", async () => {
+  test("waits at most two seconds for a provider that hangs, and then counts as not looked up", async () => {
     const requests = flood(20);
     assert.deepEqual([...new Set(provider.limits.map(({ withinMs }) => withinMs))], [2_000]);
     for (const { end } of provider.limits) end();
@@ -102,7 +102,7 @@ describe("a flood of made-up kids", () => {
     assert.equal(await stateOf(provider.lookUp("next", startMs)), "waiting", "there is room again");
   });
 
-  test("does not wait at all where nothing is under way and none may be started", async () => {
+  test("does not wait at all if no look-up is running and none may be started", async () => {
     const first = provider.lookUp("first", startMs);
     await provider.answer();
     await first;
@@ -111,7 +111,7 @@ describe("a flood of made-up kids", () => {
     assert.equal(provider.asked, 1);
   });
 
-  test("does not keep a genuine caller of a new key out for good: the next look-up finds the key for all", async () => {
+  test("does not lock out a genuine caller with a new key forever: the next look-up finds the key for all", async () => {
     const requests = flood(40);
     await provider.answer();
     await Promise.all(requests);
@@ -129,7 +129,7 @@ describe("a flood of made-up kids", () => {
 });
 
 describe("a kid", () => {
-  test("that was looked up and is unknown is said to be so for five minutes, without another look-up", async () => {
+  test("that was looked up and is unknown is reported as such for five minutes, without another look-up", async () => {
     const first = provider.lookUp("other", startMs);
     await provider.answer();
     assert.equal(await first, true);
@@ -138,7 +138,7 @@ describe("a kid", () => {
     assert.equal(provider.asked, 2);
   });
 
-  test("that was unknown five minutes ago is not said to be so while the provider is asked again", async () => {
+  test("that was unknown five minutes ago is not reported as unknown while the provider is asked again", async () => {
     const first = provider.lookUp("other", startMs);
     await provider.answer();
     await first;
@@ -149,7 +149,7 @@ describe("a kid", () => {
     assert.ok(provider.known.has("other"));
   });
 
-  test("that was looked up is answered at once, also while somebody else has the provider asked", async () => {
+  test("that was looked up is answered at once, even while another request has the provider asked", async () => {
     const first = provider.lookUp("other", startMs);
     await provider.answer();
     await first;
@@ -157,7 +157,7 @@ describe("a kid", () => {
     assert.equal(await stateOf(provider.lookUp("other", startMs)), "looked up");
   });
 
-  test("that may not be looked up yet takes no place among those who wait", async () => {
+  test("that may not be looked up yet takes no place among the waiting requests", async () => {
     const first = provider.lookUp("first", startMs);
     await provider.answer();
     await first;
@@ -165,7 +165,7 @@ describe("a kid", () => {
     assert.equal(provider.limits.length, 1);
   });
 
-  test("that came while others were being looked up was not looked up itself", async () => {
+  test("that arrived during another look-up was not looked up itself", async () => {
     const first = provider.lookUp("first", startMs);
     const late = provider.lookUp("late", startMs);
     const lateToo = provider.lookUp("first", startMs);
@@ -173,7 +173,7 @@ describe("a kid", () => {
     assert.deepEqual(await Promise.all([first, late, lateToo]), [true, false, true]);
   });
 
-  test("is not looked up by an answer that was not accepted, and may be again after half a minute", async () => {
+  test("is not looked up by an answer that was not accepted, and may be looked up again after half a minute", async () => {
     provider.isConfirmed = false;
     const first = provider.lookUp("other", startMs);
     await provider.answer();
@@ -182,7 +182,7 @@ describe("a kid", () => {
     assert.equal(await stateOf(provider.lookUp("other", startMs + 30_000)), "waiting");
   });
 
-  test("that waited for a refresh which began before it is then looked up together with all who wait", async () => {
+  test("that waited for an earlier refresh is then looked up together with all who wait", async () => {
     void provider.ask();
     const [one, two] = [provider.lookUp("one", startMs), provider.lookUp("two", startMs)];
     assert.equal(provider.asked, 1);
@@ -193,7 +193,7 @@ describe("a kid", () => {
     assert.equal(provider.asked, 2);
   });
 
-  test("that such a refresh finds costs no look-up, so that the next unknown one has it", async () => {
+  test("that such a refresh finds costs no look-up, so the next unknown one can have it", async () => {
     void provider.ask();
     provider.published.add("new");
     const found = provider.lookUp("new", startMs);
@@ -203,7 +203,7 @@ describe("a kid", () => {
     assert.equal(await stateOf(provider.lookUp("other", startMs + 1)), "waiting");
   });
 
-  test("whose request has ended before the answer is looked up all the same", async () => {
+  test("whose request ended before the answer is looked up all the same", async () => {
     const first = provider.lookUp("other", startMs);
     provider.limits[0]?.end();
     assert.equal(await first, false);

@@ -32,7 +32,7 @@ describe("after a look at the published keys", () => {
     assert.deepEqual(observe([], [one]), [{ ...one, firstSeenMs: nowMs, lastSeenMs: nowMs }]);
   });
 
-  test("a known key was last seen now, and first when it was", () => {
+  test("a known key was last seen now, and first seen as before", () => {
     assert.deepEqual(observe([record("one")], [one]), [record("one", { lastSeenMs: nowMs })]);
   });
 
@@ -40,12 +40,12 @@ describe("after a look at the published keys", () => {
     assert.deepEqual(kids(observe([], [one, { ...two, otherIssuer: true }])), ["one"]);
   });
 
-  test("a key that is published for another issuer now was not seen", () => {
+  test("a key that is now published for another issuer was not seen", () => {
     const [key] = observe([record("one")], [{ ...one, otherIssuer: true }, two]);
     assert.equal(key?.lastSeenMs, nowMs - hourMs);
   });
 
-  test("a missing key was removed now, and stays removed since then", () => {
+  test("a missing key was removed now, and keeps that time", () => {
     const history = [record("one"), record("two", { removedMs: nowMs - dayMs }), record("three")];
     assert.deepEqual(observe(history, [three]), [
       record("one", { removedMs: nowMs }),
@@ -83,43 +83,43 @@ describe("a missing key", () => {
   const isWithdrawn = (missing: KeyRecord, successor: KeyRecord, follows = true) =>
     observe([missing, successor], [published(successor.kid)], { follows })[0]?.withdrawnMs;
 
-  test("is withdrawn where its successor is known for less than a day", () => {
+  test("is withdrawn if its successor has been known for less than a day", () => {
     assert.equal(isWithdrawn(record("one"), record("two", { firstSeenMs: nowMs - dayMs + 1 })), nowMs);
     assert.equal(isWithdrawn(record("one"), record("two", { firstSeenMs: nowMs - dayMs })), undefined);
   });
 
-  test("is not withdrawn where what remains is not newer", () => {
+  test("is not withdrawn if the remaining keys are not newer", () => {
     const firstSeenMs = nowMs - hourMs;
     assert.equal(isWithdrawn(record("one", { firstSeenMs }), record("two", { firstSeenMs })), undefined);
     assert.equal(isWithdrawn(record("one", { firstSeenMs: firstSeenMs - 1 }), record("two", { firstSeenMs })), nowMs);
   });
 
-  test("is not withdrawn by a set that does not follow", () => {
+  test("is not withdrawn by a discontinuous key set", () => {
     assert.equal(isWithdrawn(record("one"), record("two", { firstSeenMs: nowMs }), false), undefined);
   });
 
-  test("that was removed before is not withdrawn later, and one that was withdrawn stays so", () => {
+  test("that was removed earlier is not withdrawn later, and one that was withdrawn stays withdrawn", () => {
     const successor = record("two", { firstSeenMs: nowMs });
     assert.equal(isWithdrawn(record("one", { removedMs: nowMs - hourMs }), successor), undefined);
     const withdrawn = { removedMs: nowMs - hourMs, withdrawnMs: nowMs - hourMs };
     assert.equal(isWithdrawn(record("one", withdrawn), successor), nowMs - hourMs);
   });
 
-  test("is not withdrawn because of one that is newer and missing too", () => {
+  test("is not withdrawn because of a newer key that is missing too", () => {
     const older = record("two", { firstSeenMs: nowMs - dayMs });
     const history = [record("one"), older, record("three", { firstSeenMs: nowMs - hourMs })];
     const sinces = observe(history, [one]).map(({ withdrawnMs }) => withdrawnMs);
     assert.deepEqual(sinces, [undefined, undefined, undefined]);
   });
 
-  test("is measured by the newest of those that remain", () => {
+  test("is compared with the newest of the remaining keys", () => {
     const history = [record("one"), record("two"), record("three", { firstSeenMs: nowMs - hourMs })];
     assert.equal(observe(history, [two, three])[0]?.withdrawnMs, nowMs);
   });
 });
 
 describe("the former keys of a document", () => {
-  test("are those that left it now and before, without those that it lists", () => {
+  test("are those that left it now or earlier, without those that it lists", () => {
     const before = [{ ...three, removedMs: nowMs - dayMs }];
     assert.deepEqual(formerKeys(before, [one, two], [two], nowMs), [
       { ...three, removedMs: nowMs - dayMs },
@@ -128,14 +128,14 @@ describe("the former keys of a document", () => {
     assert.deepEqual(formerKeys(before, [one], [one, three], nowMs), []);
   });
 
-  test("are forgotten after 400 days, and never while nobody knows since when they are missing", () => {
+  test("are forgotten after 400 days, and never while it is unknown since when they are missing", () => {
     const ago = (ms: number) => formerKeys([{ ...one, removedMs: nowMs - ms }], [], [], nowMs).length;
     assert.deepEqual([ago(historyMs - 1), ago(historyMs)], [1, 0]);
     assert.deepEqual(formerKeys([one], [], [], nowMs), [one]);
   });
 });
 
-test("a key counts as withdrawn for 28 hours, as long as a token of its may be valid", () => {
+test("a key counts as withdrawn for 28 hours, as long as a token signed with it may be valid", () => {
   const withdrawnMs = nowMs - 28 * hourMs;
   const keys = [record("one", { withdrawnMs: withdrawnMs + 1 }), record("two", { withdrawnMs }), record("three")];
   assert.deepEqual([...withdrawnKeys(keys, nowMs)], [["one", withdrawnMs + 1]]);
@@ -149,7 +149,7 @@ test("a key is trusted for 24 hours after it was last seen", () => {
   );
 });
 
-test("an alarm stands for a day, and one about a time that is to come does not", () => {
+test("an alarm lasts for a day, and one with a time in the future does not count", () => {
   const alarm = (atMs: number) => {
     return { event: "metadata_discontinuous" as const, document: "jwks" as const, added: [], removed: [], atMs };
   };

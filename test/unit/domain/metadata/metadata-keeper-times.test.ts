@@ -40,7 +40,7 @@ const named = (name: string) => world.events.filter(({ event }) => event === nam
 const stale = (ageSeconds?: number) => [{ event: "metadata_stale", source: contosoId, ageSeconds }];
 
 describe("the hourly refresh", () => {
-  test("begins after up to ten seconds, has four minutes in all and half a minute for a source", async () => {
+  test("begins after up to ten seconds, has four minutes in total and half a minute for a source", async () => {
     await keeper.refreshAll();
     assert.deepEqual([slept, limits], [[5_000], [240_000, 30_000]]);
     assert.deepEqual(world.events.at(-1), { event: "metadata_refresh_finished", sources: 1, durationMs: 5_000 });
@@ -57,7 +57,7 @@ describe("the hourly refresh", () => {
     assert.deepEqual(named("metadata_stale"), stale(21_600));
   });
 
-  test("warns where one of both documents was not confirmed, though the other was", async () => {
+  test("warns if one of the two documents was not confirmed, although the other was", async () => {
     await keeper.home.refresh(startMs);
     world.answers.federation = unreachable;
     nowMs = startMs + 6 * hourMs;
@@ -65,13 +65,13 @@ describe("the hourly refresh", () => {
     assert.deepEqual(named("metadata_stale"), stale(21_605));
   });
 
-  test("says no age of a source of which one document never came", async () => {
+  test("reports no age for a source of which one document was never fetched", async () => {
     world.answers.federation = unreachable;
     await keeper.refreshAll();
     assert.deepEqual(named("metadata_stale"), stale());
   });
 
-  test("reports a standing alarm again, and in the run that raised it once", async () => {
+  test("reports a lasting alarm again, but only once in the run that raised it", async () => {
     keeper.apply({ sources: new Map(), publisher: undefined });
     world.answers.federation = unreachable;
     await keeper.refreshAll();
@@ -89,7 +89,7 @@ describe("the hourly refresh", () => {
   });
 });
 
-describe("what the policy says of a discontinuity", () => {
+describe("the policy's rule for a discontinuity", () => {
   const outcomeOf = async (apply: () => void) => {
     world.answers.federation = unreachable;
     await keeper.home.refresh(nowMs);
@@ -103,20 +103,20 @@ describe("what the policy says of a discontinuity", () => {
     assert.equal(await outcomeOf(() => undefined), "held");
   });
 
-  test("is to accept it where it says nothing", async () => {
+  test("is accept if the policy has no rule", async () => {
     assert.equal(await outcomeOf(() => keeper.apply({ sources: new Map(), publisher: undefined })), "changed");
   });
 
-  test("is done", async () => {
+  test("is applied", async () => {
     const apply = () => keeper.apply({ sources: new Map([[contosoId, source]]), publisher: undefined });
     assert.equal(await outcomeOf(apply), "held");
   });
 });
 
-describe("a policy that is applied", () => {
+describe("an applied policy", () => {
   const source = { tenant: fabrikamId, onDiscontinuity: "hold" as const };
 
-  test("keeps the sources of before, lets go of those that it has no more, and never of the home tenant", () => {
+  test("keeps the earlier sources, drops those that it no longer has, and never drops the home tenant", () => {
     const { home } = keeper;
     keeper.apply({ sources: new Map([[fabrikamId, source]]), publisher: undefined });
     const kept = keeper.find(fabrikamId);
@@ -140,7 +140,7 @@ describe("storage", () => {
   });
 });
 
-test("what was asked for without success is asked for again after half a minute, then ever more rarely", async () => {
+test("a request without success is repeated after half a minute, then less and less often", async () => {
   keeper.apply({ sources: new Map(), publisher });
   const attempts: number[] = [];
   const attempt = async (atMs: number) => {

@@ -61,7 +61,7 @@ async function settle(): Promise<void> {
 
 const names = (events: { event: string }[]) => events.map(({ event }) => event);
 
-test("a source that hangs holds up no other, and at its deadline the refresh ends and reports it", async () => {
+test("a source that hangs delays no other, and at its deadline the refresh ends and reports it", async () => {
   const world = createWorld(30, (tenant) => tenant === homeTenantId);
   const done = world.keeper.refreshAll();
   await settle();
@@ -73,7 +73,7 @@ test("a source that hangs holds up no other, and at its deadline the refresh end
   assert.equal(names(world.events).at(-1), "metadata_refresh_finished");
 });
 
-test("where as many sources hang as are taken at once, the others have their turn when theirs is over", async () => {
+test("if as many sources hang as run at once, the others run when their time is over", async () => {
   const hanging = new Set([homeTenantId, ...Array.from({ length: 7 }, (_, index) => tenantOf(index + 1))]);
   const world = createWorld(12, (tenant) => hanging.has(tenant));
   const done = world.keeper.refreshAll();
@@ -86,7 +86,7 @@ test("where as many sources hang as are taken at once, the others have their tur
   assert.equal(new Set(world.asked).size, 13);
 });
 
-test("after the deadline no source is asked any more, and each is reported", async () => {
+test("after the deadline no source is asked, and each is reported", async () => {
   const world = createWorld(20, () => true);
   const done = world.keeper.refreshAll();
   await settle();
@@ -96,7 +96,7 @@ test("after the deadline no source is asked any more, and each is reported", asy
   assert.equal(names(world.events).filter((event) => event === "metadata_stale").length, 21);
 });
 
-test("no more than eight sources, three documents each, are asked for at once", async () => {
+test("at most eight sources, with three documents each, are requested at once", async () => {
   const world = createWorld(40, () => false);
   await world.keeper.refreshAll();
   assert.equal(new Set(world.asked).size, 41);

@@ -65,7 +65,7 @@ function createPublisher() {
   return Object.assign(world, { publish, made: () => signer.calls.length });
 }
 
-test("idp.xml is signed by the vault with RSA-SHA256, under an intent that says what for", async () => {
+test("idp.xml is signed by the vault with RSA-SHA256, with an intent that names its purpose", async () => {
   const world = createPublisher();
   const { idp } = await world.publish(known(startMs), contosoId, publisher, startMs);
   const [der = "", signature = ""] = Buffer.from(idp?.body ?? "", "base64")
@@ -90,7 +90,7 @@ test("idp.xml is signed by the vault with RSA-SHA256, under an intent that says 
   assert.deepEqual([world.made(), world.signer.calls[0]?.algorithm, world.limits], [1, "RS256", [10_000]]);
 });
 
-test("each document has an ID of its own, which is an XML name", async () => {
+test("each document has its own ID, which is an XML name", async () => {
   const world = createPublisher();
   await world.publish(known(startMs), contosoId, publisher, startMs);
   await world.publish(known(startMs), contosoId, publisher, startMs + 1);
@@ -99,7 +99,7 @@ test("each document has an ID of its own, which is an XML name", async () => {
   assert.equal(new Set(ids).size, 2);
 });
 
-test("a vault that is busy is asked once more, under an intent of its own", async () => {
+test("a busy vault is asked once more, with a new intent", async () => {
   const world = createPublisher();
   world.signer.failures.push(new Fault("signer_throttled"));
   assert.ok((await world.publish(known(startMs), contosoId, publisher, startMs)).idp);
@@ -110,7 +110,7 @@ test("a vault that is busy is asked once more, under an intent of its own", asyn
   );
 });
 
-test("what was published stays as it is until the metadata, the certificate or the day is another", async () => {
+test("a published document stays unchanged until the metadata, the certificate or the day changes", async () => {
   const world = createPublisher();
   const first = await world.publish(known(startMs), contosoId, publisher, startMs);
   const { federation } = first;
@@ -124,7 +124,7 @@ test("what was published stays as it is until the metadata, the certificate or t
   assert.equal(world.made(), 3);
 });
 
-test("without a publisher or federation metadata nothing is signed, nor what does not verify any more", async () => {
+test("nothing is signed without a publisher or federation metadata, or with metadata that no longer verify", async () => {
   const world = createPublisher();
   const { federation: _, ...without } = known(startMs);
   assert.equal(await world.publish(without, contosoId, publisher, startMs), without);
@@ -135,7 +135,7 @@ test("without a publisher or federation metadata nothing is signed, nor what doe
   assert.deepEqual([world.made(), world.ledger.intents], [0, []]);
 });
 
-test("over ten days of hourly refreshes idp.xml is valid for six to seven days at any time, and made once a day", async () => {
+test("over ten days of hourly refreshes idp.xml is valid for six to seven days at any time, and created once a day", async () => {
   const world = createPublisher();
   let record = known(startMs);
   for (let nowMs = startMs; nowMs < startMs + 10 * dayMs; nowMs += hourMs) {
@@ -147,7 +147,7 @@ test("over ten days of hourly refreshes idp.xml is valid for six to seven days a
   assert.equal(world.made(), 10);
 });
 
-test("metadata that was not confirmed for a day is not vouched for again", async () => {
+test("metadata that were not confirmed for a day are not signed again", async () => {
   const world = createPublisher();
   const { idp } = await world.publish(known(startMs), contosoId, publisher, startMs + dayMs);
   assert.deepEqual([idp, world.made()], [undefined, 0]);
@@ -155,7 +155,7 @@ test("metadata that was not confirmed for a day is not vouched for again", async
 });
 
 for (const source of ["common", "organizations", "consumers"]) {
-  test(`${source} has no idp.xml, and no signature is made for it`, async () => {
+  test(`${source} has no idp.xml, and no signature for it is made`, async () => {
     const world = createPublisher();
     const { idp } = await world.publish(known(startMs), source, publisher, startMs);
     assert.deepEqual([idp, world.made()], [undefined, 0]);

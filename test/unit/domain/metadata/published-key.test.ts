@@ -14,7 +14,7 @@ const { publicKey } = new X509Certificate(der);
 const short = Buffer.from((await generateSigningKey({ modulusLength: 2040 })).certificate, "base64");
 const elliptic = new X509Certificate((await makeEllipticCurve()).pem).raw;
 
-test("the key of a certificate has the thumbprint as its name, and the certificate's own numbers", () => {
+test("the key of a certificate has the thumbprint as its name, and the certificate's own modulus and exponent", () => {
   const read = readPublishedKey(der);
   assert.ok(read.ok);
   assert.deepEqual(read.value.key, key);
@@ -31,7 +31,7 @@ describe("a certificate is refused", () => {
     ["the public exponent is not 65537", withExponentOne(der)],
   ];
   for (const [rule, bytes] of refused) {
-    test(`since ${rule} (${bytes.length} bytes)`, () => {
+    test(`because of ${rule} (${bytes.length} bytes)`, () => {
       assert.deepEqual(readPublishedKey(bytes), { ok: false, refusal: rule });
     });
   }
@@ -51,6 +51,6 @@ describe("a stored key", () => {
     "has no certificate": { certificate: "" },
   };
   for (const [what, change] of Object.entries(changes)) {
-    test(`that ${what} is none`, () => assert.equal(verifyPublishedKey({ ...key, ...change }), undefined));
+    test(`that ${what} is invalid`, () => assert.equal(verifyPublishedKey({ ...key, ...change }), undefined));
   }
 });

@@ -65,7 +65,7 @@ describe("a source whose idp.xml is missing", () => {
     assert.equal(world.signed.count, 1);
   });
 
-  test("is left alone where another instance has published it", async () => {
+  test("is skipped if another instance has published it", async () => {
     const world = await publishingWorld();
     await world.publishingInstance().refreshDue([]);
     const before = world.fetches.length;
@@ -73,7 +73,7 @@ describe("a source whose idp.xml is missing", () => {
     assert.deepEqual([world.fetches.length, world.signed.count], [before, 1]);
   });
 
-  test("made by the publisher's former certificate is made anew by the next run, and once", async () => {
+  test("created by the publisher's former certificate is created again by the next run, once", async () => {
     const world = await publishingWorld();
     const instance = world.publishingInstance();
     await instance.refreshDue([]);
@@ -87,13 +87,13 @@ describe("a source whose idp.xml is missing", () => {
     assert.equal(world.signed.count, 2);
   });
 
-  test("is not fetched where the policy has no publisher", async () => {
+  test("is not fetched if the policy has no publisher", async () => {
     const world = await publishingWorld();
     await world.instance().refreshDue([]);
     assert.deepEqual(world.fetches, []);
   });
 
-  test("is tried again ever more rarely while it cannot be had, once an hour at last", async () => {
+  test("is retried less and less often while it is unavailable, finally once an hour", async () => {
     const world = await publishingWorld();
     world.intercept = unreachable;
     const instance = world.publishingInstance();
@@ -112,7 +112,7 @@ describe("a source whose idp.xml is missing", () => {
     assert.ok(record(world)?.idp);
   });
 
-  test("whose signature fails leaves no more intents than that", async () => {
+  test("whose signature fails leaves no more intents than these", async () => {
     const world = await publishingWorld();
     world.signed.fails = true;
     const instance = world.publishingInstance();
@@ -124,7 +124,7 @@ describe("a source whose idp.xml is missing", () => {
     assert.equal(eventsNamed(world, "metadata_not_republished").length, 7);
   });
 
-  test("is counted for the readiness probe once storage was read, and no longer when another instance has published it", async () => {
+  test("counts in the readiness probe once storage was read, until another instance has published it", async () => {
     const world = await publishingWorld();
     const probed = world.publishingInstance();
     assert.equal(probed.unpublished(world.nowMs), 0, "nobody knows yet");
@@ -143,7 +143,7 @@ describe("a source whose idp.xml is missing", () => {
 describe("a request of an operator", () => {
   const outcomes = (world: MetadataWorld) => record(world)?.refreshed;
 
-  test("is carried out by the next run, once, and the record says what came of it", async () => {
+  test("is executed by the next run, once, and the record has the result", async () => {
     const world = await publishingWorld();
     const instance = world.publishingInstance();
     await instance.refreshDue([]);
@@ -158,7 +158,7 @@ describe("a request of an operator", () => {
     assert.deepEqual([outcomes(world)?.requestId, outcomes(world)?.jwks], ["two", "unchanged"]);
   });
 
-  test("stays carried out over the hourly refresh, and on an instance that starts later", async () => {
+  test("stays completed after the hourly refresh, and for an instance that starts later", async () => {
     const world = await publishingWorld();
     await world.publishingInstance().refreshDue([request("one")]);
     const later = world.publishingInstance();
@@ -169,7 +169,7 @@ describe("a request of an operator", () => {
     assert.equal(outcomes(world)?.requestId, "one");
   });
 
-  test("is carried out where Entra cannot be reached too: the record says that", async () => {
+  test("is completed even if Entra cannot be reached, and the record says so", async () => {
     const world = await publishingWorld();
     const instance = world.publishingInstance();
     await instance.refreshDue([]);
@@ -178,7 +178,7 @@ describe("a request of an operator", () => {
     assert.deepEqual([outcomes(world)?.requestId, outcomes(world)?.jwks], ["one", "not_reachable"]);
   });
 
-  test("is carried out where the new keys are held, and where a document is refused", async () => {
+  test("is completed even if the new keys are held, or a document is refused", async () => {
     const world = await publishingWorld();
     const instance = world.publishingInstance("hold");
     await instance.refreshDue([]);
@@ -191,7 +191,7 @@ describe("a request of an operator", () => {
     assert.equal(outcomes(world)?.jwks, "jwks_not_readable");
   });
 
-  test("for a source that is not kept asks for nothing", async () => {
+  test("for an unknown source requests nothing", async () => {
     const world = await publishingWorld();
     const instance = world.publishingInstance();
     await instance.refreshDue([]);
@@ -200,7 +200,7 @@ describe("a request of an operator", () => {
     assert.equal(world.fetches.length, before);
   });
 
-  test("is not answered by a refresh that had begun before it", async () => {
+  test("is not completed by a refresh that began before it", async () => {
     const world = await publishingWorld();
     const instance = world.publishingInstance();
     await instance.refreshDue([]);

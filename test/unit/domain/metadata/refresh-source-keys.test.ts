@@ -37,7 +37,7 @@ describe("a refresh", () => {
     known = await world.refresh(undefined, startMs);
   });
 
-  test("with a new key that the new federation metadata lists follows, also where the policy says hold", async () => {
+  test("with a new key that the new federation metadata list follows, even if the policy says hold", async () => {
     world.answers = { ...world.answers, federation: answer(federationOf(one, two)), jwks: answer(jwksOf(one, two)) };
     const next = await world.refresh(known, nowMs);
     assert.deepEqual(outcomesOf(next), ["changed", "unchanged", "changed"]);
@@ -48,7 +48,7 @@ describe("a refresh", () => {
     assert.deepEqual([next.alarms, kidsOf(next.keys)], [undefined, [one.kid, two.kid]]);
   });
 
-  test("with a key that only the federation metadata of before lists follows, where those of today are missing", async () => {
+  test("with a key that only the previous federation metadata list follows, if today's are missing", async () => {
     world.answers.federation = answer(federationOf(one, two));
     const announced = await world.refresh(known, nowMs);
     world.answers = { ...world.answers, federation: unreachable, jwks: answer(jwksOf(two)) };
@@ -66,7 +66,7 @@ describe("a refresh", () => {
     atMs: nowMs,
   });
 
-  test("of foreign keys is held where the policy says so, and no key of it was seen", async () => {
+  test("of foreign keys is held if the policy says so, and none of them counts as seen", async () => {
     world.answers = { ...world.answers, federation: answer(federationOf(foreign)), jwks: answer(jwksOf(foreign)) };
     const next = await world.refresh(known, nowMs, "hold");
     assert.deepEqual([documentsOf(next).federation, documentsOf(next).jwks], [known.federation, known.jwks]);
@@ -79,7 +79,7 @@ describe("a refresh", () => {
     }
   });
 
-  test("of foreign keys is accepted elsewhere, with alarms that stand for a day", async () => {
+  test("of foreign keys is otherwise accepted, with alarms that last for a day", async () => {
     world.answers = { ...world.answers, federation: answer(federationOf(foreign)), jwks: answer(jwksOf(foreign)) };
     const next = await world.refresh(known, nowMs, "accept-and-alarm");
     assert.deepEqual(outcomesOf(next), ["changed", "unchanged", "changed"]);
@@ -100,7 +100,7 @@ describe("a refresh", () => {
     assert.equal((await world.refresh(later, nowMs + dayMs, "accept-and-alarm")).alarms, undefined);
   });
 
-  test("of a foreign key set alone alarms of that, and withdraws no key: it follows from nothing", async () => {
+  test("of a foreign key set alone raises an alarm, and withdraws no key, because it is discontinuous", async () => {
     world.answers.jwks = answer(jwksOf(foreign));
     const next = await world.refresh(known, nowMs, "accept-and-alarm");
     assert.deepEqual(world.eventsOf("jwks"), [
@@ -118,7 +118,7 @@ describe("a refresh", () => {
     );
   });
 
-  test("of one foreign key beside that of before alarms of that, and of no replacement", async () => {
+  test("of one foreign key beside the previous one raises an alarm, but not that of a replacement", async () => {
     world.answers.jwks = answer(jwksOf(one, foreign));
     const next = await world.refresh(known, nowMs, "accept-and-alarm");
     const alarm = { event: "metadata_discontinuous", document: "jwks", added: [foreign.kid], removed: [] };
@@ -129,7 +129,7 @@ describe("a refresh", () => {
     );
   });
 
-  test("after an unplanned rollover that follows withdraws the key of before", async () => {
+  test("after an unplanned rollover that follows withdraws the previous key", async () => {
     world.answers = { ...world.answers, federation: answer(federationOf(one, two)), jwks: answer(jwksOf(two)) };
     const next = await world.refresh(known, nowMs);
     assert.deepEqual(
@@ -148,7 +148,7 @@ describe("a refresh", () => {
     assert.equal((await world.refresh(without, nowMs)).refreshed?.jwks, "held");
   });
 
-  test("with a key that was missing for a day follows, and after more than a day does not", async () => {
+  test("with a key that was missing for a day follows, and for more than a day does not", async () => {
     world.answers = { ...world.answers, federation: answer(federationOf(one, two)), jwks: answer(jwksOf(one, two)) };
     const both = await world.refresh(undefined, startMs);
     const { federation: _, ...without } = both;
@@ -159,7 +159,7 @@ describe("a refresh", () => {
     assert.equal((await world.refresh(missing, nowMs + dayMs + 1)).refreshed?.jwks, "held");
   });
 
-  test("remembers the keys that federation metadata has left out", async () => {
+  test("remembers the keys that the federation metadata no longer list", async () => {
     world.answers.federation = answer(federationOf(one, two, three));
     const more = await world.refresh(known, nowMs);
     world.answers.federation = answer(federationOf(one));
@@ -174,13 +174,13 @@ describe("a refresh", () => {
     assert.equal(again.refreshed?.federation, "held", "nothing vouches for its return after a day");
   });
 
-  describe("warns where a key of the federation metadata is in no key set", () => {
+  describe("a warning for a key of the federation metadata that is in no key set", () => {
     const differing = () => world.events.filter(({ event }) => event === "metadata_keys_differ");
     const warning = (...keys: (typeof one)[]) => [
       { event: "metadata_keys_differ", source: contosoId, kids: kidsOf(keys) },
     ];
 
-    test("as soon as one of both has changed, and once", async () => {
+    test("appears as soon as either document has changed, and once", async () => {
       world.answers.federation = answer(federationOf(one, two, three));
       const next = await world.refresh(known, nowMs);
       assert.deepEqual(differing(), warning(two, three));
@@ -191,7 +191,7 @@ describe("a refresh", () => {
       assert.deepEqual(differing(), warning(three));
     });
 
-    test("not where there is no key set, nor federation metadata", async () => {
+    test("does not appear without a key set or without federation metadata", async () => {
       world.answers.jwks = unreachable;
       await world.refresh(undefined, nowMs);
       assert.deepEqual(differing(), []);
@@ -201,7 +201,7 @@ describe("a refresh", () => {
     });
   });
 
-  describe("refuses another key under a known name, whatever the policy says, and alarms", () => {
+  describe("another key under a known name is refused, whatever the policy says, with an alarm", () => {
     const jwkOf = ({ kid, n, e, certificate }: typeof one) => {
       return { kty: "RSA", use: "sig", kid, x5t: kid, n, e, x5c: [certificate] };
     };

@@ -35,7 +35,7 @@ beforeEach(() => {
 });
 
 describe("a first refresh", () => {
-  test("keeps each document with its ETag and the chain that it came over, and says so", async () => {
+  test("keeps each document with its ETag and its certificate chain, and reports it", async () => {
     for (const name of documents) world.answers[name] = ok({ ...fetchedOf(world.answers[name]), etag: `"${name}"` });
     const known = await world.refresh(undefined, startMs);
     const recordOf = (name: DocumentName, text: Uint8Array) => ({
@@ -64,7 +64,7 @@ describe("a first refresh", () => {
     ]);
   });
 
-  test("keeps nothing where nothing is given, and is answered as refused", async () => {
+  test("keeps nothing if nothing is returned, and is reported as refused", async () => {
     world.answers = { federation: unreachable, discovery: unchanged, jwks: unreachable };
     const known = await world.refresh(undefined, startMs);
     const reason = "not_reachable";
@@ -93,7 +93,7 @@ describe("a later refresh", () => {
     known = await world.refresh(undefined, startMs);
   });
 
-  test("asks with the ETags that are known, and what has not changed is confirmed without a word", async () => {
+  test("sends the known ETags, and unchanged documents are confirmed without an event", async () => {
     world.answers = { federation: unchanged, discovery: unchanged, jwks: unchanged };
     const next = await world.refresh(known, nowMs);
     assert.deepEqual(
@@ -110,14 +110,14 @@ describe("a later refresh", () => {
     assert.deepEqual([outcomesOf(next), world.events], [["unchanged", "unchanged", "unchanged"], []]);
   });
 
-  test("of the same bytes confirms them too", async () => {
+  test("with the same bytes confirms them too", async () => {
     const next = await world.refresh(known, nowMs);
     assert.deepEqual([outcomesOf(next), world.events], [["unchanged", "unchanged", "unchanged"], []]);
     assert.deepEqual([next.jwks?.fetchedAtMs, next.keys[0]?.lastSeenMs], [nowMs, nowMs]);
     assert.deepEqual(next.federation, { ...known.federation, fetchedAtMs: nowMs, verifiedAtMs: nowMs });
   });
 
-  test("that nobody answers changes nothing, and no key was seen", async () => {
+  test("without any answer changes nothing, and no key counts as seen", async () => {
     world.answers = { federation: unreachable, discovery: unreachable, jwks: unreachable };
     const next = await world.refresh(known, nowMs);
     assert.deepEqual(documentsOf(next), documentsOf(known));
@@ -126,7 +126,7 @@ describe("a later refresh", () => {
     assert.equal(world.events.length, 3);
   });
 
-  test("with documents that are refused keeps those of before, their ETags among them", async () => {
+  test("with refused documents keeps the previous ones, including their ETags", async () => {
     const nonsense = answer(Buffer.from("[]"), '"other"');
     world.answers = { ...{ discovery: nonsense, jwks: nonsense }, federation: answer(federationOf(one, two)) };
     const der = Buffer.from("no certificate").toString("base64");
@@ -152,7 +152,7 @@ describe("a later refresh", () => {
     assert.deepEqual(world.events, refused);
   });
 
-  test("with federation metadata that does not verify, or is another tenant's, keeps that of before", async () => {
+  test("with federation metadata that do not verify, or are another tenant's, keeps the previous ones", async () => {
     world.answers.federation = answer(federationOf(one, two));
     for (const [read, reason] of [
       [() => refuse({ reason: "digest_mismatch" }), "digest_mismatch"],
@@ -172,14 +172,14 @@ describe("a later refresh", () => {
     assert.equal(key?.firstUsedMs, undefined);
   });
 
-  test("republishes the signing keys of a set only", async () => {
+  test("republishes only the signing keys of a set", async () => {
     const { keys } = JSON.parse(jwksOf(one, two).toString());
     world.answers.jwks = answer(Buffer.from(JSON.stringify({ keys: [keys[0], { kty: "EC", kid: "x" }] })));
     const { jwks } = await world.refresh(undefined, nowMs);
     assert.deepEqual(Buffer.from(jwks?.body ?? "", "base64"), jwksOf(one));
   });
 
-  test("keeps what others have put beside the documents", async () => {
+  test("keeps data that others have stored beside the documents", async () => {
     const { body, sha256 } = documentRecord("idp", startMs);
     const idp = { body, sha256, madeFromSha256: "x", publisherX5tS256: "x", validUntilMs: startMs };
     const refreshed = { atMs: startMs, federation: "changed", discovery: "changed", jwks: "changed", requestId: "1" };

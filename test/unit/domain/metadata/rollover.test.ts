@@ -47,7 +47,7 @@ test("over a planned rollover no valid token is refused, and a forged one is nev
   assert.deepEqual(eventsNamed(world, "metadata_keys_replaced"), []);
 });
 
-test("a retired key is trusted for a day more, and then no longer", async () => {
+test("a retired key is trusted for another day, and then no longer", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance();
   const [{ kid: first }] = world.entra.jwks(homeTenantId).keys as [{ kid: string }];
@@ -69,7 +69,7 @@ test("a retired key is trusted for a day more, and then no longer", async () => 
   assert.ok(await world.accepts(instance));
 });
 
-test("in an emergency replacement the first token by the new key is accepted by the request that brings it", async () => {
+test("in an emergency replacement the first token with the new key is accepted by the request that presents it", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance();
   assert.ok(await world.accepts(instance));
@@ -82,7 +82,7 @@ test("in an emergency replacement the first token by the new key is accepted by 
   assert.ok(eventsNamed(world, "metadata_discontinuous").length > 0);
 });
 
-test("an accepted replacement is reported in every run for a day, by an instance too that has just started", async () => {
+test("an accepted replacement is reported in every run for a day, even by an instance that has just started", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance();
   await instance.refreshAll();
@@ -111,7 +111,7 @@ test("an accepted replacement is reported in every run for a day, by an instance
   );
 });
 
-test("where the policy says hold, an emergency replacement is held back and alarmed, and what was known stays", async () => {
+test("if the policy says hold, an emergency replacement is held back with an alarm, and the known keys stay", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance("hold");
   const before = await world.token();
@@ -128,7 +128,7 @@ test("where the policy says hold, an emergency replacement is held back and alar
   assert.deepEqual([federation.sha256, jwks.sha256], [past.federation.sha256, past.jwks.sha256]);
 });
 
-test("as long as no policy was read a replacement of all keys is held: nobody has said that it may be accepted", async () => {
+test("while no policy was read, a replacement of all keys is held, because no policy allows it yet", async () => {
   const world = await createMetadataWorld();
   assert.ok(await world.accepts(world.instance()));
   const instance = world.instance("no policy");
@@ -144,7 +144,7 @@ test("as long as no policy was read a replacement of all keys is held: nobody ha
   assert.ok(await world.accepts(instance), "then the policy says so");
 });
 
-test("where the policy says nothing of the home tenant a replacement is accepted, with an alarm", async () => {
+test("if the policy has no rule for the home tenant, a replacement is accepted with an alarm", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance("no policy");
   instance.apply({ sources: new Map(), publisher: undefined });
@@ -155,7 +155,7 @@ test("where the policy says nothing of the home tenant a replacement is accepted
   assert.ok(await world.accepts(instance));
 });
 
-test("where the policy says hold, a planned rollover passes: federation metadata vouches for the new key", async () => {
+test("if the policy says hold, a planned rollover passes, because federation metadata vouch for the new key", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance("hold");
   assert.ok(await world.accepts(instance));
@@ -166,7 +166,7 @@ test("where the policy says hold, a planned rollover passes: federation metadata
   assert.deepEqual(eventsNamed(world, "metadata_discontinuous"), []);
 });
 
-test("an attacker's perfect documents change nothing where the policy says hold, after any number of good polls", async () => {
+test("an attacker's perfect documents change nothing if the policy says hold, after any number of good polls", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance("hold");
   assert.ok(await world.accepts(instance));
@@ -185,7 +185,7 @@ test("an attacker's perfect documents change nothing where the policy says hold,
   assert.equal(eventsNamed(world, "metadata_discontinuous").length, 10);
 });
 
-test("an attacker's key added beside the genuine ones is held, for no known key vouches for it", async () => {
+test("an attacker's key added beside the genuine ones is held, because no known key vouches for it", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance("hold");
   assert.ok(await world.accepts(instance));
@@ -202,7 +202,7 @@ test("an attacker's key added beside the genuine ones is held, for no known key 
   assert.ok(await world.accepts(instance));
 });
 
-test("unknown keys make an instance ask at most once in five minutes, whoever sends them", async () => {
+test("unknown keys make an instance ask at most once in five minutes, for any number of senders", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance();
   assert.ok(await world.accepts(instance));
@@ -234,7 +234,7 @@ test("twenty concurrent requests with one unknown key wait for one refresh, and 
   assert.equal(world.fetches.length - before, 3);
 });
 
-test("a key is called unknown only if the provider was asked for it and what it answered was accepted", async () => {
+test("a key is reported as unknown only if the provider was asked for it and its answer was accepted", async () => {
   const world = await createMetadataWorld();
   const { home } = world.instance("hold");
   const { kid } = (await forgeFederationMetadata({ tenantId: homeTenantId })).jwks.keys[0] as { kid: string };
@@ -258,7 +258,7 @@ test("a new instance starts from storage with the network down, and from the net
   assert.ok(eventsNamed(world, "metadata_store_unavailable").length > 0);
 });
 
-test("keys that nobody has confirmed for a day are not trusted: somebody may keep their withdrawal from us", async () => {
+test("keys that were not confirmed for a day are not trusted, because an attacker may hide their withdrawal", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance();
   assert.ok(await world.accepts(instance));
@@ -273,7 +273,7 @@ test("keys that nobody has confirmed for a day are not trusted: somebody may kee
   assert.equal(eventsNamed(world, "metadata_stale").length, 18, "from the sixth hour on, every hour");
 });
 
-test("two instances that refresh at once leave one whole record, of one of them", async () => {
+test("two instances that refresh at once leave one complete record of one of them", async () => {
   const world = await createMetadataWorld();
   const [one, two] = [world.instance(), world.instance()];
   await Promise.all([one.refreshAll(), two.refreshAll()]);
@@ -303,7 +303,7 @@ test("an instance that never runs the timer learns from storage what another one
   assert.equal(world.fetches.length, before);
 });
 
-test("first requests at once do not use up the look-up of an unknown key: a key rolled without notice is found", async () => {
+test("concurrent first requests do not use up the look-up of an unknown key: a key rolled without notice is found", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance();
   const token = await world.token();
@@ -314,7 +314,7 @@ test("first requests at once do not use up the look-up of an unknown key: a key 
   assert.ok(await world.accepts(instance));
 });
 
-test("an unknown key is looked for again after 30 s if the provider did not answer, and after 5 min if it did", async () => {
+test("an unknown key is looked up again after 30 s if the provider did not answer, and after 5 min if it did", async () => {
   const world = await createMetadataWorld();
   const instance = world.instance();
   assert.ok(await world.accepts(instance));
@@ -334,7 +334,7 @@ test("an unknown key is looked for again after 30 s if the provider did not answ
   assert.ok(await world.accepts(instance));
 });
 
-test("whoever asks while the first keys are being fetched waits for them, a readiness probe too", async () => {
+test("a request during the first fetch of the keys waits for them, and so does a readiness probe", async () => {
   const world = await createMetadataWorld();
   const asked = Promise.withResolvers<void>();
   const answered = Promise.withResolvers<void>();

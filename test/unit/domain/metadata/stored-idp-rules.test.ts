@@ -35,7 +35,7 @@ describe("a stored idp.xml", () => {
       },
     });
 
-  test("is served where it names this tenant and keys that the federation metadata list, now or before", async () => {
+  test("is served if it names this tenant and keys that the federation metadata list, now or before", async () => {
     assert.equal(await verifies(ok(content)), true);
     assert.deepEqual(given, [["<EntityDescriptor/>", ["publisher"]]], "the bytes of it were verified");
   });
@@ -49,12 +49,12 @@ describe("a stored idp.xml", () => {
     test(`that ${what} is not served`, async () => assert.equal(await verifies(ok({ ...content, ...change })), false));
   }
 
-  test("that does not verify is not served, and where nobody can tell that is said", async () => {
+  test("that does not verify is not served, and if it cannot be verified now that is reported", async () => {
     assert.equal(await verifies(refuse({ reason: "document_not_utf8" })), false);
     assert.equal(await verifies(refuse({ reason: "verifier_not_loaded" })), undefined);
   });
 
-  test("is not served where there is none, or no federation metadata to know its keys from", async () => {
+  test("is not served if it does not exist, or without the federation metadata that list its keys", async () => {
     assert.equal(await verifies(ok({ ...content, certificates: [] }), { federation: valid.federation }), false);
     assert.equal(await verifies(ok({ ...content, certificates: [] }), { idp }), false);
   });

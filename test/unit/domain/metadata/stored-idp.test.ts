@@ -115,7 +115,7 @@ const attacks: Record<string, Attack> = {
 };
 
 for (const [name, attack] of Object.entries(attacks)) {
-  test(`${name}: refused with an alarm, and made anew by the next refresh`, async () => {
+  test(`${name}: refused with an alarm, and created again by the next refresh`, async () => {
     const world = await publishingWorld();
     const genuine = stored(world);
     const forged = await attack(genuine.idp, genuine);
@@ -133,7 +133,7 @@ for (const [name, attack] of Object.entries(attacks)) {
   });
 }
 
-test("an instance that has served the genuine document does not serve what is put in its place", async () => {
+test("an instance that has served the genuine document does not serve a replaced one", async () => {
   const world = await publishingWorld();
   const before = await served(world, world.first);
   assert.ok(before);
@@ -149,7 +149,7 @@ test("an instance that has served the genuine document does not serve what is pu
   assert.deepEqual(rulesOf(world), [notThePublishers]);
 });
 
-test("the timer that comes twice a minute notices it within five minutes, and makes it anew by itself", async () => {
+test("the timer that runs twice a minute notices it within five minutes, and creates the document again", async () => {
   const world = await publishingWorld();
   const genuine = stored(world);
   put(world, (record) => ({ ...record, idp: withDocument(record.idp, "Service Unavailable") }));
@@ -168,7 +168,7 @@ test("the timer that comes twice a minute notices it within five minutes, and ma
   assert.equal(world.signatures(), before, "what is good is left alone");
 });
 
-test("a document under the hash of a genuine one is not taken for verified: the whole record is refused", async () => {
+test("a document with the hash of a genuine one is not treated as verified: the whole record is refused", async () => {
   const world = await publishingWorld();
   const before = await served(world, world.first);
   const text = await documentOf(stored(world).idp, { certificates: [attacker.certificate] });
@@ -181,7 +181,7 @@ test("a document under the hash of a genuine one is not taken for verified: the 
   assert.deepEqual(rulesOf(world), ["a document is not the one of its hash"]);
 });
 
-test("the document of a certificate that the policy lists no more is not served, that of a retiring one is", async () => {
+test("the document of a certificate that the policy no longer lists is not served, that of a retiring one is", async () => {
   const world = await publishingWorld();
   const instance = world.publishingInstance("accept-and-alarm", older);
   const before = await served(world, instance);
@@ -193,7 +193,7 @@ test("the document of a certificate that the policy lists no more is not served,
   assert.deepEqual(rulesOf(world), [notThePublishers]);
 });
 
-test("a document of a certificate that the policy has got meanwhile is served as soon as that is read", async () => {
+test("a document of a certificate that was added to the policy meanwhile is served as soon as the policy is read", async () => {
   const world = await publishingWorld();
   const behind = world.publishingInstance("accept-and-alarm", newer);
   assert.equal(await served(world, behind), undefined);
@@ -201,7 +201,7 @@ test("a document of a certificate that the policy has got meanwhile is served as
   assert.equal(await served(world, behind), textOf(stored(world).idp));
 });
 
-test("many requests at once verify it once, and alarm once", async () => {
+test("many concurrent requests verify it once, and raise one alarm", async () => {
   const world = await publishingWorld();
   put(world, (record) => ({ ...record, idp: withDocument(record.idp, "Service Unavailable") }));
   const instance = world.publishingInstance("accept-and-alarm", older);
@@ -210,7 +210,7 @@ test("many requests at once verify it once, and alarm once", async () => {
   assert.deepEqual(rulesOf(world), [notThePublishers]);
 });
 
-test("without a policy, and by one without a publisher, none is served, and that is no alarm", async () => {
+test("without a policy or without a publisher none is served, and that is no alarm", async () => {
   const world = await publishingWorld();
   for (const instance of [world.instance("no policy"), world.instance()]) {
     assert.equal(await served(world, instance), undefined);

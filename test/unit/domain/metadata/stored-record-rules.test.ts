@@ -49,7 +49,7 @@ const outcomeOf = async (stored: LastKnownGood | undefined) => {
 };
 
 describe("a record is used", () => {
-  test("as it is where all of it is verified", async () => {
+  test("unchanged if all of it is verified", async () => {
     assert.deepEqual(await verifyRecord(valid, source, verify), { ok: true, value: valid });
   });
 
@@ -92,10 +92,10 @@ describe("a record is refused", () => {
     ],
   ];
   for (const [rule, what, change] of refused) {
-    test(`since ${rule} ${what}`, async () => assert.equal(await outcomeOf({ ...valid, ...change }), rule));
+    test(`because of ${rule} ${what}`, async () => assert.equal(await outcomeOf({ ...valid, ...change }), rule));
   }
 
-  test("where there is none", async () => assert.equal(await outcomeOf(undefined), "not a metadata record"));
+  test("if there is none", async () => assert.equal(await outcomeOf(undefined), "not a metadata record"));
 });
 
 describe("stored federation metadata", () => {
@@ -111,7 +111,7 @@ describe("stored federation metadata", () => {
   const verified = (read: Result<FederationMetadata, MetadataRefusal>) =>
     verifiesFederation(valid.federation, source, { ...verify, verifyFederationMetadata: async () => read });
 
-  test("that say what is stored beside them are used", async () => {
+  test("that match the record beside them are used", async () => {
     assert.equal(await verified(ok(content)), true);
   });
 
@@ -126,7 +126,7 @@ describe("stored federation metadata", () => {
     test(`that ${what} are refused`, async () => assert.equal(await verified(ok({ ...content, ...change })), false));
   }
 
-  test("that do not verify are refused, unless nobody can tell now", async () => {
+  test("that do not verify are refused, unless they cannot be verified now", async () => {
     assert.equal(await verified(refuse({ reason: "verifier_not_loaded" })), undefined);
     assert.equal(await verified(refuse({ reason: "document_not_utf8" })), false);
   });

@@ -79,7 +79,7 @@ async function migratedWithout(...names: (keyof typeof valid)[]): Promise<LastKn
 }
 
 describe("a record of version 1", () => {
-  test("becomes one of version 2 with certificates, without ETags, discovery and what is no signing key", async () => {
+  test("becomes one of version 2 with certificates, without ETags, discovery and keys that do not sign", async () => {
     const { etag: _, ...federation } = valid.federation;
     const body = Buffer.from(JSON.stringify({ keys: jwks })).toString("base64");
     assert.deepEqual(await migrated(), {
@@ -91,11 +91,11 @@ describe("a record of version 1", () => {
     });
   });
 
-  test("without any document loses its keys: nothing says what they are", async () => {
+  test("without any document loses its keys, because their origin is unknown", async () => {
     assert.deepEqual(await migratedWithout("federation", "discovery", "jwks", "idp"), { version: 2, keys: [] });
   });
 
-  test("without federation metadata keeps the keys of its key set, and no idp.xml, which was made of them", async () => {
+  test("without federation metadata keeps the keys of its key set, but not the idp.xml derived from the metadata", async () => {
     const { federation, idp, keys } = await migratedWithout("federation");
     assert.deepEqual([federation, idp, kids(keys)], [undefined, undefined, kids([current, listed])]);
   });
@@ -105,7 +105,7 @@ describe("a record of version 1", () => {
     assert.deepEqual([set, kids(keys)], [undefined, kids([current, federated])]);
   });
 
-  test("whose federation metadata do not verify, or are not those of their hash, loses them", async () => {
+  test("with federation metadata that do not verify, or do not match their hash, loses them", async () => {
     const forged = { ...valid.federation, body: document("other").body };
     for (const { federation, keys } of [
       await migrated({}, refuse({ reason: "digest_mismatch" })),
@@ -115,25 +115,25 @@ describe("a record of version 1", () => {
     }
   });
 
-  test("whose key set breaks a rule of today loses it", async () => {
+  test("with a key set that violates a current rule loses it", async () => {
     const [first] = jwks;
     const forged = document(JSON.stringify({ keys: [{ ...first, n: attackers.n }] }));
     const { jwks: set, keys } = await migrated({ jwks: forged });
     assert.deepEqual([set, kids(keys)], [undefined, kids([current, federated])]);
   });
 
-  test("whose idp.xml is not that of its hash loses it", async () => {
+  test("with an idp.xml that does not match its hash loses it", async () => {
     const { idp } = await migrated({ idp: { ...valid.idp, body: document("other").body } });
     assert.equal(idp, undefined);
   });
 
-  test("in which another key stands under the name of a genuine one loses that key", async () => {
+  test("with another key under the name of a genuine one loses that key", async () => {
     const forged = { ...numbersOf(current), n: attackers.n };
     const { keys } = await migrated({ keys: [forged, numbersOf(listed)] });
     assert.deepEqual(kids(keys), [listed.kid]);
   });
 
-  test("in which a genuine key has the exponent 1 gets that of the certificate", async () => {
+  test("with the exponent 1 for a genuine key gets the exponent of the certificate", async () => {
     const { keys } = await migrated({ keys: [{ ...numbersOf(current), e: "AQ" }] });
     assert.deepEqual(keys, [{ ...current, ...seen }]);
   });

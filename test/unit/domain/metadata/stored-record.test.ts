@@ -48,7 +48,7 @@ async function upgraded(change: (record: ReturnType<typeof asVersion1>) => objec
   return { world, old, next };
 }
 
-test("keys of version 1 verify callers at once where Entra cannot be reached: an upgrade is no outage", async () => {
+test("keys of version 1 verify callers at once if Entra cannot be reached: an upgrade causes no outage", async () => {
   const { world, old } = await upgraded();
   world.intercept = unreachable;
   const instance = world.instance("hold");
@@ -82,7 +82,7 @@ test("a record of version 1 is fetched again without ETags and stored as version
   assert.deepEqual(eventsNamed(world, "metadata_discontinuous"), []);
 });
 
-test("a request that meets a record of version 1 has it fetched, and does not wait for that", async () => {
+test("a request that finds a record of version 1 starts a fetch, and does not wait for it", async () => {
   const { world } = await upgraded();
   const instance = world.instance("hold");
   assert.ok(await world.accepts(instance));
@@ -90,7 +90,7 @@ test("a request that meets a record of version 1 has it fetched, and does not wa
   assert.equal(stored(world).version, 2);
 });
 
-test("a forged key that version 1 has taken under a genuine name is not used after the upgrade", async () => {
+test("a forged key that version 1 stored under a genuine name is not used after the upgrade", async () => {
   const { world, next } = await upgraded((record) => {
     const forge = (key: { kid: string; n: string; e: string }) =>
       key.kid === record.keys[1]?.kid ? { ...key, n: attacker.n } : key;
@@ -109,7 +109,7 @@ test("a forged key that version 1 has taken under a genuine name is not used aft
   assert.ok(stored(world).keys.some(({ kid }) => kid === next));
 });
 
-test("a key of version 1 whose certificate stands nowhere is forgotten", async () => {
+test("a key of version 1 without a certificate is forgotten", async () => {
   const { world } = await upgraded((record) => ({
     ...record,
     keys: [...record.keys, { ...record.keys[0], kid: attacker.kid, n: attacker.n }],

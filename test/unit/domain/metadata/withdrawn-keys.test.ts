@@ -29,7 +29,7 @@ async function withdrawnAfter(world: MetadataWorld, instance: Instance, waitMs: 
 }
 
 describe("a key that leaves the published set", () => {
-  test("is withdrawn where its successor came with it, or less than a day before", async () => {
+  test("is withdrawn if its successor appeared at the same time, or less than a day before", async () => {
     for (const beforeMs of [0, hourMs, dayMs - hourMs]) {
       const { world, instance, old } = await begin();
       world.entra.activateKey(await world.entra.announceKey());
@@ -41,7 +41,7 @@ describe("a key that leaves the published set", () => {
     }
   });
 
-  test("is withdrawn where all are replaced at once, and where that is accepted", async () => {
+  test("is withdrawn if all are replaced at once and the replacement is accepted", async () => {
     for (const onDiscontinuity of ["accept-and-alarm", "hold"] as const) {
       const { world, instance, old } = await begin(onDiscontinuity);
       await world.entra.replaceAllKeys();
@@ -59,7 +59,7 @@ describe("a key that leaves the published set", () => {
     assert.deepEqual(await withdrawnAfter(world, instance, 0), []);
   });
 
-  test("is not withdrawn by a key set that follows from nothing that was known", async () => {
+  test("is not withdrawn by a discontinuous key set", async () => {
     const { world, instance } = await begin();
     const foreign = await createMetadataWorld();
     const forged = new TextEncoder().encode(JSON.stringify(foreign.entra.jwks(homeTenantId)));
@@ -67,7 +67,7 @@ describe("a key that leaves the published set", () => {
     assert.deepEqual(await withdrawnAfter(world, instance, 0), []);
   });
 
-  test("is not withdrawn any more when it is published again, or when no token of its can be valid", async () => {
+  test("is no longer withdrawn when it is published again, or when no token signed with it can be valid", async () => {
     const { world, instance, old } = await begin();
     const both = new TextEncoder().encode(JSON.stringify(world.entra.jwks(homeTenantId)));
     world.entra.activateKey(await world.entra.announceKey());
@@ -80,7 +80,7 @@ describe("a key that leaves the published set", () => {
     assert.deepEqual(await withdrawnAfter(world, instance, 28 * hourMs), []);
   });
 
-  test("is known to an instance that has not asked Entra, within a minute", async () => {
+  test("is known within a minute to an instance that has not asked Entra", async () => {
     const { world, instance, old } = await begin();
     const other = world.instance();
     const token = await world.token();

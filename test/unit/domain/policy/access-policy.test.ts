@@ -21,7 +21,7 @@ function reasonOf(caller: Caller, ask: Parameters<typeof authorize>[2], policy =
 }
 
 describe("authorize", () => {
-  test("tells caller, client and tenant of a grant", () => {
+  test("returns caller, client and tenant of a grant", () => {
     const result = authorize(compiled(), billing, request);
     assert.ok(result.ok);
     const { caller, client, tenant } = result.value;
@@ -89,7 +89,7 @@ describe("authorize", () => {
   ];
   for (const [name, caller, ask, reason] of cases) test(name, () => assert.equal(reasonOf(caller, ask), reason));
 
-  test("all active tenants never means the home tenant, for no scope", () => {
+  test("all active tenants never includes the home tenant, for no scope", () => {
     const document = validPolicy();
     document.grants = [grant({ tenants: "all-active", scopes: [ids.homeApiScope] })];
     const policy = compiled(document);
@@ -107,7 +107,7 @@ describe("authorize", () => {
     }
   });
 
-  test("grants for scopes and for assertions of one caller and tenant add up and do not widen each other", () => {
+  test("grants for scopes and for assertions of one caller and tenant add up and do not extend each other", () => {
     const document = validPolicy();
     document.grants.push(grant({ scopes: [], issues: ["assertion"] }), grant({ scopes: [ids.vaultScope] }));
     const policy = compiled(document);
@@ -118,7 +118,7 @@ describe("authorize", () => {
     assert.equal(reasonOf(exporter, { ...request, scope: ids.vaultScope }, policy), "no_grant");
   });
 
-  test("with no grants nothing is granted", () => {
+  test("without grants nothing is granted", () => {
     const policy = compiled({ ...validPolicy(), grants: [] });
     for (const caller of [billing, exporter]) assert.equal(reasonOf(caller, request, policy), "no_grant");
   });
@@ -139,7 +139,7 @@ describe("for any set of grants", () => {
     { maxLength: 6 },
   );
 
-  test("what is granted is what some grant writes out, and nothing else", async (t) => {
+  test("only what some grant names is granted", async (t) => {
     const property = fc.property(grants, (documents) => {
       const document = { ...validPolicy(), grants: documents };
       const policy = compiled(document);

@@ -83,7 +83,7 @@ test("a valid policy compiles to rules by id", () => {
   );
 });
 
-test("tokensNotBefore is a time in any zone, and one that a fast clock wrote counts as now", () => {
+test("tokensNotBefore is a time in any zone, and a future time from a fast clock counts as now", () => {
   for (const [written, expectedMs] of [
     ["2026-06-01T11:00:00Z", startMs - 3_600_000],
     ["2026-06-01T13:00:00.5+02:00", startMs - 3_599_500],
@@ -99,7 +99,7 @@ test("tokensNotBefore is a time in any zone, and one that a fast clock wrote cou
   }
 });
 
-test("of the publisher's certificates the active one signs, and all are known by their keys", () => {
+test("of the publisher's certificates the active one signs, and all are found by their keys", () => {
   const document = validPolicy();
   withPublisherList(inList("retiring"), inList("active", newerOfPublisher))(document);
   const policy = compilePolicy(document, context);
@@ -112,7 +112,7 @@ test("of the publisher's certificates the active one signs, and all are known by
   assert.deepEqual(keyNamesOf(policy), ["client-assertion", "publisher"]);
 });
 
-test("a publisher with one key and certificate, as policies before had it, is one that is active", () => {
+test("a publisher with one key and certificate, as in older policies, has one active certificate", () => {
   const document = validPolicy();
   withPublisher({ certificate: foreign.pem })(document);
   const policy = compilePolicy(document, context);
@@ -121,7 +121,7 @@ test("a publisher with one key and certificate, as policies before had it, is on
   assert.deepEqual([policy.publisher?.active.keyId, policy.publisher?.active.state], [publisherKeyId, "active"]);
 });
 
-test("metadata are rules by the name of their source", () => {
+test("metadata rules are stored by the name of their source", () => {
   const document = validPolicy();
   document.metadata = [
     { tenant: ids.contosoId.toUpperCase(), onDiscontinuity: "hold" },
@@ -481,7 +481,7 @@ test("all problems are reported at once, those inside an entry with a wrong id t
   }
 });
 
-test("a certificate of a client that is none is reported beside a publisher too", () => {
+test("a certificate of an invalid client is reported beside a publisher too", () => {
   const problems = problemsOf((policy) => {
     withCertificate({ certificate: "x" })(policy);
     withPublisherList(inList("active"))(policy);
@@ -489,7 +489,7 @@ test("a certificate of a client that is none is reported beside a publisher too"
   assert.deepEqual([...new Set(problems.map(({ path }) => path))], [certificatePath]);
 });
 
-test("a publisher's key must be that of no client, not only not that of all", () => {
+test("a publisher's key must not be the key of any client", () => {
   const problems = problemsOf((policy) => {
     const broker = named(policy.clients, "broker");
     broker.certificates = [
@@ -501,7 +501,7 @@ test("a publisher's key must be that of no client, not only not that of all", ()
   assert.ok(problems.some(({ path, rule }) => path === "publisher.keyId" && /not be the key of a client/.test(rule)));
 });
 
-test("no problem repeats a value, whatever the value is", () => {
+test("no problem repeats a value, for any value", () => {
   const canary = "CANARY";
   const marked = (text: string) => `${text}${canary}`;
   const problems = problemsOf((policy) => {

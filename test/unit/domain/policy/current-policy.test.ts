@@ -58,7 +58,7 @@ describe("the current policy", () => {
     assert.deepEqual(applied, [one, two]);
   });
 
-  test("is waited for when it is 50 s old: a suspension holds everywhere within 60 s", async () => {
+  test("is waited for when it is 50 s old, so that a suspension applies everywhere within 60 s", async () => {
     const { at, source } = setUp();
     await at(0);
     source.put(two);
@@ -72,14 +72,14 @@ describe("the current policy", () => {
     assert.equal(applied.length, 1);
   });
 
-  test("is read once for all who ask at the same time", async () => {
+  test("is read once for all requests at the same time", async () => {
     const { at, source } = setUp();
     await Promise.all(Array.from({ length: 100 }, () => at(0)));
     await Promise.all(Array.from({ length: 100 }, () => at(60)));
     assert.equal(source.calls.length, 2);
   });
 
-  test("a request that finds a reading under way waits for it when the policy is 50 s old", async () => {
+  test("a request during a read waits for it when the policy is 50 s old", async () => {
     const { at, source } = setUp();
     await at(0);
     source.put(two);
@@ -109,7 +109,7 @@ describe("the current policy", () => {
     assert.equal(await at(700), two);
   });
 
-  test("a broken policy is evaluated again every five minutes and not at each reading, and stays rejected between", async () => {
+  test("a broken policy is evaluated again every five minutes and not at each read, and stays rejected in between", async () => {
     const { at, source, current } = setUp();
     await at(0);
     source.put(problems);
@@ -132,7 +132,7 @@ describe("the current policy", () => {
     assert.deepEqual(etags, ["etag-2", "etag-3"]);
   });
 
-  test("an hour of readings that are all rejected stops everything, and a repaired policy starts it again", async () => {
+  test("an hour of rejected reads stops everything, and a repaired policy starts it again", async () => {
     const { at, source } = setUp();
     await at(0);
     source.put(problems);
@@ -142,7 +142,7 @@ describe("the current policy", () => {
     assert.equal(await at(3605), two);
   });
 
-  test("the policy that was in force before the broken one is in force again when it is put back", async () => {
+  test("the policy from before the broken one is in force again when it is restored", async () => {
     const { at, source, current, applied } = setUp();
     await at(0);
     source.put(problems);
@@ -157,7 +157,7 @@ describe("the current policy", () => {
     assert.deepEqual(applied, [one]);
   });
 
-  test("a broken first policy gives nothing, its problems are counted, and a repaired one is in force 5 s later", async () => {
+  test("with a broken first policy nothing is issued, its problems are counted, and a repaired one is in force 5 s later", async () => {
     const { at, current, source, events } = setUp(problems);
     await current.load(startMs);
     assert.deepEqual(events, [{ event: "policy_rejected", document: "policy", etag: "etag-1", problems }]);
@@ -168,7 +168,7 @@ describe("the current policy", () => {
     assert.equal(current.rejectedProblems(), 0);
   });
 
-  test("one that cannot be read at the start does not stop it, and is tried again", async () => {
+  test("a policy that cannot be read at the start does not stop the start, and is read again", async () => {
     const { at, current, source, events } = setUp();
     source.failure = Object.assign(new Error("https://account.blob.core.windows.net/x"), { name: "RestError" });
     await current.load(startMs);
@@ -180,7 +180,7 @@ describe("the current policy", () => {
     assert.equal(await at(5), one);
   });
 
-  test("one that cannot be read is reported with its age in seconds, and never with the text of what was thrown", async () => {
+  test("a policy that cannot be read is reported with its age in seconds, and never with the text of the error", async () => {
     const { at, source, events } = setUp();
     await at(0);
     source.failure = Object.assign(new Error("https://account/x?sig=secret"), { name: "RestError" });
@@ -199,7 +199,7 @@ describe("the current policy", () => {
     ]);
   });
 
-  test("storage that is down holds nobody up and is asked at most every 5 s", async () => {
+  test("storage that is down delays no request and is asked at most every 5 s", async () => {
     const { at, source } = setUp();
     await at(0);
     source.failure = new Error("down");
@@ -222,7 +222,7 @@ describe("the current policy", () => {
     assert.ok(source.calls.length - from <= 4, `${source.calls.length - from} tries in 20 s`);
   });
 
-  test("storage that was down ten seconds ago is waited for again, before that nobody waits", async () => {
+  test("storage that was down is waited for again after ten seconds, and not before", async () => {
     for (const [second, expected] of [
       [69, one],
       [70, two],
@@ -237,7 +237,7 @@ describe("the current policy", () => {
     }
   });
 
-  test("after an hour without a reading nothing is issued, until it can be read again", async () => {
+  test("after an hour without a read nothing is issued, until the policy can be read again", async () => {
     const { at, source, names } = setUp();
     await at(0);
     source.failure = new Error("down");
@@ -250,7 +250,7 @@ describe("the current policy", () => {
     assert.equal(await at(3651), one);
   });
 
-  test("one failed reading does not let a suspension wait for more than 60 s", async () => {
+  test("one failed read does not delay a suspension beyond 60 s", async () => {
     const { at, source } = setUp();
     await at(0);
     source.failure = new Error("a blip");
@@ -271,21 +271,21 @@ describe("the current policy", () => {
     assert.equal(current.rejectedProblems(), 2);
   });
 
-  test("tells its age for the readiness probe", async () => {
+  test("reports its age for the readiness probe", async () => {
     const { at, current } = setUp();
     assert.equal(current.ageMs(startMs), undefined);
     await at(0);
     assert.equal(current.ageMs(startMs + 12_000), 12_000);
   });
 
-  test("a clock that is set back by an hour delays no suspension: the next request waits for a new reading", async () => {
+  test("a clock that is set back by an hour delays no suspension: the next request waits for a new read", async () => {
     const { at, source } = setUp();
     await at(0);
     source.put(two);
     assert.equal(await at(-3_600), two);
   });
 
-  test("an instance that was frozen does not answer from the policy of before", async () => {
+  test("an instance that was frozen does not answer from the old policy", async () => {
     const { at, source } = setUp();
     await at(0);
     source.put(two);
@@ -354,7 +354,7 @@ describe("suspensions beside the policy", () => {
     });
   }
 
-  test("hold under every policy that comes later, and what the policy suspends stays suspended without them", async () => {
+  test("apply under every later policy, and what the policy itself suspends stays suspended without them", async () => {
     const { at, suspensions, source } = setUp();
     suspensions.put(contosoSuspended);
     await at(0);
@@ -366,7 +366,7 @@ describe("suspensions beside the policy", () => {
     assert.equal(policy.tenants.get(ids.suspendedTenantId)?.isActive, false);
   });
 
-  test("of one kind alone are reported too, and none at the start is not", async () => {
+  test("of one kind alone are reported too, and none at the start are not", async () => {
     for (const [kind, id] of [
       ["tenant", ids.contosoId],
       ["caller", ids.billingObjectId],
@@ -381,7 +381,7 @@ describe("suspensions beside the policy", () => {
     }
   });
 
-  test("of ids that the policy does not have suspend nothing, and wait for them", async () => {
+  test("of ids that the policy does not have suspend nothing, until the policy has the ids", async () => {
     const { at, suspensions } = setUp();
     suspensions.put(suspended(["tenant", ids.unknownTenantId]));
     assert.equal((await at(0)).tenants.has(ids.unknownTenantId), false);
@@ -396,7 +396,7 @@ describe("suspensions beside the policy", () => {
     ],
     ["are malformed", ({ suspensions }) => suspensions.put(problems)],
   ] as [string, (world: ReturnType<typeof setUp>) => void][]) {
-    test(`that ${what} keep the last ones for an hour, then nothing is issued`, async () => {
+    test(`that ${what} leave the last ones in force for an hour, then nothing is issued`, async () => {
       const world = setUp();
       const { at, suspensions, events } = world;
       suspensions.put(contosoSuspended);
@@ -414,7 +414,7 @@ describe("suspensions beside the policy", () => {
       assert.deepEqual(isActive(await at(3621)), [true, true, true]);
     });
 
-    test(`that ${what} at the start let nothing be issued: one may be among them`, async () => {
+    test(`that ${what} at the start prevent issuing, because one may be among them`, async () => {
       const world = setUp();
       fail(world);
       await assert.rejects(world.at(0), unavailable);
@@ -424,7 +424,7 @@ describe("suspensions beside the policy", () => {
     });
   }
 
-  test("are applied though the policy hangs", async () => {
+  test("are applied even if reading the policy hangs", async () => {
     const { at, suspensions, source, current } = setUp();
     await at(0);
     source.gate = new Promise(() => {});

@@ -113,7 +113,7 @@ test("an own API is granted by its application id, alone or as api://, in any ca
   }
 });
 
-test("a policy from before homeApis is still read: the scope at home is withheld and named, the rest is granted", () => {
+test("a policy without homeApis is still read: the scope at home is withheld and reported, the rest is granted", () => {
   const policy = withGrantAtHome(ids.homeApiScope, ids.vaultScope);
   assert.deepEqual(
     policy.withheld.map(({ path }) => path),
@@ -125,7 +125,7 @@ test("a policy from before homeApis is still read: the scope at home is withheld
   assert.equal(isGranted(policy, ids.homeApiScope), true);
 });
 
-test("an API by an application id that homeApis does not list is withheld and named too", () => {
+test("an API by an application id that homeApis does not list is withheld and reported too", () => {
   const policy = withGrantAtHome(ids.homeApiScope, "11111111-0000-4000-8000-000000000000/.default");
   assert.deepEqual(
     policy.withheld.map(({ path }) => path),
@@ -133,7 +133,7 @@ test("an API by an application id that homeApis does not list is withheld and na
   );
 });
 
-test("Microsoft Graph at home refuses the whole policy, also beside an own API", () => {
+test("Microsoft Graph at home refuses the whole policy, even beside an own API", () => {
   for (const scopes of [[ids.graphScope], [ids.homeApiScope, ids.graphScope]]) {
     const result = compilePolicy({ ...validPolicy(), grants: [grant({ tenants: ["home"], scopes })] }, context);
     assert.ok(Array.isArray(result));
@@ -141,7 +141,7 @@ test("Microsoft Graph at home refuses the whole policy, also beside an own API",
   }
 });
 
-describe("a resource is a directory's Graph", () => {
+describe("a resource is the Graph of a directory", () => {
   const id = "00000003-0000-0000-c000-000000000000";
   const olderId = "00000002-0000-0000-c000-000000000000";
   const graphs = [
@@ -154,7 +154,7 @@ describe("a resource is a directory's Graph", () => {
     test(`written as ${resource}`, () => assert.ok(isDirectoryGraph(ids.scope(`${resource}/.default`))));
   }
 
-  test("and others are not, though their names are similar", () => {
+  test("and others are not, although their names are similar", () => {
     for (const resource of ["https://mygraph.microsoft.com", "https://graph.microsoft.com.example", ids.homeApiId]) {
       assert.equal(isDirectoryGraph(ids.scope(`${resource}/.default`)), false, resource);
     }
@@ -166,7 +166,7 @@ test("a grant for all active tenants is not withheld: it never meant the home te
   assert.deepEqual(compiled(document, context).withheld, []);
 });
 
-describe("homeApis do not take", () => {
+describe("homeApis reject", () => {
   const problemsOf = (...applicationIds: string[]) => {
     const homeApis = applicationIds.map((applicationId, i) => ({ name: `api-${i}`, applicationId }));
     const result = compilePolicy({ ...validPolicy(), grants: [], homeApis }, context);
@@ -180,7 +180,7 @@ describe("homeApis do not take", () => {
     });
   }
 
-  test("what is no GUID, or is listed twice", () => {
+  test("a value that is not a GUID, or is listed twice", () => {
     assert.match(problemsOf("invoices")[0]?.rule ?? "", /GUID/);
     assert.match(problemsOf(ids.homeApiId, ids.homeApiId.toUpperCase())[0]?.rule ?? "", /unique/);
   });

@@ -10,7 +10,7 @@ import { compiled, grant, named, validPolicy } from "../../../support/fixtures/p
 const rightsIn = (document: PolicyDocument) => [...rightsOf(compiled(document)).values()];
 const places = (document: PolicyDocument) => rightsIn(document).map(({ tenantId }) => tenantId);
 
-test("each right is one that is authorized, and no request beside them is", () => {
+test("each right is an authorized request, and no other request is authorized", () => {
   const policy = compiled();
   const rights = rightsOf(policy);
   const asks = [
@@ -35,14 +35,14 @@ test("each right is one that is authorized, and no request beside them is", () =
   assert.equal(later.length, 2, "exporter: a token and an assertion");
 });
 
-test("a grant for all active tenants is more than one for every tenant that there is", () => {
+test("a grant for all active tenants is more than one for every existing tenant", () => {
   const all = { ...validPolicy(), grants: [grant({ tenants: "all-active" })] };
   const each = { ...validPolicy(), grants: [grant({ tenants: ["contoso", "fabrikam"] })] };
   assert.deepEqual(places(all), [ids.contosoId, ids.fabrikamId, "*"]);
   assert.deepEqual(places(each), [ids.contosoId, ids.fabrikamId]);
 });
 
-test("what is suspended, or withheld in the home tenant, is no right, for later tenants neither", () => {
+test("a suspended right, or one withheld in the home tenant, is no right, for later tenants either", () => {
   for (const kind of ["callers", "clients"] as const) {
     const document = { ...validPolicy(), grants: [grant({ tenants: "all-active" })] };
     named(document[kind] as PolicyDocument["callers"], kind === "callers" ? "billing" : "broker").state = "suspended";
@@ -52,7 +52,7 @@ test("what is suspended, or withheld in the home tenant, is no right, for later 
   assert.deepEqual(rightsIn(withheld), []);
 });
 
-test("two grants of one right are one", () => {
+test("two grants of one right are one right", () => {
   const document = { ...validPolicy(), grants: [grant({}), grant({ tenants: ["contoso", "fabrikam"] })] };
   assert.deepEqual(places(document), [ids.contosoId, ids.fabrikamId]);
 });

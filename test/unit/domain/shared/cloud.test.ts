@@ -49,7 +49,7 @@ describe("clouds", () => {
       assert.deepEqual(cloud, { name, ...hosts });
     });
 
-    test(`${name} has all URLs on its authority, with the GUIDs and nothing else`, () => {
+    test(`${name} has all URLs on its authority, with only the GUIDs inserted`, () => {
       const base = `https://${hosts.authorityHost}/${contosoId}`;
       assert.equal(cloudModule.issuerOf(cloud, contosoId), `${base}/v2.0`);
       assert.equal(cloudModule.tokenEndpointOf(cloud, contosoId), `${base}/oauth2/v2.0/token`);

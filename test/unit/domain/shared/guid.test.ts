@@ -6,7 +6,7 @@ import { contosoId } from "../../../support/fixtures/ids.ts";
 import { holds } from "../../../support/fixtures/property.ts";
 
 describe("parseGuid", () => {
-  test("takes a GUID in either case and gives it in lower case", () => {
+  test("accepts a GUID in either case and returns it in lower case", () => {
     assert.equal(parseGuid(contosoId), contosoId);
     assert.equal(parseGuid(contosoId.toUpperCase()), contosoId);
   });
@@ -38,7 +38,7 @@ describe("parseGuid", () => {
     });
   }
 
-  test("gives only what may stand in a path: lower-case hexadecimal digits and hyphens", async (t) => {
+  test("returns only what is safe in a path: lower-case hexadecimal digits and hyphens", async (t) => {
     const near = fc.stringMatching(/^[0-9a-fA-Fg\-{}%./]{34,38}$/);
     const property = fc.property(fc.oneof(fc.anything(), near, fc.uuid()), (value) => {
       const guid = parseGuid(value);

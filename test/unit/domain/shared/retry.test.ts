@@ -38,7 +38,7 @@ const throttled = (retryAfterSeconds?: number) =>
   new Fault("signer_throttled", retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
 
 describe("withRetry", () => {
-  test("does not wait for what succeeds at once", async () => {
+  test("does not wait if the first attempt succeeds", async () => {
     const { ports, deadline, sleeps } = setUp();
     assert.equal(await withRetry(failing().attempt, ports, deadline), "done");
     assert.deepEqual(sleeps, []);
@@ -65,7 +65,7 @@ describe("withRetry", () => {
     assert.ok(sleeps[0] !== undefined && sleeps[0] >= 3000 && sleeps[0] <= 3600);
   });
 
-  test("does not begin a wait that would reach past the deadline", async () => {
+  test("does not begin a wait that would end after the deadline", async () => {
     const { ports, deadline, sleeps } = setUp({ deadlineSeconds: 20 });
     for (const seconds of [20, 3600]) {
       const { attempt, tries } = failing(throttled(seconds));
@@ -75,7 +75,7 @@ describe("withRetry", () => {
     assert.deepEqual(sleeps, []);
   });
 
-  test("a part gets five seconds, or what is left of the request, also where the clock is set in between", () => {
+  test("an attempt gets five seconds, or the rest of the request's time, even if the clock is set in between", () => {
     const limits: number[] = [];
     const part = new AbortController();
     const startDeadline = (withinMs: number) => {
@@ -125,7 +125,7 @@ describe("withRetry", () => {
     });
   }
 
-  test("tries again at once, and once, after a token that was replaced", async () => {
+  test("tries again at once, and once, after a token was replaced", async () => {
     const { ports, deadline, sleeps } = setUp();
     const fault = new Fault("signer_unauthorized", { codes: [401], isTokenReplaced: true });
     const { attempt, tries } = failing(fault);
@@ -133,14 +133,14 @@ describe("withRetry", () => {
     assert.deepEqual([tries(), sleeps], [2, [0]]);
   });
 
-  test("does not try again after what is no fault", async () => {
+  test("does not try again after an error that is not a fault", async () => {
     const { ports, deadline } = setUp();
     const { attempt, tries } = failing(new TypeError("a bug"));
     await assert.rejects(withRetry(attempt, ports, deadline), TypeError);
     assert.equal(tries(), 1);
   });
 
-  test("when the deadline cuts a wait off, the fault that was waited out is told, not the abort", async () => {
+  test("when the deadline ends a wait, the result is the original fault, not the abort", async () => {
     const { ports, deadline } = setUp();
     const sleep = async () => {
       throw new DOMException("The operation was aborted", "AbortError");

@@ -19,7 +19,7 @@ describe("parseScope", () => {
     "00000003-0000-0000-c000-000000000000/.default",
     `https://${"x".repeat(495)}/.default`,
   ]) {
-    test(`takes ${text.slice(0, 60)}`, () => assert.equal(parseScope(text), text));
+    test(`accepts ${text.slice(0, 60)}`, () => assert.equal(parseScope(text), text));
   }
 
   for (const text of [
@@ -47,7 +47,7 @@ describe("parseScope", () => {
     test(`refuses ${JSON.stringify(text).slice(0, 60)}`, () => assert.equal(parseScope(text), undefined));
   }
 
-  test("gives back exactly what it was given, or nothing", async (t) => {
+  test("returns its input unchanged, or nothing", async (t) => {
     const text = fc.oneof(
       fc.string(),
       fc.string().map((resource) => `${resource}/.default`),
@@ -97,7 +97,7 @@ const graphResources = [
   "00000002-0000-0000-c000-000000000000/graph.windows.net",
 ];
 
-describe("a directory's Graph (T8)", () => {
+describe("the Graph of a directory (T8)", () => {
   for (const resource of graphResources) {
     test(`is not grantable in the home tenant as ${resource}`, () => {
       const text = `${resource}/.default`;

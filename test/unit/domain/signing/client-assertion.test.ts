@@ -27,7 +27,7 @@ const build = (cloud = clouds.public) =>
   buildClientAssertion(certificate, { cloud, clientId, tenantId: contosoId, nowSeconds: startMs / 1000 });
 
 describe("a client assertion", () => {
-  test("verifies as a JWS with PS256 in a library that is not ours", async () => {
+  test("verifies as a JWS with PS256 in an independent library", async () => {
     const { signingInput, bytes } = build();
     const signature = Buffer.from(signatureBy(registered.privateKey, sha256(bytes))).toString("base64url");
     const key = await importX509(registered.pem, "PS256");
@@ -42,7 +42,7 @@ describe("a client assertion", () => {
     assert.match(signingInput, /^[\w-]+\.[\w-]+$/);
   });
 
-  test("is valid for 120 s, and says so", () => {
+  test("is valid for 120 s, according to its claims", () => {
     const { signingInput, expiresAt } = build();
     const { claims } = decodeAssertion(signingInput);
     assert.equal(claims.exp, startMs / 1000 + 120);
@@ -56,7 +56,7 @@ describe("a client assertion", () => {
     });
   }
 
-  test("is built by the only function of its module that makes anything to sign", () => {
+  test("is built by the only function of its module that creates input for a signature", () => {
     assert.deepEqual(Object.keys(module).sort(), ["buildClientAssertion", "clientAssertionType"]);
     assert.equal(buildClientAssertion.length, 2);
   });
@@ -67,7 +67,7 @@ describe("isSignedBy", () => {
   const digest = sha256(bytes);
   const isSignedBy = (signature: Uint8Array, over = bytes) => isSignedByIn(certificate, "PS256", over, signature);
 
-  test("takes a signature of the registered key, by the algorithm that was asked for", () => {
+  test("accepts a signature by the registered key with the requested algorithm", () => {
     assert.ok(isSignedBy(signatureBy(registered.privateKey, digest)));
     const rs256 = signatureBy(registered.privateKey, digest, "RS256");
     assert.ok(isSignedByIn(certificate, "RS256", bytes, rs256));
@@ -79,7 +79,7 @@ describe("isSignedBy", () => {
     assert.ok(!isSignedBy(signatureBy(registered.privateKey, digest), Buffer.concat([bytes, bytes])));
   });
 
-  test("refuses RS256 in the place of PS256, and the other way", () => {
+  test("refuses RS256 instead of PS256, and vice versa", () => {
     assert.ok(!isSignedBy(signatureBy(registered.privateKey, digest, "RS256")));
     const ps256 = signatureBy(registered.privateKey, digest, "PS256");
     assert.ok(!isSignedByIn(certificate, "RS256", bytes, ps256));
@@ -92,7 +92,7 @@ describe("isSignedBy", () => {
 });
 
 describe("a signing certificate", () => {
-  test("tells key name, version, thumbprint and validity", () => {
+  test("has key name, version, thumbprint and validity", () => {
     const der = Buffer.from(registered.pem.replace(/-----[^-]+-----|\s/g, ""), "base64");
     assert.equal(certificate.x5tS256, createHash("sha256").update(der).digest("base64url"));
     assert.deepEqual(
@@ -101,7 +101,7 @@ describe("a signing certificate", () => {
     );
   });
 
-  test("takes a key of each cloud's vault in that cloud only", () => {
+  test("accepts a key of each cloud's vault in that cloud only", () => {
     for (const own of Object.values(clouds)) {
       for (const other of Object.values(clouds)) {
         const id = keyId.replace(".vault.azure.net", other.vaultHostSuffix);

@@ -9,7 +9,7 @@ const version = "0123456789abcdef0123456789abcdef";
 const parse = (keyId: string) => parseKeyId(keyId, clouds.public);
 
 describe("the URL of a key", () => {
-  test("names key and version, with a vault's name of 3 characters too", () => {
+  test("contains key and version, with a vault's name of 3 characters too", () => {
     assert.deepEqual(parse(`https://abc.vault.azure.net/keys/client-assertion/${version}`), {
       keyName: "client-assertion",
       keyVersion: version,
@@ -27,7 +27,7 @@ describe("the URL of a key", () => {
     test(`is refused as ${keyId}`, () => assert.equal(parse(keyId), undefined));
   }
 
-  test("that is wrong is the only problem where the certificate is right", () => {
+  test("that is invalid is the only problem if the certificate is valid", () => {
     const problems = parseSigningCertificate("https://contoso.example/keys/client", registered.pem, clouds.public);
     assert.ok(Array.isArray(problems));
     assert.equal(problems.length, 1);

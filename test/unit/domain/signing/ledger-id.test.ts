@@ -6,7 +6,7 @@ import { startMs } from "../../../support/fakes/clock.ts";
 import { holds } from "../../../support/fixtures/property.ts";
 
 describe("a ledger id", () => {
-  test("is a UUID version 7 (RFC 9562 §5.7) that tells its time", async (t) => {
+  test("is a UUID version 7 (RFC 9562 §5.7) that contains its time", async (t) => {
     const property = fc.property(fc.integer({ min: 0, max: 2 ** 48 - 1 }), (ms) => {
       const id = createLedgerId(ms);
       assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -20,7 +20,7 @@ describe("a ledger id", () => {
     assert.equal(new Set(ids).size, ids.length);
   });
 
-  test("has the random bits that it is given, and for the same ones is the same", () => {
+  test("contains the given random bits, and is the same for the same bits", () => {
     const ones = (bytes: Buffer) => bytes.fill(0xff);
     assert.equal(createLedgerId(startMs, ones).slice(14), "7fff-bfff-ffffffffffff");
     assert.equal(createLedgerId(startMs, ones), createLedgerId(startMs, ones));

@@ -61,7 +61,7 @@ test("a certificate signs from its first millisecond to before its last, and not
   assert.equal(world.signer.calls.length, 2);
 });
 
-test("the vault is asked for the algorithm of what is signed", async () => {
+test("the vault is asked for the algorithm of the signed content", async () => {
   const world = createWorld();
   await world.sign("RS256");
   await world.sign("PS256");
@@ -71,7 +71,7 @@ test("the vault is asked for the algorithm of what is signed", async () => {
   );
 });
 
-test("the vault may write the key's URL in another letter case, but not name another key", async () => {
+test("the vault may return the key's URL in another letter case, but not another key", async () => {
   const world = createWorld();
   world.signer.tamper = (answer) => ({ ...answer, keyId: answer.keyId.toUpperCase() });
   await world.sign();
@@ -83,7 +83,7 @@ test("the vault may write the key's URL in another letter case, but not name ano
   await assert.rejects(world.sign(), (error) => error instanceof Fault && error.code === "signature_not_ours");
 });
 
-test("an assertion is dated by Entra's clock in whole seconds that have passed", async () => {
+test("an assertion is dated by Entra's clock in completed whole seconds", async () => {
   const world = createWorld();
   world.nowMs = startMs + 999;
   const issuedAt = async (clockOffsetMs: number) => {
@@ -96,6 +96,6 @@ test("an assertion is dated by Entra's clock in whole seconds that have passed",
   assert.equal(await issuedAt(-1_000), startMs / 1000 - 1);
 });
 
-test("an intent has no member for what an order does not say", () => {
+test("an intent has no member that the order does not have", () => {
   assert.deepEqual(Object.keys(reasonOf(order)), ["purpose", "callerName", "clientId", "tenantId", "instance"]);
 });
