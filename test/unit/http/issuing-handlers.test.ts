@@ -1,4 +1,4 @@
-/** The answers of the token and assertion endpoints, from a real request to what goes over the wire. */
+/** The answers of the token and assertion endpoints, from a real request to the bytes that are sent. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../../src/domain/shared/fault.ts";

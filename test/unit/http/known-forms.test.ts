@@ -1,4 +1,4 @@
-/** A parser that remembers forms gives what one that has seen nothing gives, whatever it has seen before. */
+/** A parser that remembers forms returns the same as one without memory, whatever it has seen before. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

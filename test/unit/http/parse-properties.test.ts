@@ -1,4 +1,6 @@
-/** The parser on random requests: it never throws, gives only what satisfies the grammar, and never echoes. */
+/**
+ * The parser on random requests: it never throws, returns only what satisfies the grammar, and never echoes its input.
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import functions, { type HttpRequest } from "@azure/functions";

@@ -1,4 +1,4 @@
-/** What a deadline of an outside part measures: that part, and not the time in which this process was busy. */
+/** A deadline for an external system measures that system, not the time in which this process was busy. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-/** A token that a service refused is replaced past the caches of the SDK and of the platform. */
+/** A token that a service refused is replaced, bypassing the caches of the SDK and of the platform. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { beforeEach, describe, test } from "node:test";

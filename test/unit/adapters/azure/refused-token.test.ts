@@ -1,4 +1,4 @@
-/** What becomes of a request whose token is refused. */
+/** What happens to a request whose token is refused. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Identity } from "../../../../src/adapters/azure/identity.ts";

@@ -1,4 +1,4 @@
-/** What is warmed up is a help and never a condition. */
+/** The warm-up helps, but nothing depends on it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { warmUp } from "../../../../src/adapters/azure/warm-up.ts";

@@ -1,4 +1,4 @@
-/** Callers' tokens, really signed: everything that an attacker could change about one. */
+/** Callers' tokens with real signatures: everything that an attacker could change in one. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

@@ -1,4 +1,7 @@
-/** The token of a managed identity that is our assertion: for which audience, for how long it is waited for, and its replacement. */
+/**
+ * The token of a managed identity that is used as our assertion: its audience, the time limit for it, and its
+ * replacement.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";

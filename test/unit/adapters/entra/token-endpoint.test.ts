@@ -1,4 +1,6 @@
-/** What Entra's token endpoint is sent, and which of its answers are given on. Entra itself is a `fetch` of the test. */
+/**
+ * What is sent to Entra's token endpoint, and which of its answers are returned. Entra itself is the test's `fetch`.
+ */
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
 import { connectToEntra, createEntraTokenEndpoint } from "../../../../src/adapters/entra/token-endpoint.ts";

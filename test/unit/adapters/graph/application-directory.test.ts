@@ -1,4 +1,4 @@
-/** The directory over TLS against the emulated Microsoft Graph, and against one that answers what it should not. */
+/** The directory over TLS against the emulated Microsoft Graph, and against one that sends wrong answers. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { TokenCredential } from "@azure/identity";

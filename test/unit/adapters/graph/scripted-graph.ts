@@ -1,4 +1,7 @@
-/** A Graph that answers what a test says, for what the real one should never say. Every connection is remembered. */
+/**
+ * A Graph whose answers the test chooses, for answers that the real one should never send. Every connection is
+ * recorded.
+ */
 import type { TlsIdentity } from "../../../../local/emulators/shared/certificate-authority.ts";
 import {
   createEmulator,

@@ -1,4 +1,4 @@
-/** The signer over the unchanged SDK, against servers that fail at one step of the way. */
+/** The signer over the unchanged SDK, against servers that fail at one step of the exchange. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo, Socket } from "node:net";

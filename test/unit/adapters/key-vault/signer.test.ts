@@ -1,4 +1,4 @@
-/** What the vault is asked for a signature, over the unchanged SDK, and what becomes of its answers. */
+/** The requests to the vault for a signature, over the unchanged SDK, and the handling of its answers. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import type { TokenCredential } from "@azure/identity";

@@ -1,4 +1,7 @@
-/** What a failed query of the log means to the audit, and how the SDK's client is made, over TLS with a scripted service. */
+/**
+ * What a failed query of the log means for the audit, and how the SDK's client is created, over TLS with a scripted
+ * service.
+ */
 import assert from "node:assert/strict";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";

@@ -1,4 +1,4 @@
-/** What is wrong with a policy's text: in which encoding, in which line and column, and all at once. */
+/** The problems of a policy's text: its encoding, and lines and columns, all at once. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

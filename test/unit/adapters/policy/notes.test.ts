@@ -1,4 +1,7 @@
-/** The notes on findings beside the policy: what they may say, and that none are not the same as not readable ones. */
+/**
+ * The notes on findings stored beside the policy: their allowed content, and that a missing document differs from an
+ * unreadable one.
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createNotesSource, notesText, parseNotes } from "../../../../src/adapters/policy/notes.ts";

@@ -1,4 +1,4 @@
-/** Where the operators' documents lie, and what their absence looks like. */
+/** Where the operators' documents are stored, and how their absence is recognised. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

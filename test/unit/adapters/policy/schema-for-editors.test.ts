@@ -1,4 +1,4 @@
-/** What an editor shows of the policy while it is typed: policy.schema.json, which is generated from the schema. */
+/** What an editor shows while the policy is typed: policy.schema.json, which is generated from the schema. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-/** The shape of the policy file: strict, all problems at once, by path, never the value. */
+/** The shape of the policy file: strict, all problems at once, by path, never with the value. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

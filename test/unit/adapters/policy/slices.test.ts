@@ -1,4 +1,4 @@
-/** A large policy is read in slices, with the same result and the same problems as in one piece. */
+/** A large policy is read in slices, with the same result and the same problems as when read at once. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";

@@ -1,4 +1,7 @@
-/** Suspensions beside the policy: where they lie, what they may say, and that none is not the same as not readable. */
+/**
+ * Suspensions stored beside the policy: their place, their allowed content, and that a missing document differs from an
+ * unreadable one.
+ */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

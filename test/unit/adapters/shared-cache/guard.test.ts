@@ -1,4 +1,7 @@
-/** When the shared cache is asked: a burst or one slow answer does not turn it off, an outage does, and a probe ends that. */
+/**
+ * When the shared cache is asked: a burst or one slow answer does not disable it, an outage does, and a probe ends
+ * that.
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createGuard } from "../../../../src/adapters/shared-cache/guard.ts";

@@ -1,4 +1,4 @@
-/** What is sealed for one place and its times opens for these alone, under the same key alone. */
+/** Data sealed for one row key and its times can be opened only for these, and only under the same key. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-/** An instance needs neither the table nor the vault for anything, and does not wait for them for long. */
+/** An instance depends on neither the table nor the vault, and does not wait long for them. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";

@@ -1,4 +1,4 @@
-/** What an instance does with the tokens of the fleet, and with the key that opens them. */
+/** How an instance uses the tokens of the fleet, and the key that opens them. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { startMs } from "../../../support/fakes/clock.ts";

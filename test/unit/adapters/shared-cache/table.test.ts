@@ -1,4 +1,4 @@
-/** The rows of shared tokens and of claims: who reads what, who may mint, and what is deleted. */
+/** The rows of shared tokens and of claims: which instance reads what, which may mint, and what is deleted. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";

@@ -1,4 +1,4 @@
-/** What the audit remembers, over a table: several instances write it, and none may undo what another has done. */
+/** The stored state of the audit, over a table: several instances write it, and none may undo what another has done. */
 import assert from "node:assert/strict";
 import { after, beforeEach, describe, test } from "node:test";
 import { createTableAuditStore } from "../../../../src/adapters/storage/audit-store.ts";

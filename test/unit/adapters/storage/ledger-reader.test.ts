@@ -1,4 +1,4 @@
-/** The audit's view of the ledger: whatever a table holds, only rows that Keyhold wrote explain a signature. */
+/** The audit's view of the ledger: whatever a table contains, only rows that Keyhold wrote explain a signature. */
 import assert from "node:assert/strict";
 import { after, beforeEach, describe, test } from "node:test";
 import { ledgerPartitions, partitionOf } from "../../../../src/adapters/storage/ledger-partition.ts";

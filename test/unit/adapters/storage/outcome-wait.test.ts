@@ -1,4 +1,4 @@
-/** When an outcome that storage did not take is written again. */
+/** When an outcome that storage did not accept is written again. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RestError } from "@azure/data-tables";

@@ -1,5 +1,5 @@
 /**
- * The transport as the app makes it, over TLS with the production names: which roots, which host, what is tried again.
+ * The transport as the app creates it, over TLS with the production names: which roots, which host, what is retried.
  * Connections to the names of the clouds go to this machine.
  */
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-/** The part of XML that is read, rule by rule. Whole documents and attacks on them: federation-metadata-*.test.ts. */
+/** The supported part of XML, rule by rule. Whole documents and attacks on them: federation-metadata-*.test.ts. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {

@@ -1,6 +1,4 @@
-/**
- * The attack matrix, metadata: roles, keys and certificates that are missing, odd, weak, or there twice.
- */
+/** The attack matrix, metadata: roles, keys and certificates that are missing, odd, weak, or duplicated. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { verifyFederationMetadata } from "../../../../src/adapters/xml/federation-metadata.ts";

@@ -1,4 +1,4 @@
-/** Whatever comes is refused and never thrown, or says exactly what a genuine document says. */
+/** Any input is refused without an exception, or gives exactly the content of a genuine document. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

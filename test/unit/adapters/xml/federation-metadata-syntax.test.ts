@@ -1,6 +1,4 @@
-/**
- * The attack matrix, syntax: what two parsers could read differently, what is not XML, and what takes too long.
- */
+/** The attack matrix, syntax: text that two parsers could read differently, that is not XML, or that takes too long. */
 import { maxMetadataBytes } from "../../../../src/adapters/xml/signed-metadata.ts";
 import { entra, replaced, rootId, unsigned } from "../../../support/fixtures/federation-metadata.ts";
 import {

@@ -1,4 +1,4 @@
-/** Genuine documents are read. Attacks: the files beside this one. */
+/** Genuine documents are read. Attacks are in the files beside this one. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";

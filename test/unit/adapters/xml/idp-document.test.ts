@@ -1,4 +1,4 @@
-/** What storage holds is ours, or a refusal. How instances act on that: domain/metadata/stored-idp.test.ts. */
+/** A document in storage is one of ours, or is refused. How instances react: domain/metadata/stored-idp.test.ts. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { verifyIdpDocument } from "../../../../src/adapters/xml/idp-document.ts";

@@ -1,4 +1,4 @@
-/** `idp.xml` is signed as SAML relying parties want it; whoever holds the key gives a signature or a reason. */
+/** `idp.xml` is signed as SAML relying parties require. The signer returns a signature or a reason. */
 import assert from "node:assert/strict";
 import { createPublicKey, sign, verify } from "node:crypto";
 import { describe, test } from "node:test";

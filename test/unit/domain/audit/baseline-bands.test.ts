@@ -1,4 +1,4 @@
-/** Bands in numbers, worked out by hand: a constant that changes here changes who is woken at night. */
+/** Bands in numbers, calculated by hand. A constant that changes here changes which alarms are raised at night. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { bandOf, defaultColdStartHigh } from "../../../../src/domain/audit/baseline.ts";

@@ -1,4 +1,4 @@
-/** What lies around a window bears on it up to a border, however much more was read. */
+/** Rows around a window affect it up to a fixed distance, however many more were read. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { LedgerRow } from "../../../../src/domain/audit/findings.ts";

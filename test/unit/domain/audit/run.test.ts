@@ -1,4 +1,4 @@
-/** What a run of the audit asks for, writes and reports. */
+/** What a run of the audit requests, writes and reports. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Finding } from "../../../../src/domain/audit/findings.ts";

@@ -1,4 +1,4 @@
-/** Verdicts in numbers: at which count, and after how many windows, somebody is woken. */
+/** Verdicts in numbers: at which count, and after how many windows, an alarm is raised. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {

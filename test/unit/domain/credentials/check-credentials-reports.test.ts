@@ -1,4 +1,4 @@
-/** What a run of the check reports and stores, to the letter: alarms and the command line are made of it. */
+/** What a run of the check reports and stores, exactly: alarms and the command line depend on it. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { CredentialState } from "../../../../src/domain/credentials/credential-state.ts";

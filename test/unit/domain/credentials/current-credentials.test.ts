@@ -1,4 +1,7 @@
-/** What one process knows of the certificates: from storage, and what vault and Entra have answered to itself. */
+/**
+ * What one process knows of the certificates: from storage, and from the answers of vault and Entra to the process
+ * itself.
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createCurrentCredentials } from "../../../../src/domain/credentials/current-credentials.ts";

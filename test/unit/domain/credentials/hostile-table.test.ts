@@ -1,6 +1,7 @@
 /**
- * Whoever can write the audit's table can write what became of the certificates. They are to choose among the policy's
- * certificates at most, and stop no client: what the table says is checked against the vault and Entra by using it.
+ * An attacker who can write the audit's table can write the states of the certificates. They should be able to choose
+ * among the policy's certificates at most, and stop no client: the table's content is checked by using it at the vault
+ * and Entra.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,7 @@
-/** Invariant I5 (docs/architecture.md): a signature is used only if the asked key version made it for the registered certificate. */
+/**
+ * Invariant I5 (docs/architecture.md): a signature is used only if the requested key version made it for the registered
+ * certificate.
+ */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";

@@ -1,4 +1,4 @@
-/** Invariant I9 (docs/architecture.md): budgets and remembered failures bound how many signatures can be burnt. */
+/** Invariant I9 (docs/architecture.md): budgets and remembered failures limit the number of wasted signatures. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { issueAssertion } from "../../../../src/domain/issuing/issue-assertion.ts";

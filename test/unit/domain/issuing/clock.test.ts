@@ -1,4 +1,4 @@
-/** A clock that is set back by an hour must not make a token younger or longer valid than it is. */
+/** A clock that is set back by an hour must not make a token look younger or valid for longer than it is. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";

@@ -1,4 +1,7 @@
-/** Every number of Entra's that we know: what the caller gets, what it costs, and whether the certificate changes. */
+/**
+ * Every error number of Entra that we know: the caller's answer, the number of signatures, and whether the certificate
+ * changes.
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type EntraErrorClass, numbersByClass } from "../../../../src/domain/issuing/entra-errors.ts";

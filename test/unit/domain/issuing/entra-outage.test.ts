@@ -1,4 +1,4 @@
-/** Whether Entra is down, or two tenants of one owner are. */
+/** Distinguishes an outage of Entra from failures of two tenants of one owner. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createEntraOutage } from "../../../../src/domain/issuing/entra-outage.ts";

@@ -1,4 +1,4 @@
-/** What the ledger says of an exchange, and how far a clock that is off is corrected. */
+/** The ledger's record of an exchange, and how far a clock difference is corrected. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";

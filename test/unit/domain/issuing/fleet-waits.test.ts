@@ -1,4 +1,4 @@
-/** How long an instance waits for the mint of another, and what it asks meanwhile. */
+/** How long an instance waits for another instance's mint, and what it requests in the meantime. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findInFleet } from "../../../../src/domain/issuing/fleet.ts";

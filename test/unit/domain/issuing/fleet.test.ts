@@ -1,4 +1,4 @@
-/** Instances that share tokens: of a fleet one mints, and nothing of the shared cache is ever needed for an answer. */
+/** Instances that share tokens: one of the fleet mints, and no answer depends on the shared cache. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findInFleet } from "../../../../src/domain/issuing/fleet.ts";

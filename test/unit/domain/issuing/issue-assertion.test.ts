@@ -1,4 +1,4 @@
-/** An assertion for a caller that asks Entra itself: what it costs, what the ledger says, and what protects the vault. */
+/** An assertion for a caller that asks Entra itself: its cost, its ledger entry, and how the vault is protected. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";

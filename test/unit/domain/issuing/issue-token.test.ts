@@ -1,4 +1,4 @@
-/** Which token is the answer, what a caller is told of its life, and what a renewal that fails says. */
+/** Which token is returned, which lifetime the caller sees, and what a failed renewal reports. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";

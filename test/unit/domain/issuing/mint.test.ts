@@ -1,4 +1,4 @@
-/** One signature, one exchange: what each answer of Entra becomes. */
+/** One signature, one exchange: the result of each answer of Entra. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { EntraErrorClass } from "../../../../src/domain/issuing/entra-errors.ts";

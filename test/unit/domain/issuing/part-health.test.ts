@@ -1,4 +1,4 @@
-/** A shared part that is down: one probe at a time, and an answer at once for everybody else. */
+/** A shared part that is down: one probe at a time, and an immediate answer for every other request. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createPartHealth, type PartHealth, retryAfterSecondsOf } from "../../../../src/domain/issuing/part-health.ts";

@@ -1,4 +1,4 @@
-/** Which part a fault is about, and for whom that part is down. */
+/** Which part a fault is about, and for which requests that part is down. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { namesOf, partOf, saysThatAllAreUp } from "../../../../src/domain/issuing/parts.ts";

@@ -1,4 +1,4 @@
-/** Cached tokens of a key that Entra has withdrawn are of no use to their callers. */
+/** Cached tokens signed with a withdrawn key of Entra are useless to their callers. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { isOfWithdrawnKey, watchWithdrawals } from "../../../../src/domain/issuing/withdrawn-keys.ts";

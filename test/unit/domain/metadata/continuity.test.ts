@@ -94,7 +94,7 @@ describe("the difference of two sets of keys", () => {
     });
   }
 
-  test("of one key and none: all are removed", () => {
+  test("one key and none: all are removed", () => {
     assert.deepEqual(changeOfKeys([one]), { added: [], removed: ["one"], isReplacement: true });
   });
 });

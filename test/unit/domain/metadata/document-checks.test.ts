@@ -1,4 +1,4 @@
-/** Stored documents are verified once, and again as soon as anything is different. */
+/** Stored documents are verified once, and again as soon as anything changes. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { generateSigningKey } from "../../../../local/emulators/entra/signing-key.ts";

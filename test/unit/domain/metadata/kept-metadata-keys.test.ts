@@ -1,4 +1,4 @@
-/** The keys that tokens are verified with, as one process knows them. */
+/** The keys that verify tokens, as one process knows them. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";

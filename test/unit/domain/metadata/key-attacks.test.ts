@@ -1,4 +1,4 @@
-/** Who answers in Entra's place, over TLS that verifies, and what becomes of it. */
+/** Attackers that answer instead of Entra, over TLS that verifies, and the results. */
 import assert from "node:assert/strict";
 import { createHash, createSign } from "node:crypto";
 import { describe, test } from "node:test";

@@ -1,4 +1,7 @@
-/** Whoever has no token can still make up a `kid`: what that may cost an instance, and what genuine callers notice. */
+/**
+ * An attacker without a token can still make up a `kid`: what that may cost an instance, and what genuine callers
+ * notice.
+ */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";

@@ -1,4 +1,4 @@
-/** What is remembered of keys: when they were seen, used and removed, for how long, and which may verify tokens. */
+/** What is stored about keys: when they were seen, used and removed, for how long, and which may verify tokens. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {

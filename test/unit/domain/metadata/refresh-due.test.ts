@@ -1,4 +1,4 @@
-/** What the timer does that comes twice a minute: nothing, unless a source is to be published or was asked for. */
+/** The timer that runs twice a minute: it does nothing unless a source must be published or a refresh was requested. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";

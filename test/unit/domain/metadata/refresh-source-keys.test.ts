@@ -1,4 +1,4 @@
-/** What one refresh makes of keys that were not there before: the next ones, or somebody else's. */
+/** How one refresh treats keys that are new: as the provider's next keys, or as foreign ones. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import type { LastKnownGood, StandingAlarm } from "../../../../src/domain/metadata/last-known-good.ts";

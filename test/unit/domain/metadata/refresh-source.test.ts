@@ -1,4 +1,4 @@
-/** One refresh of a source: what of three documents is kept, what is said of it, and what stays as it was. */
+/** One refresh of a source: which of three documents are stored, what is reported, and what stays unchanged. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import type { LastKnownGood } from "../../../../src/domain/metadata/last-known-good.ts";

@@ -1,4 +1,4 @@
-/** What a stored `idp.xml` must say to be served: each test changes one thing of one that is valid. */
+/** The rules for a stored `idp.xml` to be served. Each test changes one thing of a valid one. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { FederationRecord, IdpRecord } from "../../../../src/domain/metadata/last-known-good.ts";

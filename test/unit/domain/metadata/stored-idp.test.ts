@@ -1,4 +1,4 @@
-/** Who may write to storage puts another `idp.xml` there. */
+/** An attacker with write access to storage replaces `idp.xml`. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { generateSigningKey } from "../../../../local/emulators/entra/signing-key.ts";

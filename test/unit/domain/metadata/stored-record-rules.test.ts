@@ -1,4 +1,4 @@
-/** What a stored record must be to be used: each test changes one thing of one that is valid. */
+/** The rules for a stored record to be used. Each test changes one thing of a valid one. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";

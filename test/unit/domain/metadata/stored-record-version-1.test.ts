@@ -1,4 +1,4 @@
-/** What a record of version 1 becomes: each test changes one thing of one that is valid. */
+/** How a record of version 1 is converted. Each test changes one thing of a valid one. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";

@@ -1,4 +1,4 @@
-/** What an earlier version has stored, after the upgrade. */
+/** Records that an earlier version has stored, after the upgrade. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";

@@ -1,4 +1,4 @@
-/** Which of Entra's keys have left the published set though tokens of theirs may still be valid. */
+/** Which of Entra's keys are no longer published although tokens signed with them may still be valid. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ok } from "../../../../src/domain/shared/result.ts";

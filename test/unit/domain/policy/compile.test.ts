@@ -1,4 +1,4 @@
-/** What is wrong with a policy: every problem, by path, all at once, never the value. */
+/** Validation of a policy: every problem, by path, all at once, never with the value. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { keyNamesOf } from "../../../../src/domain/policy/access-policy.ts";

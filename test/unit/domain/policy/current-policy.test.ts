@@ -1,4 +1,4 @@
-/** When the policy is read again, who waits for it, and what happens while it cannot be read. */
+/** When the policy is read again, which requests wait for it, and what happens while it cannot be read. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";

@@ -1,4 +1,4 @@
-/** In the home tenant only our own APIs are granted: no control plane of Microsoft's, however it is written (T8). */
+/** In the home tenant only our own APIs can be granted: no control plane of Microsoft's, in any spelling (T8). */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type AccessPolicy, authorize } from "../../../../src/domain/policy/access-policy.ts";

@@ -1,4 +1,4 @@
-/** All that a policy gives, as a set that two policies can be compared by. */
+/** All rights that a policy grants, as a set by which two policies can be compared. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { authorize } from "../../../../src/domain/policy/access-policy.ts";

@@ -1,4 +1,7 @@
-/** Our token for the vault goes to the host of a key's URL: only to a vault of the cloud, and to a version of a key. */
+/**
+ * Our token for the vault is sent to the host of a key's URL, so the URL must name a vault of the cloud and a key
+ * version.
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
