@@ -29,11 +29,11 @@ async function filesOf(...path: string[]): Promise<Map<string, string>> {
 
 const startLoads = (name: RegExp) => loadedAtStart(metafile).filter((file) => name.test(file));
 
-test("two builds of one source are the same to the byte, with what V8 compiled", async () => {
+test("two builds of one source are identical to the byte, including the code cache", async () => {
   assert.deepEqual(await filesOf("app/dist"), await filesOf("again/dist"));
 });
 
-test("the bundle holds every package but the one that the worker itself serves", async () => {
+test("the bundle contains every package except the one that the worker itself serves", async () => {
   const imported = Object.values(metafile.outputs).flatMap(({ imports }) => imports.filter(({ external }) => external));
   const outside = new Set(
     imported.map(({ path }) => path).filter((path) => !builtinModules.includes(path.replace(/^node:/, ""))),
@@ -41,7 +41,7 @@ test("the bundle holds every package but the one that the worker itself serves",
   assert.deepEqual([...outside], ["@azure/functions-core"]);
 });
 
-test("Azure's functions library is bundled from its source: what it ships compiled holds on to every request", async () => {
+test("Azure's functions library is bundled from its source, because its compiled form retains the objects of every request", async () => {
   const inputs = Object.keys(metafile.inputs).filter((file) => /^node_modules\/@azure\/functions(-|\/)/.test(file));
   assert.ok(inputs.includes("node_modules/@azure/functions/src/InvocationModel.ts"));
   assert.deepEqual(
@@ -53,7 +53,7 @@ test("Azure's functions library is bundled from its source: what it ships compil
   }
 });
 
-test("nothing of the local stack and no path of the machine is in the bundle", async () => {
+test("the bundle contains nothing of the local stack and no path of the machine", async () => {
   const text = [...(await filesOf("app/dist"))]
     .filter(([name]) => /\.(js|codecache)$/.test(name))
     .map(([, content]) => content)
@@ -62,14 +62,14 @@ test("nothing of the local stack and no path of the machine is in the bundle", a
   assert.doesNotMatch(text, /emulator|LOCAL_ROUTES|keyhold-local/);
 });
 
-test("the SDK of telemetry lies in a file that is loaded later", async () => {
+test("the SDK of telemetry is in a file that is loaded later", async () => {
   const files = await filesOf("app/dist");
   const sdk = /BatchSpanProcessor/;
   assert.doesNotMatch(files.get("main.js") ?? "", sdk);
   assert.ok([...files].some(([name, text]) => name.startsWith("later-") && name.endsWith(".js") && sdk.test(text)));
 });
 
-test("of each package of OpenTelemetry there is one copy: two would not know of each other's providers", () => {
+test("there is one copy of each OpenTelemetry package: two would not share their providers", () => {
   const folders = new Map<string, Set<string>>();
   for (const file of Object.keys(metafile.inputs)) {
     const [, folder, name] = /^(.*node_modules\/(@opentelemetry\/[^/]+))\//.exec(file) ?? [];
@@ -80,7 +80,7 @@ test("of each package of OpenTelemetry there is one copy: two would not know of 
   assert.deepEqual(doubled, []);
 });
 
-test("of the distribution of OpenTelemetry no instrumentation and no exporter but that of Azure Monitor is in the bundle", () => {
+test("the bundle has no instrumentation of the OpenTelemetry distribution, and only Azure Monitor's exporter", () => {
   const files = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
   assert.ok(files.some((file) => file.startsWith("node_modules/@azure/monitor-opentelemetry-exporter/")));
   const unused =
@@ -91,7 +91,7 @@ test("of the distribution of OpenTelemetry no instrumentation and no exporter bu
   );
 });
 
-test("a cold start loads no library that verifies or signs XML, for a token needs none", () => {
+test("a cold start loads no library that verifies or signs XML, because a token needs none", () => {
   const xml = /^node_modules\/(xml-crypto|@xmldom\/xmldom|xpath)\//;
   assert.deepEqual(startLoads(xml), []);
   assert.ok(Object.values(metafile.outputs).some(({ inputs }) => Object.keys(inputs).some((file) => xml.test(file))));
@@ -111,7 +111,7 @@ test("a cold start loads nothing that signs with a key of the process, and in al
   assert.ok(sum > 400_000 && sum < 800_000, `${bytes.join(" + ")} bytes`);
 });
 
-test("the entry itself is small and imports modules of Node alone", async () => {
+test("the entry itself is small and imports only Node's modules", async () => {
   const { size } = await stat(join(folder, "app/dist/index.js"));
   assert.ok(size < 2_000, `${size} bytes`);
   const imported = [...(await read("app/dist/index.js")).matchAll(/from\s*["']([^"']+)["']/g)].map(([, name]) => name);
@@ -139,18 +139,18 @@ function loadOf(app: string, ...flags: string[]): { loaded: string[]; precompile
   return JSON.parse(output);
 }
 
-test("V8 takes the code that came with the package for every script that a load runs, and under other flags for none", () => {
+test("V8 accepts the packaged code for every script that a load runs, and none of it under other flags", () => {
   const { loaded, precompiled } = loadOf("app");
   assert.deepEqual(loaded.toSorted(), filesAtStart(metafile).toSorted());
   assert.deepEqual(precompiled, loaded);
   assert.deepEqual(loadOf("app", "--expose-gc"), { loaded, precompiled: [] });
 });
 
-test("a cold start loads zod, and of its languages English only", () => {
+test("a cold start loads zod, with only English of its languages", () => {
   assert.deepEqual(startLoads(/^node_modules\/zod\/v4\/locales\//), ["node_modules/zod/v4/locales/en.js"]);
 });
 
-test("package.json names the bundle as the entry, and host.json puts the routes at the root", async () => {
+test("package.json names the bundle as the entry, and host.json sets no route prefix", async () => {
   const packageJson = JSON.parse(await readFile(join(repository, "package.json"), "utf8"));
   const hostJson = JSON.parse(await readFile(join(repository, "host.json"), "utf8"));
   assert.equal(packageJson.main, "dist/index.js");
@@ -158,7 +158,7 @@ test("package.json names the bundle as the entry, and host.json puts the routes 
   assert.equal(hostJson.extensions.http.routePrefix, "");
 });
 
-test("the bundled command line knows the version of package.json, and has nothing else of that file", async () => {
+test("the bundled command line knows the version of package.json, and contains nothing else of that file", async () => {
   await buildCommandLine(join(folder, "cli"));
   const file = join(folder, "cli/cli.js");
   const { version } = JSON.parse(await readFile(join(repository, "package.json"), "utf8"));
@@ -166,7 +166,7 @@ test("the bundled command line knows the version of package.json, and has nothin
   assert.doesNotMatch(await readFile(file, "utf8"), /devDependencies/);
 });
 
-test("from a folder without node_modules the worker's rules load it, and it lists exactly the functions of src/functions.ts", async () => {
+test("the worker's rules load it from a folder without node_modules, with exactly the functions of src/functions.ts", async () => {
   await mkdir(join(folder, "app"), { recursive: true });
   for (const file of ["package.json", "host.json"]) await cp(join(repository, file), join(folder, "app", file));
   const stack = await testStack({ startFunctions: false });
@@ -196,7 +196,7 @@ test("from a folder without node_modules the worker's rules load it, and it list
   assert.equal(answer.status, 200);
 });
 
-test("with code caches that are garbled or foreign it starts and answers, and writes nothing into its folder", async () => {
+test("with damaged or foreign code caches it starts and answers, and writes nothing into its folder", async () => {
   await cp(join(folder, "app"), join(folder, "garbled"), { recursive: true });
   const dist = join(folder, "garbled/dist");
   const caches = (await readdir(dist)).filter((name) => name.endsWith(".codecache"));

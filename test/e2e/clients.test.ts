@@ -32,7 +32,7 @@ test("openid-client discovers Keyhold and exchanges the caller's token (RFC 8693
   assert.equal(answer.issued_token_type, "urn:ietf:params:oauth:token-type:access_token");
 });
 
-test("oauth4webapi discovers Keyhold and reads a refusal as RFC 6749 says", async () => {
+test("oauth4webapi discovers Keyhold and reads a refusal according to RFC 6749", async () => {
   const issuer = new URL(`${keyhold}/${tenantId}/v2.0`);
   const server = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer));
   const client = { client_id: clientId };

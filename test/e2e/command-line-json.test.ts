@@ -177,6 +177,6 @@ test("keyhold rotation announce sets its rule at Azure Resource Manager once, wi
   );
 });
 
-test("no command is left out", () => {
+test("no command is missing", () => {
   assert.deepEqual([...called].sort(), [...documentedCommands].sort());
 });

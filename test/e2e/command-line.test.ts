@@ -32,7 +32,7 @@ stack.keyVault.assignments.push({ objectId: operator.objectId, actions: ["read",
 const keyhold = (...args: string[]) => runKeyhold(stack, ["--operator-identity", operator.clientId, ...args], settings);
 const policyText = async () => (await blob.downloadToBuffer()).toString("utf8");
 
-test("who got a token is found in the ledger, by names", async () => {
+test("the ledger shows by name who got a token", async () => {
   assert.equal((await askToken(stack, world.tenants.contoso.tenantId)).status, 200);
   await settledLedgerRows(stack);
   const { exit, stdout } = await keyhold("ledger", "--caller", "billing-service", "--tenant", "contoso", "--json");
@@ -49,7 +49,7 @@ const suspensions = async () => {
   return (JSON.parse(read.toString("utf8")) as { suspensions: { id: string; by: string }[] }).suspensions;
 };
 
-test("a tenant is suspended beside a policy that is not JSON, with who did it and what is still out", async () => {
+test("a tenant is suspended while the policy is not JSON, and the output names the operator and the valid tokens", async () => {
   await blob.upload("{", 1);
   const { contoso } = world.tenants;
   const { exit, stdout, stderr } = await keyhold("tenant", "suspend", contoso.tenantId);
@@ -65,7 +65,7 @@ test("a tenant is suspended beside a policy that is not JSON, with who did it an
   assert.equal(await policyText(), text);
 });
 
-test("of several who suspend at once everybody succeeds, and every suspension is written", async () => {
+test("of several concurrent suspensions all succeed, and each one is written", async () => {
   const answers = await Promise.all(
     ["contoso", "fabrikam", "contoso", "fabrikam"].map((tenant) => keyhold("tenant", "suspend", tenant)),
   );
@@ -78,7 +78,7 @@ test("of several who suspend at once everybody succeeds, and every suspension is
   for (const tenant of ["contoso", "fabrikam"]) await keyhold("tenant", "resume", tenant);
 });
 
-test("a customer gets from the entry to a first token, as a named caller, and the token is shown nowhere", async () => {
+test("a customer is added and gets a first token for a named caller, and the token is never shown", async () => {
   const { contoso, fabrikam } = world.tenants;
   const check = ["--client", world.client.name, "--caller", world.callers.billing.name, "--scope", world.scopes.graph];
   const identity = ["--first-token", "--caller-identity", world.callers.billing.clientId];
@@ -96,7 +96,7 @@ test("a customer gets from the entry to a first token, as a named caller, and th
   );
 });
 
-test("a policy is edited and published in the blob, over the version that was read only", async () => {
+test("a policy is edited and published in the blob, only over the version that was read", async () => {
   const id = "60000000-0000-4000-8000-000000000077";
   assert.equal((await keyhold("caller", "add", id, "--name", "Prüfdienst")).exit, 0);
   const grant = ["grant", "add", "--caller", "Prüfdienst", "--client", world.client.name, "--tenant", "contoso"];
@@ -116,7 +116,7 @@ test("a policy is edited and published in the blob, over the version that was re
   assert.equal(await policyText(), text);
 });
 
-test("a certificate is made around a new version of the key, registered, appended, and promoted by its canary", async () => {
+test("a certificate is created for a new version of the key, registered, appended, and promoted by its canary", async () => {
   const file = join(stack.folder, "new.pem");
   const args = ["--client", world.client.name, "--new-version", "--register", "--policy", "--out", file];
   const { exit, stderr } = await keyhold("client", "add-certificate", ...args);
@@ -160,7 +160,7 @@ test("a certificate is made around a new version of the key, registered, appende
   assert.equal(signs(), before, "nor is anything signed for it");
 });
 
-test("an operator without the vault's rights is told which he needs", async () => {
+test("an operator without the vault's rights gets a list of the missing ones", async () => {
   const { assignments } = stack.keyVault;
   const [removed] = assignments.splice(
     assignments.findIndex(({ objectId }) => objectId === operator.objectId),
@@ -173,7 +173,7 @@ test("an operator without the vault's rights is told which he needs", async () =
   assert.doesNotMatch(stderr, /https:/);
 });
 
-test("the entry of a clone finds the running stack, with its certificates and names", async (t) => {
+test("the command line of a clone finds the running stack, with its certificates and names", async (t) => {
   await writeFile(join(stack.folder, "stack.json"), JSON.stringify(describeStack(stack)));
   const { exit, stdout, stderr } = await runEntry(["metadata", "status"], { LOCAL_FOLDER: stack.folder });
   t.diagnostic(stderr);
@@ -192,12 +192,12 @@ test("without a stack and without settings one line says how to connect: the sta
   );
 });
 
-test("a deployment's settings in the environment win over a stack that is running", async () => {
+test("a deployment's settings in the environment take precedence over a running stack", async () => {
   const env = { LOCAL_FOLDER: stack.folder, KEYHOLD_CLOUD: "public" };
   assert.equal((await runEntry(["policy", "check"], env)).exit, 2);
 });
 
-test("an answer that cannot be written is exit code 1 with a message, and one that nobody reads to its end is success", async () => {
+test("an output that cannot be written is exit code 1 with a message, and one that is not read to its end is success", async () => {
   const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
   const run = promisify(execFile);
   const shell = (redirect: string) =>

@@ -68,11 +68,11 @@ async function drift(): Promise<unknown[]> {
 describe("the drift sentinel", () => {
   const { clientId, name } = world.client;
 
-  test("finds nothing where everything is as the policy says", async () => {
+  test("finds nothing if everything matches the policy", async () => {
     assert.deepEqual(await drift(), []);
   });
 
-  test("finds a client secret, a federated credential and a key that somebody added, each as severity 0", async () => {
+  test("finds an added client secret, federated credential and key, each as severity 0", async () => {
     const stolen = await stack.keyVault.createKey("somebody-else", { subject: "CN=somebody else" });
     const { keyId: passwordId = "" } = await control("POST", "/passwords", { clientId });
     assert.deepEqual(await drift(), [[name, "foreign_password", 0]]);
@@ -88,7 +88,7 @@ describe("the drift sentinel", () => {
     assert.deepEqual(await drift(), []);
   });
 
-  test("finds that the instance lock is off, and that a federated credential is gone", async () => {
+  test("finds that the instance lock is disabled, and that a federated credential is missing", async () => {
     await control("PUT", "/instance-lock", { clientId, lock: null });
     assert.deepEqual(await drift(), [[name, "instance_lock_off", 1]]);
     await control("PUT", "/instance-lock", { clientId, lock });
@@ -102,7 +102,7 @@ describe("a client with managedIdentityFederation", () => {
       form: { client_id: federated.clientId, ...form },
     });
 
-  test("is issued a token for an identity's own, without the vault, and the ledger says so", async () => {
+  test("gets a token for an identity's own token, without the vault, and the ledger shows it", async () => {
     const signs = countOperations(stack, "KeySign");
     const { status, body } = await ask();
     assert.equal(status, 200);
@@ -117,12 +117,12 @@ describe("a client with managedIdentityFederation", () => {
     );
   });
 
-  test("has no part in the audit of the vault", async () => {
+  test("is not part of the audit of the vault", async () => {
     await runTimer(instance, "recordSignRate");
     assert.doesNotMatch(instance.output(), /"event":"sign_audit_(finding|failed)"/);
   });
 
-  test("hands out no assertion", async () => {
+  test("returns no assertion", async () => {
     const response = await fetch(`${instance.httpsUrl}/${world.tenants.contoso.tenantId}/assertion`, {
       method: "POST",
       headers: { authorization: `Bearer ${await stack.callerToken("sync")}`, "content-type": "application/json" },

@@ -33,7 +33,7 @@ async function examine(args: string[] = [], settings: Record<string, string> = {
 
 const azureLines = ["azure/vault", "azure/diagnostics", "azure/alerts", "azure/metric-alert"];
 
-test("everything that can be tried on one machine is green, and the rest is grey and says why", async (t) => {
+test("everything that can be checked on one machine is green, and the rest is grey with the reason", async (t) => {
   const { exit, checks, of } = await examine();
   t.diagnostic(`${of("green").length} green, ${of("grey").length} grey`);
   assert.deepEqual(of("red"), []);
@@ -50,7 +50,7 @@ test("the vault has signed nothing for it", async () => {
   assert.ok(signs.length > 0 && signs.every(({ HttpStatusCode }) => HttpStatusCode >= 400));
 });
 
-test("the findings that it announces are those that the audit reports, and no others", async () => {
+test("the findings that it announces are exactly those that the audit reports", async () => {
   const environment = {
     ...{ settings: stack.settings(stack.ports.https), routes: stack.routes },
     ...{ caFile: stack.authority.certificateFile, control: stack.controlUrl },
@@ -72,7 +72,7 @@ test("the findings that it announces are those that the audit reports, and no ot
   assert.deepEqual(announced.sort(), sums.sort());
 });
 
-test("with --no-tries nothing stands as refused in the vault's log", async () => {
+test("with --no-tries the vault's log has no refused request", async () => {
   const before = stack.keyVault.audit.length;
   const { of, stderr } = await examine(["--no-tries"]);
   const refused = stack.keyVault.audit.slice(before).filter(({ HttpStatusCode }) => HttpStatusCode === 403);
@@ -81,7 +81,7 @@ test("with --no-tries nothing stands as refused in the vault's log", async () =>
   assert.ok(of("grey").includes("vault/signing/backup"));
 });
 
-test("a key that can be exported makes just that line red", async (t) => {
+test("an exportable key turns only that line red", async (t) => {
   const { version } = stack.key;
   stack.keyVault.setKeyExportable(world.client.keyName, version, true);
   t.after(() => stack.keyVault.setKeyExportable(world.client.keyName, version, false));
@@ -90,7 +90,7 @@ test("a key that can be exported makes just that line red", async (t) => {
   assert.equal(exit, 1);
 });
 
-test("a key version that is disabled makes just the line about signing red", async (t) => {
+test("a disabled key version turns only the line about signing red", async (t) => {
   stack.keyVault.setKeyEnabled(world.publisher.keyName, stack.publisher.version, false);
   t.after(() => stack.keyVault.setKeyEnabled(world.publisher.keyName, stack.publisher.version, true));
   const { of, checks } = await examine();
@@ -119,7 +119,7 @@ const wider: [action: DataAction, onKey: boolean, red: string[]][] = [
 ];
 for (const [action, onKey, red] of wider) {
   const where = onKey ? "on one key" : "on the whole vault";
-  test(`the right "${action}" ${where} for the identity that signs makes just ${red.join(" and ")} red`, async (t) => {
+  test(`the right "${action}" ${where} for the signing identity turns only ${red.join(" and ")} red`, async (t) => {
     const keys = stack.keyVault.audit.length;
     allow(t, world.identities.signing.objectId, [action], onKey ? world.client.keyName : undefined);
     const { of } = await examine();
@@ -131,12 +131,12 @@ for (const [action, onKey, red] of wider) {
   });
 }
 
-test("a storage identity that may sign makes just that line red", async (t) => {
+test("a storage identity that may sign turns only that line red", async (t) => {
   allow(t, world.identities.storage.objectId, ["sign"], world.client.keyName);
   assert.deepEqual((await examine()).of("red"), ["vault/storage/sign"]);
 });
 
-test("a signing identity without its role makes just the line about signing red", async (t) => {
+test("a signing identity without its role turns only the line about signing red", async (t) => {
   const { assignments } = stack.keyVault;
   const before = [...assignments];
   const kept = before.filter(({ objectId }) => objectId !== world.identities.signing.objectId);
@@ -145,7 +145,7 @@ test("a signing identity without its role makes just the line about signing red"
   assert.deepEqual((await examine()).of("red"), ["vault/signing/sign"]);
 });
 
-test("a client secret that somebody added to the application makes just the line about drift red", async (t) => {
+test("a client secret that was added to the application turns only the line about drift red", async (t) => {
   const control = `${stack.controlUrl}/entra/passwords`;
   const body = JSON.stringify({ clientId: world.client.clientId });
   const { keyId } = (await (await fetch(control, { method: "POST", body })).json()) as { keyId: string };
@@ -155,7 +155,7 @@ test("a client secret that somebody added to the application makes just the line
   assert.match(checks.find(({ id }) => id.startsWith("drift/"))?.reason ?? "", /foreign_password/);
 });
 
-test("metadata that was not verified for three hours makes just its line red", async (t) => {
+test("metadata that was not verified for three hours turns only its line red", async (t) => {
   const container = stack.storage.blobs.getContainerClient(world.metadataContainer);
   const blob = container.getBlockBlobClient(`${world.tenants.contoso.tenantId}.json`);
   const text = (await blob.downloadToBuffer()).toString("utf8");
@@ -170,7 +170,7 @@ test("metadata that was not verified for three hours makes just its line red", a
   assert.match(checks.find(({ state }) => state === "red")?.reason ?? "", /stale: verified 3 h ago/);
 });
 
-test("an idp.xml that is not valid any more makes just its line red", async (t) => {
+test("an idp.xml that is no longer valid turns only its line red", async (t) => {
   const container = stack.storage.blobs.getContainerClient(world.metadataContainer);
   const blob = container.getBlockBlobClient(`${world.tenants.contoso.tenantId}.json`);
   const text = (await blob.downloadToBuffer()).toString("utf8");
@@ -184,7 +184,7 @@ test("an idp.xml that is not valid any more makes just its line red", async (t) 
   assert.match(checks.find(({ state }) => state === "red")?.reason ?? "", /it was valid until/);
 });
 
-test("a vault that hangs makes its lines grey after the deadline, and keeps no other line", async (t) => {
+test("a vault that hangs turns its lines grey after the deadline, and delays no other line", async (t) => {
   stack.keyVault.behaviour.latencyMs = 4_000;
   t.after(() => {
     stack.keyVault.behaviour.latencyMs = 0;
@@ -195,7 +195,7 @@ test("a vault that hangs makes its lines grey after the deadline, and keeps no o
   assert.ok(of("green").includes("audit/run"));
 });
 
-test("what answers in the place of Azure Storage proves no right, so the line stays grey", async () => {
+test("an answer from another server in the place of Azure Storage proves no right, so the line stays grey", async () => {
   const container = stack.storage.blobs.getContainerClient(world.policyContainer);
   const text = JSON.stringify(world.policyOf(stack.key, stack.publisher));
   await container.getBlockBlobClient("policy.json").upload(text, Buffer.byteLength(text));
@@ -208,7 +208,7 @@ test("what answers in the place of Azure Storage proves no right, so the line st
   assert.equal((await container.getBlockBlobClient("policy.json").downloadToBuffer()).toString("utf8"), text);
 });
 
-test("settings that are not valid are one red line with every problem, and never a value", async () => {
+test("invalid settings are one red line with every problem, and never a value", async () => {
   const { checks, exit } = await examine([], { KEYHOLD_AUDIENCE: "s3cret", KEYHOLD_HOME_TENANT_ID: "none" });
   assert.deepEqual(
     checks.map(({ id, state }) => [id, state]),

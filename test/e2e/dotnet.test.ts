@@ -1,7 +1,7 @@
 /**
- * The .NET recipes of clients/dotnet as they are, built once, each in a process of its own as in App Service: its
- * managed identity behind IDENTITY_ENDPOINT, and the local CA. The way out is a proxy that leads to the emulators and notes
- * who is asked, so that a library that asks Entra about its authority is found out.
+ * The unchanged .NET recipes of clients/dotnet, built once, each in a separate process as in App Service: its managed
+ * identity behind IDENTITY_ENDPOINT, and the local CA. The only way to the network is a proxy that forwards to the
+ * emulators and records the requested hosts, so that a library that asks Entra about its authority is detected.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -103,7 +103,7 @@ describe("the .NET recipes", { skip }, async () => {
     assertIsForGraph(await runRecipe("msal"));
   });
 
-  test("an ASP.NET service gets one by appsettings.json alone", async () => {
+  test("an ASP.NET service gets one with appsettings.json alone", async () => {
     assertIsForGraph(await runRecipe("appsettings", {}, await withAppSettings()));
   });
 
@@ -116,11 +116,11 @@ describe("the .NET recipes", { skip }, async () => {
   };
   await writeFile(ownTokenFile, await stack.callerToken("billing"), { mode: 0o600 });
 
-  test("DefaultAzureCredential gets one by four environment variables, with instance discovery switched off", async () => {
+  test("DefaultAzureCredential gets one with four environment variables, with instance discovery switched off", async () => {
     assertIsForGraph(await runRecipe("environment", fourVariables));
   });
 
-  test("a refusal stands in MSAL.NET's exception with status, code and text", async () => {
+  test("a refusal is in MSAL.NET's exception with status, code and text", async () => {
     const { error } = await runRecipe("msal", { ...keyhold, IDENTITY_CLIENT_ID: world.callers.visitor.clientId });
     assert.equal(error?.type, "MsalServiceException");
     assert.equal(error.service?.StatusCode, 403);
@@ -129,7 +129,7 @@ describe("the .NET recipes", { skip }, async () => {
     assert.match(error.service.ResponseBody, /"correlation_id":"[0-9a-f-]{36}"/);
   });
 
-  test("a refusal stands in the InnerException of Azure.Identity's, whose own message says nothing", async () => {
+  test("a refusal is in the InnerException of Azure.Identity's, whose own message does not contain it", async () => {
     const { error } = await runRecipe("azure-identity", {
       ...keyhold,
       IDENTITY_CLIENT_ID: world.callers.visitor.clientId,
@@ -153,7 +153,7 @@ describe("the .NET recipes", { skip }, async () => {
     }
   });
 
-  test("all that was asked are Keyhold and the identity endpoint", () => {
+  test("only Keyhold and the identity endpoint got requests", () => {
     assert.deepEqual(proxy.hosts, []);
   });
 

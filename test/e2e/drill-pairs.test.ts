@@ -24,7 +24,7 @@ for (const [i, name] of order.entries()) {
   });
 }
 
-test("two drills at once run one after the other, the later says so, and one that was killed is not waited for", async () => {
+test("two drills at once run one after the other, the later one reports it, and a killed one is not waited for", async () => {
   await writeFile(join(stack.folder, "drill.pid"), "999999999");
   const texts = await Promise.all([drill("burst"), drill("silence")]);
   assert.deepEqual(texts.map(alarmsOf), [[alarms.burst], [alarms.silence]]);

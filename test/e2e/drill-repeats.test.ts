@@ -7,7 +7,7 @@ const { drill } = await stackForDrills();
 await drill("theft");
 
 for (const name of ["rotation", "kill-switch", "rotation"]) {
-  test(`the drill ${name} ends well after the others, and says what it waits for and how long`, async () => {
+  test(`the drill ${name} succeeds after the others, and reports what it waits for and how long`, async () => {
     assert.match(await drill(name), /^waiting, 90 s at most +for /m);
   });
 }

@@ -42,7 +42,7 @@ for (const [name, alarm] of [
   });
 }
 
-test("the drill rollover ends well: after a withdrawal callers, idp.xml and every relying party are right again", async (t) => {
+test("the drill rollover succeeds: after a withdrawal callers, idp.xml and every relying party work again", async (t) => {
   const makes = { Mellon: mellonPackages, Shibboleth: shibbolethPackages, SimpleSAMLphp: simpleSamlPackages };
   const missing = skipWithout(...requirementsOf(Object.values(makes).flat()));
   if (missing) t.diagnostic(missing);
@@ -59,7 +59,7 @@ test("the drill rollover ends well: after a withdrawal callers, idp.xml and ever
   ]);
 });
 
-test("the drill drift finds the credential that somebody added", async () => {
+test("the drill drift finds the added credential", async () => {
   const { stdout } = await runDrill("drift");
   assert.match(stdout, /credential_drift/);
   assert.match(stdout, /"finding":"foreign_password","severity":0/);

@@ -34,7 +34,7 @@ async function untilVaultIsBack(): Promise<void> {
   assert.fail("the vault is back, and nobody has noticed");
 }
 
-test("50 tenants at once on a cold instance get 50 tokens with 50 signatures, all from the asked key version", async () => {
+test("50 tenants at once on a cold instance get 50 tokens with 50 signatures, all by the requested key version", async () => {
   const answers = await Promise.all(Array.from({ length: 50 }, () => askToken(stack, nextTenant(), { callerToken })));
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
   assert.equal(countOperations(stack, "KeySign"), 50);
@@ -65,7 +65,7 @@ for (const [what, fault, status, error] of vaultFaults) {
   });
 }
 
-test("a disabled key version is a kill switch: 502, and the log names it", async () => {
+test("a disabled key version is a kill switch: 502, and the log names the fault", async () => {
   stack.keyVault.setKeyEnabled(world.client.keyName, stack.key.version, false);
   const answer = await askToken(stack, nextTenant(), { callerToken });
   stack.keyVault.setKeyEnabled(world.client.keyName, stack.key.version, true);
@@ -79,7 +79,7 @@ for (const [what, fault, outcome] of [
   ["fails", faultAnswers.internalError, "maybe_signed"],
   ["cuts the connection", { drop: true }, "maybe_signed"],
 ] as const) {
-  test(`a vault that ${what} once is asked again, under an intent of its own (${outcome})`, async () => {
+  test(`a vault that ${what} once is asked again, with a new intent (${outcome})`, async () => {
     stack.keyVault.behaviour.faults.push({ operation: "KeySign", times: 1, ...fault });
     const tenantId = nextTenant();
     assert.equal((await askToken(stack, tenantId, { callerToken })).status, 200);
@@ -88,7 +88,7 @@ for (const [what, fault, outcome] of [
   });
 }
 
-test("Retry-After of a throttling Entra is honoured, and the same assertion is used again", async () => {
+test("Retry-After of a throttling Entra is respected, and the same assertion is used again", async () => {
   const tenantId = nextTenant();
   const signs = countOperations(stack, "KeySign");
   const busy = { status: 429, headers: { "retry-after": "2" }, body: { error: "temporarily_unavailable" } };
@@ -128,7 +128,7 @@ for (const [code, status, error] of [
   });
 }
 
-test("a clock that is ten minutes behind Entra's is measured, and one more assertion is signed for the right time", async () => {
+test("a clock that is ten minutes behind Entra's is measured, and one more assertion is signed with the correct time", async () => {
   stack.entra.clockOffsetSeconds = 600;
   const tenantId = nextTenant();
   const { status } = await askToken(stack, tenantId, { callerToken });
@@ -138,7 +138,7 @@ test("a clock that is ten minutes behind Entra's is measured, and one more asser
   assert.deepEqual(rows.map((row) => row.outcome).sort(), ["issued", "rejected"]);
 });
 
-test("a slow vault is given up before the caller is, and the intent says that it may have signed", async () => {
+test("a request to a slow vault is abandoned before the caller gives up, and the intent says that it may have signed", async () => {
   stack.keyVault.behaviour.faults.push({ operation: "KeySign", delayMs: 8_000 });
   const tenantId = nextTenant();
   const answer = await askToken(stack, tenantId, { callerToken });
@@ -149,7 +149,7 @@ test("a slow vault is given up before the caller is, and the intent says that it
   for (const row of rows) assert.equal(row.outcome, "maybe_signed");
 });
 
-test("no fault of this file has put a token or a key URL into the log", () => {
+test("no fault of this file has written a token or a key URL to the log", () => {
   assert.doesNotMatch(stack.functions.output(), /eyJ|vault\.azure\.net/);
   assert.doesNotMatch(stack.functions.output(), /"code":"unexpected"/);
 });

@@ -32,7 +32,7 @@ async function cacheOldToken(): Promise<void> {
   await stack.passTime(61_000);
 }
 
-test("@azure/identity with continuous access evaluation: a challenge mints a token of ordinary lifetime, once a minute", async () => {
+test("@azure/identity with continuous access evaluation: a challenge mints a token of normal lifetime, once a minute", async () => {
   await cacheOldToken();
   const credential = new ClientAssertionCredential(tenantId, clientId, ownToken, {
     authorityHost: keyhold,
@@ -96,7 +96,7 @@ test("the header Cache-Control: no-cache mints a new token, once a minute, and s
   assert.equal(signatures(), made + 1);
 });
 
-test("claims that are no JSON are refused before anything is signed", async () => {
+test("claims that are not JSON are refused before anything is signed", async () => {
   const made = signatures();
   const base64 = Buffer.from(claims).toString("base64");
   const { status, body } = await askToken(stack, tenantId, { form: { claims: base64 } });
@@ -105,7 +105,7 @@ test("claims that are no JSON are refused before anything is signed", async () =
   assert.equal(signatures(), made);
 });
 
-test("xms_cc reached Entra in no request", () => {
+test("no request to Entra contained xms_cc", () => {
   assert.ok(stack.entra.audit.some((event) => event.claims !== undefined));
   assert.ok(!JSON.stringify(stack.entra.audit).includes("xms_cc"));
 });

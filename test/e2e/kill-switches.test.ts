@@ -76,11 +76,11 @@ async function tailOf(isMeant: (row: Row) => boolean): Promise<string> {
   return `tokens live on for ${Math.round((last - Date.now()) / 60_000)} minutes at most`;
 }
 
-test("all switches are on, and every instance has the tokens cached", async () => {
+test("at first nothing is disabled, and every instance has the tokens cached", async () => {
   for (const request of Object.values(requests)) assert.deepEqual(await ask(request), [200, 200]);
 });
 
-test("tenant refresh discards a tenant's cached tokens on every instance within 60 s, and no other's", async () => {
+test("tenant refresh discards a tenant's cached tokens on every instance within 60 s, and no other tenant's", async () => {
   const before = await fingerprints(contoso.tenantId);
   const others = await fingerprints(northwind.tenantId);
   const { exit, stderr } = await runKeyhold(stack, ["tenant", "refresh", "contoso"]);
@@ -92,7 +92,7 @@ test("tenant refresh discards a tenant's cached tokens on every instance within 
   assert.deepEqual(await fingerprints(northwind.tenantId), others);
 });
 
-test("a tenant that was suspended starts anew when it is resumed: none of its tokens was kept", async () => {
+test("a tenant that is resumed after a suspension starts without its earlier tokens", async () => {
   const before = await fingerprints(contoso.tenantId);
   for (const verb of ["suspend", "resume"]) {
     const { exit, stderr } = await runKeyhold(stack, ["tenant", verb, "contoso"]);
@@ -104,7 +104,7 @@ test("a tenant that was suspended starts anew when it is resumed: none of its to
   for (const [i, fingerprint] of after.entries()) assert.notEqual(fingerprint, before[i], `instance ${i}`);
 });
 
-test("a new policy ends the memory of a failed mint: a tenant that has acted does not wait until it is forgotten", async () => {
+test("a new policy clears a remembered failure: a tenant that has fixed it need not wait until it expires", async () => {
   const acting = { name: "acting", tenantId: "40000000-0000-4000-8000-000000000007" };
   policy.tenants.push({ ...acting, state: "active" });
   await stack.writePolicy(policy);
@@ -122,7 +122,7 @@ test("a new policy ends the memory of a failed mint: a tenant that has acted doe
   assert.deepEqual(await ask(request), [200, 200]);
 });
 
-test("a suspended tenant, caller or client is refused by every instance within 60 s, though tokens are cached", async (t) => {
+test("a suspended tenant, caller or client is refused by every instance within 60 s, although tokens are cached", async (t) => {
   const suspended = [
     ["tenant", policy.tenants, "contoso", (row) => row.tenantId === contoso.tenantId],
     ["caller", policy.callers, world.callers.sync.name, (row) => row.callerName === world.callers.sync.name],
@@ -138,7 +138,7 @@ test("a suspended tenant, caller or client is refused by every instance within 6
   assert.deepEqual(await ask(requests.key), [200, 200]);
 });
 
-test("a disabled key version stops its client on every instance within 60 s of the first notice, though its tokens are cached", async (t) => {
+test("a disabled key version stops its client on every instance within 60 s of the first notice, although its tokens are cached", async (t) => {
   stack.keyVault.setKeyEnabled(world.client.keyName, stack.key.version, false);
   await runTimer(instances[0], "checkCredentials");
   await stack.passTime(limitMs);

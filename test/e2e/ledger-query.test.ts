@@ -77,11 +77,11 @@ async function requestsOf(work: () => Promise<unknown>): Promise<number> {
   return 1_000_000 - counter.times;
 }
 
-test("all entries come in order of time, every member as it was written", async () => {
+test("all entries are returned in order of time, with every member as written", async () => {
   assert.deepEqual(await find(whole), entries);
 });
 
-test("newest first is the same the other way round", async () => {
+test("newest first returns the same in reverse order", async () => {
   assert.deepEqual(await find({ ...whole, newestFirst: true }), entries.toReversed());
 });
 
@@ -100,7 +100,7 @@ const conditions: [string, Partial<LedgerQuery>][] = [
   ["caller, tenant and time", { callerObjectId: exporterObjectId, tenantId: fabrikamId, toMs: firstMs + 2 * hourMs }],
 ];
 for (const [what, condition] of conditions) {
-  test(`a query by ${what} finds just what the whole ledger has of it, both ways`, async () => {
+  test(`a query by ${what} finds exactly the matching entries of the whole ledger, in both orders`, async () => {
     const query = { ...whole, ...condition };
     const expected = entries.filter((entry) => matchesQuery(query, entry));
     assert.ok(expected.length > 0 && expected.length < entries.length);
@@ -109,13 +109,13 @@ for (const [what, condition] of conditions) {
   });
 }
 
-test("a limit ends the reading, both ways", async () => {
+test("a limit ends the reading, in both orders", async () => {
   assert.deepEqual(await find({ ...whole, limit: 3 }), entries.slice(0, 3));
   assert.deepEqual(await find({ ...whole, limit: 3, newestFirst: true }), entries.slice(-3).toReversed());
   assert.deepEqual(await find({ ...whole, limit: 0 }), []);
 });
 
-test("nothing is read before it is asked for: one entry costs a probe and one hour, an id one request", async () => {
+test("nothing is read before it is requested: one entry costs a probe and one hour, an id one request", async () => {
   assert.equal(await requestsOf(async () => search.find(whole)), 0);
   assert.equal(await requestsOf(() => find({ ...whole, limit: 1 })), 1 + 16);
   assert.equal(await requestsOf(() => find(queryOfId(last.intent.id))), 1);
@@ -133,7 +133,7 @@ test("a range that ends before it begins finds nothing", async () => {
   assert.deepEqual(await find({ fromMs: firstMs + hourMs, toMs: firstMs, newestFirst: true }), []);
 });
 
-test("an id that no row has is found nowhere", async () => {
+test("an unknown id is not found", async () => {
   assert.deepEqual(await find(queryOfId(createLedgerId(firstMs))), []);
 });
 
@@ -145,7 +145,7 @@ const rowsOf = async (filter: string) => {
 const [partition = ""] = ledgerPartitions(firstMs);
 const everything = "x' or PartitionKey ne '";
 
-test("(a filter that is joined by hand and a hostile value find rows, so the next test could fail)", async () => {
+test("(a hand-written filter with a hostile value finds rows, so the next test could fail)", async () => {
   assert.equal((await rowsOf(`PartitionKey eq '${partition}' and tenantId eq '${everything}'`)).length, entries.length);
 });
 
@@ -157,7 +157,7 @@ for (const text of [everything, "' or true or '", "''", "') or (1 eq 1", "\\' or
   });
 }
 
-test("rows of another hand are told in their place, and hide none of the others", async () => {
+test("foreign rows are reported at their place, and hide no other rows", async () => {
   const id = createLedgerId(firstMs + 90_000);
   const rows = [
     { partitionKey: partitionOf(id), rowKey: id, note: "not a row of Keyhold" },
@@ -182,7 +182,7 @@ test("rows of another hand are told in their place, and hide none of the others"
   for (const { partitionKey, rowKey } of rows) await stack.storage.ledger.deleteEntity(partitionKey, rowKey);
 });
 
-test("an hour with more rows than are held at once is turned around in parts", async () => {
+test("an hour with more rows than fit in memory is reversed in parts", async () => {
   const hour = Date.UTC(2027, 5, 1, 12);
   const ids = Array.from({ length: 4_500 }, (_, i) => createLedgerId(hour + Math.floor(i / 3) * 2_000));
   for (let i = 0; i < ids.length; i += 100) {
@@ -195,7 +195,7 @@ test("an hour with more rows than are held at once is turned around in parts", a
   assert.deepEqual(keys, ids.toSorted().toReversed());
 });
 
-test("storage that does not answer is a fault, also in the middle, and never an end of the entries", async () => {
+test("storage that does not answer is a fault, even in the middle, and never the end of the entries", async () => {
   const found: LedgerEntry[] = [];
   const reading = async () => {
     for await (const row of search.find(whole)) {
@@ -210,7 +210,7 @@ test("storage that does not answer is a fault, also in the middle, and never an 
   stack.storage.behaviour.faults = [];
 });
 
-test("a table that is not there is a fault, and not an empty ledger", async () => {
+test("a missing table is a fault, and not an empty ledger", async () => {
   const missing = createTableLedgerSearch(new URL("/nosuchtable", url).href, credential);
   for (const query of [whole, queryOfId(first.intent.id)]) {
     await assert.rejects(
@@ -222,7 +222,7 @@ test("a table that is not there is a fault, and not an empty ledger", async () =
   }
 });
 
-test("two runs that delete the same old rows at once are both done, and the rows are gone", async () => {
+test("two runs that delete the same old rows at once both succeed, and the rows are gone", async () => {
   for (let i = 0; i < 40; i++) {
     await stack.storage.ledger.createEntity({ partitionKey: "2020-01-01T10_a", rowKey: `old-${i}` });
   }

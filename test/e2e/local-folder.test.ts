@@ -68,7 +68,7 @@ test("the next start continues with the edited policy, the keys, the vault's log
   assert.equal(uncached.status, 424, "the consent stays revoked");
 });
 
-test("what a stack has written while it runs is enough for the next one, and half a line of the log is skipped", async (t) => {
+test("the files that a running stack has written are enough for the next one, and half a line of the log is skipped", async (t) => {
   const folder = await newFolder();
   const first = await start(folder);
   t.after(() => first.stop());
@@ -86,7 +86,7 @@ test("what a stack has written while it runs is enough for the next one, and hal
   assert.deepEqual(signatures(second), signatures(first));
 });
 
-test("what holds private keys can be read by its owner alone", async () => {
+test("files with private keys can be read by their owner only", async () => {
   const folder = await newFolder();
   const stack = await start(folder);
   await stack.stop();
@@ -95,7 +95,7 @@ test("what holds private keys can be read by its owner alone", async () => {
   }
 });
 
-test("begun anew there are other keys, the earlier policy is kept aside, and files of others stay", async (t) => {
+test("after a fresh start there are new keys, the earlier policy is kept aside, and unrelated files stay", async (t) => {
   const folder = await newFolder();
   const first = await start(folder);
   await first.stop();
@@ -114,7 +114,7 @@ test("begun anew there are other keys, the earlier policy is kept aside, and fil
   assert.ok((await readFile(second.policyFile, "utf8")).includes(second.publisher.keyId), publisher.keyName);
 });
 
-test("a state of another format is left aside, and the stack begins anew", async (t) => {
+test("a state of another format is ignored, and the stack starts with no data", async (t) => {
   const folder = await newFolder();
   await writeFile(join(folder, "state.json"), JSON.stringify({ format: 0 }));
   await writeFile(join(folder, "policy.json"), "{}");
@@ -124,7 +124,7 @@ test("a state of another format is left aside, and the stack begins anew", async
   assert.equal(await readFile(join(folder, "policy.previous.json"), "utf8"), "{}");
 });
 
-test("a second stack in the same folder is refused with the process that holds it and what to set", async () => {
+test("a second stack in the same folder is refused, and the message names the process and the setting to change", async () => {
   const folder = await newFolder();
   const lock = await lockFolder(folder, basename(process.argv[1] ?? ""));
   await assert.rejects(lockFolder(folder, "another"), (error: Error) => {
@@ -138,7 +138,7 @@ test("a second stack in the same folder is refused with the process that holds i
   assert.equal(existsSync(join(folder, "lock.json")), false);
 });
 
-test("a process that a killed stack left behind is ended, another that has its pid by now is not", async (t) => {
+test("a process that a killed stack left running is ended, but not another one that has its pid now", async (t) => {
   const folder = await newFolder();
   const child = spawn(process.execPath, [
     "-e",
@@ -158,7 +158,7 @@ test("a process that a killed stack left behind is ended, another that has its p
   assert.deepEqual(await exited, [7, null]);
 });
 
-test("a left-over process that ignores SIGTERM is killed", { timeout: 30_000 }, async (t) => {
+test("such a process that ignores SIGTERM is killed", { timeout: 30_000 }, async (t) => {
   const folder = await newFolder();
   const child = spawn(process.execPath, [
     "-e",
@@ -174,7 +174,7 @@ test("a left-over process that ignores SIGTERM is killed", { timeout: 30_000 }, 
   assert.deepEqual(await exited, [null, "SIGKILL"]);
 });
 
-test("a taken port names the local stack that holds it, with its process and folder", async (t) => {
+test("a port in use is reported with the local stack that uses it, its process and folder", async (t) => {
   const taken = createServer((_request, response) => {
     const { port } = taken.address() as AddressInfo;
     response.end(JSON.stringify({ pid: 4711, folder: "/somewhere/else", ports: [port] }));
@@ -193,7 +193,7 @@ test("a taken port names the local stack that holds it, with its process and fol
   });
 });
 
-test("the log of the functions host keeps its newest lines, in a file of bounded size and the one before it", async () => {
+test("the log of the functions host keeps its newest lines, in a file of bounded size and the previous one", async () => {
   const file = join(await newFolder(), "functions.log");
   const log = openLogFile(file, 1000);
   const line = (number: number) => `${String(number).padStart(99, "0")}\n`;

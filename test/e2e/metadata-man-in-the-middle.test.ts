@@ -44,7 +44,7 @@ async function worldBehind(leaf: LeafKind, passing = 0) {
 
 for (const leaf of Object.keys(leaves) as LeafKind[]) {
   if (leaf === "good") continue;
-  test(`behind a man in the middle with a ${leaf} certificate nothing of what was known changes, and it is alarmed`, async () => {
+  test(`with a man in the middle who has a ${leaf} certificate, no known document changes, and an alarm is raised`, async () => {
     const { world, man } = await worldBehind(leaf);
     const honest = transportTo(world.entra.port, [world.authority.certificate]);
     world.transport = { get: (url, etag) => current.get(url, etag) };
@@ -69,7 +69,7 @@ for (const leaf of Object.keys(leaves) as LeafKind[]) {
   });
 }
 
-test("a patient attacker with a certificate of a pinned root: good for two polls, then evil; held, alarmed, refused", async () => {
+test("a patient attacker with a certificate of a pinned root, honest for two polls, is held, alarmed and refused", async () => {
   const { world, man } = await worldBehind("good", 6);
   world.transport = transportTo(man.port, [rootPem]);
   const instance = world.instance("hold");

@@ -31,7 +31,7 @@ async function runTimer(name = "refreshMetadata"): Promise<void> {
   assert.equal(response.status, 200);
 }
 
-test("before anything is verified nothing is sent: 503 without a body, and 404 for a tenant that is not kept", async () => {
+test("before anything is verified nothing is sent: 503 without a body, and 404 for an unknown tenant", async () => {
   await stack.entra.stop();
   const unverified = await fetch(`${base()}/${federationPath}`);
   assert.deepEqual([unverified.status, await unverified.text()], [503, ""]);
@@ -57,7 +57,7 @@ test("the timer verifies and republishes: federation metadata and keys byte for 
   }
 });
 
-test("HEAD says what GET says, with the name ETag spelt as Shibboleth expects it", async () => {
+test("HEAD returns the same as GET, with the name ETag spelt as Shibboleth expects it", async () => {
   const url = `${stack.functions.httpUrl}/${tenantId}/${idpPath}`;
   const [head] = (await once(request(url, { method: "HEAD" }).end(), "response")) as [IncomingMessage];
   const names = head.rawHeaders.filter((_, index) => index % 2 === 0);
@@ -84,7 +84,7 @@ test("idp.xml is signed by the publisher's key, once per change and not per requ
   );
 });
 
-test("idp.xml passes the relying party's updater, with the publisher's certificate as the only trusted signer", async (t) => {
+test("the relying party's updater accepts idp.xml, with the publisher's certificate as the only trusted signer", async (t) => {
   const missing = skipWithout(...requirementsOf(updaterPackages));
   if (missing) return t.skip(missing);
   const document = await (await fetch(`${base()}/${idpPath}`)).text();
@@ -104,7 +104,7 @@ test("idp.xml passes the relying party's updater, with the publisher's certifica
   await assert.rejects(check(other), { code: 4 });
 });
 
-test("a new source is published by the next run of the timer that comes twice a minute, and ready warns until then", async () => {
+test("a new source is published by the next run of the timer that runs twice a minute, and ready warns until then", async () => {
   const policy = world.policyOf(stack.key, stack.publisher);
   policy.metadata.push({ tenant: world.tenants.fabrikam.tenantId });
   await stack.writePolicy(policy);
@@ -126,7 +126,7 @@ test("a new source is published by the next run of the timer that comes twice a 
   assert.equal(document.status, 200);
 });
 
-test("keyhold metadata refresh has the app fetch now, and says what changed", async () => {
+test("keyhold metadata refresh makes the app fetch now, and reports what changed", async () => {
   const announced = await stack.entra.announceKey();
   const command = runKeyhold(stack, ["metadata", "refresh", "contoso"]);
   let isRunning = true;
@@ -141,7 +141,7 @@ test("keyhold metadata refresh has the app fetch now, and says what changed", as
   assert.ok((await keys.text()).includes(announced));
 });
 
-test("a rolled key is picked up by the first token that it signed, and no caller is refused", async () => {
+test("a rolled key is fetched for the first token that it signed, and no caller is refused", async () => {
   assert.equal((await askToken(stack, tenantId)).status, 200);
   await stack.entra.replaceAllKeys();
   const answer = await askToken(stack, tenantId, { callerToken: await stack.callerToken("billing") });
@@ -149,7 +149,7 @@ test("a rolled key is picked up by the first token that it signed, and no caller
   await untilWritten(stack.functions, /"event":"metadata_keys_replaced"/);
 });
 
-test("who can write to storage puts an idp.xml of their own there: it is alarmed, never served, and made anew", async () => {
+test("an idp.xml that an attacker writes to storage raises an alarm, is never served, and is created again", async () => {
   const blob = stack.storage.blobs.getContainerClient(world.metadataContainer).getBlockBlobClient(`${tenantId}.json`);
   const record = JSON.parse((await blob.downloadToBuffer()).toString("utf8"));
   const attacker = await generateSigningKey();
@@ -174,7 +174,7 @@ test("who can write to storage puts an idp.xml of their own there: it is alarmed
   assert.ok(!(await repaired.text()).includes(attacker.certificate));
 });
 
-test("two instances that refresh at once leave one whole record in storage, and both serve it", async () => {
+test("two instances that refresh at once leave one complete record in storage, and both serve it", async () => {
   const second = await stack.addInstance(await freePorts());
   await stack.entra.announceKey();
   const timer = (httpUrl: string) =>

@@ -31,13 +31,13 @@ const badSettings = {
   KEYHOLD_POLICY_FLIE: secret,
 };
 
-test("with bad settings one error line names all of them at once, never a value", async () => {
+test("with invalid settings one error line names all of them at once, never a value", async () => {
   const { problems, text } = await startBroken(badSettings);
   for (const name of Object.keys(badSettings)) assert.match(text, new RegExp(`^${name} .+`, "m"));
   assert.equal(problems.length, 4);
 });
 
-test("with bad settings it is live, not ready, and every other route answers 503 with Retry-After", async () => {
+test("with invalid settings it is live, not ready, and every other route answers 503 with Retry-After", async () => {
   const { instance } = await startBroken(badSettings);
   const get = (path: string, method = "GET") => fetch(`${instance.httpsUrl}${path}`, { method });
   assert.equal((await get("/health/live")).status, 200);
@@ -59,7 +59,7 @@ test("with bad settings it is live, not ready, and every other route answers 503
   }
 });
 
-test("as the platform keeps its log, line by line, the one error is the line that names every problem", async () => {
+test("in the platform's log, which is read line by line, the one error is the line that names every problem", async () => {
   const instance = await stack.addInstance(await freePorts(), badSettings, undefined, { strictLog: true });
   after(() => instance.stop());
   const errors = instance
@@ -72,12 +72,12 @@ test("as the platform keeps its log, line by line, the one error is the line tha
   assert.equal((await fetch(`${instance.httpsUrl}/health/ready`)).status, 503);
 });
 
-test("with TLS verification switched off it says so and serves nothing", async () => {
+test("with TLS verification switched off it reports this and serves nothing", async () => {
   const { text } = await startBroken({ NODE_TLS_REJECT_UNAUTHORIZED: "0" });
   assert.match(text, /NODE_TLS_REJECT_UNAUTHORIZED must not be 0/);
 });
 
-test("with a file of roots that is missing, empty or broken it says so and serves nothing", async () => {
+test("with a file of roots that is missing, empty or broken it reports this and serves nothing", async () => {
   assert.match((await startBroken({ KEYHOLD_METADATA_ROOTS_FILE: `/${secret}` })).text, /KEYHOLD_METADATA_ROOTS_FILE/);
   const file = join(stack.folder, "roots.pem");
   await writeFile(file, "");
@@ -102,7 +102,7 @@ async function startWithPolicy(file: string) {
   return { instance, problems, text };
 }
 
-test("with a bad policy it is not ready, names every path at once, and is ready without a restart once it is repaired", async () => {
+test("with an invalid policy it is not ready, names every path at once, and is ready without a restart once it is repaired", async () => {
   const policy = world.policyOf(stack.key, stack.publisher);
   const good = JSON.stringify(policy);
   const [client] = policy.clients;
@@ -127,7 +127,7 @@ test("with a bad policy it is not ready, names every path at once, and is ready 
   assert.equal(last, 200);
 });
 
-test("as the platform keeps its log, a policy that is rejected at the start is the one error, in one line", async () => {
+test("in the platform's log, a policy that is rejected at the start is the one error, in one line", async () => {
   const policy = world.policyOf(stack.key, stack.publisher);
   for (const grant of policy.grants) grant.caller = "nobody";
   const file = join(stack.folder, "rejected-policy.json");
@@ -144,7 +144,7 @@ test("as the platform keeps its log, a policy that is rejected at the start is t
   for (const path of ["grants[0].caller", "grants[1].caller"]) assert.ok(errors[0]?.includes(path), path);
 });
 
-test("with a grant that points nowhere it issues nothing and names each", async () => {
+test("with a grant that refers to an unknown entry it issues nothing and names each such entry", async () => {
   const policy = world.policyOf(stack.key, stack.publisher);
   for (const grant of policy.grants) grant.caller = "nobody";
   const file = join(stack.folder, "dangling-policy.json");
@@ -154,7 +154,7 @@ test("with a grant that points nowhere it issues nothing and names each", async 
   assert.match(text, /^grants\[1\]\.caller/m);
 });
 
-test("without a readable policy it starts, is not ready, and issues nothing: the policy may come in a moment", async () => {
+test("without a readable policy it starts, is not ready, and issues nothing, because the policy may arrive later", async () => {
   const instance = await stack.addInstance(ports, { KEYHOLD_POLICY_FILE: join(stack.folder, "absent.json") });
   const ready = await fetch(`${instance.httpsUrl}/health/ready`);
   assert.equal(ready.status, 503);

@@ -122,7 +122,7 @@ function assertionRequest(callerToken = own.sync): ApiRequest {
   };
 }
 
-test("the document is structured as OpenAPI 3.1 says, and a misspelt or missing member of it is noticed", () => {
+test("the document has the structure of OpenAPI 3.1, and a misspelt or missing member is reported", () => {
   assert.deepEqual(api.structureErrors(), []);
   const { info, ...withoutInfo } = api.document;
   for (const broken of [
@@ -136,7 +136,7 @@ test("the document is structured as OpenAPI 3.1 says, and a misspelt or missing 
   }
 });
 
-test("every schema compiles, every reference leads somewhere, and every component is used", () => {
+test("every schema compiles, every reference has a target, and every component is used", () => {
   const references = [...JSON.stringify(api.document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, name]) => name ?? "");
   for (const $ref of references) assert.ok(api.resolve({ $ref }), $ref);
   for (const [kind, components] of Object.entries(api.document.components as Record<string, Json>)) {
@@ -148,7 +148,7 @@ test("every schema compiles, every reference leads somewhere, and every componen
   }
 });
 
-test("every example is valid by the schema beside it and holds no token", () => {
+test("every example is valid by its schema and contains no token", () => {
   assert.doesNotMatch(JSON.stringify(api.document), /eyJ/);
   let count = 0;
   const visit = (value: unknown, use: "request" | "answer"): void => {
@@ -171,7 +171,7 @@ test("the document has the package's version", async () => {
   assert.equal((api.document.info as Json).version, version);
 });
 
-test("every HTTP function is an operation of the document under its own name, and the other way round", () => {
+test("every HTTP function is an operation of the document under its own name, and vice versa", () => {
   const registered = main.functions
     .filter(({ trigger }) => trigger === "httpTrigger")
     .flatMap(({ name, route, methods = [] }) => {
@@ -214,7 +214,7 @@ for (const encoding of ["form", "json"] as const) {
         await expectStatus(operationId, 200, valid);
       });
 
-      test(`${operationId}: with the token ${how}, as ${encoding}, what the document forbids is refused, and nothing else`, async (t) => {
+      test(`${operationId}: with the token ${how}, as ${encoding}, exactly what the document forbids is refused`, async (t) => {
         const { content } = operationOf(operationId).operation.requestBody as { content: Record<string, Json> };
         const mutations = mutationsOf(api, content["application/json"]?.schema, valid.body.parameters);
         assert.ok(mutations.length >= 15, `${mutations.length} mutations`);
@@ -223,8 +223,8 @@ for (const encoding of ["form", "json"] as const) {
         }
         const { authorization, ...others } = headers;
         const turned = authorization ? others : { ...headers, authorization: `Bearer ${callerToken}` };
-        await t.test("in no place, or in two", () => expectRefused(operationId, { ...valid, headers: turned }));
-        await t.test("with a name for a tenant", () =>
+        await t.test("in no place, or in two places", () => expectRefused(operationId, { ...valid, headers: turned }));
+        await t.test("with a name instead of a tenant's GUID", () =>
           expectRefused(operationId, { ...valid, path: { tenantId: "contoso.example" } }),
         );
         await t.test("as another media type", () =>
@@ -235,10 +235,10 @@ for (const encoding of ["form", "json"] as const) {
   }
 }
 
-test("a number where a string belongs is refused in JSON", () =>
+test("a number instead of a string is refused in JSON", () =>
   expectRefused("assertion", { ...assertionRequest(), body: { encoding: "json", parameters: { client_id: 7 } } }));
 
-test("401: no caller's token, or one that is none", async () => {
+test("401: no caller's token, or an invalid one", async () => {
   const { headers: _, ...withoutToken } = tokenRequest();
   const { status, headers, body } = await exchange("token", withoutToken);
   assert.equal(status, 401);
@@ -253,7 +253,7 @@ test("403: a caller without a grant", async () => {
   await expectStatus("assertion", 403, assertionRequest(own.billing));
 });
 
-test("404: paths of the platform are no tenants, in any spelling", async () => {
+test("404: paths of the platform are not tenants, in any spelling", async () => {
   for (const tenantId of ["admin", "ADMIN", "Runtime"]) {
     for (const operationId of ["token", "assertion", "openid-configuration"]) {
       const isGet = operationOf(operationId).method === "GET";
@@ -263,12 +263,12 @@ test("404: paths of the platform are no tenants, in any spelling", async () => {
   }
 });
 
-test("400: a request of the v1 protocol is told what to send instead", async () => {
+test("400: a request of the v1 protocol gets a hint what to send instead", async () => {
   const { body } = await exchange("token-v1", tokenRequest());
   assert.match(body, /oauth2\/v2\.0\/token with scope=<resource>\/\.default/);
 });
 
-test("411: a body that is sent chunked, which the platform does not deliver", async () => {
+test("411: a body that is sent chunked, which the platform does not pass on", async () => {
   for (const [operationId, path] of [
     ["token", "oauth2/v2.0/token"],
     ["assertion", "assertion"],
@@ -287,7 +287,7 @@ test("411: a body that is sent chunked, which the platform does not deliver", as
   }
 });
 
-test("what answers GET answers HEAD, with the same headers and without a body", async () => {
+test("every path that answers GET answers HEAD, with the same headers and without a body", async () => {
   for (const path of ["health/live", "health/ready", `${contoso.tenantId}/discovery/v2.0/keys`]) {
     const [got, head] = await Promise.all(
       ["GET", "HEAD"].map((method) => fetch(`${main.httpsUrl}/${path}`, { method })),
@@ -310,7 +310,7 @@ test("413: a body over 64 KiB", async () => {
   }
 });
 
-test("424: a tenant that has not consented, with the URL where it can", async () => {
+test("424: a tenant that has not consented, with the URL for its consent", async () => {
   const { body } = await expectStatus("token", 424, tokenRequest({ tenantId: fabrikam.tenantId }));
   assert.match(body, /admin_consent_url/);
 });
@@ -330,7 +330,7 @@ test("429: a caller that asks for more new tokens than it may", async () => {
   await expectStatus("assertion", 429, assertionRequest(), httpsUrl);
 });
 
-test("502: a vault that does not let Keyhold sign", async () => {
+test("502: a vault that does not allow Keyhold to sign", async () => {
   stack.keyVault.setKeyEnabled(world.client.keyName, stack.key.version, false);
   await expectStatus("token", 502, tokenRequest({ tenantId: fabrikam.tenantId, scope: orders }));
   await expectStatus("assertion", 502, assertionRequest());
@@ -342,13 +342,13 @@ test("503: no policy is in force", async () => {
   await expectStatus("assertion", 503, assertionRequest(), withoutPolicy.httpsUrl);
 });
 
-test("discovery is the same for every tenant, and refuses what is none", async () => {
+test("discovery is the same for every tenant, and refuses an invalid one", async () => {
   await expectStatus("openid-configuration", 200, { path: { tenantId: contoso.tenantId } });
   await expectRefused("openid-configuration", { path: { tenantId: "common" } });
 });
 
 for (const operationId of ["keys", "federation-metadata", "idp-metadata"]) {
-  test(`${operationId}: verified, not modified, not kept, and kept but not verified`, async () => {
+  test(`${operationId}: verified, not modified, unknown, and known but not verified`, async () => {
     const { headers } = await expectStatus(operationId, 200, { path: { tenantId: contoso.tenantId } });
     const known = { "If-None-Match": headers.get("etag") ?? "" };
     await expectStatus(operationId, 304, { path: { tenantId: contoso.tenantId }, headers: known });
@@ -368,7 +368,7 @@ test("health: live, ready, and not ready without a policy", async () => {
   await expectStatus("health-ready", 503, {}, withoutPolicy.httpsUrl);
 });
 
-test("an answer that differs from the document is noticed", () => {
+test("a difference between an answer and the document is reported", () => {
   const token = operationOf("token");
   const noStore = { "cache-control": "no-store", pragma: "no-cache", "content-type": "application/json" };
   const good = { token_type: "Bearer", expires_in: 1, access_token: "x" };
@@ -392,7 +392,7 @@ const notExercised = {
   "assertion 500": "a bug: the same code as of token",
 };
 
-test("every declared status was exercised, but for a short list", () => {
+test("every declared status was exercised, except for a short list", () => {
   const declared = api.operations.flatMap(({ operationId, operation }) =>
     Object.keys(operation.responses as Json).map((status) => `${operationId} ${status}`),
   );

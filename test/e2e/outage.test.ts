@@ -20,7 +20,7 @@ const outages = [
 ];
 
 for (const { name, service, tenantId, scope } of outages) {
-  test(`without ${name} cached tokens go on, new ones get 503 with Retry-After, and are minted when it is back`, async () => {
+  test(`without ${name} cached tokens are still served, new ones get 503 with Retry-After, and are minted when it is back`, async () => {
     await service.stop();
     const refused = await askToken(stack, tenantId, { callerToken, scope });
     assert.equal(refused.status, 503);
@@ -39,7 +39,7 @@ for (const { name, service, tenantId, scope } of outages) {
   });
 }
 
-test("the process has met no unhandled and no unexpected error", () => {
+test("the process had no unhandled and no unexpected error", () => {
   const suspicious = /unhandled|"unexpected"/i;
   assert.deepEqual(
     stack.functions

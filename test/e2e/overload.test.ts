@@ -8,7 +8,7 @@ import { askToken, testStack } from "../support/test-stack.ts";
 const stack = await testStack({ startFunctions: false });
 const { contoso } = world.tenants;
 
-test("of 400 requests at once every answer that is not 200 carries Retry-After", async () => {
+test("of 400 requests at once, every answer other than 200 has Retry-After", async () => {
   const small = await stack.addInstance(await freePorts(), { KEYHOLD_MAX_REQUESTS_IN_FLIGHT: "10" });
   const callerToken = await stack.callerToken("billing");
   const ask = () => askToken(stack, contoso.tenantId, { callerToken, url: small.httpUrl });

@@ -1,4 +1,6 @@
-/** The package of the command line, as an operator installs it from a release: in another folder, without a network. */
+/**
+ * The package of the command line, as an operator installs it from a release: in a different folder, without a network.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -37,7 +39,7 @@ function keyhold(args: readonly string[], settings: Record<string, string | unde
   });
 }
 
-test("the package is named with the version, and holds nothing but the command line", async () => {
+test("the name of the package has the version, and it contains only the command line", async () => {
   const { stdout } = await promisify(execFile)("tar", ["-tzf", file]);
   const { stdout: version } = await keyhold(["--version"]);
   assert.equal(basename(file), `keyhold-${version.trim()}.tgz`);
@@ -67,13 +69,13 @@ test("the installed doctor runs with a deployment's settings, and reports what i
   assert.match(stdout, /^FAIL .* is reached over TLS: no trusted connection/m);
 });
 
-test("without settings the installed command says how to connect", async () => {
+test("without settings the installed command explains how to connect", async () => {
   const { exit, stderr } = await keyhold(["policy", "check"]);
   assert.equal(exit, 2);
   assert.match(stderr, /^error: Keyhold is not connected: /);
 });
 
-test("an older Node.js is named, with the version that is needed", async () => {
+test("on an older Node.js the error names the version, and the version that is needed", async () => {
   const older = `Object.defineProperty(process, "versions", { value: { node: "20.1.0" } })`;
   const { exit, stderr } = await keyhold(["--version"], { NODE_OPTIONS: preload(older) });
   assert.equal(exit, 2);

@@ -52,7 +52,7 @@ const softening: [what: string, surroundings: Surroundings][] = [
   ["--use-openssl-ca with SSL_CERT_FILE", { arguments: ["--use-openssl-ca"], env: { SSL_CERT_FILE: attackerFile } }],
 ];
 
-describe("an attacker's server is refused, though the process trusts it", { concurrency: 2 }, () => {
+describe("an attacker's server is refused, even if the process trusts it", { concurrency: 2 }, () => {
   for (const [what, surroundings] of softening) {
     test(`by ${what}`, async () => {
       await using server = await startTlsServer([attackerLeaf, attackerRoot], perfect);
@@ -72,7 +72,7 @@ describe("an attacker's server is refused, though the process trusts it", { conc
     });
   }
 
-  test("by a lower minimum of TLS versions for the process", async () => {
+  test("with a lower minimum TLS version for the process", async () => {
     const old = { minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
     await using server = await startTlsServer([leaf], perfect, old);
     const { pinned, unpinned } = await probe(
@@ -87,7 +87,7 @@ describe("an attacker's server is refused, though the process trusts it", { conc
   });
 });
 
-describe("answers that the process is told to put up with are refused", () => {
+describe("answers that the process is configured to tolerate are refused", () => {
   const cases: [what: string, option: string, text: string, code: string][] = [
     [
       "a length and chunks under --insecure-http-parser",
@@ -130,7 +130,7 @@ test("HTTPS_PROXY with NODE_USE_ENV_PROXY: the proxy is never contacted, Node's 
   assert.match(proxy.requests[0] ?? "", /^CONNECT /);
 });
 
-describe("the local stack's redirection of production names works, and weakens nothing", () => {
+describe("the local stack's redirection of production names works, and weakens no check", () => {
   const redirect = (port: number): Surroundings => ({
     arguments: ["--import", file("../../local/stack/network/redirect.ts")],
     env: { LOCAL_ROUTES: JSON.stringify({ [entraHost]: port }), NODE_EXTRA_CA_CERTS: attackerFile },

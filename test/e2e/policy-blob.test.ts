@@ -30,7 +30,7 @@ const askAll = () =>
     }),
   );
 
-test("a tenant suspended in the blob is refused by every instance within 60 s, though its token is cached", async () => {
+test("a tenant suspended in the blob is refused by every instance within 60 s, although its token is cached", async () => {
   assert.deepEqual(await askAll(), [200, 200]);
   const tenant = policy.tenants.find(({ name }) => name === "contoso");
   assert.ok(tenant);
@@ -41,7 +41,7 @@ test("a tenant suspended in the blob is refused by every instance within 60 s, t
   assert.equal(countOperations(stack, "KeySign"), 2);
 });
 
-test("a suspension beside a policy that is not even JSON is in force within 60 s, and ends as quickly", async () => {
+test("a suspension beside a policy that is not JSON is in force within 60 s, and ends as quickly", async () => {
   const suspensions = stack.storage.blobs
     .getContainerClient(world.policyContainer)
     .getBlockBlobClient("policy.suspensions.json");
@@ -66,7 +66,7 @@ test("a suspension beside a policy that is not even JSON is in force within 60 s
   assert.deepEqual(await askAll(), ["access_denied", "access_denied"]);
 });
 
-test("a broken policy that comes later is refused, the one before stays, and the log says what is wrong where", async () => {
+test("a broken later policy is refused, the previous one stays, and the log reports each problem with its place", async () => {
   await upload(JSON.stringify({ ...policy, grants: "all of them" }));
   await stack.passTime(60_000);
   assert.deepEqual(await askAll(), ["access_denied", "access_denied"]);

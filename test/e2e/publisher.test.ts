@@ -1,6 +1,7 @@
 /**
- * The life of the publisher by commands alone, against the vault: its first certificate, the next one, the change, the way
- * back and the end of the old one. A relying party's updater has what `keyhold publisher certificates` prints.
+ * The life of the publisher by commands alone, against the vault: its first certificate, the next one, the switch, the
+ * switch back and the end of the old one. A relying party's updater uses the output of `keyhold publisher
+ * certificates`.
  */
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
@@ -80,7 +81,7 @@ test("without a publisher there is no idp.xml, and nothing is signed for it", as
   assert.match((await keyhold("publisher", "certificates")).stderr, /no such certificate/);
 });
 
-test("a key of a client, and an operator without the vault's rights, make no certificate and change no policy", async () => {
+test("a key of a client, or an operator without the vault's rights, creates no certificate and changes no policy", async () => {
   const before = await readFile(stack.policyFile, "utf8");
   const ofClient = await keyhold("publisher", "add-certificate", "--key", world.client.keyName, "--policy");
   assert.deepEqual([ofClient.exit, /is a client's/.test(ofClient.stderr)], [2, true]);
@@ -95,7 +96,7 @@ test("a key of a client, and an operator without the vault's rights, make no cer
   assert.equal(await readFile(stack.policyFile, "utf8"), before);
 });
 
-test("the first certificate is active at once: the vault signs it for the operator, and idp.xml for Keyhold", async () => {
+test("the first certificate is active at once: the operator has the vault sign it, and Keyhold has idp.xml signed", async () => {
   first = await addCertificate("first.pem", "--key", keyName);
   assert.equal(signatures(world.operator.objectId).length, 1);
   assert.deepEqual(await certificates(), [[derOf(first), "active"]]);
@@ -103,7 +104,7 @@ test("the first certificate is active at once: the vault signs it for the operat
   assert.ok(signatures(world.identities.signing.objectId).length > 0);
 });
 
-test("the next one is staged: relying parties are given both, and it signs nothing", { skip }, async () => {
+test("the next certificate is staged: relying parties get both, and it signs nothing", { skip }, async () => {
   const dry = await keyhold("publisher", "add-certificate", "--new-version", "--policy", "--dry-run");
   assert.match(dry.stdout, /^Dry run\. It would:/);
   assert.equal(signatures(world.operator.objectId).length, 1);
@@ -117,7 +118,7 @@ test("the next one is staged: relying parties are given both, and it signs nothi
   assert.equal(await update(relyingParty), 0);
 });
 
-test("activate changes the signer, who knows both takes either, and who was not told refuses", { skip }, async () => {
+test("activate changes the signer, which only parties with both certificates accept", { skip }, async () => {
   const { exit, stderr } = await keyhold("publisher", "activate");
   assert.equal(exit, 0, stderr);
   assert.deepEqual(await certificates(), [
@@ -129,7 +130,7 @@ test("activate changes the signer, who knows both takes either, and who was not 
   assert.equal(await update(relyingParty), 0);
 });
 
-test("the way back is the same command, and forth again", { skip }, async () => {
+test("the same command changes back, and forward again", { skip }, async () => {
   const thumbprint = (pem: string) => new X509Certificate(pem).fingerprint.replaceAll(":", "");
   for (const pem of [first, next]) {
     const { exit, stderr } = await keyhold("publisher", "activate", "--certificate", thumbprint(pem).slice(0, 10));
@@ -139,7 +140,7 @@ test("the way back is the same command, and forth again", { skip }, async () => 
   }
 });
 
-test("a key version that the vault has disabled signs no more: idp.xml stays, and the next certificate repairs it", {
+test("a key version that the vault has disabled no longer signs: idp.xml stays, and the next certificate repairs it", {
   skip,
 }, async () => {
   const { publisher } = JSON.parse(await readFile(stack.policyFile, "utf8"));

@@ -1,6 +1,7 @@
 /**
- * The Python recipes with the SDKs that Debian packages, each in a process of its own as in App Service: its managed
- * identity behind IDENTITY_ENDPOINT, and a proxy as the only way out that notes who else is asked.
+ * The Python recipes with the SDKs that Debian packages, each in a separate process as in App Service: its managed
+ * identity behind IDENTITY_ENDPOINT, and a proxy as the only way to the network, which records all other requested
+ * hosts.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -66,7 +67,7 @@ try:
 except Exception as error:
     print(type(error).__name__, error, end="")`;
 
-  test("ClientAssertionCredential gets a token of the customer tenant by AZURE_AUTHORITY_HOST", async () => {
+  test("ClientAssertionCredential gets a token of the customer tenant with AZURE_AUTHORITY_HOST", async () => {
     const program = azureIdentity(world.callers.billing.clientId);
     assertIsForGraph(await run(program, { ...inAppService, AZURE_AUTHORITY_HOST: url }));
   });
@@ -80,7 +81,7 @@ except Exception as error:
     );
   });
 
-  test("DefaultAzureCredential gets one by four environment variables alone", async () => {
+  test("DefaultAzureCredential gets one with four environment variables alone", async () => {
     const program = `
 from azure.identity import DefaultAzureCredential
 print(DefaultAzureCredential().get_token("${scope}").token, end="")`;
@@ -110,7 +111,7 @@ print(json.dumps(customer_application("${url}", ${ids(identityClientId)}).acquir
     assert.match(answer.correlation_id, /^[0-9a-f-]{36}$/);
   });
 
-  test("all of them together asked nobody but Keyhold and the identity endpoint, and cost one signature", () => {
+  test("all of them together sent requests only to Keyhold and the identity endpoint, and cost one signature", () => {
     assert.deepEqual(proxy.hosts, []);
     assert.equal(countOperations(stack, "KeySign"), 1);
   });

@@ -95,7 +95,7 @@ test("a service without a grant reads the reason in the Azure SDK's own error, w
   await untilWritten(stack.functions, new RegExp(correlationId));
 });
 
-test("and in MSAL Node's, which has the status too", async () => {
+test("and in MSAL Node's error, which has the status too", async () => {
   const call = `acquireTokenByClientCredential({ scopes: ["${world.scopes.graph}"] })`;
   const read = "({ name, status, errorCode, message }) => [name, status, errorCode, message].join(' ')";
   const expression = `await exports.customerApplication(tenantId, keyhold).${call}.then(() => "a token", ${read})`;
@@ -128,7 +128,7 @@ async function byEnvironment(credential: string): Promise<string> {
   return (await run(process.execPath, args, { env, cwd: fileOf("") })).stdout;
 }
 
-test("the Azure SDK's DefaultAzureCredential gets a token by four environment variables alone", async () => {
+test("the Azure SDK's DefaultAzureCredential gets a token with four environment variables alone", async () => {
   assertIsFor(await byEnvironment("new identity.DefaultAzureCredential()"), "https://graph.microsoft.com");
 });
 
@@ -144,7 +144,7 @@ test("the curl recipe prints the answer with the token", async () => {
   assertIsFor((JSON.parse(stdout) as { access_token: string }).access_token, "https://graph.microsoft.com");
 });
 
-test("the curl recipe prints a refusal and fails, and fails where there is no managed identity", async () => {
+test("the curl recipe prints a refusal and fails, and fails if there is no managed identity", async () => {
   const refused = await curl({ IDENTITY_CLIENT_ID: world.callers.visitor.clientId });
   assert.equal(refused.code, 22);
   assert.equal((JSON.parse(refused.stdout) as { error: string }).error, "access_denied");

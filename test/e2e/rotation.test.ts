@@ -63,7 +63,7 @@ test("while Entra does not know the new certificate its canary fails, and the ol
   assert.deepEqual(await signingVersions(), new Set([versionOf(stack.key.keyId)]));
 });
 
-test("once it is registered its canary succeeds, and within 60 s every instance signs with it", async () => {
+test("once it is registered, its canary succeeds, and within 60 s every instance signs with it", async () => {
   stack.entra.registerCertificate(clientId, next.certificatePem);
   await runTimer(instances[0], "checkCredentials");
   assert.equal(told(instances[0], "credential_promoted"), 1);
@@ -73,7 +73,7 @@ test("once it is registered its canary succeeds, and within 60 s every instance 
   assert.deepEqual(await signingVersions(), new Set([versionOf(next.keyId)]));
 });
 
-test("Entra's clock is ahead, and then the old certificate is gone, and still nobody is refused", async () => {
+test("Entra's clock is ahead, and then the old certificate is removed, and still no caller is refused", async () => {
   stack.entra.clockOffsetSeconds = 600;
   stack.entra.removeCertificate(clientId, x5tS256Of(stack.key.certificatePem));
   const before = statuses.length;
@@ -109,7 +109,7 @@ test("every signature of the rotation is in the ledger, with its purpose and its
   );
 });
 
-test("a certificate that Entra drops without notice is fallen back from in the same request", async () => {
+test("if Entra drops a certificate without notice, the same request falls back to the previous one", async () => {
   stack.entra.registerCertificate(clientId, stack.key.certificatePem);
   stack.entra.removeCertificate(clientId, next.x5tS256);
   const { status } = await askToken(stack, tenantIds.at(-1) ?? "", { callerToken, url: instances[1].httpsUrl });

@@ -1,4 +1,6 @@
-/** Requests of SDKs that do not run here (Go, Java), sent as their sources build them: order, spelling, extra words. */
+/**
+ * Requests of SDKs that do not run here (Go, Java), sent as their sources build them: order, spelling, extra fields.
+ */
 import assert from "node:assert/strict";
 import { request } from "node:https";
 import { text } from "node:stream/consumers";
@@ -27,7 +29,7 @@ async function send({ headers, fields }: SdkTokenRequest) {
 }
 
 for (const sdkTokenRequest of sdkTokenRequests) {
-  test(`${sdkTokenRequest.sdk}: the request is answered with a token of the one resource`, async () => {
+  test(`${sdkTokenRequest.sdk}: the request is answered with a token of its one resource`, async () => {
     const { status, body } = await send(sdkTokenRequest);
     assert.equal(status, 200, JSON.stringify(body));
     const claims = decodeJwt(body.access_token ?? "");

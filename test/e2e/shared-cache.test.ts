@@ -1,4 +1,4 @@
-/** Instances that share their tokens in a table, and what somebody can do who writes to that table. */
+/** Instances that share their tokens in a table, and what an attacker who writes to that table can do. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -46,7 +46,7 @@ beforeEach(async () => {
 });
 
 describe("instances that share their tokens", () => {
-  test("make one signature for one key, however many start and however often they are asked", async () => {
+  test("make one signature for one key, for any number of instances and requests", async () => {
     const before = signatures();
     const token = await ask(first);
     await storedRow(world.scopes.graph);
@@ -71,7 +71,7 @@ describe("instances that share their tokens", () => {
   });
 });
 
-describe("somebody who writes to the table of shared tokens", () => {
+describe("an attacker who writes to the table of shared tokens", () => {
   const attacks: Record<string, () => Promise<void>> = {
     "moves a row to the place of another scope": async () => {
       const { sealed, expiresAt, lifetimeSeconds, mintedAt } = await storedRow(world.scopes.graph);
@@ -114,8 +114,8 @@ describe("somebody who writes to the table of shared tokens", () => {
   }
 });
 
-describe("a shared cache that does not work", () => {
-  test("is slow: the instance goes on alone after 250 ms, and says so", async () => {
+describe("a shared cache with a fault", () => {
+  test("is slow: the instance works alone after 250 ms, and reports it", async () => {
     const instance = await freshInstance();
     Object.assign(stack.storage.behaviour, { latencyMs: 1_000 });
     const before = signatures();
@@ -124,7 +124,7 @@ describe("a shared cache that does not work", () => {
     await untilWritten(instance, /"event":"shared_cache_failed","operation":"find","reason":"failed"/);
   });
 
-  test("has a key that may not be unwrapped: the instance goes on alone, and says so", async () => {
+  test("has a key that may not be unwrapped: the instance works alone, and reports it", async () => {
     const { assignments } = stack.keyVault;
     const removed = assignments.splice(
       assignments.findIndex(({ actions }) => actions.includes("unwrap")),
@@ -153,7 +153,7 @@ test("a suspension deletes the tokens of the tenant from the table", async () =>
   await assert.rejects(rowOf(world.scopes.graph), { statusCode: 404 });
 });
 
-test("a key that the command line makes is one that instances can use", async () => {
+test("instances can use a key that the command line creates", async () => {
   const vaultUrl = `https://${world.vaultHost}`;
   const args = [
     "--operator-identity",

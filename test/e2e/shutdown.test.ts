@@ -46,7 +46,7 @@ const openIntents = async () =>
 const thefts = (events: LoggedEvent[]) =>
   events.filter(({ event, finding }) => event === "sign_audit_finding" && finding === "unaccounted_signature");
 
-test("told to stop (SIGTERM), an instance answers what it has begun and writes down every outcome", async () => {
+test("an instance that is asked to stop (SIGTERM) answers the requests that it has begun and writes every outcome", async () => {
   const instance = await warmInstance();
   const before = stack.keyVault.audit.length;
   stack.keyVault.behaviour.latencyMs = 2_000;
@@ -80,7 +80,7 @@ async function stopWhileThrottled(times: { times?: number }): Promise<{ signed: 
   return { signed: signsSince(before).map(({ CorrelationId }) => CorrelationId) };
 }
 
-test("told to stop while storage throttles, it ends when the last outcome is written", async () => {
+test("an instance that is asked to stop while storage throttles ends when the last outcome is written", async () => {
   const { signed } = await stopWhileThrottled({ times: 35 });
   assert.deepEqual(stack.storage.behaviour.faults, [], "all of them were met");
   const outcomes = new Map((await stack.storage.ledgerRows()).map((row) => [row.vaultRequestId, row.outcome]));
@@ -88,7 +88,7 @@ test("told to stop while storage throttles, it ends when the last outcome is wri
   for (const requestId of signed) assert.equal(outcomes.get(requestId), "handed_out");
 });
 
-test("told to stop while storage throttles for good, it ends all the same and leaves an intent for each signature", async () => {
+test("an instance that is asked to stop while storage throttles permanently still ends, with an intent for each signature", async () => {
   const openBefore = await openIntents();
   await runAuditAsOf(15 * 60_000, environment);
   const { signed } = await stopWhileThrottled({});
@@ -98,7 +98,7 @@ test("told to stop while storage throttles for good, it ends all the same and le
   assert.deepEqual(thefts(await runAuditAsOf(25 * 60_000, environment)), []);
 });
 
-test("told to stop while storage hangs, it has drained within 5 s and has sent an event for each outcome that is lost", async () => {
+test("an instance that is asked to stop while storage hangs drains within 5 s and sends an event for each lost outcome", async () => {
   const openBefore = await openIntents();
   const instance = await warmInstance();
   for (let i = 0; i < 100 && (await openIntents()) > openBefore; i++) await sleep(100);
@@ -119,7 +119,7 @@ test("told to stop while storage hangs, it has drained within 5 s and has sent a
   assert.equal(lost() - lostBefore, 3);
 });
 
-test("killed in the middle, it leaves an intent for every signature, and the audit invents no theft", async () => {
+test("an instance that is killed leaves an intent for every signature, and the audit reports no theft", async () => {
   const openBefore = await openIntents();
   const instance = await warmInstance();
   await runAuditAsOf(15 * 60_000, environment);

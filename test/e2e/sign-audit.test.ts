@@ -22,7 +22,7 @@ const findings = (events: Awaited<ReturnType<typeof runAuditAsOf>>) =>
 
 const runTimer = () => runTimerOf(stack.functions, "recordSignRate");
 
-test("the timer runs, and begins to audit from then on", async () => {
+test("the first run of the timer begins the audit", async () => {
   await runTimer();
   assert.match(stack.functions.output(), /"event":"sign_audit_finished","windows":0/);
 });
@@ -46,7 +46,7 @@ test("signatures for tokens, refusals of Entra and retries after throttling rais
   );
 });
 
-test("three signatures behind Keyhold's back are reported as three, with who, from where, which key and when", async () => {
+test("three signatures without Keyhold are reported as three, with identity, address, key and time", async () => {
   const requestIds: string[] = [];
   for (let i = 0; i < 3; i++) requestIds.push(await stealSignature(stolen, vaultUrl, stack.key.keyId));
   const events = findings(await runAuditAsOf(25 * minuteMs, environment));
@@ -62,14 +62,14 @@ test("three signatures behind Keyhold's back are reported as three, with who, fr
   }
 });
 
-test("a run that is repeated reports nothing as new, and what is open again", async () => {
+test("a repeated run reports nothing as new, and open findings again", async () => {
   const events = await runAuditAsOf(25 * minuteMs, environment);
   assert.deepEqual(findings(events), []);
   assert.equal(events.filter(({ event }) => event === "sign_audit_finding").length, 3);
   assert.deepEqual(findings(await runAuditAsOf(30 * minuteMs, environment)), []);
 });
 
-test("a vault's log from which a row was cut is found out by the ledger", async () => {
+test("the ledger reveals a row that was cut from the vault's log", async () => {
   const row = (await settledLedgerRows(stack)).find(({ outcome }) => outcome === "issued");
   const requestId = String(row?.vaultRequestId);
   stack.monitor.log.cut.push({ correlationId: requestId });
@@ -80,7 +80,7 @@ test("a vault's log from which a row was cut is found out by the ledger", async 
   );
 });
 
-test("a log that cannot be read fails the run and says so, and the next run does what this one could not", async () => {
+test("a log that cannot be read fails the run with a report, and the next run does the missed work", async () => {
   stack.monitor.behaviour.faults.push({ operation: "query", status: 503, times: 20 });
   await assert.rejects(runAuditAsOf(25 * minuteMs, environment));
   stack.monitor.behaviour.faults = [];
@@ -88,7 +88,7 @@ test("a log that cannot be read fails the run and says so, and the next run does
   assert.ok(events.some(({ event }) => event === "sign_audit_finished"));
 });
 
-test("rows of the ledger that are older than they are kept for are deleted by the timer, and no others", async () => {
+test("the timer deletes the ledger rows that are older than the retention time, and no others", async () => {
   const before = (await stack.storage.ledgerRows()).length;
   for (let i = 0; i < 150; i++) {
     await stack.storage.ledger.createEntity({ partitionKey: `2020-01-0${1 + (i % 3)}T10_a`, rowKey: `old-${i}` });
@@ -98,7 +98,7 @@ test("rows of the ledger that are older than they are kept for are deleted by th
   assert.equal((await stack.storage.ledgerRows()).length, before);
 });
 
-test("what the version before has stored is read on, and its windows are looked at again", async () => {
+test("data stored by the previous version is used, and its windows are looked at again", async () => {
   const windowMs = 5 * minuteMs;
   const start = (agoMs: number) => Math.floor((Date.now() - agoMs) / windowMs) * windowMs;
   const revisit = Array.from({ length: 40 }, (_, i) => start(30 * 60 * minuteMs) + i * windowMs);

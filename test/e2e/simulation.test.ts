@@ -1,4 +1,4 @@
-/** Fleets in virtual time, with faults and a thief: no theft is missed and no finding is invented. */
+/** Fleets in virtual time, with faults and an attacker: no theft is missed and no finding is false. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -24,7 +24,7 @@ describe("a simulated fleet", () => {
   }
 });
 
-test("a seed gives the same run again, event by event, and another seed another", async () => {
+test("a seed gives the same run again, event by event, and another seed a different run", async () => {
   const run = async (seed: number) => (await simulate(planOf(seed, 1_000))).trace;
   const [first, again, other] = [await run(7), await run(7), await run(8)];
   assert.equal(again, first);

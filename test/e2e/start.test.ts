@@ -91,7 +91,7 @@ test("npm start prints a command that returns a token and one that is refused, a
   await assert.rejects(fetch(page));
 });
 
-test("a taken port is named, with what it is for and how to choose another", async () => {
+test("a port in use is reported with its purpose and how to choose another", async () => {
   const ports = await freePorts();
   const squatter = createServer().listen(ports.keyVault, "127.0.0.1");
   await once(squatter, "listening");

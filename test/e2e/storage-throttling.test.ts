@@ -35,7 +35,7 @@ const busy = [
 const rowOf = async (id: string) => (await stack.storage.ledgerRows()).find(({ rowKey }) => rowKey === id);
 
 for (const [what, fault] of busy) {
-  test(`forty outcomes of which the first sixty writes meet ${what} are all in the ledger`, async () => {
+  test(`forty outcomes whose first sixty writes meet ${what} are all in the ledger`, async () => {
     const ledger = newLedger();
     const intents = Array.from({ length: 40 }, () => tokenIntent(Date.now()));
     await Promise.all(intents.map((intent) => ledger.recordIntent(intent)));
@@ -56,7 +56,7 @@ for (const [what, fault] of busy) {
     await ledger.drain();
   });
 
-  test(`an intent that meets ${what} again and again is a fault, so that nothing is signed`, async () => {
+  test(`an intent that repeatedly meets ${what} is a fault, so nothing is signed`, async () => {
     behaviour.faults = [{ operation: "InsertEntity", ...fault }];
     const intent = tokenIntent(Date.now());
     await assert.rejects(
@@ -68,7 +68,7 @@ for (const [what, fault] of busy) {
   });
 }
 
-test("a Retry-After that is too long for a caller to wait here is told to the caller, without a second try", async () => {
+test("a Retry-After that is too long to wait for is passed to the caller, without a second attempt", async () => {
   const fault = { operation: "InsertEntity", times: 2, ...withRetryAfter(serverBusy, 17) };
   behaviour.faults = [fault];
   await assert.rejects(
@@ -79,7 +79,7 @@ test("a Retry-After that is too long for a caller to wait here is told to the ca
   assert.equal(fault.times, 1);
 });
 
-test("an intent whose first answer was lost is there already, and that is no conflict", async () => {
+test("an intent whose first answer was lost already exists, and that is no conflict", async () => {
   behaviour.faults = [
     { operation: "InsertEntity", times: 1, drop: true },
     { operation: "InsertEntity", times: 1, ...entityAlreadyExists },
@@ -88,7 +88,7 @@ test("an intent whose first answer was lost is there already, and that is no con
   assert.deepEqual(behaviour.faults, []);
 });
 
-test("storage that is slower than we wait is asked again, and what it stores twice is one row", async () => {
+test("a write that takes longer than the time limit is repeated, and storing it twice results in one row", async () => {
   const slow = { times: 1, delayMs: 3_500 };
   behaviour.faults = [
     { operation: "InsertEntity", ...slow },
@@ -107,13 +107,13 @@ test("storage that is slower than we wait is asked again, and what it stores twi
   assert.deepEqual(behaviour.faults, []);
 });
 
-test("a table that is being deleted answers with a conflict too, and takes no intent", async () => {
+test("a table that is being deleted also answers with a conflict, and accepts no intent", async () => {
   behaviour.faults = [{ operation: "InsertEntity", ...tableBeingDeleted }];
   await assert.rejects(newLedger().recordIntent(tokenIntent(Date.now())), Fault);
   behaviour.faults = [];
 });
 
-test("to drain is to wait for the outcome of every intent, whatever time storage announced", async () => {
+test("draining waits for the outcome of every intent, whatever time storage announced", async () => {
   const ledger = newLedger();
   const [written, late] = [tokenIntent(Date.now()), tokenIntent(Date.now())];
   await Promise.all([ledger.recordIntent(written), ledger.recordIntent(late)]);
@@ -131,7 +131,7 @@ test("to drain is to wait for the outcome of every intent, whatever time storage
   assert.deepEqual(behaviour.faults, []);
 });
 
-test("none of these outcomes was given up", () => {
+test("none of these outcomes was abandoned", () => {
   assert.deepEqual(events, []);
 });
 
@@ -152,7 +152,7 @@ async function untilIssued(seconds: number): Promise<void> {
 }
 
 for (const [what, fault] of busy.slice(0, 4)) {
-  test(`while intents meet ${what}, callers are answered 503 with Retry-After and the vault is asked nothing`, async () => {
+  test(`while intents meet ${what}, callers are answered 503 with Retry-After and the vault gets no request`, async () => {
     behaviour.faults = [{ operation: "InsertEntity", ...fault }];
     const before = stack.keyVault.audit.length;
     for (const answer of await Promise.all(Array.from({ length: 5 }, askAssertion))) {
@@ -165,7 +165,7 @@ for (const [what, fault] of busy.slice(0, 4)) {
   });
 }
 
-test("storage that is busy now and then loses neither an intent nor an outcome, and each signature has both", async () => {
+test("storage that is busy from time to time loses neither an intent nor an outcome, and each signature has both", async () => {
   const before = stack.keyVault.audit.length;
   behaviour.faults = [
     { operation: "InsertEntity", times: 30, ...serverBusy },
@@ -183,7 +183,7 @@ test("storage that is busy now and then loses neither an intent nor an outcome, 
   for (const sign of signs) assert.ok(accounted.has(sign.CorrelationId));
 });
 
-test("a cached token is served while storage is busy, and a new one is not signed", async () => {
+test("a cached token is served while storage is busy, and no new one is signed", async () => {
   const { contoso } = world.tenants;
   await untilIssued(3);
   assert.equal((await askToken(stack, contoso.tenantId)).status, 200);
@@ -197,7 +197,7 @@ test("a cached token is served while storage is busy, and a new one is not signe
   assert.equal(countOperations(stack, "KeySign"), signs);
 });
 
-test("the control interface sets the faults, and names the operations where one is misspelt", async () => {
+test("the control interface sets the faults, and lists the operations if one is misspelt", async () => {
   const put = (body: object) =>
     fetch(`${stack.controlUrl}/storage/behaviour`, { method: "PUT", body: JSON.stringify(body) });
   await untilIssued(12);

@@ -52,7 +52,7 @@ await first.stop();
 const namesIn = (table: string) =>
   telemetry.filter((one) => one.table === table).map(({ envelope }) => String(envelope.data.baseData.name));
 
-test("what happened arrives as custom events and metrics", () => {
+test("events arrive as custom events and metrics", () => {
   const events = namesIn("AppEvents");
   for (const name of ["request_answered", "metadata_promoted", "sign_audit_finished", "policy_applied"]) {
     assert.ok(events.includes(name), name);
@@ -61,7 +61,7 @@ test("what happened arrives as custom events and metrics", () => {
   assert.ok(metrics.some(({ name }) => name === "keyhold.tokens.issued"));
 });
 
-test("no token, key URL, vault, tenant in a path or error's message is in any of it", () => {
+test("none of it contains a token, key URL, vault, tenant in a path or error's message", () => {
   const text = JSON.stringify(telemetry);
   assert.doesNotMatch(text, /eyJ[A-Za-z0-9_-]{10}/);
   for (const forbidden of [world.vaultHost, "/keys/", "/oauth2/", "s3cret-of-the-message", "login.microsoftonline"]) {
@@ -77,7 +77,7 @@ test("the application map has an arrow from Keyhold to each service", () => {
   );
 });
 
-test("a mint is one transaction: the calls lie within the invocation, and its event too; a cached answer has no span", () => {
+test("a mint is one transaction that contains the calls and its event; a cached answer has no span", () => {
   const mints = telemetry.filter(
     ({ table, envelope }) => table === "AppDependencies" && envelope.data.baseData.name === "token",
   );
@@ -95,13 +95,13 @@ test("a mint is one transaction: the calls lie within the invocation, and its ev
   assert.ok(invocation.within.some(({ table, name }) => table === "AppEvents" && name === "request_answered"));
 });
 
-test("a failure has its class and the frames in the source", () => {
+test("a failure has its class and its frames in the source", () => {
   const [failure = assert.fail()] = failures(telemetry);
   assert.deepEqual([failure.type, failure.message, failure.count], ["SyntaxError", "sign_audit_failed", 1]);
   assert.match(failure.frames.join("\n"), /^loadState \(src\/adapters\/storage\/audit-store\.ts:\d+:\d+\)$/m);
 });
 
-test("live metrics are streamed where they are switched on and somebody looks, and have no secret either", async () => {
+test("live metrics are streamed if they are enabled and the page is open, and contain no secret either", async () => {
   assert.deepEqual([liveMetrics.pings, liveMetrics.samples], [0, []], "an instance does not ask unless it is told to");
   liveMetrics.isWatched = true;
   const instance = await start({ KEYHOLD_TELEMETRY_LIVE_METRICS: "true" });

@@ -1,4 +1,4 @@
-/** clients/token-file/keyhold-token-file as a process of its own, against an identity endpoint that may be hostile. */
+/** clients/token-file/keyhold-token-file as a separate process, against an identity endpoint that may be hostile. */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -64,7 +64,7 @@ describe("keyhold-token-file", { skip, concurrency: true }, () => {
 
   const modeOf = (path: string) => (lstatSync(path).mode & 0o7777).toString(8);
 
-  test("a first run in App Service writes the token, for its user alone, and nothing else of it anywhere", async () => {
+  test("a first run in App Service writes the token, readable for its user alone, and no copy of it anywhere else", async () => {
     const { target, folder, endpoint, run } = await workload();
     const token = tokenOfAge(0);
     endpoint.answer = answerWith(token);
@@ -98,7 +98,7 @@ describe("keyhold-token-file", { skip, concurrency: true }, () => {
     );
   });
 
-  test("a configuration file holds the settings, and an unknown one is an error with its line", async () => {
+  test("a configuration file provides the settings, and an unknown one is an error with its line", async () => {
     const { target, folder, endpoint, appService } = await workload();
     endpoint.answer = answerWith(tokenOfAge(0));
     const config = join(folder, "settings.conf");
@@ -110,7 +110,7 @@ describe("keyhold-token-file", { skip, concurrency: true }, () => {
     assert.deepEqual([code, /settings\.conf line 2: unknown setting resource/.test(log)], [2, true], log);
   });
 
-  test("nothing is asked in the first half of the token's life, and a new token replaces it in the second", async () => {
+  test("nothing is requested in the first half of the token's life, and a new token replaces it in the second", async () => {
     const { target, endpoint, run } = await workload();
     writeFileSync(target, tokenOfAge(43_000), { mode: 0o644 });
     const first = await run();
@@ -136,7 +136,7 @@ describe("keyhold-token-file", { skip, concurrency: true }, () => {
     assert.equal(readFileSync(target, "utf8"), token);
   });
 
-  test("the same token again, as the platform keeps it for most of its life, leaves the file as it is", async () => {
+  test("the same token again, which the platform keeps for most of its life, leaves the file unchanged", async () => {
     const { target, endpoint, run } = await workload();
     const token = tokenOfAge(50_000);
     writeFileSync(target, token);
@@ -209,7 +209,7 @@ describe("keyhold-token-file", { skip, concurrency: true }, () => {
     "a token that has expired": [() => answerWith(tokenOfAge(86_400)), 4, /refused: the token has expired/],
   };
   for (const [name, [answer, code, reason]] of Object.entries(wrong)) {
-    test(`${name} leaves the old token in place, and the exit status and the line say so`, async () => {
+    test(`${name} leaves the old token in place, and the exit status and the log line report it`, async () => {
       const { target, folder, endpoint, run } = await workload();
       const old = tokenOfAge(50_000);
       writeFileSync(target, old);
@@ -227,7 +227,7 @@ describe("keyhold-token-file", { skip, concurrency: true }, () => {
     });
   }
 
-  test("an endpoint that hangs is given up after 20 s, and another run meanwhile does not wait for it", async () => {
+  test("a request to an endpoint that hangs is abandoned after 20 s, and another run meanwhile does not wait for it", async () => {
     const { target, endpoint, run } = await workload();
     endpoint.answer = () => undefined;
     const started = Date.now();
@@ -240,7 +240,7 @@ describe("keyhold-token-file", { skip, concurrency: true }, () => {
     assert.equal(existsSync(target), false);
   });
 
-  test("a symbolic link at the target is refused, and what it leads to is untouched", async () => {
+  test("a symbolic link at the target is refused, and its own target stays untouched", async () => {
     const { target, folder, endpoint, run } = await workload();
     const elsewhere = join(folder, "elsewhere");
     writeFileSync(elsewhere, "somebody's file");
@@ -258,7 +258,7 @@ describe("keyhold-token-file", { skip, concurrency: true }, () => {
     [0o777, "folder above it"],
     [0o2775, "folder above it"],
   ] as const) {
-    test(`a ${where} with mode ${mode.toString(8)} is refused before anything is asked`, async () => {
+    test(`a ${where} with mode ${mode.toString(8)} is refused before any request`, async () => {
       const { folder, endpoint, run } = await workload();
       const inner = join(folder, "inner");
       mkdirSync(inner, { mode: 0o700 });
@@ -269,7 +269,7 @@ describe("keyhold-token-file", { skip, concurrency: true }, () => {
     });
   }
 
-  test("a folder of somebody else is refused", {
+  test("a folder of another user is refused", {
     skip: process.getuid?.() !== 0 && "only root can make one",
   }, async () => {
     const { folder, run } = await workload();
@@ -288,7 +288,7 @@ describe("keyhold-token-file", { skip, concurrency: true }, () => {
     ["an endpoint that is no web address", {}, { IDENTITY_ENDPOINT: "file:///etc/passwd" }, /must be a URL/],
   ];
   for (const [name, settings, environment, expected] of misuses) {
-    test(`${name} ends with 2 before anything is asked`, async () => {
+    test(`${name} exits with 2 before any request`, async () => {
       const { endpoint, run, appService } = await workload();
       const { code, log } = await run(settings, { ...appService, ...environment });
       assert.equal(code, 2, log);
@@ -297,7 +297,7 @@ describe("keyhold-token-file", { skip, concurrency: true }, () => {
     });
   }
 
-  test("with --watch it stays, and ends at once when it is told to", async () => {
+  test("with --watch it keeps running, and ends at once on SIGTERM", async () => {
     const { target, endpoint, appService } = await workload();
     const token = tokenOfAge(0);
     endpoint.answer = answerWith(token);

@@ -7,7 +7,7 @@ import { askToken, countOperations, settledLedgerRows, testStack } from "../supp
 const stack = await testStack();
 const { contoso, fabrikam, adatum } = world.tenants;
 
-test("a fresh stack has signed nothing, also after health checks and discovery", async () => {
+test("a fresh stack has signed nothing, even after health checks and discovery", async () => {
   const { httpsUrl } = stack.functions;
   for (const path of ["health/live", "health/ready", `${contoso.tenantId}/v2.0/.well-known/openid-configuration`]) {
     assert.equal((await fetch(`${httpsUrl}/${path}`)).status, 200, path);
@@ -32,7 +32,7 @@ test("1,000 concurrent and 1,000 sequential requests leave one KeySign and no Ke
   assert.equal(stack.entra.audit.filter(({ tenantId }) => tenantId === contoso.tenantId).length, 1);
 });
 
-test("the token verifies against the tenant's keys, with aud, tid and appid as asked", async () => {
+test("the token verifies against the tenant's keys, with the requested aud, tid and appid", async () => {
   const { body } = await askToken(stack, contoso.tenantId);
   const response = await fetch(`https://localhost:${stack.ports.entra}/${contoso.tenantId}/discovery/v2.0/keys`);
   const { payload } = await jwtVerify(String(body.access_token), createLocalJWKSet((await response.json()) as never));
@@ -43,7 +43,7 @@ test("the token verifies against the tenant's keys, with aud, tid and appid as a
   assert.ok(Number(body.expires_in) > 3_000);
 });
 
-test("the ledger's row joins the vault's row by request id, and Entra saw the ledger's id", async () => {
+test("the ledger's row matches the vault's row by request id, and Entra got the ledger's id", async () => {
   const rows = await settledLedgerRows(stack);
   const [row] = rows;
   const [sign] = stack.keyVault.audit.filter((event) => event.OperationName === "KeySign");
@@ -56,7 +56,7 @@ test("the ledger's row joins the vault's row by request id, and Entra saw the le
   assert.match(String(row?.tokenSha256), /^[0-9a-f]{64}$/);
 });
 
-test("a tenant without consent gets the admin-consent URL, and asking again burns no signature", async () => {
+test("a tenant without consent gets the admin-consent URL, and another request costs no signature", async () => {
   const before = countOperations(stack, "KeySign");
   for (let i = 0; i < 5; i++) {
     const { status, body } = await askToken(stack, fabrikam.tenantId);
@@ -85,7 +85,7 @@ test("a suspended tenant, an unknown tenant and a caller without grant get the s
   assert.equal(countOperations(stack, "KeySign"), before);
 });
 
-test("a caller's token of a user, of another audience, or of another tenant is refused in one text", async () => {
+test("a caller's token of a user, for another audience, or of another tenant is refused with the same text", async () => {
   const { clientId, objectId } = world.callers.billing;
   const good = { azp: clientId, oid: objectId, sub: objectId, aud: world.keyholdAudience, roles: [world.callerRole] };
   const tokens = [
@@ -107,7 +107,7 @@ test("a caller's token of a user, of another audience, or of another tenant is r
   assert.equal(accepted.status, 200, "the fixture itself is good");
 });
 
-test("an assertion is given to a caller whose grant says so, and Entra takes it", async () => {
+test("a caller with a grant for it gets an assertion, and Entra accepts it", async () => {
   const ask = async (caller: "sync" | "billing") =>
     fetch(`${stack.functions.httpsUrl}/${contoso.tenantId}/assertion`, {
       method: "POST",
@@ -134,7 +134,7 @@ test("an assertion is given to a caller whose grant says so, and Entra takes it"
   assert.equal(rows.filter(({ purpose, outcome }) => purpose === "assertion" && outcome === "handed_out").length, 1);
 });
 
-test("no token, assertion or key URL stands in the log, in the ledger or in what the vault and Entra wrote down", async () => {
+test("no token, assertion or key URL is in the log, in the ledger or in the logs of the vault and Entra", async () => {
   const written = [
     stack.functions.output(),
     JSON.stringify(await settledLedgerRows(stack)),
@@ -148,7 +148,7 @@ test("no token, assertion or key URL stands in the log, in the ledger or in what
   assert.ok(!JSON.stringify(stack.keyVault.audit).includes("eyJ"));
 });
 
-test("every signature of this file has its row in the ledger, and every row its signature", async () => {
+test("every signature of this file has its row in the ledger, and every row has its signature", async () => {
   const rows = await settledLedgerRows(stack);
   const signs = stack.keyVault.audit.filter((event) => event.OperationName === "KeySign");
   assert.deepEqual(rows.map((row) => row.vaultRequestId).sort(), signs.map((event) => event.CorrelationId).sort());

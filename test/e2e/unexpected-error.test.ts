@@ -32,7 +32,7 @@ async function answered() {
   return { answer, fault, event: sent[0] ?? {}, text: JSON.stringify([lines, sent]) };
 }
 
-test("of a bug in the bundle the JSON line and the event have function, source file, line and column", async () => {
+test("for a bug in the bundle the JSON line and the event have function, source file, line and column", async () => {
   const { answer, fault, event } = await answered();
   assert.equal(answer.status, 500);
   const frame = fault.frames.find((each) => each.includes("src/")) ?? "";
@@ -43,7 +43,7 @@ test("of a bug in the bundle the JSON line and the event have function, source f
   assert.equal(event["fault.frames"], fault.frames.join(", "));
 });
 
-test("every frame of our own names a file of the repository, and none a path of the machine", async () => {
+test("every frame of our own names a file of the repository, and none has a path of the machine", async () => {
   const { fault, text } = await answered();
   const own = fault.frames.map((frame) => / (src\/.+):\d+:\d+$/.exec(frame)?.[1]).filter((file) => file !== undefined);
   assert.ok(own.length >= 2);
@@ -58,14 +58,14 @@ test("the message of the error is in neither, nor in the answer", async () => {
   assert.ok(!JSON.stringify(answer).includes(secret));
 });
 
-test("where a map cannot be read the frames are places in the bundle", async () => {
+test("if a map cannot be read, the frames are positions in the bundle", async () => {
   for (const name of await readdir(folder)) if (name.endsWith(".map")) await rm(join(folder, name));
   const { fault, text } = await answered();
   assert.match(fault.frames[0] ?? "", /(?:^| )throwing-app\.js:\d+:\d+$/);
   assert.ok(!text.includes(secret));
 });
 
-test("the deployed app reports where a timer failed, in the JSON line and, when it is stopped, in Application Insights", async () => {
+test("the deployed app reports where a timer failed, in the JSON line and, when it stops, in Application Insights", async () => {
   const stack = await testStack();
   // The audit's state is no JSON, which nobody expects, and the message of JSON.parse repeats it.
   const headers = { "content-type": "application/json;odata=minimalmetadata" };
@@ -84,7 +84,7 @@ test("the deployed app reports where a timer failed, in the JSON line and, when 
   assert.ok(!JSON.stringify([line, sent]).includes(secret));
 });
 
-test("a start that an unexpected error ends reports where, in its one line, and leaves telemetry to the host", async () => {
+test("a start that fails with an unexpected error reports the place in its one line, and leaves telemetry to the host", async () => {
   const stack = await testStack({ startFunctions: false });
   const settings = { APPLICATIONINSIGHTS_CONNECTION_STRING: secret };
   const instance = await stack.addInstance(await freePorts(), settings);

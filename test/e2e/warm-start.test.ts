@@ -1,4 +1,4 @@
-/** Before its first request an instance gets what a token needs, and signs nothing. */
+/** Before its first request an instance loads what a token needs, and signs nothing. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { FunctionsInstance } from "../../local/stack/functions-instance.ts";
@@ -21,7 +21,7 @@ const until = async (holds: () => boolean | Promise<boolean>) => {
 };
 const isReady = ({ httpUrl }: FunctionsInstance) => fetch(`${httpUrl}/health/ready`).then(({ ok }) => ok);
 
-test("an instance that nobody has asked for anything is ready, and its first token needs no identity and no metadata", async () => {
+test("an instance without any request is ready, and its first token needs no identity and no metadata", async () => {
   const instance = await start();
   await until(() => countOperations(stack, "KeyUnwrap") > 0);
   await until(() => isReady(instance));
@@ -39,7 +39,7 @@ test("an instance that nobody has asked for anything is ready, and its first tok
   assert.equal(countOperations(stack, "KeySign"), 1);
 });
 
-test("an instance that starts while all that it warms up is down starts, and serves once they are back", async () => {
+test("an instance starts even if every system for its warm-up is down, and serves once they are back", async () => {
   const parts = [stack.keyVault, stack.entra, stack.storage];
   await Promise.all(parts.map((part) => part.stop()));
   const instance = await start();

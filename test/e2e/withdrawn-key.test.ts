@@ -1,6 +1,6 @@
 /**
- * Entra withdraws its signing key at once. The tokens of Keyhold's own identities, signed by it and valid for a day, are
- * refused everywhere, and both the SDK and the platform go on giving them out.
+ * Entra withdraws its signing key at once. The tokens of Keyhold's own identities, signed by it and valid for a day,
+ * are refused everywhere, and both the SDK and the platform keep returning them.
  */
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
@@ -156,7 +156,7 @@ describe("after Entra has withdrawn the key of its tokens", () => {
   });
 
   for (const [service, { call, callOfSdk }] of used) {
-    test(`${service} refuses the token that the SDK keeps, and Keyhold is there with another one`, async () => {
+    test(`${service} refuses the token that the SDK keeps, and Keyhold repeats the request with another one`, async () => {
       await assert.rejects(callOfSdk);
       await call();
       await call();
@@ -164,7 +164,7 @@ describe("after Entra has withdrawn the key of its tokens", () => {
   }
 });
 
-describe("a running instance whose identities hold tokens of the key that Entra withdraws", () => {
+describe("a running instance whose identities hold tokens of the withdrawn key", () => {
   const { tenantId } = world.tenants.contoso;
   const metadataUrl = (path: string) => `${stack.functions.httpsUrl}/${tenantId}/${path}`;
   const withdraw = async () => {
@@ -187,7 +187,7 @@ describe("a running instance whose identities hold tokens of the key that Entra 
     return assert.fail("a ledger row stayed open");
   };
 
-  test("has a token for a caller at once, though none is cached, and each attempt has an intent of its own", async () => {
+  test("gets a token for a caller at once, although none is cached, and each attempt has its own intent", async () => {
     const callerToken = await stack.callerToken("billing");
     assert.equal((await askToken(stack, tenantId, { callerToken })).status, 200);
     await withdraw();
@@ -221,7 +221,7 @@ describe("a running instance whose identities hold tokens of the key that Entra 
     assert.ok(x5c[0] && idp.replace(/\s/g, "").includes(x5c[0]), "the new certificate is in it");
   });
 
-  test("mints a token anew that was cached and signed by a withdrawn key, once, and says so in one event", async () => {
+  test("mints a cached token of a withdrawn key again, once, and reports it in one event", async () => {
     const published = (stack.entra.jwks(tenantId).keys as { kid: string }[]).map(({ kid }) => kid);
     const callerToken = await stack.callerToken("billing");
     const kids: (string | undefined)[] = [];
@@ -245,7 +245,7 @@ describe("a running instance whose identities hold tokens of the key that Entra 
     await untilWritten(stack.functions, /"event":"signing_key_withdrawn","kids":\["[^\]]+"\],"cachedTokens":1/);
   });
 
-  test("takes callers with tokens of the new key", async () => {
+  test("accepts callers with tokens of the new key", async () => {
     const answer = await askToken(stack, tenantId, { callerToken: await stack.callerToken("billing") });
     assert.equal(answer.status, 200, JSON.stringify(answer.body));
   });

@@ -1,4 +1,4 @@
-/** The Azure Monitor emulator on the wire. The reader's tests have the SDK's view of it. */
+/** The Azure Monitor emulator on the wire. The reader's tests cover the SDK's view of it. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request } from "node:https";
@@ -63,13 +63,13 @@ function control(method: string, path: string, body?: unknown, parameters = {}) 
   return route.handle({ body, query: new URLSearchParams(parameters) });
 }
 
-describe("who may read", () => {
-  test("a reader with a token for Log Analytics, by either name of the service", async () => {
+describe("read access", () => {
+  test("is granted to a reader with a token for Log Analytics, by either name of the service", async () => {
     assert.equal((await ask({ query })).status, 200);
     assert.equal((await ask({ query }, await tokenOf(reader, "https://api.loganalytics.azure.com"))).status, 200);
   });
 
-  test("nobody without a token, with one for another service, or with one that another made", async () => {
+  test("is denied without a token, with one for another service, or with one by another issuer", async () => {
     const other = await generateKeyPair("RS256");
     const { kid } = JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString("utf8"));
     const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));
@@ -84,7 +84,7 @@ describe("who may read", () => {
     assert.equal(world.monitor.queries.length, 0);
   });
 
-  test("no identity that is not on the list, which can be changed while it runs", async () => {
+  test("is denied to an identity that is not on the list, which can change while it runs", async () => {
     const strangersToken = await tokenOf(stranger);
     assert.equal((await ask({ query }, strangersToken)).status, 403);
     control("PUT", "/readers", [stranger.objectId]);
@@ -115,14 +115,14 @@ describe("a query", () => {
     assert.equal(json.error, undefined);
   });
 
-  test("is narrowed by the request's timespan", async () => {
+  test("is limited by the request's timespan", async () => {
     world.audit.push(signEvent(5), signEvent(30_000));
     const timespan = `${new Date(startMs).toISOString()}/${new Date(startMs + 10_000).toISOString()}`;
     assert.equal((await ask({ query, timespan })).json.tables[0].rows.length, 1);
     assert.equal((await ask({ query, timespan: "tomorrow" })).status, 400);
   });
 
-  test("of arrivals goes by the time of ingestion, and counts all rows of a window once", async () => {
+  test("of arrivals uses the time of ingestion, and counts all rows of a window once", async () => {
     world.audit.push(signEvent(-600_000), signEvent(-599_500), signEvent(-598_000), signEvent(0));
     control("PUT", "/log", { ingestionLagMs: 600_000 });
     const { json } = await ask({ query: parameterize(vaultArrivalsQuery, { ...parameters, toMs: startMs + 2_000 }) });
@@ -138,7 +138,7 @@ describe("a query", () => {
     ]);
   });
 
-  test("is recognised whatever its white space and comments, and by nothing less than its whole text", async () => {
+  test("is recognised with any white space and comments, but only by its whole text", async () => {
     assert.equal((await ask({ query: `${query.replaceAll("\n", "\r\n  ")}// the end` })).status, 200);
     for (const other of [
       "AZKVAuditLogs | take 10",
@@ -152,7 +152,7 @@ describe("a query", () => {
     }
   });
 
-  test("with more rows than the limit is answered in part, with an error beside the rows and status 200", async () => {
+  test("with more rows than the limit is answered partially, with an error beside the rows and status 200", async () => {
     world.audit.push(signEvent(1), signEvent(2), signEvent(3));
     control("PUT", "/log", { rowLimit: 2 });
     const { status, json } = await ask({ query });
@@ -169,7 +169,7 @@ describe("a query", () => {
     ]);
   });
 
-  test("that is no JSON, for another workspace or at another path is refused", async () => {
+  test("that is not JSON, for another workspace or at another path is refused", async () => {
     const authorization = `Bearer ${token}`;
     assert.equal((await send(queryPath, "{", { authorization })).status, 400);
     assert.equal((await send(queryPath.replace("aaaaaaaa", "bbbbbbbb"), "{}", { authorization })).status, 404);
@@ -178,10 +178,10 @@ describe("a query", () => {
   });
 });
 
-describe("tampering and trouble by control", () => {
+describe("tampering and faults by the control interface", () => {
   const rows = async () => (await ask({ query })).json.tables[0].rows.length;
 
-  test("rows are cut by what they are, and are back when the cut is taken back", async () => {
+  test("rows are cut by their content, and reappear when the cut is removed", async () => {
     world.audit.push(signEvent(1), signEvent(2, { OperationName: "KeyGet" }), signEvent(3));
     const startTime = new Date(startMs + 2).toISOString();
     for (const [cut, left] of [
@@ -195,7 +195,7 @@ describe("tampering and trouble by control", () => {
     }
   });
 
-  test("shares of late and doubled rows are kept from query to query", async () => {
+  test("the same rows are late and duplicated in every query", async () => {
     world.audit.push(...Array.from({ length: 90 }, (_, i) => signEvent(i)));
     control("PUT", "/log", { lateShare: 0.5, lateMs: 999_999_999 });
     const early = await rows();
@@ -205,7 +205,7 @@ describe("tampering and trouble by control", () => {
     assert.ok((await rows()) >= 90);
   });
 
-  test("faults strike the operation they name", async () => {
+  test("faults apply to the operation that they name", async () => {
     control("PUT", "/behaviour", { faults: [{ operation: "query", status: 429, headers: { "retry-after": "7" } }] });
     assert.equal((await track("[]")).status, 200);
     const failed = await send(queryPath, "{}").catch((error) => error);
@@ -213,7 +213,7 @@ describe("tampering and trouble by control", () => {
     control("PUT", "/behaviour", {});
   });
 
-  test("input that is not understood is an error", () => {
+  test("invalid input is an error", () => {
     assert.throws(() => control("PUT", "/log", { lagMs: 1 }), ControlError);
     assert.throws(() => control("PUT", "/log", { duplicateShare: 2 }), ControlError);
     assert.throws(() => control("PUT", "/readers", ["me"]), ControlError);
@@ -230,7 +230,7 @@ describe("telemetry", () => {
   });
   const event = envelope("EventData", { name: "unaccounted-signature" });
 
-  test("is taken as an array or as lines, compressed or not", async () => {
+  test("is accepted as an array or as lines, compressed or not", async () => {
     const lines = [event, envelope("MetricData")].map((item) => JSON.stringify(item)).join("\n");
     for (const path of ["/v2.1/track", "/v2/track"]) {
       assert.deepEqual(await track(JSON.stringify([event]), {}, path), {
@@ -243,7 +243,7 @@ describe("telemetry", () => {
     assert.equal(world.monitor.telemetry.length, 6);
   });
 
-  test("lies in the table of its kind, and can be listed and emptied", async () => {
+  test("is in the table of its kind, and can be listed and deleted", async () => {
     const kinds = ["MetricData", "EventData", "MessageData", "RequestData", "RemoteDependencyData", "ExceptionData"];
     await track(JSON.stringify(kinds.map((kind) => envelope(kind))));
     assert.deepEqual(
@@ -257,7 +257,7 @@ describe("telemetry", () => {
     assert.deepEqual(control("GET", "/telemetry"), []);
   });
 
-  test("of no known kind is counted and named", async () => {
+  test("of an unknown kind is counted and named", async () => {
     const mixed = await track(JSON.stringify([event, envelope("toString"), null]));
     assert.equal(mixed.status, 206);
     assert.deepEqual([mixed.json.itemsReceived, mixed.json.itemsAccepted], [3, 1]);
@@ -297,7 +297,7 @@ describe("what Application Insights shows of telemetry", () => {
     }),
   ];
 
-  test("a map of calls by their target, those within the process left out", async () => {
+  test("a map of calls by their target, without those within the process", async () => {
     await track(JSON.stringify(items));
     const meanMs = (86_400_060 + 40) / 2;
     assert.deepEqual(control("GET", "/application-map"), [
@@ -305,7 +305,7 @@ describe("what Application Insights shows of telemetry", () => {
     ]);
   });
 
-  test("a transaction, with what is within a call under it in the order of time", async () => {
+  test("a transaction, with the children of a call below it in the order of time", async () => {
     await track(JSON.stringify([...items, item("EventData", { name: "other" }, { "ai.operation.id": "o2" })]));
     const roots = control("GET", "/transaction", undefined, { operationId: "o1" }) as {
       name: string;
@@ -328,7 +328,7 @@ describe("what Application Insights shows of telemetry", () => {
     ]);
   });
 
-  test("live metrics only while somebody looks", async () => {
+  test("live metrics only while the page is open", async () => {
     const ping = () => track("{}", {}, "/QuickPulseService.svc/ping?ikey=1");
     assert.deepEqual((await ping()).json, { ETag: "1", Metrics: [], DocumentStreams: [] });
     control("PUT", "/live-metrics", { isWatched: true });
@@ -343,8 +343,8 @@ describe("what Application Insights shows of telemetry", () => {
 });
 
 // Last: it withdraws the keys of the tokens that all others use.
-describe("telemetry of others", () => {
-  test("is refused without a token, with one for something else, and with one whose key was withdrawn", async () => {
+describe("unauthorized telemetry", () => {
+  test("is refused without a token, with one for another service, and with one whose key was withdrawn", async () => {
     const data = { baseType: "EventData", baseData: { name: "unaccounted-signature" } };
     const item = { name: "Microsoft.ApplicationInsights.Item", time: new Date(startMs).toISOString(), data };
     const body = JSON.stringify([item]);

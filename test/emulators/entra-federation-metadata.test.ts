@@ -180,7 +180,7 @@ function read(document: string) {
 }
 
 describe("the federation metadata", () => {
-  test("is signed by the active one of the keys it lists, which are those of the key set", async () => {
+  test("is signed by the active one of its listed keys, which are those of the key set", async () => {
     const tenant = randomUUID();
     const next = await entra.announceKey(tenant);
     const { status, headers, body } = await get(metadataPath(tenant));
@@ -224,7 +224,7 @@ describe("the federation metadata", () => {
     assert.ok(elements(root, claimTypes, "ClaimType").length > 1);
   });
 
-  test("is not verified by another listed certificate, nor after a change of one byte", async () => {
+  test("is not verified by another listed certificate, or after a change of one byte", async () => {
     const tenant = randomUUID();
     await entra.announceKey(tenant);
     const document = entra.federationMetadata(tenant);
@@ -235,7 +235,7 @@ describe("the federation metadata", () => {
     assert.throws(() => verify(document.replace("/wsfed<", "/wsfex<"), active));
   });
 
-  test("stays the same byte for byte until the keys change, and is new after every change", async () => {
+  test("stays the same byte for byte until the keys change, and is different after every change", async () => {
     const tenant = randomUUID();
     const seen = new Set<string>();
     const fetchTwice = async () => {
@@ -256,7 +256,7 @@ describe("the federation metadata", () => {
     assert.deepEqual(await fetchTwice().then(({ signer, kids }) => [signer, kids]), [emergency, [emergency]]);
   });
 
-  test("is answered with 304 to who has it, under any spelling of the path", async () => {
+  test("is answered with 304 for a client that has it, under any spelling of the path", async () => {
     const tenant = randomUUID();
     const { headers, body } = await get(metadataPath(tenant));
     assert.equal(headers["cache-control"], "max-age=86400, private");
@@ -278,7 +278,7 @@ describe("the federation metadata", () => {
   });
 });
 
-test("key sets name every key by its certificate, whose key it is: kid, x5t, x5c, n and e agree as Entra's do", async () => {
+test("key sets contain the certificate of every key, and kid, x5t, x5c, n and e agree like Entra's", async () => {
   for (const tenant of [home, "common"]) {
     for (const key of (await getJson(`/${tenant}/discovery/v2.0/keys`)).keys as JsonWebKey[]) {
       const { kid, x5t, x5c, n, e } = key as JsonWebKey & { kid: string; x5t: string; x5c: string[] };
@@ -293,7 +293,7 @@ test("key sets name every key by its certificate, whose key it is: kid, x5t, x5c
 
 describe("the tenant-independent endpoints", () => {
   for (const endpoint of ["common", "organizations", "consumers"]) {
-    test(`of ${endpoint} leave the tenant open, and say of each key for which issuer it is`, async () => {
+    test(`of ${endpoint} do not name a tenant, and name the issuer of each key`, async () => {
       const { entityId, kids } = read((await get(metadataPath(endpoint))).body);
       assert.equal(entityId, "https://sts.windows.net/{tenantid}/");
       const discovery = await getJson(`/${endpoint}/v2.0/.well-known/openid-configuration`);
@@ -311,7 +311,7 @@ describe("the tenant-independent endpoints", () => {
 });
 
 describe("the documents of an application", () => {
-  test("are those of its tenant as long as it has no keys of its own", async () => {
+  test("are those of its tenant while it has no keys of its own", async () => {
     const [tenant, appId] = [randomUUID(), randomUUID()];
     const asked = await get(metadataPath(tenant, `?appid=${appId}`));
     assert.equal(asked.body, (await get(metadataPath(tenant))).body);
@@ -370,7 +370,7 @@ describe("the documents of an application", () => {
 });
 
 describe("a forged document", () => {
-  test("is as good as a genuine one in everything but the key", async () => {
+  test("differs from a genuine one only in its key", async () => {
     const tenantId = randomUUID();
     const forgery = await forgeFederationMetadata({ tenantId });
     const [forged, genuine] = [read(forgery.document), read(entra.federationMetadata(tenantId))];

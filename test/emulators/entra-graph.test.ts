@@ -45,8 +45,8 @@ async function refusalOf(answer: Promise<{ status: number; body: { error?: { cod
 
 const ownToken = async () => (await world.redeem(assertionBy(ours))).body.access_token as string;
 
-describe("who asks", () => {
-  test("needs a token, of the home tenant, for Graph, unchanged", async () => {
+describe("a caller", () => {
+  test("needs a token of the home tenant for Graph, unchanged", async () => {
     const good = await world.token(reader);
     const refused = [
       "",
@@ -70,7 +70,7 @@ describe("who asks", () => {
     assert.equal(world.application().certificates.size, 2, "nothing was changed");
   });
 
-  test("is remembered with what was asked, without the token", async () => {
+  test("is recorded with the request, without the token", async () => {
     await read(byAppId);
     const [{ method, path, status, objectId } = {}] = world.entra.graphAudit;
     assert.deepEqual([method, path, status, objectId], ["GET", `/v1.0/${byAppId}`, 200, reader.objectId]);
@@ -98,20 +98,20 @@ describe("an application", () => {
     assert.deepEqual((await read(`applications?$filter=${filter.replace("3333", "9999")}`)).value, []);
   });
 
-  test("shows that there is a secret, not its text, and the lock", async () => {
+  test("shows that there is a secret, without its text, and the lock", async () => {
     const { keyId } = addPassword(world.application());
     const body = await read(`${byAppId}?$select=passwordCredentials,servicePrincipalLockConfiguration`);
     assert.deepEqual([body.passwordCredentials[0].keyId, body.passwordCredentials[0].secretText], [keyId, null]);
     assert.equal(body.servicePrincipalLockConfiguration.allProperties, true);
   });
 
-  test("that nobody registered is not found", async () => {
+  test("that is not registered is not found", async () => {
     const path = `applications(appId='${crypto.randomUUID()}')`;
     const refused = await refusalOf(world.graph(path, await world.token(reader)));
     assert.deepEqual(refused, [404, "Request_ResourceNotFound"]);
   });
 
-  test("has a service principal in the home tenant only once that has consented", async () => {
+  test("has a service principal in the home tenant only after that tenant has consented", async () => {
     const path = `servicePrincipals(appId='${clientId}')`;
     assert.equal((await read(`${path}?$select=appId`)).appId, clientId);
     world.entra.revokeConsent(homeTenantId, clientId);
@@ -132,7 +132,7 @@ describe("an application", () => {
     assert.deepEqual(subjects, ["one", "two", "three"]);
   });
 
-  test("has all its keys replaced by PATCH: what is not sent is gone", async () => {
+  test("has all its keys replaced by PATCH: a key that is not sent is removed", async () => {
     const before = (await read(`${byAppId}?$select=keyCredentials`)).keyCredentials;
     const added = { type: "AsymmetricX509Cert", usage: "Verify", key: derOf(attacker) };
     const patch = async (keyCredentials: unknown[]) => {
@@ -165,7 +165,7 @@ describe("addKey", () => {
   }
 
   for (const alg of ["PS256", "RS256"]) {
-    test(`lets who can sign with ${alg} as the application add a key of their own, and come back with it`, async () => {
+    test(`lets an identity that can sign with ${alg} as the application add its own key, and authenticate with it`, async () => {
       const { status, body } = await addKey(signJwt(ours, claims(), { alg }));
       assert.equal(status, 200, JSON.stringify(body));
       assert.equal(body.key, derOf(attacker));
@@ -193,7 +193,7 @@ describe("addKey", () => {
     });
   }
 
-  test("refuses somebody else without the right to write, good proof or not", async () => {
+  test("refuses another caller without the right to write, with a good proof or a bad one", async () => {
     const refused = await refusalOf(addKey(signJwt(ours, claims()), await world.token(reader)));
     assert.deepEqual(refused, [403, "Authorization_RequestDenied"]);
   });
@@ -209,7 +209,7 @@ describe("the control routes", () => {
       .find(({ method, path }) => `${method} ${path}` === route)
       ?.handle({ body, query: new URLSearchParams(query) });
 
-  test("add and remove what else lets one in, as Graph then shows it", async () => {
+  test("add and remove other credentials, as Graph then shows them", async () => {
     const { keyId } = (await send("POST /passwords", { clientId, on: "servicePrincipal" })) as { keyId: string };
     const issued = { clientId, issuer: "https://i.example", subject: "s" };
     const { id } = (await send("POST /federated-credentials", issued)) as { id: string };
@@ -249,7 +249,7 @@ describe("a new application", () => {
     world.entra.registerManagedIdentity({ ...assigner, appRoles: { "https://graph.microsoft.com": roles } });
   });
 
-  test("is made under a unique name once, if that is preferred, and changed from then on", async () => {
+  test("is created under a unique name once, if preferred, and changed from then on", async () => {
     const name = unique();
     assert.equal((await upsert(name, manifest, {})).status, 404);
     const made = await upsert(name, manifest);
@@ -264,14 +264,14 @@ describe("a new application", () => {
     assert.equal(found.api.requestedAccessTokenVersion, 2);
   });
 
-  test("keeps a role that is enabled, and takes no property that Graph does not know", async () => {
+  test("keeps an enabled role, and accepts no property that Graph does not know", async () => {
     const name = unique();
     await upsert(name, manifest);
     assert.deepEqual(await refusalOf(upsert(name, { appRoles: [] })), [400, "Request_BadRequest"]);
     assert.deepEqual(await refusalOf(upsert(name, { requestedAccessTokenVersion: 2 })), [400, "Request_BadRequest"]);
   });
 
-  test("has a service principal once it is made, whose role a managed identity then has in its tokens", async () => {
+  test("has a service principal once that is created, and a managed identity then has its role in its tokens", async () => {
     const { appId } = (await upsert(unique(), manifest)).body;
     const identity = { ...stranger, clientId: crypto.randomUUID(), objectId: crypto.randomUUID() };
     world.entra.registerManagedIdentity(identity);
@@ -301,7 +301,7 @@ describe("a new application", () => {
   });
 });
 
-test("an application that an earlier version of the emulator kept is shown with nothing registered beside it", () => {
+test("an application from an earlier version of the emulator is shown with its credentials only", () => {
   const { manifest: _, createdAt: __, ...kept } = world.application();
   const registry = new ApplicationRegistry();
   registry.restore([kept]);
@@ -310,7 +310,7 @@ test("an application that an earlier version of the emulator kept is shown with 
 });
 
 describe("a service principal's key", () => {
-  test("lets one in as the client in the home tenant, and nowhere else", async () => {
+  test("authenticates the client in the home tenant only", async () => {
     const { control } = world.entra;
     const route = control.find(({ method, path }) => `${method} ${path}` === "POST /service-principal-certificates");
     await route?.handle({ body: { clientId, certificatePem: attacker.pem }, query: new URLSearchParams() });
@@ -348,7 +348,7 @@ describe("a managed identity's token as client assertion", () => {
     assert.deepEqual([claims.appid, claims.aud], [clientId, clientId]);
   });
 
-  test("is refused where no credential is listed, or none for its issuer, subject or audience", async () => {
+  test("is refused if no credential is listed, or none for its issuer, subject or audience", async () => {
     assert.equal(await codeOf(redeem()), 70025);
     const cases: [object, number][] = [
       [{ issuer: issuer.replace("/v2.0", "/") }, 700211],
@@ -363,7 +363,7 @@ describe("a managed identity's token as client assertion", () => {
     }
   });
 
-  test("is refused where it is for another resource, was changed, or is no managed identity's", async () => {
+  test("is refused if it is for another resource, was changed, or is not a managed identity's", async () => {
     federated();
     assert.equal(await codeOf(redeem("https://vault.azure.net")), 700211);
     const [header, body] = (await world.token(stranger, exchange)).split(".");

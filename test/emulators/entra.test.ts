@@ -200,7 +200,7 @@ describe("a token request", () => {
     assert.equal((await requestToken({ header, claims })).status, 200);
   });
 
-  test("gets the configured lifetime, a stable object id, and no roles where none are granted", async () => {
+  test("gets the configured lifetime, a stable object id, and no roles if none are granted", async () => {
     entra.tokenLifetimeSeconds = 120;
     const form = { scope: "https://vault.azure.net//.default" };
     const [first, second] = [decodeJwt(await accessToken({ form })), decodeJwt(await accessToken())];
@@ -328,7 +328,7 @@ describe("a token request", () => {
     await assertRefused(await fetch(url), 400, 900561, "invalid_request");
   });
 
-  test("for a resource the tenant does not have is refused", async () => {
+  test("for a resource that the tenant does not have is refused", async () => {
     entra.blockResource(customer, "https://storage.azure.com");
     const form = { scope: "https://storage.azure.com/.default" };
     await assertRefused(await requestToken({ form }), 400, 500011, "invalid_resource");
@@ -336,7 +336,7 @@ describe("a token request", () => {
     assert.equal((await requestToken({ form })).status, 200);
   });
 
-  test("is granted by the consent of its own tenant only, until that is revoked or the tenant is gone", async () => {
+  test("is allowed by the consent of its own tenant only, until that is revoked or the tenant is removed", async () => {
     const [tenant, other] = [randomUUID(), randomUUID()];
     entra.grantConsent(tenant, clientId);
     assert.equal(decodeJwt(await accessToken({ tenant })).tid, tenant);
@@ -358,7 +358,7 @@ describe("a token request", () => {
     assert.equal((await requestToken()).status, 200);
   });
 
-  test("is answered with the error forced on its tenant and client", async () => {
+  test("is answered with the forced error of its tenant and client", async () => {
     entra.forceError(customer, 90055);
     const throttled = await requestToken();
     assert.equal(throttled.headers.get("retry-after"), "30");
@@ -372,7 +372,7 @@ describe("a token request", () => {
 });
 
 describe("the emulated clock", () => {
-  test("decides about the assertion, the Date header and the token's times", async () => {
+  test("determines the assertion's validity, the Date header and the token's times", async () => {
     entra.clockOffsetSeconds = 600;
     const late = await requestToken();
     assert.ok(Math.abs(Date.parse(late.headers.get("date") ?? "") - Date.now() - 600_000) < 5000);
@@ -386,7 +386,7 @@ describe("the emulated clock", () => {
 });
 
 describe("injected behaviour", () => {
-  test("answers a fault instead of the operation, as often as asked", async () => {
+  test("answers a fault instead of the operation, as often as configured", async () => {
     entra.behaviour.faults.push({ operation: "token", times: 1, status: 429, headers: { "retry-after": "7" } });
     const response = await requestToken();
     assert.deepEqual([response.status, response.headers.get("retry-after")], [429, "7"]);
@@ -404,7 +404,7 @@ describe("injected behaviour", () => {
 });
 
 describe("stop and start", () => {
-  test("keep port and state, and leave the managed identity endpoint alone", async () => {
+  test("keep port and state, and do not affect the managed identity endpoint", async () => {
     const { port } = entra;
     await entra.stop();
     await assert.rejects(requestToken(), TypeError);
@@ -421,7 +421,7 @@ describe("stop and start", () => {
 });
 
 describe("discovery", () => {
-  test("names the configured host and the tenant, not the host of the request", async () => {
+  test("contains the configured host and the tenant, not the host of the request", async () => {
     const authority = `https://login.microsoftonline.com/${customer}`;
     const v2 = await json(fetch(`${base()}/${customer}/v2.0/.well-known/openid-configuration?appid=${clientId}`));
     assert.equal(v2.issuer, `${authority}/v2.0`);
@@ -440,7 +440,7 @@ describe("discovery", () => {
     }
   });
 
-  test("of instances knows Entra's own hosts, and refuses every other as the real service does", async () => {
+  test("of instances knows Entra's own hosts, and refuses every other like the real service", async () => {
     const ask = (host: string) => {
       const endpoint = `https://${host}/${customer}/oauth2/v2.0/authorize`;
       const query = new URLSearchParams({ "api-version": "1.1", authorization_endpoint: endpoint });
@@ -454,7 +454,7 @@ describe("discovery", () => {
     await assertRefused(await ask("keyhold.example"), 400, 50049, "invalid_instance");
   });
 
-  test("publishes keys with the certificate they are named after, and lets them be cached", async () => {
+  test("publishes keys with the certificate that names them, and allows caching", async () => {
     const response = await fetch(`${base()}/${customer}/discovery/v2.0/keys`);
     assert.equal(response.headers.get("cache-control"), "max-age=86400, private");
     const { keys } = (await response.json()) as { keys: Record<string, unknown>[] };
@@ -474,7 +474,7 @@ describe("signing keys", () => {
   const kids = (tenant: string) => (entra.jwks(tenant).keys as { kid: string }[]).map(({ kid }) => kid);
   const signer = async (tenant = customer) => decodeProtectedHeader(await accessToken({ tenant })).kid;
 
-  test("are announced before they sign, and vanish when they are retired", async () => {
+  test("are announced before they sign, and disappear when they are retired", async () => {
     const [old = ""] = kids(customer);
     const next = await entra.announceKey();
     assert.deepEqual(kids(customer), [old, next]);
@@ -490,7 +490,7 @@ describe("signing keys", () => {
     assert.throws(() => entra.activateKey(old), /no key/);
   });
 
-  test("of one tenant can be replaced at once without touching those of the others", async () => {
+  test("of one tenant can be replaced at once without affecting those of the others", async () => {
     const tenant = randomUUID();
     entra.grantConsent(tenant, clientId);
     const shared = kids(customer);
@@ -505,7 +505,7 @@ describe("the managed identity endpoint", () => {
   const ask = (query: string, header = entra.identityHeader) =>
     fetch(`${entra.identityEndpoint}?${query}`, { headers: { "x-identity-header": header } });
 
-  test("serves the credential of the Azure SDK", async (t) => {
+  test("works with the credential of the Azure SDK", async (t) => {
     const saved = { ...process.env };
     t.after(() => {
       process.env = saved;
@@ -547,7 +547,7 @@ describe("the managed identity endpoint", () => {
   });
 
   const good = `api-version=2019-08-01&resource=${api}&client_id=${identityClientId}`;
-  test("gives the same token out again, withdrawn key or not, until it is asked for another one by its hash", async () => {
+  test("returns the same token again, even with a withdrawn key, until another one is requested by its hash", async () => {
     const token = async (query: string) => String((await json(ask(query))).access_token);
     const hashOf = (text: string) => createHash("sha256").update(text).digest("hex");
     const first = await token(good);
@@ -582,7 +582,7 @@ describe("the managed identity endpoint", () => {
 });
 
 describe("caller tokens", () => {
-  test("carry the usual claims of the identity, any of which can be replaced or left out", async () => {
+  test("have the usual claims of the identity, any of which can be replaced or omitted", async () => {
     const usual = decodeJwt(await entra.issueToken({ aud: api, azp: identityClientId }));
     assert.deepEqual([usual.oid, usual.roles, usual.ver], [identityObjectId, ["Tokens.Mint"], "2.0"]);
     const claims = { aud: api, roles: ["Other"], idtyp: undefined, scp: "user_impersonation" };
@@ -606,8 +606,8 @@ describe("continuous access evaluation", () => {
   }
 });
 
-describe("the audit", () => {
-  test("tells who asked for what, and holds neither assertions nor tokens", async () => {
+describe("the audit log", () => {
+  test("records each request and its caller, without assertions or tokens", async () => {
     const jti = randomUUID();
     const token = await accessToken({ claims: { jti }, headers: { "client-request-id": "correlated" } });
     const event = entra.audit.at(-1);
@@ -650,7 +650,7 @@ describe("the control routes", () => {
     await assertRefused(await requestToken(change), 400, 90002, "invalid_request");
   });
 
-  test("set behaviour, clock and forced errors, and empty the audit", async () => {
+  test("set behaviour, clock and forced errors, and clear the audit log", async () => {
     await control("PUT", "/behaviour", { body: { faults: [{ operation: "token", times: 1, status: 503 }] } });
     assert.equal((await requestToken()).status, 503);
     assert.deepEqual(await control("GET", "/behaviour"), { latencyMs: 0, faults: [] });
@@ -685,7 +685,7 @@ describe("the control routes", () => {
     assert.equal(decodeJwt(issued.token).aud, api);
   });
 
-  test("answer bad input with a control error", async () => {
+  test("answer invalid input with a control error", async () => {
     const bad: [string, string, { body?: unknown; query?: string }][] = [
       ["PUT", "/behaviour", { body: { faults: [{ operation: "KeySign" }] } }],
       ["POST", "/applications", { body: { clientId: "x", name: "n" } }],

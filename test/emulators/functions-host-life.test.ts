@@ -1,4 +1,4 @@
-/** How Azure's host starts an app that fails to load, and how it stops one that runs. */
+/** How Azure's host starts an app that fails to load, and how it stops a running one. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, request as httpRequest } from "node:http";
@@ -52,7 +52,7 @@ app.get("live", () => ({ body: "live" }));`;
     await stopHost(host);
   });
 
-  test("shows, in the strict log, as an error only the lines that name one", async () => {
+  test("shows in the strict log only the lines that contain an error word as errors", async () => {
     const host = await start("strict", failing, ["--http", "0", "--strict-log"], { FAIL: "1" });
     assert.deepEqual(recordsOf(host.stderr()).slice(0, 3), [
       { level: "error", message: "Error: 2 settings are bad:" },
@@ -62,7 +62,7 @@ app.get("live", () => ({ body: "live" }));`;
     await stopHost(host);
   });
 
-  test("may also be one without functions, or without the file that main names", async () => {
+  test("may also be one without functions, or without the file in main", async () => {
     const silent = await start("silent", use);
     assert.match(silent.stderr(), /registers no function/);
     await stopHost(silent);
@@ -72,7 +72,7 @@ app.get("live", () => ({ body: "live" }));`;
     await stopHost(unbuilt);
   });
 
-  test("is one that takes too long, whatever it registers later", async () => {
+  test("is also one that takes too long, whatever it registers later", async () => {
     const slow = `${use} await new Promise((resolve) => setTimeout(resolve, 3000)); app.get("live", () => ({}));`;
     const host = await start("slow", slow, withLimits({ loadMs: 300 }));
     assert.equal(await statusOf(`${baseOf(host)}/live`), 404);
@@ -81,7 +81,7 @@ app.get("live", () => ({ body: "live" }));`;
   });
 });
 
-test("the home page can be switched off", async () => {
+test("the home page can be disabled", async () => {
   const host = await start("home", `${use} app.get("live", () => ({}));`, undefined, {
     AzureWebJobsDisableHomepage: "true",
   });
@@ -90,7 +90,7 @@ test("the home page can be switched off", async () => {
   await stopHost(host);
 });
 
-test("the strict log takes what the app writes line by line, stdout as Information", async () => {
+test("the strict log records the app's output line by line, stdout as Information", async () => {
   const source = `${use}
 console.log("an error\\nin two lines");
 process.stderr.write("begun ");
@@ -126,7 +126,7 @@ app.hook.appTerminate(async () => {
   console.log("terminate ended");
 });`;
 
-  test("resets no request under load: all that were sent are answered, the last with Connection: close", async () => {
+  test("resets no request under load: all requests are answered, the last ones with Connection: close", async () => {
     const host = await start("load", source);
     const agent = new Agent({ keepAlive: true, maxSockets: 20 });
     const statuses: (number | undefined)[] = [];
@@ -157,7 +157,7 @@ app.hook.appTerminate(async () => {
     agent.destroy();
   });
 
-  test("closes idle connections and lets the answer under way say Connection: close", async () => {
+  test("closes idle connections and adds Connection: close to a pending answer", async () => {
     const host = await start("idle", source);
     const idle = connect(host.ready.httpPort, "127.0.0.1");
     await once(idle, "connect");
@@ -173,7 +173,7 @@ app.hook.appTerminate(async () => {
     assert.equal(await host.exited, 0);
   });
 
-  test("a caller that goes away does not end its invocation, which the host still waits for", async () => {
+  test("a caller that disconnects does not end its invocation, and the host still waits for it", async () => {
     const host = await start("gone", source);
     const request = httpRequest(`${baseOf(host)}/slow`).end();
     request.on("error", () => undefined);
@@ -184,7 +184,7 @@ app.hook.appTerminate(async () => {
     assert.match(host.stdout(), /slow ended\n(.*\n)*terminate begun\n/);
   });
 
-  test("resets what is still connected after the drain, and gives its invocation some time more", async () => {
+  test("resets connections that are open after the drain, and gives their invocations more time", async () => {
     const limits = withLimits({ connectionDrainMs: 300, invocationDrainMs: 2000 });
     const host = await start("reset", source, limits, { SLOW_MS: "900" });
     const answer = once(httpRequest(`${baseOf(host)}/slow`).end(), "response");
@@ -196,7 +196,7 @@ app.hook.appTerminate(async () => {
     assert.match(host.stdout(), /slow ended\n(.*\n)*terminate begun\n/);
   });
 
-  test("asks the app to end where an invocation outlives that time too", async () => {
+  test("asks the app to end if an invocation outlives that time too", async () => {
     const limits = withLimits({ connectionDrainMs: 100, invocationDrainMs: 200 });
     const host = await start("outlived", source, limits, { SLOW_MS: "60000" });
     const answer = once(httpRequest(`${baseOf(host)}/slow`).end(), "response");
@@ -207,7 +207,7 @@ app.hook.appTerminate(async () => {
     assert.match(host.stdout(), /terminate ended/);
   });
 
-  test("kills the app in the middle of appTerminate where that takes too long", async () => {
+  test("kills the app during appTerminate if that takes too long", async () => {
     const host = await start("killed", source, withLimits({ terminateMs: 300 }), { TERMINATE_MS: "60000" });
     host.child.kill("SIGTERM");
     await until("the hook", () => host.stdout().includes("terminate begun"));
@@ -233,7 +233,7 @@ app.hook.appTerminate(async () => {
   });
 });
 
-test("a timer that is switched off has no schedule, and runs when an administrator asks for it", async () => {
+test("a disabled timer has no schedule, and runs when an administrator starts it", async () => {
   const source = `${use}
 app.timer("off", { schedule: "* * * * * *", runOnStartup: true, handler: () => console.log("off ran") });
 app.timer("on", { schedule: "* * * * * *", handler: () => console.log("on ran") });`;

@@ -1,4 +1,4 @@
-/** What Azure's host does under load and with lost workers: limits of requests, of time, and of crashes. */
+/** How Azure's host behaves under load and with lost workers: limits of requests, of time, and of crashes. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -55,15 +55,15 @@ async function start(name: string, hostJson: object, options?: string[]): Promis
 const release = (base: string) => fetch(`${base}/admin/functions/release?wait=true`, { method: "POST" });
 const statusOf = async (url: string) => (await fetch(url)).status;
 
-describe("requests under way", () => {
-  test("are 200, of which 100 run, and -1 means any number", () => {
+describe("concurrent requests", () => {
+  test("are limited to 200, of which 100 run, and -1 means any number", () => {
     assert.deepEqual(requestLimits({}), { maxConcurrent: 100, maxOutstanding: 200 });
     const http = { maxConcurrentRequests: 7, maxOutstandingRequests: -1 };
     const unbounded = { maxConcurrent: 7, maxOutstanding: Number.POSITIVE_INFINITY };
     assert.deepEqual(requestLimits({ extensions: { http } }), unbounded);
   });
 
-  test("of 400 at once 200 are answered; 200 get an empty 429 that only asks for scale-out", async () => {
+  test("of 400 at once, 200 are answered, and 200 get an empty 429 that only asks for scale-out", async () => {
     const { host, base } = await start("throttled", {});
     const asked = Array.from({ length: 400 }, () => fetch(`${base}/x/wait`));
     await until("the first 100", () => host.stdout().includes("waiting 100\n"));
@@ -89,7 +89,7 @@ describe("requests under way", () => {
     await stopHost(host);
   });
 
-  test("leave in their order, and a place is given back where the work fails", async () => {
+  test("finish in their order, and a place is released if the work fails", async () => {
     const throttle = createThrottle({ maxConcurrent: 1, maxOutstanding: 2 });
     const order: string[] = [];
     const first = throttle.run(async () => {
@@ -110,7 +110,7 @@ describe("requests under way", () => {
 });
 
 describe("a lost worker", () => {
-  test("an unhandled rejection costs what is in flight a 500, and the next worker answers", async () => {
+  test("after an unhandled rejection running requests get a 500, and the next worker answers", async () => {
     const { host, base } = await start("crash", {});
     const inFlight = fetch(`${base}/x/wait`);
     await until("the request", () => host.stdout().includes("waiting 1\n"));
@@ -131,7 +131,7 @@ describe("a lost worker", () => {
     assert.match(host.stderr(), /crashed 3 times; the host stops/);
   });
 
-  test("functionTimeout ends in a 500 some seconds late and a new worker", async () => {
+  test("after functionTimeout there is a 500 some seconds late, and a new worker", async () => {
     const { host, base } = await start("timeout", { functionTimeout: "00:00:01" }, withLimits({ timeoutGraceMs: 300 }));
     const inFlight = fetch(`${base}/x/wait`);
     const startedAt = Date.now();

@@ -1,4 +1,4 @@
-/** What Azure's host takes and refuses on the wire. Every value was measured on host 4.1037 with worker 3.9.1. */
+/** What Azure's host accepts and refuses on the wire. Every value was measured on host 4.1037 with worker 3.9.1. */
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -108,14 +108,14 @@ describe("bodies of requests", () => {
     assert.deepEqual([answer.status, answer.body], [500, ""]);
   });
 
-  test("one that stalls is a 500 a tenth after its grace", async () => {
+  test("one that stalls is a 500 a tenth after its grace period", async () => {
     const startedAt = Date.now();
     const answer = await ask("POST /show", ["Content-Length: 100"], "begun");
     assert.deepEqual([answer.status, answer.body], [500, ""]);
     assert.ok(Date.now() - startedAt >= 200);
   });
 
-  test("one that comes slowly, but fast enough, is taken", async () => {
+  test("one that arrives slowly, but fast enough, is accepted", async () => {
     const socket = connect(host.ready.httpPort, "127.0.0.1");
     socket.write("POST /show HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 600\r\n\r\n");
     let answer = "";
@@ -146,7 +146,7 @@ describe("methods and paths", () => {
     assert.equal((await ask("HEAD /")).status, 200);
   });
 
-  test("what the host's own API does not know reaches the app, also below /admin and /runtime", async () => {
+  test("a path that the host's own API does not know reaches the app, also below /admin and /runtime", async () => {
     for (const first of ["admin", "ADMIN", "%61dmin", "runtime"]) {
       const { params } = jsonOf(await ask(`POST /${first}/assertion`, ["Content-Length: 0"]));
       assert.equal(params.tenantId, decodeURIComponent(first));
@@ -163,7 +163,7 @@ describe("methods and paths", () => {
     assert.equal((await ask("nothing /show")).status, 400);
   });
 
-  test("request.url decodes once more than params do", async () => {
+  test("request.url decodes once more than params", async () => {
     const dots = jsonOf(await ask("GET /rest/a/%252e%252e/b"));
     assert.equal(dots.params.path, "a/%2e%2e/b");
     assert.equal(dots.url, "http://keyhold.example/rest/b");
@@ -219,7 +219,7 @@ describe("heads of requests", () => {
     assert.equal(await status("Host: a\r\n"), 200);
   });
 
-  test("an expectation that nobody knows reaches the app", async () => {
+  test("an unknown expectation reaches the app", async () => {
     assert.equal(jsonOf(await ask("GET /show", ["Expect: bogus"])).headers.expect, "bogus");
   });
 
@@ -228,7 +228,7 @@ describe("heads of requests", () => {
     assert.deepEqual([answer.status, answer.headers.get("connection")], [408, "close"]);
   });
 
-  test("what is no HTTP is 400", async () => {
+  test("a request that is not HTTP is 400", async () => {
     assert.equal((await sendRaw(host.ready.httpPort, "nonsense\r\n\r\n")).status, 400);
   });
 });
@@ -249,7 +249,7 @@ describe("answers", () => {
     }
   });
 
-  test("a content-length of the app's own is kept where it is right, and a 500 where it is wrong", async () => {
+  test("a content-length set by the app is kept if it is right, and a 500 if it is wrong", async () => {
     const exact = await ask("GET /exact");
     assert.deepEqual([exact.headers.get("content-length"), exact.body], ["4", "four"]);
     const long = await ask("GET /long");

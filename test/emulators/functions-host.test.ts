@@ -73,7 +73,7 @@ describe("a running host", () => {
     assert.equal(host.ready.httpsPort, undefined);
   });
 
-  test("routes by the function's name below the prefix, whatever the case and with a slash at the end", async () => {
+  test("routes by the function's name below the prefix, in any case and with a trailing slash", async () => {
     const { body } = await json("/API/Defaults/?A=1&b=x%20y&a=2");
     assert.equal(body.url, `${base}/API/Defaults/?A=1&b=x%20y&a=2`);
     assert.deepEqual(body.query, { A: "1,2", b: "x y" });
@@ -81,7 +81,7 @@ describe("a running host", () => {
     assert.equal(await empty("/api/unknown"), 404);
   });
 
-  test("hands over decoded route parameters and leaves out an optional one that is absent", async () => {
+  test("passes decoded route parameters and omits an absent optional one", async () => {
     assert.deepEqual((await json(`/api/items/${guid}/b%20c`)).body.params, { id: guid, part: "b c" });
     assert.deepEqual((await json(`/api/items/${guid}`)).body.params, { id: guid });
     assert.equal(await empty("/api/items/no-guid"), 404);
@@ -91,7 +91,7 @@ describe("a running host", () => {
     assert.equal(await empty("/api/things/a/b"), 404);
   });
 
-  test("prefers a literal segment, says that Azure may not, and answers 404 to another method", async () => {
+  test("prefers a literal segment, warns that Azure may not, and answers 404 to another method", async () => {
     assert.equal((await json("/api/things/special")).status, 201);
     assert.equal((await json("/api/things/other")).status, 200);
     assert.equal(await (await fetch(`${base}/api/things/special`, { method: "PUT" })).text(), "put");
@@ -100,7 +100,7 @@ describe("a running host", () => {
     assert.match(host.stdout(), /does not check function keys.*late/);
   });
 
-  test("resolves dot segments before it looks for a route", async () => {
+  test("resolves dot segments before routing", async () => {
     const request = httpRequest(`${base}/`, { path: "/api/files/%2e%2e/defaults" }).end();
     const [response] = await once(request, "response");
     assert.equal(JSON.parse(await text(response)).url, `${base}/api/defaults`);
@@ -113,7 +113,7 @@ describe("a running host", () => {
     assert.deepEqual((await json("/api/form", { method: "POST", body: form })).body, Object.fromEntries(form));
   });
 
-  test("hands over headers in lower case, repeated ones joined", async () => {
+  test("passes headers in lower case, and joins repeated ones", async () => {
     const request = httpRequest(`${base}/api/headers`, { headers: { "X-Twice": ["1", "2"] } }).end();
     const [response] = await once(request, "response");
     const headers = JSON.parse(await text(response));
@@ -135,13 +135,13 @@ describe("a running host", () => {
     assert.equal(await empty("/api/nothing"), 204);
   });
 
-  test("answers 500 without details where the handler fails, and logs why", async () => {
+  test("answers 500 without details if the handler fails, and logs the reason", async () => {
     assert.equal(await empty("/api/throws"), 500);
     await until("the log", () => host.stderr().includes("the reason stays in the log"));
     assert.equal(await empty("/api/badStatus"), 500);
   });
 
-  test("lets hooks see and change an invocation and its log", async () => {
+  test("allows hooks to see and change an invocation and its log", async () => {
     assert.match(host.stdout(), /^appStart hook$/m);
     assert.equal(await (await fetch(`${base}/api/hooked`)).text(), "handler preInvocation");
   });
@@ -189,7 +189,7 @@ describe("a running host", () => {
     await until("a run on schedule", () => host.stdout().includes("second true"));
   });
 
-  test("lists the functions and tells its state", async () => {
+  test("lists the functions and reports its state", async () => {
     assert.deepEqual((await json("/admin/functions")).body, host.ready.functions);
     assert.deepEqual((await json("/admin/functions/tick")).body.name, "tick");
     assert.deepEqual((await json("/admin/host/status")).body, { state: "Running" });
@@ -216,7 +216,7 @@ describe("the life of a host", () => {
     await assert.rejects(fetch(`http://127.0.0.1:${host.ready.httpPort}/api/slow`));
   });
 
-  test("ends when its parent is gone, even while it loads the app", async () => {
+  test("ends when its parent process ends, even while it loads the app", async () => {
     const host = await startHost(root);
     host.child.disconnect();
     // Node emits no "close" once the channel is cut from this side.
@@ -240,7 +240,7 @@ describe("the life of a host", () => {
     await stopHost(host);
   });
 
-  test("a taken port is named, with the option that changes it", async () => {
+  test("a port in use is reported, with the option that changes it", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
@@ -260,7 +260,7 @@ describe("an app that cannot be served", () => {
 
   const use = 'import { app } from "@azure/functions";';
 
-  test("ends the host where Azure would refuse a route, or where this host does not support it", async () => {
+  test("ends the host if Azure would refuse a route, or if this host does not support it", async () => {
     const [admin, twice, mixed, stream, schedule] = await Promise.all([
       failureOf("admin", `${use} app.get("a", { route: "administration", handler: () => ({}) });`),
       failureOf("twice", `${use} for (const n of ["a", "b"]) app.get(n, { route: "Same", handler: () => ({}) });`),
@@ -275,7 +275,7 @@ describe("an app that cannot be served", () => {
     assert.match(schedule, /has no valid minute/);
   });
 
-  test("loads every file that main names, in its order", async () => {
+  test("loads every file that main names, in order", async () => {
     const sources = {
       "dist/z.js": `globalThis.order = ["z"];`,
       "dist/functions/a.js": `${use} globalThis.order.push("a"); app.get("a", () => ({ jsonBody: globalThis.order }));`,
@@ -289,7 +289,7 @@ describe("an app that cannot be served", () => {
   });
 });
 
-test("a schedule comes next at the first moment that all its six fields allow", () => {
+test("the next run is the first time that matches all six fields of the schedule", () => {
   const next = (expression: string, from: string) =>
     nextOccurrence(parseSchedule(expression), new Date(from))?.toISOString();
   assert.equal(next("0 */5 * * * *", "2026-01-01T00:05:00.000Z"), "2026-01-01T00:10:00.000Z");

@@ -1,4 +1,4 @@
-/** The Key Vault emulator as the product meets it: the real client, over TLS, under the production name. */
+/** The Key Vault emulator as the product uses it: the real client, over TLS, under the production name. */
 import assert from "node:assert/strict";
 import { constants, createHash, createPrivateKey, verify, X509Certificate } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -184,7 +184,7 @@ describe("signing with the real client", () => {
     assert.deepEqual(operations(), [["KeySign", 200]]);
   });
 
-  test("the event's CorrelationId is the x-ms-request-id that the client sees", async () => {
+  test("the event's CorrelationId is the x-ms-request-id that the client receives", async () => {
     let requestId: string | undefined;
     let region: string | undefined;
     await clientFor(key.keyId).sign("PS256", digest, {
@@ -198,7 +198,7 @@ describe("signing with the real client", () => {
     assert.ok(region);
   });
 
-  test("the KeySign event tells who signed with which key version, and neither digest nor signature", async () => {
+  test("the KeySign event names the signer and the key version, and contains neither digest nor signature", async () => {
     const { result } = await clientFor(key.keyId).sign("PS256", digest);
     const event = lastEvent();
     assert.equal(event.Id, key.keyId);
@@ -260,7 +260,7 @@ describe("the sign operation", () => {
     }
   }
 
-  test("a named version is used and told in the kid, also when a newer one exists", async () => {
+  test("a named version is used and returned in the kid, even if a newer one exists", async () => {
     const first = await vault.createKey("rolled");
     const second = await vault.createKey("rolled");
     vault.assignments.push({ objectId: brokerId, keyName: "rolled", actions: ["sign"] });
@@ -281,7 +281,7 @@ describe("the sign operation", () => {
     assert.equal(lastEvent().ResultSignature, "Bad Request");
   });
 
-  test("an algorithm that does not fit the key, and a body that is none, are refused", async () => {
+  test("an algorithm that does not fit the key, and an invalid body, are refused", async () => {
     assert.equal((await call("POST", signPath(), signBody("ES256"))).status, 400);
     assert.equal((await call("POST", signPath(), { body: { alg: "PS256", value: "not base64!" } })).status, 400);
     assert.equal((await call("POST", signPath())).status, 400);
@@ -301,7 +301,7 @@ describe("the sign operation", () => {
   });
 });
 
-describe("who may do what", () => {
+describe("permissions", () => {
   test("an identity without an assignment is refused and recorded under its own name", async () => {
     await assert.rejects(clientFor(key.keyId, strangerId).sign("PS256", digest), { statusCode: 403 });
     const event = lastEvent();
@@ -314,13 +314,13 @@ describe("who may do what", () => {
     assert.equal(json.error.innererror.code, "ForbiddenByRbac");
   });
 
-  test("an assignment on one key does not reach another", async () => {
+  test("an assignment on one key does not apply to another", async () => {
     await vault.createKey("another");
     assert.equal((await call("POST", "/keys/another/sign", signBody())).status, 403);
     assert.equal((await call("GET", "/keys")).status, 403);
   });
 
-  test("the broker can neither back up, release, update nor create keys, nor read the secret", async () => {
+  test("the signing identity can neither back up, release, update nor create keys, nor read the secret", async () => {
     const attempts: [string, string, object?][] = [
       ["POST", "/keys/client-assertion/backup"],
       ["POST", `/keys/client-assertion/${key.version}/release`, { target: "x" }],
@@ -361,7 +361,7 @@ describe("who may do what", () => {
     assert.deepEqual(new Set(operations().map(String)), new Set(["Authentication,401"]));
   });
 
-  test("the resource with a trailing slash and Key Vault's application id are audiences too", async () => {
+  test("the resource with a trailing slash and Key Vault's application id are accepted as audiences too", async () => {
     for (const audience of ["https://vault.azure.net/", "cfa8b339-82a2-471a-a3c9-0fc0be7a4093"]) {
       assert.equal((await call("POST", signPath(), { audience, ...signBody() })).status, 200);
     }
@@ -378,7 +378,7 @@ describe("the other operations", () => {
     assert.equal(lastEvent().OperationName, "KeyGet");
   });
 
-  test("keys are made, listed, disabled and backed up by who may", async () => {
+  test("keys are created, listed, disabled and backed up by an identity with the right", async () => {
     const made = await call("POST", "/keys/made/create", { as: adminId, body: { kty: "RSA", key_size: 2048 } });
     const version = made.json.key.kid.split("/").at(-1);
     const versions = await call("GET", "/keys/made/versions", { as: adminId });
@@ -425,7 +425,7 @@ describe("the other operations", () => {
 });
 
 describe("private material", () => {
-  test("the secret of an exportable key is its private key, that of any other only the certificate", async () => {
+  test("the secret of an exportable key is its private key, that of any other key is only the certificate", async () => {
     const leaky = await vault.createKey("leaky", { exportable: true });
     const exported = await call("GET", "/secrets/leaky", { as: adminId });
     assert.match(exported.json.value, /BEGIN PRIVATE KEY/);
@@ -435,12 +435,12 @@ describe("private material", () => {
     assert.equal(kept.json.value, key.certificatePem);
   });
 
-  test("a key that is not exportable is not released even to who may", async () => {
+  test("a key that is not exportable is not released, even to an identity with the right", async () => {
     const { status } = await call("POST", `/keys/client-assertion/${key.version}/release`, { as: adminId });
     assert.equal(status, 403);
   });
 
-  test("no answer, audit event or control answer holds a private key", async () => {
+  test("no answer, audit event or control answer contains a private key", async () => {
     const answers = [
       (await call("GET", `/keys/client-assertion/${key.version}`)).text,
       (await call("POST", signPath(), signBody())).text,
@@ -463,7 +463,7 @@ describe("injected behaviour", () => {
     vault.behaviour.faults = faults;
   }
 
-  test("throttling strikes as often as told and is in the audit log", async () => {
+  test("throttling applies as often as configured and is in the audit log", async () => {
     inject({ operation: "KeySign", times: 2, ...faultAnswers.throttled });
     const client = clientFor(key.keyId);
     await assert.rejects(client.sign("PS256", digest), { statusCode: 429, code: "Throttled" });
@@ -480,7 +480,7 @@ describe("injected behaviour", () => {
     ]);
   });
 
-  test("the real client's own retries outlast two faults", async () => {
+  test("the real client's own retries survive two faults", async () => {
     inject({ operation: "KeySign", times: 2, status: 500 });
     const retryOptions = { maxRetries: 2, retryDelayInMs: 1, maxRetryDelayInMs: 2 };
     await clientFor(key.keyId, brokerId, { retryOptions }).sign("PS256", digest);
@@ -491,34 +491,34 @@ describe("injected behaviour", () => {
     ]);
   });
 
-  test("a fault that names only a status has the body that belongs to it", async () => {
+  test("a fault with only a status has the usual body for it", async () => {
     inject({ times: 1, status: 500 }, { times: 1, status: 503 });
     assert.equal((await call("POST", signPath(), signBody())).json.error.code, "InternalServerError");
     assert.equal((await call("POST", signPath(), signBody())).status, 503);
     assert.equal((await call("POST", signPath(), signBody())).status, 200);
   });
 
-  test("a fault for another operation does not strike", async () => {
+  test("a fault for another operation does not apply", async () => {
     inject({ operation: "KeyGet", ...faultAnswers.internalError });
     assert.equal((await call("POST", signPath(), signBody())).status, 200);
     assert.equal((await call("GET", "/keys/client-assertion")).status, 500);
   });
 
-  test("a dropped connection is no answer and no audit event", async () => {
+  test("a dropped connection leaves no answer and no audit event", async () => {
     inject({ operation: "KeySign", times: 1, drop: true });
     await assert.rejects(call("POST", signPath(), signBody()));
     assert.deepEqual(operations(), []);
     assert.equal((await call("POST", signPath(), signBody())).status, 200);
   });
 
-  test("delay and latency are waited out before the answer", async () => {
+  test("delay and latency pass before the answer", async () => {
     inject({ operation: "KeySign", times: 1, delayMs: 120 });
     vault.behaviour.latencyMs = 60;
     assert.equal((await call("POST", signPath(), signBody())).status, 200);
     assert.ok(lastEvent().DurationMs >= 175, `${lastEvent().DurationMs} ms`);
   });
 
-  test("stop cuts open requests; start brings back the port and the keys", async () => {
+  test("stop cuts open requests; start restores the port and the keys", async () => {
     inject({ operation: "KeySign", delayMs: 1000 });
     const { port } = vault;
     const hanging = assert.rejects(call("POST", signPath(), signBody()));
@@ -540,7 +540,7 @@ describe("the control routes", () => {
     return route.handle({ body, query: new URLSearchParams(query) });
   }
 
-  test("the audit log is read by operation and time, and emptied", async () => {
+  test("the audit log is read by operation and time, and cleared", async () => {
     await call("POST", signPath(), signBody());
     await call("GET", "/keys/client-assertion");
     const signs = (await control("GET", "/audit", undefined, "operation=KeySign")) as object[];
@@ -566,7 +566,7 @@ describe("the control routes", () => {
     assert.equal((await call("POST", signPath(), signBody())).status, 200);
   });
 
-  test("bad input is refused with a reason", async () => {
+  test("invalid input is refused with a reason", async () => {
     const attempts: [string, string, unknown?, string?][] = [
       ["PUT", "/behaviour", { faults: [{ times: 0 }] }],
       ["PUT", "/keys/enabled", { name: "client-assertion", version: "none", enabled: true }],

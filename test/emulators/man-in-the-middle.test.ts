@@ -92,7 +92,7 @@ function ask(port: number, path: string, options: { headers?: Record<string, str
 }
 
 describe("the man in the middle", () => {
-  test("passes answers through byte for byte, with their headers and status", async () => {
+  test("passes answers on byte for byte, with their headers and status", async () => {
     await inTheMiddle({}, async (attacker) => {
       const through = await ask(attacker.port, metadataPath);
       assert.equal(through.status, 200);
@@ -111,7 +111,7 @@ describe("the man in the middle", () => {
     });
   });
 
-  test("replaces the answers that its function wants replaced, knowing what the real one was", async () => {
+  test("replaces the answers that its function chooses, with access to the real answer", async () => {
     const { document } = await forgeFederationMetadata({ tenantId });
     const answer: EvilAnswer = ({ url }, { status, headers }) =>
       url.pathname === metadataPath ? { status, headers, body: document } : undefined;
@@ -124,7 +124,7 @@ describe("the man in the middle", () => {
     });
   });
 
-  test("waits for as many honest answers as it is told before the evil ones", async () => {
+  test("passes on the configured number of honest answers before the forged ones", async () => {
     await inTheMiddle({ passing: 2, answer: () => ({ status: 200, body: "evil" }) }, async (attacker) => {
       const bodies: string[] = [];
       for (let poll = 0; poll < 4; poll++) bodies.push((await ask(attacker.port, metadataPath)).body);
@@ -137,7 +137,7 @@ describe("the man in the middle", () => {
     });
   });
 
-  test("checks whom it forwards to, and cuts the connection where it is not the emulated Entra", async () => {
+  test("verifies its upstream, and cuts the connection if it is not the emulated Entra", async () => {
     await inTheMiddle({ ca: certificates.rootPem }, async (attacker) => {
       await assert.rejects(ask(attacker.port, metadataPath), { code: "ECONNRESET" });
     });
@@ -154,7 +154,7 @@ describe("a client that pins the root", () => {
     ["missingIntermediate", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
   ];
   for (const [kind, code] of refusals) {
-    test(`refuses the leaf ${kind} with ${code} and sends it nothing`, async () => {
+    test(`refuses the leaf ${kind} with ${code} and sends no request`, async () => {
       await inTheMiddle({ kind }, async (attacker) => {
         await assert.rejects(ask(attacker.port, metadataPath), { code });
         assert.deepEqual(attacker.exchanges, []);
@@ -168,7 +168,7 @@ describe("a client that pins the root", () => {
     });
   });
 
-  test("is fooled by an unknown authority only where it trusts that one too", async () => {
+  test("accepts an unknown authority only if it trusts that one too", async () => {
     await inTheMiddle({ kind: "unknownCa" }, async (attacker) => {
       assert.equal((await ask(attacker.port, metadataPath, { ca: certificates.unknownRootPem })).status, 200);
     });

@@ -26,7 +26,7 @@ for (const [section, facts] of Object.entries({
   "dependency-outage": { event: "request_answered", fault: { code: "signer_unavailable" } },
   "unexpected-fault": { event: "request_answered", fault: { code: "unexpected" } },
 })) {
-  test(`${section} is what the runbook says of ${JSON.stringify(facts)}`, () => {
+  test(`${section} is the runbook's section for ${JSON.stringify(facts)}`, () => {
     const alarms = fresh();
     alarms.take(facts, nowMs);
     const [alarm] = alarms.rows();
@@ -41,7 +41,7 @@ for (const [section, facts] of Object.entries({
   });
 }
 
-test("what is everyday is no alarm", () => {
+test("a routine event is not an alarm", () => {
   const alarms = fresh();
   for (const event of ["policy_applied", "metadata_promoted", "sign_rate_judged", "credential_promoted"])
     alarms.take({ event }, nowMs);
@@ -49,7 +49,7 @@ test("what is everyday is no alarm", () => {
   assert.deepEqual(alarms.rows(), []);
 });
 
-test("the same again within two minutes is counted, and later told anew", () => {
+test("a repeated alarm within two minutes is counted, and a later one is a new alarm", () => {
   const alarms = fresh();
   const outage = { event: "request_answered", fault: { code: "signer_unavailable" }, clientId: client.clientId };
   alarms.take({ ...outage, correlationId: "1", durationMs: 5 }, nowMs);
@@ -66,7 +66,7 @@ test("the same again within two minutes is counted, and later told anew", () => 
   assert.ok(alarms.rows()[0]?.facts.some(([name, value]) => name === "clientId" && value === client.name));
 });
 
-test("the same trouble with several sources is one alarm that names them", () => {
+test("the same problem with several sources is one alarm that names them", () => {
   const alarms = fresh();
   for (const source of ["common", "common", "another"]) {
     alarms.take({ event: "metadata_refused", source, refusal: { reason: "timed_out" } }, nowMs);
@@ -76,13 +76,13 @@ test("the same trouble with several sources is one alarm that names them", () =>
   assert.deepEqual(alarm?.facts[0], ["source", "common, another"]);
 });
 
-test("only so many are kept", () => {
+test("the number of alarms is limited", () => {
   const alarms = fresh();
   for (let i = 0; i < 100; i++) alarms.take({ event: "metadata_stale", ageSeconds: i }, nowMs);
   assert.equal(alarms.rows().length, 40);
 });
 
-test("the log is read from where it was left, line by line, and not from before the start", async () => {
+test("the log is read from the previous position, line by line, and not from before the start", async () => {
   const folder = await mkdtemp(join(tmpdir(), "keyhold-tail-"));
   after(() => rm(folder, { recursive: true }));
   const file = join(folder, "functions.log");
@@ -100,7 +100,7 @@ test("the log is read from where it was left, line by line, and not from before 
   assert.deepEqual(await names(), ["after_it_was_cut"]);
 });
 
-test("an alarm says which rule fires in Azure, after how many, and how often it looks", () => {
+test("an alarm names the rule that fires in Azure, after how many events, and how often the rule runs", () => {
   assert.equal(
     firesWhen("unaccounted-signature"),
     "In Azure this fires when the rule app-0 finds it once. It looks every 5 minutes.",
@@ -111,7 +111,7 @@ test("an alarm says which rule fires in Azure, after how many, and how often it 
   assert.equal(firesWhen("nothing-of-the-kind"), undefined);
 });
 
-test("only a finding of the audit can be acknowledged, and says then why it was", () => {
+test("only a finding of the audit can be acknowledged, and then shows the reason", () => {
   const alarms = fresh();
   const id = "0123456789abcdef0123456789abcdef";
   const finding = { event: "sign_audit_finding", finding: "unaccounted_signature", severity: 0, id };

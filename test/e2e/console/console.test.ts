@@ -12,7 +12,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
 
   let mintedMs = 0;
 
-  test("a token that is asked for is minted, by way of ledger, vault and Entra, and both logs agree", async () => {
+  test("a requested token is minted through ledger, vault and Entra, and both logs agree", async () => {
     await ask("billing-service", "contoso");
     const steps = page.locator(".sequence .step");
     await steps.nth(4).waitFor();
@@ -28,7 +28,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     await screenshotOf(section("How a token was issued"), "first-token");
   });
 
-  test("the same again is cached, and costs no signature", async () => {
+  test("the same request again is answered from the cache, and costs no signature", async () => {
     const before = await signatures().count();
     await ask("billing-service", "contoso");
     assert.match((await requests().first().textContent()) ?? "", /cached/);
@@ -36,7 +36,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     assert.equal(await signatures().count(), before);
   });
 
-  test("a refusal shows the reason that the caller is not told", async () => {
+  test("a refusal shows the reason that is hidden from the caller", async () => {
     await ask("visitor-service", "contoso");
     await requests().filter({ hasText: "refused" }).filter({ hasText: "not granted, no grant" }).waitFor();
     await page.locator(".outcome", { hasText: "403 access_denied: Keyhold: no grant for this caller" }).waitFor();
@@ -45,14 +45,14 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     await row.filter({ hasText: "billing-service" }).waitFor();
   });
 
-  test("a request of before is looked at again by its time, with the keyboard too", async () => {
+  test("an earlier request is shown again by its time, with the keyboard too", async () => {
     await requests().last().getByRole("button").focus();
     await page.keyboard.press("Enter");
     assert.equal(await requests().last().getByRole("button").getAttribute("aria-pressed"), "true");
     await page.locator(".sequence", { hasText: "minted" }).waitFor();
   });
 
-  test("a stolen signature is unaccounted at once, and an alarm of severity 0 with the runbook's word", async () => {
+  test("a stolen signature is unaccounted at once, and raises an alarm of severity 0 with the runbook's text", async () => {
     await button("Steal a signature").click();
     await page.locator("tr.unaccounted", { hasText: "thief" }).waitFor();
     await page
@@ -83,7 +83,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     );
   });
 
-  test("what cannot start yet says at its own button what has to end first, and no longer once it has ended", async () => {
+  test("an action that cannot start yet shows at its button what must end first, and no longer after that", async () => {
     await button("Steal a signature").click();
     await button("Cut the vault’s log").click();
     const blocked = page.locator(".act", { hasText: "Cut the vault’s log" }).getByRole("alert");
@@ -96,14 +96,14 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     ["Cut the vault’s log", "missing record", "A row is cut"],
     ["Sign far too much", "sign rate above", "Far more signatures"],
   ] as const) {
-    test(`"${name}" ends in the alarm ${title}`, async () => {
+    test(`"${name}" raises the alarm ${title}`, async () => {
       await button(name).click();
       await alarm(title).waitFor({ timeout: 60_000 });
       await page.locator(".outcome.done", { hasText: outcome }).waitFor({ timeout: 60_000 });
     });
   }
 
-  test("a row that was cut from the vault's log stays shown as cut, beside its alarm", async () => {
+  test("a row that was cut from the vault's log stays marked as cut, beside its alarm", async () => {
     const id =
       (await alarm("missing record")
         .locator("dd")
@@ -114,7 +114,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     await row.getByTitle(id).waitFor();
   });
 
-  test("ids are copied whole", async () => {
+  test("ids are copied completely", async () => {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     const copy = page.locator(".sequence").getByRole("button", { name: "Copy the correlation id" });
     await copy.click();
@@ -123,7 +123,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     assert.match((await copy.textContent()) ?? "", new RegExp(copied));
   });
 
-  test("a vault that is stopped is seen to be down, new tokens fail, and all is well when it is back", async () => {
+  test("a stopped vault is shown as down, new tokens fail, and everything works when it is back", async () => {
     await button("Stop Key Vault").click();
     await page.locator(".services .down", { hasText: "Key Vault down" }).waitFor();
     await page.getByLabel("Resource").selectOption({ label: "orders.example" });
@@ -149,7 +149,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     });
   }
 
-  test("input that is not on offer is refused, and so is the same action while it runs", async () => {
+  test("input that is not offered is refused, and so is the same action while it runs", async () => {
     const post = async (name: string, body: string) => {
       const headers = { origin: world.url, "content-type": "application/json" };
       const response = await fetch(`${world.url}/actions/${name}`, { method: "POST", headers, body });
@@ -181,7 +181,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     await page.locator("table.certificates", { hasText: "token issued" }).waitFor();
   });
 
-  test("a year is judged, played, and shows the alarms that were put into it", async () => {
+  test("a year is evaluated, played, and shows the alarms of its incidents", async () => {
     await button("Show the year").click();
     const jumps = page.getByRole("list", { name: "Alarms of the year" }).getByRole("button");
     await jumps.first().waitFor({ timeout: 30_000 });
@@ -197,7 +197,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     await button("Pause").click();
   });
 
-  test("waits between attempts are shown as waits", async () => {
+  test("waits between attempts are displayed as waits", async () => {
     world.stack.keyVault.behaviour.faults.push({ operation: "KeySign", times: 1, status: 429 });
     await page.getByLabel("Resource").selectOption({ label: "orders.example" });
     await ask("billing-service", "contoso");
@@ -236,7 +236,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     }
   }
 
-  test("a fresh token is minted although one is cached, and within a minute it says why not", async () => {
+  test("a fresh token is minted although one is cached, and a second one within a minute is explained", async () => {
     // Keyhold mints one a minute at most, and the first test has had one minted.
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, mintedMs + 61_000 - Date.now())));
     const fresh = page.locator(".outcome.done", { hasText: "asks for a fresh token" });
@@ -250,7 +250,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     await fresh.getByText("it was minted less than a minute ago, so the cached one is served").waitFor();
   });
 
-  test("neither the page nor the stream holds a token, an assertion or a key's URL", async () => {
+  test("neither the page nor the stream contains a token, an assertion or a key's URL", async () => {
     const dom = await page.content();
     assert.ok(world.stream().length > 10_000, "the stream was followed");
     for (const [name, text] of [
@@ -263,7 +263,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     }
   });
 
-  test("the page asked nobody but its own server, and its console stayed silent", () => {
+  test("the page sent requests only to its own server, and its console stayed empty", () => {
     assert.ok(observed.requests.length > 10);
     assert.deepEqual(
       observed.requests.filter((url) => !url.startsWith(`${world.url}/`) && !url.startsWith("data:")),
@@ -276,7 +276,7 @@ describe("the console in a browser", { skip: withoutBrowser }, async () => {
     );
   });
 
-  test("the page says so when the stack is gone", async () => {
+  test("the page shows when the stack has ended", async () => {
     await world.console.stop();
     await page.getByText("Not connected: does npm start still run?").waitFor();
   });

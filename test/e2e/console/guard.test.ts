@@ -47,7 +47,7 @@ const post = {
   body: "{}",
 };
 
-test("the page is there before the stack is, with a policy that lets in nothing foreign and nothing inline", async () => {
+test("the page is available before the stack, with a content security policy that allows nothing foreign and nothing inline", async () => {
   const { status, headers, body } = await ask("/");
   assert.equal(status, 200);
   const policy = String(headers["content-security-policy"]);
@@ -66,13 +66,13 @@ test("the page is there before the stack is, with a policy that lets in nothing 
   for (const path of ["/app.js", "/style.css"]) assert.equal((await ask(path)).status, 200);
 });
 
-test("an asset that is known already is not sent again", async () => {
+test("an asset that the browser already has is not sent again", async () => {
   const { headers } = await ask("/app.js");
   const again = await ask("/app.js", { headers: { "if-none-match": String(headers.etag) } });
   assert.deepEqual([again.status, again.body], [304, ""]);
 });
 
-test("it says how far the stack is", async () => {
+test("it reports the progress of the start", async () => {
   localConsole.progress("certificates");
   const { status, body } = await ask("/events");
   assert.equal(status, 200);
@@ -86,7 +86,7 @@ for (const host of [
   `localhost:${port + 1}`,
   `localhost:${port}.attacker.example`,
 ]) {
-  test(`a request for the host ${host.replace(String(port), "PORT")} is refused: a name may be led here by its owner`, async () => {
+  test(`a request for the host ${host.replace(String(port), "PORT")} is refused, because its owner may resolve any name to this machine`, async () => {
     for (const path of ["/", "/events", "/app.js"]) assert.equal((await ask(path, { headers: { host } })).status, 403);
     assert.equal((await ask("/actions/ask-token", { ...post, headers: { ...post.headers, host } })).status, 403);
   });
@@ -112,13 +112,13 @@ test("an action without an origin is refused", async () => {
   assert.equal((await ask("/actions/ask-token", { ...post, headers })).status, 403);
 });
 
-test("another site may not read the stream, though it may link to the page", async () => {
+test("another site may not read the stream, but may link to the page", async () => {
   const headers = { "sec-fetch-site": "cross-site" };
   assert.equal((await ask("/events", { headers })).status, 403);
   assert.equal((await ask("/", { headers })).status, 200);
 });
 
-test("an action before the stack is up says so, and one that is not there is not found", async () => {
+test("an action before the stack is up is reported as such, and an unknown action is not found", async () => {
   assert.equal((await ask("/actions/ask-token", post)).status, 503);
   for (const name of ["nothing", "constructor", "__proto__", "../events"]) {
     assert.equal((await ask(`/actions/${name}`, post)).status, 404);
@@ -129,7 +129,7 @@ test("anything but GET and POST is refused", async () => {
   for (const method of ["PUT", "DELETE", "OPTIONS"]) assert.equal((await ask("/", { method })).status, 405);
 });
 
-test("a stack that does not start says why", async () => {
+test("a stack that does not start reports the reason", async () => {
   localConsole.fail("port 1 is taken");
   assert.match((await ask("/events")).body, /"phase":"failed".*port 1 is taken/);
 });

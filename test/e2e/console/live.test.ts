@@ -19,7 +19,7 @@ function reader() {
 
 const run: Run = { id: 1, action: "a", input: {}, title: "a", state: "done", startedMs: 0, lines: [] };
 
-test("who comes gets everything, and then only the parts that change", () => {
+test("a new reader gets everything, and then only the parts that change", () => {
   const live = createLive();
   live.set("requests", []);
   live.set("runs", [run]);
@@ -33,7 +33,7 @@ test("who comes gets everything, and then only the parts that change", () => {
   live.stop();
 });
 
-test("what looks like a token or a key's URL is struck out, wherever it came from", () => {
+test("text that looks like a token or a key's URL is removed, wherever it came from", () => {
   const live = createLive();
   const lines = [
     "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2ln",
@@ -49,7 +49,7 @@ test("what looks like a token or a key's URL is struck out, wherever it came fro
   live.stop();
 });
 
-test("a reader that does not read is cut off, and does not hold the others up", () => {
+test("a reader that does not read is disconnected, and does not delay the others", () => {
   const live = createLive();
   const [idle, other] = [reader(), reader()];
   Object.defineProperty(idle.response, "writableLength", { value: 2_000_000 });
@@ -61,7 +61,7 @@ test("a reader that does not read is cut off, and does not hold the others up", 
   live.stop();
 });
 
-test("there are only so many readers", () => {
+test("the number of readers is limited", () => {
   const live = createLive();
   const readers = Array.from({ length: 17 }, reader);
   for (const { response } of readers) live.follow(response);

@@ -14,7 +14,7 @@ describe("keys that change, in the console", { skip: withoutBrowser }, async () 
     await requests().filter({ hasText: "minted" }).waitFor();
   });
 
-  test("keys that the provider rolls, and at last withdraws, refuse nobody", async () => {
+  test("no caller is refused while the provider rolls keys and finally withdraws them", async () => {
     await button("Roll Entra’s key").click();
     await page.locator("#keys li.active").first().waitFor();
     await page.locator(".outcome.done", { hasText: "The provider rolls its signing key" }).waitFor({ timeout: 60_000 });
@@ -27,7 +27,7 @@ describe("keys that change, in the console", { skip: withoutBrowser }, async () 
     );
   });
 
-  test("a refresh is asked for by the command line, and the page shows what the app says", async () => {
+  test("the command line requests a refresh, and the page shows the app's result", async () => {
     const { httpUrl } = world.stack.functions;
     const done = page.locator(".outcome.done", { hasText: "keyhold metadata refresh" });
     await button("Refresh metadata").click();
@@ -38,7 +38,7 @@ describe("keys that change, in the console", { skip: withoutBrowser }, async () 
     assert.match((await done.textContent()) ?? "", /verified, nothing changed/);
   });
 
-  test("a man in the middle is not asked anything, what was known stays, and an alarm says so", async () => {
+  test("a man in the middle gets no request, the known keys stay, and an alarm reports it", async () => {
     const keys = await page.locator("#keys .keys li").allTextContents();
     await button("Stand in the middle").click();
     await page.locator(".outcome.done", { hasText: "0 requests reached the attacker" }).waitFor({ timeout: 60_000 });
@@ -50,7 +50,7 @@ describe("keys that change, in the console", { skip: withoutBrowser }, async () 
     assert.match((await requests().first().textContent()) ?? "", /cached/);
   });
 
-  test("nothing secret was shown, and the page's own console stayed silent", async () => {
+  test("no secret was shown, and the page's own console stayed empty", async () => {
     assert.deepEqual(observed.complaints, []);
     assert.doesNotMatch(world.stream() + (await page.content()), /eyJ|vault\.azure\.net\/keys|\[removed\]/);
   });

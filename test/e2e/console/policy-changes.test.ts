@@ -19,7 +19,7 @@ describe("a policy that changes, in the console", { skip: withoutBrowser }, asyn
     await requests().filter({ hasText: "minted" }).waitFor();
   });
 
-  test("a new certificate waits for its canary and then signs, and the one before retires", async () => {
+  test("a new certificate waits for its canary and then signs, and the previous one retires", async () => {
     await button("Stage a certificate").click();
     await passRereading();
     await page.locator(".outcome.done", { hasText: "it signs from now on" }).waitFor();
@@ -28,7 +28,7 @@ describe("a policy that changes, in the console", { skip: withoutBrowser }, asyn
     assert.deepEqual(await states.allTextContents(), ["retiring", "active"]);
   });
 
-  test("a suspended tenant is refused, cached tokens included, and resumed again", async () => {
+  test("a suspended tenant is refused, cached tokens included, and served again after it is resumed", async () => {
     await page.getByLabel("Tenant to suspend or resume").selectOption("contoso");
     await button("Suspend contoso").click();
     await passRereading();
@@ -39,7 +39,7 @@ describe("a policy that changes, in the console", { skip: withoutBrowser }, asyn
     await button("Resume contoso").waitFor();
   });
 
-  test("nothing secret was shown, and the page's own console stayed silent", async () => {
+  test("no secret was shown, and the page's own console stayed empty", async () => {
     assert.deepEqual(observed.complaints, []);
     assert.doesNotMatch(world.stream() + (await page.content()), /eyJ|vault\.azure\.net\/keys|\[removed\]/);
   });

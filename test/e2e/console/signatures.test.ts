@@ -26,7 +26,7 @@ function logRow(change: Partial<AuditEvent> = {}): AuditEvent {
 
 const verdicts = (ledger: LedgerEntity[], log: AuditEvent[]) => joinLogs(ledger, log).map(({ verdict }) => verdict);
 
-test("a row of each with the same request id are one pair", () => {
+test("one row in each log with the same request id form a pair", () => {
   const [row, ...others] = joinLogs([ledgerRow()], [logRow()]);
   assert.deepEqual(others, []);
   assert.equal(row?.verdict, "pair");
@@ -37,19 +37,19 @@ test("a row of each with the same request id are one pair", () => {
   );
 });
 
-test("a signature that no row explains is unaccounted", () => {
+test("a signature without a ledger row is unaccounted", () => {
   assert.deepEqual(verdicts([], [logRow()]), ["unaccounted"]);
   assert.deepEqual(verdicts([ledgerRow({ vaultRequestId: "another" })], [logRow()]).sort(), ["missing", "unaccounted"]);
 });
 
-test("an open intent with the same key version covers a signature, for a while", () => {
+test("an open intent with the same key version covers a signature, for a limited time", () => {
   const { outcome: _, vaultRequestId: __, ...open } = ledgerRow();
   assert.deepEqual(verdicts([open], [logRow()]).sort(), ["open", "open"]);
   assert.ok(verdicts([{ ...open, keyVersion: "another" }], [logRow()]).includes("unaccounted"));
   assert.ok(verdicts([{ ...open, time: new Date(Date.parse(time) - 151_000) }], [logRow()]).includes("unaccounted"));
 });
 
-test("what another identity signed, and what ours did besides signing, is unaccounted even beside an open intent", () => {
+test("a signature by another identity, and another operation by ours, is unaccounted even beside an open intent", () => {
   const { outcome: _, ...open } = ledgerRow();
   assert.ok(
     verdicts([open], [logRow({ Identity: { claim: { oid: "somebody" } }, CorrelationId: "2" })]).includes(
@@ -59,21 +59,21 @@ test("what another identity signed, and what ours did besides signing, is unacco
   assert.ok(verdicts([open], [logRow({ OperationName: "KeyBackup", CorrelationId: "2" })]).includes("unaccounted"));
 });
 
-test("what others read of a key is no signature, and not shown", () => {
+test("a read of a key by another identity is no signature, and not shown", () => {
   assert.deepEqual(verdicts([], [logRow({ OperationName: "KeyGet", Identity: { claim: { oid: "somebody" } } })]), []);
 });
 
-test("a row that the vault's log does not have is missing, unless nothing was signed", () => {
+test("a row that is missing from the vault's log is marked, unless nothing was signed", () => {
   assert.deepEqual(verdicts([ledgerRow()], []), ["missing"]);
   assert.deepEqual(verdicts([ledgerRow({ outcome: "not_signed" })], []), ["unsigned"]);
   assert.deepEqual(verdicts([ledgerRow({ outcome: "maybe_signed" })], []), ["open"]);
 });
 
-test("what the vault refused is no signature", () => {
+test("a request that the vault refused is no signature", () => {
   assert.deepEqual(verdicts([], [logRow({ HttpStatusCode: 403 })]), ["refused"]);
 });
 
-test("the newest come first, and of those that agree only so many", () => {
+test("the newest rows are first, and the number of matching ones is limited", () => {
   const log = Array.from({ length: 100 }, (_, i) =>
     logRow({
       HttpStatusCode: 403,

@@ -1,4 +1,4 @@
-/** A command line that no such program would take. */
+/** A command line that the real program would not accept. */
 export class UsageError extends Error {}
 
 export type Options = Record<string, string>;

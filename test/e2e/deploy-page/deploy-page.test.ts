@@ -1,6 +1,7 @@
 /**
- * docs/operate/deploy.md as a new user follows it: every command of the page, extracted from it, in order. Azure Resource
- * Manager is dry (stand-in.ts); registrations, vault, storage, policy and tokens are the local stack's. It ends with a token.
+ * docs/operate/deploy.md as a new user follows it: every command of the page, extracted from it, in order. Azure
+ * Resource Manager is simulated (stand-in.ts); registrations, vault, storage, policy and tokens are the local stack's.
+ * The last command returns a token.
  */
 import assert from "node:assert/strict";
 import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
@@ -142,7 +143,7 @@ async function fillIn(block: string, { folders, draft, host }: World): Promise<s
   return filled;
 }
 
-test("every command of the deploy page runs in order, and the last of a caller's is a token of the customer", {
+test("every command of the deploy page runs in order, and the last one, a caller's, returns a token of the customer", {
   skip,
 }, async (t) => {
   const it = await prepare();

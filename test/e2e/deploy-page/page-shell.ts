@@ -1,4 +1,4 @@
-/** A page's commands, and a shell in which they run one block after the other, as somebody would paste them. */
+/** A page's commands, and a shell that runs them one block after the other, as a user would paste them. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** The Azure CLI, of which tokens are the emulated Entra's. Options: its reference. */
+/** The Azure CLI, with tokens of the emulated Entra. Options: its reference. */
 import { existsSync, readFileSync } from "node:fs";
 import { dispatch, type Known, match, type Options, UsageError } from "./command-line.ts";
 import { changeDone, readAzure, readDone } from "./state.ts";

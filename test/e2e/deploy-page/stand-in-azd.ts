@@ -1,4 +1,4 @@
-/** The Azure Developer CLI: an environment of values, and deployments of which the values are checked. */
+/** The Azure Developer CLI: an environment of values, and deployments whose values are checked. */
 import { readFileSync } from "node:fs";
 import { UsageError } from "./command-line.ts";
 import { changeDone, readAzure, readDone } from "./state.ts";

@@ -1,4 +1,4 @@
-/** The stand-ins refuse what Azure's programs would: otherwise the page's commands could say anything. */
+/** The stand-ins refuse what Azure's programs would refuse. Otherwise any command of the page would pass. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -91,7 +91,7 @@ for (const [what, args] of Object.entries(refused)) {
   });
 }
 
-test("the same commands in their right form are taken", async () => {
+test("the same commands in their correct form are accepted", async () => {
   const right = [
     ["az", "login"],
     ["az", "identity", "show", "--name", "billing-service", "--resource-group", "g", "--query", "principalId", ...tsv],

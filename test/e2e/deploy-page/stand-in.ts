@@ -1,7 +1,7 @@
 /**
- * `az`, `azd`, `npm` and `zip` of the deploy page, dry: each command line is checked as far as it can be without Azure,
- * and what the page reads from an answer is answered. Run as `node stand-in.ts <program> <arguments>`; state lies in the
- * folder STAND_IN_FOLDER. Anything that is not known here is refused with exit code 2.
+ * Simulates `az`, `azd`, `npm` and `zip` for the deploy page: each command line is checked as far as possible without
+ * Azure, and the answers contain what the page reads from them. Run as `node stand-in.ts <program> <arguments>`; the
+ * state is stored in the folder STAND_IN_FOLDER. Anything unknown is refused with exit code 2.
  */
 
 import { UsageError } from "./command-line.ts";

@@ -68,21 +68,21 @@ describe("keyhold-mellon-update --check", { skip, concurrency: 4 }, async () => 
     ),
   };
   for (const [name, body] of Object.entries(accepted)) {
-    test(`a document with ${name} is good`, async () => {
+    test(`a document with ${name} is accepted`, async () => {
       const { code, log } = await check(body, trusted);
       assert.match(log, /^keyhold-mellon-update: good: keys [12], validUntil \S+\n$/);
       assert.equal(code, 0);
     });
   }
 
-  test("without a publisher certificate an unsigned document without validUntil is good", async () => {
+  test("without a publisher certificate an unsigned document without validUntil is accepted", async () => {
     const { code, log } = await check(build({ validUntil: undefined }), untrusted);
     assert.equal(log, "keyhold-mellon-update: good: keys 1, validUntil none\n");
     assert.equal(code, 0);
   });
 
   for (const poisoned of poisonedDocuments({ content, publisher, expiredPublisher, attacker })) {
-    test(`${poisoned.name} is refused, and the log line says why without quoting it`, async () => {
+    test(`${poisoned.name} is refused, and the log line gives the reason without quoting it`, async () => {
       const { code, log } = await check(poisoned.body, trusted);
       assert.equal(log, `keyhold-mellon-update: refused: ${poisoned.reason}\n`);
       assert.equal(code, 4);
@@ -97,7 +97,7 @@ describe("keyhold-mellon-update --check", { skip, concurrency: 4 }, async () => 
     }
   }
 
-  test("xmlsec1 alone takes documents that name an attacker's key, and one that has expired", async () => {
+  test("xmlsec1 alone accepts documents that name an attacker's key, and an expired one", async () => {
     const certificate = join(folder, "xmlsec1.pem");
     writeFileSync(certificate, publisher.certificate);
     const isTaken = async (body: string | Buffer) => {
@@ -136,7 +136,7 @@ describe("keyhold-mellon-update --check", { skip, concurrency: 4 }, async () => 
     "a max-age that is no number": [{ ...untrusted, "max-age": "1h" }, /max-age/],
   };
   for (const [name, [settings, expected]] of Object.entries(misuses)) {
-    test(`${name} ends with 2 before anything is read`, async () => {
+    test(`${name} exits with 2 before anything is read`, async () => {
       const { code, log } = await check(good, settings);
       assert.match(log, expected);
       assert.equal(code, 2);

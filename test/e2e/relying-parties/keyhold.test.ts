@@ -1,7 +1,7 @@
 /**
- * Keyhold itself, with Entra's sign-on behind it and relying parties of every make before it: Apache with mod_auth_mellon and
- * others that read the updater's file, Shibboleth and SimpleSAMLphp. People log in through what Entra and Keyhold do to
- * their keys; no server is restarted. (.NET takes long to build and is tested in dotnet.test.ts alone.)
+ * Keyhold itself, with Entra's sign-on behind it and all kinds of relying parties in front of it: Apache with
+ * mod_auth_mellon and others that read the updater's file, Shibboleth and SimpleSAMLphp. Users log in while Entra and
+ * Keyhold change their keys; no server is restarted. (.NET takes long to build and is tested in dotnet.test.ts alone.)
  */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
@@ -134,14 +134,14 @@ describe("relying parties of Keyhold", { skip }, async () => {
   }
   const derOf = (pem: string) => pem.replace(/-----[A-Z ]+-----|\s/g, "");
 
-  test("people log in, by the document that Keyhold publishes, and what is staged signs nothing", async () => {
+  test("users log in with the document that Keyhold publishes, and a staged key signs nothing", async () => {
     await assertLogins("the first document");
     const document = await published();
     assert.ok(document.includes(derOf(stack.publisher.certificatePem)));
     assert.ok(!document.includes(derOf(next.certificatePem)));
   });
 
-  test("Entra announces a key, signs with it and retires the old one, and people log in all the time", async () => {
+  test("Entra announces a key, signs with it and retires the old one, and logins succeed all the time", async () => {
     const [{ kid: old = "" } = {}] = stack.entra.jwks(tenantId).keys as { kid?: string }[];
     const announced = await stack.entra.announceKey();
     await runTimer(stack.functions, "refreshMetadata");
@@ -157,7 +157,7 @@ describe("relying parties of Keyhold", { skip }, async () => {
     await assertLogins("the new key alone");
   });
 
-  test("Keyhold's own certificate is rotated: both are known, the next one is activated, and nobody notices", async () => {
+  test("Keyhold's own certificate is rotated: both are known, the next one is activated, and no login fails", async () => {
     await stack.writePolicy(policyWith("retiring", "active"));
     await checkMetadata();
     const document = await published();
@@ -170,7 +170,7 @@ describe("relying parties of Keyhold", { skip }, async () => {
     await assertLogins("the former certificate is forgotten");
   });
 
-  test("Entra withdraws all keys at once, Keyhold's own tokens with them, and people log in again after one fetch", async () => {
+  test("Entra withdraws all keys at once, which affects Keyhold's own tokens too, and users log in again after one fetch", async () => {
     await stack.entra.replaceAllKeys();
     for (const party of [mellon, shibboleth, simpleSaml, ...fileReaders])
       assert.equal((await login(party)).user, undefined, `the key of this response is not known yet\n${party.log()}`);

@@ -1,6 +1,6 @@
 /**
- * The updater against a real Apache with mod_auth_mellon: logins go on through key rollovers and through everything
- * that a publisher, or somebody in its place, may answer. Apache is never reloaded.
+ * The updater against a real Apache with mod_auth_mellon: logins succeed through key rollovers and with any answer of a
+ * publisher, or of an attacker in its place. Apache is never reloaded.
  */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -115,7 +115,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     assert.deepEqual(snapshot(), before);
   }
 
-  test("the first run writes the file for everyone to read, and says which key came", async () => {
+  test("the first run writes the file, readable for everyone, and reports the new key", async () => {
     assert.match(firstLog, new RegExp(`updated: keys 1, added ${keyA.fingerprint}, removed none, validUntil 2`));
     assert.equal(statSync(metadataFile).mode & 0o777, 0o644);
     await login();
@@ -129,7 +129,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     assert.deepEqual(snapshot(), before);
   });
 
-  test("through a rollover and an emergency replacement everybody logs in, and old sessions stay", async () => {
+  test("through a rollover and an emergency replacement every login succeeds, and old sessions stay", async () => {
     idp.signWith(keyA);
     await publish([keyA]);
     const sessions = [await login()];
@@ -159,7 +159,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     assert.ok(apache.isRunning());
   });
 
-  test("the publisher changes its certificate, and nobody notices", async () => {
+  test("the publisher changes its certificate, and no login fails", async () => {
     idp.signWith(keyA);
     publisher.serve(lab.document([keyA], nextPublisher));
     assert.equal((await update()).code, 0);
@@ -168,7 +168,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     await login();
   });
 
-  test("a document that the publisher signed earlier is refused, so that nobody can bring back a withdrawn key", async () => {
+  test("a document that the publisher signed earlier is refused, so that no attacker can bring back a withdrawn key", async () => {
     const earlier = document([keyA, keyB], inSeconds(86_400 - 120));
     await publish([keyB]);
     publisher.serve(earlier);
@@ -178,7 +178,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     assert.equal((await update({ check: byHand })).code, 4, "the check by hand says the same");
   });
 
-  test("an operator who means it brings an older document in", async () => {
+  test("an operator can load an older document on purpose", async () => {
     publisher.serve(document([keyA], inSeconds(3600)));
     const { code, log } = await update({}, {}, ["--allow-older"]);
     assert.match(log, new RegExp(`updated: keys 1, added ${keyA.fingerprint}, removed ${keyB.fingerprint}, `));
@@ -186,12 +186,12 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     await publish([keyA]);
   });
 
-  test("two documents that were signed at almost the same time may come in either order", async () => {
+  test("two documents that were signed at almost the same time may arrive in either order", async () => {
     publisher.serve(document([keyA], inSeconds(86_400 - 30)));
     assert.equal((await update()).code, 0);
   });
 
-  test("every poisoned document is refused, the file stays, and logins go on meanwhile", async () => {
+  test("every poisoned document is refused, the file stays, and logins still succeed", async () => {
     idp.signWith(keyA);
     await publish([keyA]);
     await whileLoggingIn(1, 200, 10, async () => {
@@ -205,7 +205,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     });
   });
 
-  test("every poisoned answer is refused, the file stays, and logins go on meanwhile", async () => {
+  test("every poisoned answer is refused, the file stays, and logins still succeed", async () => {
     const good = document([keyA]);
     await whileLoggingIn(1, 200, 1, async () => {
       publisher.answerWith((_request, response) => {
@@ -255,7 +255,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     });
   });
 
-  test("settings of the user and the environment open no way past the configured roots", async () => {
+  test("no setting of the user or the environment bypasses the configured roots", async () => {
     const impostor = await startPublisher(tls.unknownAuthority);
     impostor.serve(document([keyA]));
     const home = join(folder, "home");
@@ -278,7 +278,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     assert.equal((await update({}, environment)).code, 0, "and they do not keep the updater from its publisher");
   });
 
-  test("a failure after a long time without a good run ends with a code of its own", async () => {
+  test("a failure after a long time without a good run has its own exit code", async () => {
     publisher.answerWith((_request, response) => response.writeHead(503).end());
     assert.equal((await update({ "max-age": "3600" })).code, 3);
     writeFileSync(join(metadataFolder, ".idp.xml.lock"), `${Math.floor(Date.now() / 1000) - 7200}\n`);
@@ -291,7 +291,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     assert.equal((await update({ "max-age": "3600" })).code, 3);
   });
 
-  test("of two runs at once one does the work and the other leaves", async () => {
+  test("of two concurrent runs one does the work and the other exits", async () => {
     let release = (): void => {};
     const requested = new Promise<void>((resolve) => {
       publisher.answerWith((_request, response) => {
@@ -308,7 +308,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     assert.equal((await first).code, 0);
   });
 
-  test("what a killed run left behind is removed by the next", async () => {
+  test("the files that a killed run left are removed by the next", async () => {
     writeFileSync(join(metadataFolder, ".idp.xml.new.abcdef"), "half a docu");
     await publish([keyA]);
     assert.deepEqual(readdirSync(metadataFolder).sort(), [".idp.xml.lock", "idp.xml"]);
@@ -328,7 +328,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     assert.ok(apache.isRunning());
   });
 
-  test("a signature under a root of the system is taken by Mellon where OpenSSL knows roots, never by the updater", async () => {
+  test("Mellon accepts a signature under a system root if OpenSSL has roots; the updater never does", async () => {
     const { root, signer } = await makeIssuedSigner("somebody.example");
     const systemRoots = join(folder, "system-roots.pem");
     writeFileSync(systemRoots, root);
@@ -357,7 +357,7 @@ describe("Apache with mod_auth_mellon and keyhold-mellon-update", { skip }, asyn
     assert.equal(await loginWith({}), 500, "without them it trusts its second argument alone");
   });
 
-  test("without the updater the same documents are an outage, and a reload loses every session", async () => {
+  test("without the updater the same documents cause an outage, and a reload loses every session", async () => {
     const session = await login();
     const good = readFileSync(metadataFile);
     const withoutUpdater = async (body: string) => {

@@ -1,4 +1,4 @@
-/** pysaml2, whose own check of metadata takes an attacker's document without a signature. */
+/** pysaml2, whose own check of metadata accepts an attacker's document without a signature. */
 import { requirementsOf } from "../../../local/relying-parties/debian-packages.ts";
 import { skipWithout } from "../../support/requirements.ts";
 import { testBehindTheUpdater } from "./fixtures/behind-the-updater.ts";

@@ -1,6 +1,6 @@
 /**
- * A real Shibboleth, which fetches and checks the metadata by itself: logins go on through key rollovers and a rotation
- * of the publisher's certificate, and no forged document is taken. Nothing is restarted.
+ * A real Shibboleth, which fetches and checks the metadata by itself: logins succeed through key rollovers and a
+ * rotation of the publisher's certificate, and no forged document is accepted. Nothing is restarted.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -77,7 +77,7 @@ describe("Apache with Shibboleth", { skip }, async () => {
     return acceptsMetadata({ ...options, refreshSeconds: 1 });
   }
 
-  test("everybody logs in through a planned rollover, and the retired key is refused", async () => {
+  test("every login succeeds through a planned rollover, and the retired key is refused", async () => {
     await assertLogins("the first key");
     await publish(document([keyA, keyB]));
     await assertLogins("the old key while both are published");
@@ -89,7 +89,7 @@ describe("Apache with Shibboleth", { skip }, async () => {
     await assertNoLogin("the retired key");
   });
 
-  test("after an emergency everybody logs in again as soon as the new keys were fetched", async () => {
+  test("after an emergency every login succeeds again as soon as the new keys were fetched", async () => {
     idp.signWith(keyC);
     await assertNoLogin("a key that was not announced");
     await publish(document([keyC]));
@@ -98,7 +98,7 @@ describe("Apache with Shibboleth", { skip }, async () => {
     await assertNoLogin("the withdrawn key");
   });
 
-  test("the publisher changes its certificate, and nobody notices", async () => {
+  test("the publisher changes its certificate, and no login fails", async () => {
     lab.write("publisher-next.pem", nextPublisher.certificate);
     idp.signWith(keyA);
     await publish(document([keyA], nextPublisher));
@@ -108,14 +108,14 @@ describe("Apache with Shibboleth", { skip }, async () => {
     await assertLogins("a document by the former certificate, while both are configured");
   });
 
-  test("a forged document does not get into use, and logins go on", async () => {
+  test("a forged document is not used, and logins still succeed", async () => {
     await publish(document([keyC], attacker));
     await assertLogins("the keys from before");
     idp.signWith(keyC);
     await assertNoLogin("a key that the attacker's document names");
   });
 
-  test("every forged document is refused; what is taken, the publisher's key has signed", async () => {
+  test("every forged document is refused, and every accepted one is signed by the publisher's key", async () => {
     const source = await startPublisher(lab.tls.good);
     lab.cleanUps.push(source.close);
     const accepted: string[] = [];
@@ -129,19 +129,19 @@ describe("Apache with Shibboleth", { skip }, async () => {
     assert.deepEqual(accepted, signedByThePublisher);
   });
 
-  test("a document that is valid for longer than Keyhold's ever are is refused", async () => {
+  test("a document with a longer validity than Keyhold ever uses is refused", async () => {
     publisher.serve(document([keyA], lab.publisherKey, inSeconds(14 * 86_400)));
     assert.equal(await accepts(publisher.url), false);
   });
 
-  test("of a PEM file with two certificates only the first counts, hence one file and resolver each", async () => {
+  test("only the first certificate of a PEM file counts, so each one has its own file and resolver", async () => {
     const both = `${lab.publisherKey.certificate}\n${nextPublisher.certificate}\n`;
     publisher.serve(document([keyA], nextPublisher));
     assert.equal(await accepts(publisher.url, both), false);
     assert.equal(await accepts(publisher.url, lab.publisherKey.certificate, nextPublisher.certificate), true);
   });
 
-  test("a server in the publisher's place gets no request", async () => {
+  test("a server that impersonates the publisher gets no request", async () => {
     for (const name of ["unknownAuthority", "selfSigned", "wrongHost", "expired"] as const) {
       const impostor = await startPublisher(lab.tls[name]);
       lab.cleanUps.push(impostor.close);

@@ -71,7 +71,7 @@ describe("SimpleSAMLphp", { skip }, async () => {
     assert.match(simpleSaml.log().slice(before), /Unable to validate Signature/, because);
   }
 
-  test("everybody logs in through a planned rollover, and no retired or unknown key is taken", async () => {
+  test("every login succeeds through a planned rollover, and no retired or unknown key is accepted", async () => {
     await publish(document([keyA]));
     await assertLogin(keyA, "the first key");
     await assertNoLogin(keyB, "a key that is not announced yet");
@@ -84,20 +84,20 @@ describe("SimpleSAMLphp", { skip }, async () => {
     await assertNoLogin(attacker, "a key that was never published");
   });
 
-  test("after an emergency everybody logs in again as soon as cron has run, and not by the withdrawn key", async () => {
+  test("after an emergency every login succeeds again as soon as cron has run, and not with the withdrawn key", async () => {
     await publish(document([keyC]));
     await assertLogin(keyC, "the replacement");
     await assertNoLogin(keyB, "the withdrawn key");
   });
 
-  test("the publisher changes its certificate, and nobody notices", async () => {
+  test("the publisher changes its certificate, and no login fails", async () => {
     await publish(document([keyA], nextPublisher));
     await assertLogin(keyA, "a document by the publisher's next certificate");
     await publish(document([keyB]));
     await assertLogin(keyB, "a document by the former certificate, while both are configured");
   });
 
-  test("every forged document is refused; what is taken, the publisher's key has signed", async () => {
+  test("every forged document is refused, and every accepted one is signed by the publisher's key", async () => {
     const accepted: string[] = [];
     const cast = { content: lab.content([keyA]), publisher: publisherKey, expiredPublisher, attacker };
     for (const { name, body } of poisonedDocuments(cast)) {
@@ -112,7 +112,7 @@ describe("SimpleSAMLphp", { skip }, async () => {
     assert.deepEqual(simpleSaml.certificates(), [keyA.base64], "the good one is taken");
   });
 
-  test("a document that is not signed by the publisher names no keys, and takes away those from before", async () => {
+  test("a document that is not signed by the publisher adds no keys, and removes the previous ones", async () => {
     await publish(document([keyA]));
     await publish(document([attacker], attacker));
     assert.deepEqual(simpleSaml.certificates(), []);
@@ -128,7 +128,7 @@ describe("SimpleSAMLphp", { skip }, async () => {
     await assertLogin(keyB, "the key of the file");
   });
 
-  test("a server in the publisher's place gets no request", async () => {
+  test("a server that impersonates the publisher gets no request", async () => {
     async function requestsTo(name: "good" | "unknownAuthority" | "selfSigned" | "wrongHost" | "expired") {
       const server = await startPublisher(lab.tls[name]);
       lab.cleanUps.push(server.close);
