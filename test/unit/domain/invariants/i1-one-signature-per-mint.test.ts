@@ -1,4 +1,4 @@
-/** Invariant I1 (docs/architecture.md): one signature is one mint. */
+/** Invariant I1 (SECURITY.md): one signature is one mint. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { liveHandler, readyHandler } from "../../../../src/http/health-handlers.ts";

@@ -1,4 +1,4 @@
-/** Invariant I2 (docs/architecture.md): a refusal does no I/O to the vault, Entra or the ledger. */
+/** Invariant I2 (SECURITY.md): a refusal does no I/O to the vault, Entra or the ledger. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { issueAssertion } from "../../../../src/domain/issuing/issue-assertion.ts";

@@ -1,4 +1,4 @@
-/** Invariant I3 (docs/architecture.md): a valid cached token is served during every outage. */
+/** Invariant I3 (SECURITY.md): a valid cached token is served during every outage. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";

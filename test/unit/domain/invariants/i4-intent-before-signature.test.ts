@@ -1,4 +1,4 @@
-/** Invariant I4 (docs/architecture.md): the intent is stored before the vault is asked. */
+/** Invariant I4 (SECURITY.md): the intent is stored before the vault is asked. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";

@@ -1,5 +1,5 @@
 /**
- * Invariant I5 (docs/architecture.md): a signature is used only if the requested key version made it for the registered
+ * Invariant I5 (SECURITY.md): a signature is used only if the requested key version made it for the registered
  * certificate.
  */
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-/** Invariant I6 (docs/architecture.md): no output contains a token, an assertion, a caller's token or a key URL. */
+/** Invariant I6 (SECURITY.md): no output contains a token, an assertion, a caller's token or a key URL. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { issueAssertion } from "../../../../src/domain/issuing/issue-assertion.ts";

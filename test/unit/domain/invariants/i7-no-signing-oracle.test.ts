@@ -1,4 +1,4 @@
-/** Invariant I7 (docs/architecture.md): one function builds what is signed, and no caller chooses a byte of it. */
+/** Invariant I7 (SECURITY.md): one function builds what is signed, and no caller chooses a byte of it. */
 import assert from "node:assert/strict";
 import { createHash, createPublicKey, createVerify, constants as crypto } from "node:crypto";
 import { describe, test } from "node:test";

@@ -1,4 +1,4 @@
-/** Invariant I8 (docs/architecture.md): hosts and paths come from constants and validated GUIDs. */
+/** Invariant I8 (SECURITY.md): hosts and paths come from constants and validated GUIDs. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

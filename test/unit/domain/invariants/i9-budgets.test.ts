@@ -1,4 +1,4 @@
-/** Invariant I9 (docs/architecture.md): budgets and remembered failures limit the number of wasted signatures. */
+/** Invariant I9 (SECURITY.md): budgets and remembered failures limit the number of wasted signatures. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { issueAssertion } from "../../../../src/domain/issuing/issue-assertion.ts";
