@@ -44,7 +44,7 @@ export async function limited<T>(
   // Timers come before sockets in a turn of the event loop: what arrived while the loop was held is read first.
   const timer = setTimeout(() => setImmediate(expire), withinMs);
   if (outer?.aborted) follow();
-  else outer?.addEventListener("abort", follow, { once: true });
+  else outer?.addEventListener("abort", follow);
   try {
     return await call(end.signal);
   } finally {

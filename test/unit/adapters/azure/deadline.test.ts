@@ -1,6 +1,6 @@
 /** A deadline for an external system measures that system, not the time in which this process was busy. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { queryObjects } from "node:v8";
@@ -49,6 +49,8 @@ for (const [name, end] of [
         if (signal.aborted) resolve(signal.reason);
         else signal.addEventListener("abort", () => resolve(signal.reason));
       });
+    await end(60_000, async () => {}, outer.signal);
+    assert.deepEqual(getEventListeners(outer.signal, "abort"), [], "a call that has ended no longer follows");
     const ended = end(60_000, reasonOf, outer.signal);
     outer.abort("over");
     assert.equal(await ended, "over");

@@ -29,6 +29,8 @@ describe("a Retry-After header (RFC 9110 §10.2.3)", () => {
     ["Sun, 06 Nov 1994 08:50:07 GMTx", undefined],
     ["xSun Nov  6 08:50:07 1994", undefined],
     ["Sun Nov  6 08:50:07 1994x", undefined],
+    ["Sun, 06 Nov 1994 08:50:07 GMT (x)", undefined],
+    ["Sun Nov  6 08:50:07 1994 (x)", undefined],
     ["Sun, 06 Nov 1994 08:49:38 GMT", 1],
     ["1e3", undefined],
     ["", undefined],

@@ -1,7 +1,7 @@
 /** Validation of a policy: every problem, by path, all at once, never with the value. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { keyNamesOf } from "../../../../src/domain/policy/access-policy.ts";
+import { keyNamesOf, vaultKeysOf } from "../../../../src/domain/policy/access-policy.ts";
 import { compilePolicy } from "../../../../src/domain/policy/compile.ts";
 import type {
   FederationDocument,
@@ -147,6 +147,26 @@ test("without a publisher the keys are those of the clients", () => {
   const policy = compilePolicy(validPolicy(), context);
   assert.ok(!Array.isArray(policy) && policy.publisher === undefined);
   assert.deepEqual(keyNamesOf(policy), ["client-assertion"]);
+});
+
+test("of each vault that signs for callers there is one key, which is enough to connect to it", () => {
+  const document = validPolicy();
+  const [client] = document.clients;
+  assert.ok(client);
+  const [name, version] = ["keys/client-assertion", "1123456789abcdef0123456789abcdef"];
+  client.certificates = [
+    certificateDocument(),
+    certificateDocument({ keyId: `https://${vaultHost}/${name}/${version}`, certificate: foreign.pem }),
+  ];
+  const second = "https://keyhold-second.vault.azure.net";
+  const retired = named(document.clients, "retired");
+  retired.certificates = [certificateDocument({ keyId: `${second}/${name}/${version}` })];
+  const policy = compilePolicy(document, context);
+  assert.ok(!Array.isArray(policy), JSON.stringify(policy));
+  assert.deepEqual(
+    vaultKeysOf(policy).map((keyId) => new URL(keyId).origin),
+    [`https://${vaultHost}`, second],
+  );
 });
 
 test("an empty policy is valid and grants nothing", () => {

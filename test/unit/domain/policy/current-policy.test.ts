@@ -137,6 +137,8 @@ describe("the current policy", () => {
     await at(0);
     source.put(problems);
     for (let second = 50; second < 3600; second += 50) assert.equal(await at(second), one);
+    // Read a moment ago, and still not valid.
+    assert.equal(await at(3599), one);
     await assert.rejects(at(3600), unavailable);
     source.put(two);
     assert.equal(await at(3605), two);
