@@ -4,7 +4,7 @@ import type { IssuingEvent } from "../../domain/issuing/events.ts";
 import { longestWaitMs } from "../../domain/issuing/fleet.ts";
 import { mintDeadlineMs } from "../../domain/issuing/mint.ts";
 import type { SharedTokens } from "../../domain/issuing/ports.ts";
-import { DeadlineExceeded, within } from "../azure/deadline.ts";
+import { within } from "../azure/deadline.ts";
 import { errorClass } from "../azure/error.ts";
 import { createGuard, type GuardLimits } from "./guard.ts";
 import { openToken, rootKeyBytes, sealToken } from "./seal.ts";
@@ -105,11 +105,10 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
    * would need the vault for a mint too. What is late here is no failure of the vault.
    */
   async function rootKeyInTime(): Promise<Uint8Array | undefined> {
-    if (isCold) await within(longestWaitMs, prepare).catch(ifLate);
+    if (isCold) await within(longestWaitMs, prepare).catch(() => undefined);
     isCold = false;
     if (rootKey) return rootKey;
     return within(patienceMs, unwrapOnce).catch((error) => {
-      ifLate(error);
       report("unwrap", "failed", errorClass(error));
       return undefined;
     });
@@ -172,8 +171,4 @@ type SharedCacheOperation = Extract<IssuingEvent, { event: "shared_cache_failed"
 function ifMalformed(error: unknown): "malformed" {
   if (error instanceof MalformedRow) return "malformed";
   throw error;
-}
-
-function ifLate(error: unknown): void {
-  if (!(error instanceof DeadlineExceeded)) throw error;
 }

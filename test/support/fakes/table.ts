@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { RestError, type TableClient } from "@azure/data-tables";
 
@@ -55,12 +56,14 @@ export function createFakeTable(stored = new Map<string, Row>()): FakeTable {
       await begin("getEntity");
       return asRead(find(partitionKey, rowKey));
     },
-    async updateEntity(entity: Row["entity"], _mode: "Replace", options: { etag?: string } = {}) {
+    async updateEntity(entity: Row["entity"], mode: "Replace", options: { etag?: string } = {}) {
+      assert.equal(mode, "Replace");
       await begin("updateEntity");
       find(entity.partitionKey, entity.rowKey, options.etag);
       put(entity);
     },
     async upsertEntity(entity: Row["entity"], mode: "Replace" | "Merge") {
+      assert.ok(["Replace", "Merge"].includes(mode));
       await begin("upsertEntity");
       const before = mode === "Merge" ? stored.get(keyOf(entity.partitionKey, entity.rowKey))?.entity : undefined;
       put({ ...before, ...entity });

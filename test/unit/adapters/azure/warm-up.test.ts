@@ -27,7 +27,7 @@ test("what is there already comes between the parts, which begin one by one", as
   const warming = warmUp([part("first"), part("second"), part("third")]);
   setImmediate(() => order.push("a request"));
   await warming;
-  assert.ok(order.indexOf("a request") < order.indexOf("third"), order.join());
+  assert.ok(order.slice(0, -1).includes("a request"), order.join());
 });
 
 test("a part that hangs is waited for 10 s at most", async (t) => {

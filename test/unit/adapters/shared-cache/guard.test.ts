@@ -35,6 +35,28 @@ function createGuarded(changed: Partial<typeof limits> = {}) {
 }
 
 describe("an optional part", () => {
+  test("is still asked after two failures, however far apart", async () => {
+    const { fail, succeed, pass } = createGuarded();
+    await fail();
+    pass(longMs);
+    await fail();
+    assert.ok(await succeed());
+  });
+
+  test("keeps no turn of those who waited until it was left alone, and answers them at once", async () => {
+    const { guard, succeed, pass } = createGuarded({ failures: 1, failingMs: 0 });
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const hanging = gates.map(({ promise }) =>
+      guard.attempt<unknown>(longMs, "otherwise", () => promise).catch(() => "failed"),
+    );
+    const waiting = [1, 2].map(() => guard.attempt(longMs, "otherwise", async () => "asked"));
+    for (const { reject } of gates) reject(new Error("no answer"));
+    assert.deepEqual(await Promise.all([...hanging, ...waiting]), ["failed", "failed", "otherwise", "otherwise"]);
+    assert.equal(guard.isBusy(), false);
+    pass(1_000);
+    assert.ok(await succeed());
+  });
+
   test("is still asked after many failures at once, which may be the instance's own", async () => {
     const { fail, succeed } = createGuarded();
     for (let i = 0; i < 20; i++) assert.ok(await fail());

@@ -68,3 +68,21 @@ describe("a sealed token", () => {
     }
   });
 });
+
+test("a token that an earlier version has sealed still opens: it may lie in the table for hours", () => {
+  const written = "PbeHRLNxkTLo8TfHRKUD94dfytWOL4CxZnmDANPA4oCzjMNMHYzfFB4aEpY=";
+  const stored: TokenCacheKey = {
+    cloud: "public",
+    clientId: ids.guid("30000000-0000-4000-8000-000000000001"),
+    tenantId: ids.guid("40000000-0000-4000-8000-000000000001"),
+    scope: ids.scope("https://graph.microsoft.com/.default"),
+  };
+  assert.equal(openToken(rootKey, stored, times, Buffer.from(written, "base64")), "a token of Ünal");
+});
+
+test("what is too short for a nonce and a tag is refused as that", () => {
+  for (const length of [0, 27]) {
+    assert.throws(() => openToken(rootKey, place, times, new Uint8Array(length)), /cut off/);
+  }
+  assert.equal(openToken(rootKey, place, times, sealToken(rootKey, place, { ...token, accessToken: "" })), "");
+});
