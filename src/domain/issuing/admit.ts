@@ -9,7 +9,7 @@ import type { CallerRefusal } from "./refusal.ts";
 /** A well-formed request that is not authenticated or authorized yet. */
 export type CallerRequest = { tenantId: Guid; clientId: Guid; callerToken: string } & Ask;
 
-/** Authenticates and authorizes the caller. Every signature passes this check first. No I/O to vault, Entra or storage (I2). */
+/** Authenticates and authorizes the caller. Runs before every signature. No I/O to vault, Entra or storage (I2). */
 export async function admit(
   request: CallerRequest,
   ports: { callerVerifier: CallerVerifier; currentPolicy: CurrentPolicy; clock: () => number },

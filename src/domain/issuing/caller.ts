@@ -4,10 +4,10 @@ import { ok, type Result, refuse } from "../shared/result.ts";
 import type { CallerTokenRefusal } from "./refusal.ts";
 
 /**
- * Checks the claims of a token whose signature, issuer, audience and times are already verified: a v2 token, of the
- * home tenant, of a workload and not of a user, with the app role that lets it call us. Entra issues app-only tokens
- * for any audience that does not require assignment, so a token alone proves nothing: the role does.
- * Source: Microsoft identity platform, "Secure applications and APIs by validating claims".
+ * Checks the claims of a token whose signature, issuer, audience and times are already verified. It must be a v2 token
+ * of the home tenant, issued to a workload and not to a user, with the app role that lets it call us. Entra issues
+ * app-only tokens for any audience that does not require assignment, so only the role proves that the caller may call
+ * us. Source: Microsoft identity platform, "Secure applications and APIs by validating claims".
  */
 export function validateCallerClaims(
   claims: Readonly<Record<string, unknown>>,
@@ -26,8 +26,8 @@ export function validateCallerClaims(
 }
 
 /**
- * `idtyp` is an optional claim that must be switched on; where it is missing, `sub` equals `oid` only in app-only
- * tokens. An ID token of a user has our client id as its audience and no `scp`: this is the check that stops it.
+ * `idtyp` is an optional claim that must be enabled. Without it, `sub` equals `oid` in app-only tokens only. A user's
+ * ID token has our client id as its audience and no `scp`, so only this check rejects it.
  */
 function isAppOnly(claims: Readonly<Record<string, unknown>>, objectId: Guid): boolean {
   if (claims.idtyp !== undefined) return claims.idtyp === "app";

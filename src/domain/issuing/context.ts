@@ -10,20 +10,20 @@ import type { Refusal } from "./refusal.ts";
 import type { CachedToken, TokenCache } from "./token-cache.ts";
 import type { WithdrawnKeys } from "./withdrawn-keys.ts";
 
-/** All that issuing needs: ports to the outside, and the state that one process keeps. */
+/** Everything that issuing needs: ports to the outside, and the state of this process. */
 export interface IssuingContext extends IssuingPorts {
   cloud: Cloud;
   instance: string;
   callerVerifier: CallerVerifier;
   currentPolicy: CurrentPolicy;
   tokenCache: TokenCache;
-  /** Undefined: every instance mints for itself. */
+  /** Undefined: instances do not share tokens, and each mints its own. */
   sharedTokens?: SharedTokens;
   withdrawnKeys: (nowMs: number) => WithdrawnKeys;
   failureCache: FailureCache;
   parts: PartHealth;
   budget: MintBudget;
-  /** Mints under way, by `mintKeyOf`. */
+  /** Mints in progress, by `mintKeyOf`. */
   flights: Map<string, Promise<Result<CachedToken, Refusal>>>;
   record: (event: IssuingEvent) => void;
 }

@@ -1,8 +1,8 @@
 import { Fault } from "../shared/fault.ts";
 
 /**
- * Entra's error numbers, by what they mean for us. Classified by the numbers in `error_codes`, never by text: the
- * documentation warns that texts and numbers change, so an unknown number is treated by HTTP status and OAuth error.
+ * What Entra's error numbers mean for us. Errors are classified by the numbers in `error_codes`, never by text. The
+ * documentation warns that texts and numbers change, so an unknown number is classified by HTTP status and OAuth error.
  * Source: Microsoft identity platform, "Microsoft Entra authentication and authorization error codes".
  */
 export type EntraErrorClass =
@@ -20,9 +20,9 @@ export type EntraErrorClass =
   | "unexpected";
 
 /**
- * `credential_rejected` is the only class that may change which certificate signs, so it holds nothing but numbers that
- * name the certificate, its signature or the federated credential. What else is wrong with an assertion or with how a
- * client authenticates is `unexpected`: another certificate would not help.
+ * `credential_rejected` is the only class that may change which certificate signs, so it contains only numbers about
+ * the certificate, its signature or the federated credential. Any other problem with an assertion or with client
+ * authentication is `unexpected`, because another certificate would not help.
  */
 export const numbersByClass = {
   credential_rejected: [
@@ -51,16 +51,16 @@ const classByNumber = new Map<number, EntraErrorClass>(
 export interface EntraRejection {
   /** HTTP status of the token endpoint's answer. */
   status: number;
-  /** OAuth error (RFC 6749 §5.2), as sent: a text, if Entra keeps to it. */
+  /** OAuth error (RFC 6749 §5.2), as sent. A string, unless Entra breaks the standard. */
   error: unknown;
   /** AADSTS numbers, as sent. */
   errorCodes: readonly number[];
 }
 
 /**
- * The class of the first number that we know; otherwise by HTTP status; otherwise by OAuth error. Never throws. An
+ * Classifies by the first number that we know, otherwise by HTTP status, otherwise by OAuth error. Never throws. An
  * `invalid_client` without a known number does not prove that the credential is at fault: right after consent Entra
- * answers it although nothing is wrong.
+ * sends it although nothing is wrong.
  */
 export function classifyEntraError({ status, error, errorCodes }: EntraRejection): EntraErrorClass {
   for (const number of errorCodes) {
@@ -86,18 +86,18 @@ export type EntraAnswer =
       serverTimeMs?: number;
     };
 
-/** What else an error answer contains. */
+/** Further facts from an error answer. */
 export interface RejectionFacts {
   /** Entra's own request id. */
   requestId?: string;
-  /** Seconds, as Entra asked for. */
+  /** Entra's `Retry-After`, seconds. */
   retryAfterSeconds?: number;
   /** The `Date` of the answer, milliseconds since 1970: shows how far our clock is off. */
   serverTimeMs?: number;
 }
 
 /**
- * The only function that classifies Entra's rejections. What may pass by itself is thrown as a fault.
+ * The only function that classifies Entra's rejections. A temporary failure is thrown as a fault.
  * @throws Fault `token_endpoint_throttled` or `token_endpoint_unavailable`
  */
 export function readRejection(rejection: EntraRejection, { retryAfterSeconds, ...facts }: RejectionFacts): EntraAnswer {

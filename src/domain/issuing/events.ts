@@ -27,31 +27,33 @@ export type IssuingEvent =
       scope: string;
       reason: string;
       codes?: readonly number[];
-      /** Of an unexpected error, as in `FaultReport`. */
+      /** Stack frames of an unexpected error, as in `FaultReport`. */
       frames?: readonly string[];
     }
   | {
       /**
-       * Entra has withdrawn keys at once: `cachedTokens` of this instance are minted again when they are next
-       * requested.
+       * Entra has withdrawn keys without notice. `cachedTokens`: how many tokens of this instance are minted again when
+       * they are next requested.
        */
       event: "signing_key_withdrawn";
-      /** Names of the keys. */
+      /** Key ids (`kid`). */
       kids: readonly string[];
       cachedTokens: number;
     }
   | {
-      /** This instance mints for itself meanwhile. Reported once a minute for each operation and reason. */
+      /**
+       * Until it works again, this instance mints its own tokens. Reported once a minute for each operation and reason.
+       */
       event: "shared_cache_failed";
       operation: "find" | "claim" | "store" | "release" | "sweep" | "unwrap";
-      /** `not_ours`: a row that no instance has written for its place, so somebody else writes to the table. */
+      /** `not_ours`: no instance wrote this row for its key, so somebody else writes to the table. */
       reason: "failed" | "not_ours";
       /** Class and status of the error, or what is wrong with the row. */
       because: string;
     };
 
 export interface FaultReport {
-  /** `unexpected` for what is no `Fault`: a bug, of which the error's class and its stack frames are reported. */
+  /** `unexpected`: not a `Fault`, so a bug. The error's class and stack frames are reported. */
   code: FaultCode | "unexpected";
   codes?: readonly number[];
   because?: string;

@@ -15,21 +15,27 @@ export type TokenOrder = SignOrder & { purpose: "token" | "canary"; client: Clie
 
 export interface MintedToken {
   accessToken: string;
-  /** Seconds since 1970, counted from before the request, or after it where the clock was set back: never later than Entra's own. */
+  /**
+   * Seconds since 1970. Counted from the start of the request, or from its end if the clock was set back, so it is
+   * never later than Entra's own expiry.
+   */
   expiresAt: number;
   lifetimeSeconds: number;
 }
 
-/** A larger clock error is not corrected: nobody should hold an assertion for another day. */
+/** A larger clock error is not corrected, so that an assertion is never valid for another day. */
 const maxClockOffsetMs = 3_600_000;
 
-/** Entra says that our clock is off, and by how much. */
+/** Entra rejected the assertion because our clock is off, by this much. */
 export interface ClockSkewed {
   clockOffsetMs: number;
   codes: readonly number[];
 }
 
-/** Our assertion, with the vault's request that signed it, or an identity's, without. */
+/**
+ * An assertion to exchange: ours, with the id of the vault request that signed it, or a managed identity's, without
+ * one.
+ */
 export interface Presented {
   ledgerId: Guid;
   clientAssertion: string;
@@ -60,7 +66,7 @@ export async function exchange(
   try {
     const requestToken = () => withRetry(() => ports.tokenEndpoint.requestToken(request), ports, own);
     answer = await requestToken();
-    // Right after consent not all of Entra's servers know it: the next attempt may succeed.
+    // Right after consent not all of Entra's servers know about it, so the next attempt may succeed.
     if (!answer.issued && answer.kind === "not_consented") answer = await requestToken();
   } catch (error) {
     const fault = error instanceof Fault ? error.code : "token_endpoint_unavailable";

@@ -5,9 +5,9 @@ import { type Result, refuse } from "../shared/result.ts";
 import type { TenantRefusal } from "./refusal.ts";
 
 /**
- * Remembers for a while that a mint failed, so that a broken tenant or certificate cannot burn signatures or hold up
+ * Remembers for a while that a mint failed, so that a broken tenant or certificate does not waste signatures or delay
  * requests (invariant I9, T13). Failures of shared parts are remembered in part-health.ts. Cleared whenever the policy
- * changes, since the change may be the fix.
+ * changes, because the change may be the fix.
  */
 export interface FailureCache {
   /** The remembered refusal; throws the remembered fault. */
@@ -18,23 +18,23 @@ export interface FailureCache {
 }
 
 /**
- * Seconds. A person must fix a tenant, which takes minutes. Our credential is fixed in the policy, whose change clears
- * this.
+ * Seconds. A person must fix a tenant, which takes minutes. A problem with our own credential is fixed in the policy,
+ * and a policy change clears this cache.
  */
 const refusalSeconds = 300;
-/** Seconds. After a consent users retry at once, but Entra's servers know it only after a while. */
+/** Seconds. Users retry right after a consent, but Entra's servers need a while to know about it. */
 const notConsentedSeconds = 30;
 const credentialSeconds = 60;
 type Failure = { sinceMs: number; untilMs: number } & ({ refusal: TenantRefusal } | { fault: Fault });
 
-/** An empty cache of at most `maxEntries` failures; beyond that the one that was used least recently is forgotten. */
+/** An empty cache of at most `maxEntries` failures; beyond that the least recently used one is dropped. */
 export function createFailureCache(maxEntries: number): FailureCache {
   const failures = lazily(() => new LRUCache<string, Failure>({ max: maxEntries }));
   return {
     get(key, nowMs) {
       const failure = failures().get(key);
       if (!failure) return undefined;
-      // A clock that was set back would remember it for longer.
+      // If the clock was set back, the failure would be remembered for too long.
       if (failure.untilMs <= nowMs || failure.sinceMs > nowMs) {
         failures().delete(key);
         return undefined;

@@ -2,11 +2,12 @@ import type { RetryPorts, StartDeadline } from "../shared/retry.ts";
 import type { SharedToken, SharedTokens } from "./ports.ts";
 import type { TokenCacheKey } from "./token-cache.ts";
 
-/** Milliseconds that one instance waits for the mint of another. After that it mints itself. */
+/** Milliseconds that one instance waits for another to mint. After that it mints the token itself. */
 export const longestWaitMs = 2_000;
 /**
- * Milliseconds before its further looks at the shared cache; most mints take less than the first. Jittered, so that
- * instances do not poll at the same time. Rarely it asks again for the claim, which is given up when a mint fails.
+ * Milliseconds before each further look at the shared cache; most mints are done before the first. Jittered, so that
+ * instances do not poll at the same time. `claims`: also ask for the claim again, because an instance releases it when
+ * its mint fails.
  */
 const looks = [
   { waitMs: 150, claims: false },
@@ -22,7 +23,7 @@ export interface FleetPorts extends Pick<RetryPorts, "sleep" | "random"> {
 }
 
 /**
- * The token that another instance has minted or mints now, or undefined: this instance mints. Of many instances that
+ * The token that another instance has minted or is minting. Undefined: this instance must mint it. If several instances
  * ask at once, one gets the claim and the others wait for its token.
  */
 export async function findInFleet(
@@ -37,7 +38,7 @@ export async function findInFleet(
     try {
       await sleep(waitMs * (0.5 + random()), signal);
     } catch {
-      return undefined; // waited long enough
+      return undefined; // the deadline has passed
     }
     const token = await sharedTokens.find(key);
     if (token && isAnswer(token)) return token;
@@ -48,9 +49,9 @@ export async function findInFleet(
 }
 
 /**
- * The token, or `held` where another instance mints it, or undefined. Both are asked for at once, so that a mint waits
- * for one of them, and a claim that was not needed is given up; but in a burst, which a start or a scale-out is, the
- * claim only where there is no token.
+ * The token, `held` if another instance is minting it, or undefined. Token and claim are requested in parallel, so that
+ * a mint waits for one round trip only; a claim that was not needed is released. In a burst, such as a start or a
+ * scale-out, the claim is requested only if there is no token.
  */
 async function lookAndClaim(
   key: TokenCacheKey,
@@ -64,7 +65,7 @@ async function lookAndClaim(
     void claiming?.then((claim) => (claim === "granted" ? sharedTokens.release(key) : undefined));
     return token;
   }
-  // In a burst even the look waits for its turn.
+  // In a burst even this look waits for its turn, so the deadline may have passed.
   if (!claiming && signal.aborted) return undefined;
   return (await (claiming ?? sharedTokens.claim(key))) === "held" ? "held" : undefined;
 }

@@ -3,23 +3,23 @@ import type { Guid } from "../shared/guid.ts";
 import type { CachedToken } from "./token-cache.ts";
 
 /**
- * A caller's demand for a new token although a valid one is cached: `no-cache`, because something has changed, such as
- * a permission; or with claims (JSON), because the resource rejected the cached one (a claims challenge).
+ * A caller's demand for a new token although a valid one is cached. `no-cache`: something has changed, such as a
+ * permission. `claims` (JSON): the resource rejected the cached token with a claims challenge.
  */
 export type Demand = "no-cache" | { claims: string };
 
 type Minted = Pick<CachedToken, "mintedAtMs">;
 
-/** Milliseconds in which one cache key mints at most once on demand; within them, the token just minted is returned. */
+/** Milliseconds. Within this time one cache key is minted at most once on demand; further demands get that token. */
 export const demandIntervalMs = 60_000;
 
-/** Whether a cached token answers this request, as far as its age goes. */
+/** Whether a cached token is new enough for this request. */
 export function satisfies(token: Minted, demand: Demand | undefined, nowMs: number): boolean {
   return demand === undefined || token.mintedAtMs > nowMs - demandIntervalMs;
 }
 
 /**
- * Whether a cached token is the answer when a new one cannot be minted. Not if the resource rejected it: the caller
+ * Whether a cached token may be returned when a new one cannot be minted. Not if the resource rejected it: the caller
  * would only get the same rejection again.
  */
 export function acceptsOlder(demand: Demand | undefined): boolean {
@@ -27,17 +27,21 @@ export function acceptsOlder(demand: Demand | undefined): boolean {
 }
 
 /**
- * The key by which a mint and its failure are remembered. Requests with claims have a separate key, so that claims
- * which Entra refuses affect no other request. It cannot equal a cache key, whose last part is a scope.
+ * The key under which a mint in progress and its failure are stored. Requests with claims have a separate key, so that
+ * claims which Entra refuses affect no other request. It cannot equal a cache key, because a cache key ends with a
+ * scope.
  */
 export function mintKeyOf(cacheKey: string, demand: Demand | undefined): string {
   return acceptsOlder(demand) ? cacheKey : `${cacheKey} claims`;
 }
 
-/** A correction of the clock by this much is harmless: a served token has a longer remaining lifetime. */
+/** Milliseconds. A clock correction of this size is harmless, because every served token has more lifetime left. */
 const clockToleranceMs = 60_000;
 
-/** Minted by a clock that was ahead and is corrected now: neither its age nor its expiry is known. */
+/**
+ * Whether the token was minted while our clock was ahead, and the clock has been corrected since. Then neither its age
+ * nor its expiry is known.
+ */
 export function isFromTheFuture(token: Minted, nowMs: number): boolean {
   return token.mintedAtMs > nowMs + clockToleranceMs;
 }

@@ -22,20 +22,20 @@ export interface IssuedAssertion {
 
 /**
  * Issues an assertion: verify caller -> authorize -> sign -> answer. For the few callers that must call Entra
- * themselves and have a grant for it. Whoever holds it can ask for any scope that the tenant consented to until it
- * expires, so it is never cached and every one is a signature in the ledger.
+ * themselves and have a grant for it. Until it expires, its holder can ask for any scope that the tenant consented to.
+ * So it is never cached, and each one has its own signature in the ledger.
  */
 export async function issueAssertion(
   request: AssertionRequest,
   context: IssuingContext,
-  /** Called with the caller as soon as it is verified, whatever the result of the request. */
+  /** Called with the caller as soon as it is verified, for any result of the request. */
   onAdmitted: (authorization: Authorization) => void = () => {},
 ): Promise<Result<IssuedAssertion, Refusal>> {
   const admitted = await admit({ ...request, issues: "assertion" }, context);
   if (!admitted.ok) return admitted;
   onAdmitted(admitted.value);
   const { caller, client, tenant } = admitted.value;
-  // A client without key has no such grant: the policy refuses it.
+  // A client without a key never has such a grant: the policy rejects it.
   const certificate = context.credentials.certificateOf(client, context.clock());
   if (!certificate) throw new Fault("certificate_not_valid");
   const visit = context.parts.enter({ keyId: certificate.keyId }, context.clock());

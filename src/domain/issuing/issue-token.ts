@@ -18,7 +18,7 @@ export interface TokenRequest {
   clientId: Guid;
   scope: Scope;
   callerToken: string;
-  /** Where the caller asks for a new token. */
+  /** Set if the caller asks for a new token. */
   demand?: Demand;
 }
 
@@ -29,7 +29,7 @@ export interface IssuedToken {
   cached: boolean;
 }
 
-/** A token with less time left than this is of no use to a caller: if possible a new one is minted first. */
+/** A token with less time left than this is of little use to a caller: if possible, a new one is minted first. */
 const minRemainingSeconds = 120;
 /** Seconds from one attempt at a renewal to the next. */
 const renewRetrySeconds = 30;
@@ -41,7 +41,7 @@ const renewRetrySeconds = 30;
 export async function issueToken(
   request: TokenRequest,
   context: IssuingContext,
-  /** Called with the caller as soon as it is verified, whatever the result of the request. */
+  /** Called with the caller as soon as it is verified, for any result of the request. */
   onAdmitted: (authorization: Authorization) => void = () => {},
 ): Promise<Result<IssuedToken, Refusal>> {
   const admitted = await admit({ ...request, issues: "token" }, context);
@@ -50,7 +50,7 @@ export async function issueToken(
   const { client, tenant } = admitted.value;
   const key = tokenCacheKey({ cloud: context.cloud.name, ...request });
   const nowSeconds = secondsOf(context);
-  // A disabled key version stops the client: cached tokens are not returned either, until the vault signs again.
+  // A disabled key version stops the client: until the vault signs again, cached tokens are not returned either.
   const fromCache = () => {
     if (context.credentials.isStopped(client, context.clock())) return undefined;
     const token = context.tokenCache.get(key, secondsOf(context));
@@ -79,10 +79,10 @@ export async function issueToken(
   const fallback = () => (acceptsOlder(request.demand) ? fromCache() : undefined);
   try {
     let minted = await mintOnce(call, context);
-    // A mint that was under way when the policy discarded older tokens: the next one is new enough.
+    // The policy discarded older tokens while this mint was in progress. The next one is new enough.
     if (minted.ok && !isNewEnough(minted.value, tenant)) minted = await mintOnce(call, context);
     if (minted.ok) return ok(issued(minted.value, false, secondsOf(context)));
-    // A valid token is served until it expires, whatever is down (I3).
+    // A valid token is served until it expires, even if vault or Entra is down (I3).
     const token = fallback();
     return token ? ok(issued(token, true, secondsOf(context))) : minted;
   } catch (error) {

@@ -5,11 +5,14 @@ import { ok, type Result, refuse } from "../shared/result.ts";
 import type { BudgetRefusal } from "./refusal.ts";
 
 /**
- * How many signatures may be asked for per minute, by one caller and by all (T13, invariant I9). It counts for one
- * instance: with n instances the vault may see n times as much, which the sign-rate baseline watches over.
+ * Limits the signatures per minute, for one caller and for all together (T13, invariant I9). It applies to one
+ * instance: with n instances the vault may see n times as many, which the sign-rate baseline monitors.
  */
 export interface MintBudget {
-  /** Takes one, or says how long to wait. Taking is synchronous: concurrent requests cannot overdraw. */
+  /**
+   * Takes one signature from the budget, or returns how long to wait. Synchronous, so concurrent requests cannot
+   * overdraw.
+   */
   take(callerObjectId: Guid, nowMs: number): Result<undefined, BudgetRefusal>;
 }
 
@@ -25,7 +28,7 @@ interface Bucket {
 }
 
 const minuteMs = 60_000;
-/** Callers are known from the policy before they get here, so this only bounds what removed callers leave behind. */
+/** Only callers of the policy get here, so this only bounds the entries of callers that were removed from it. */
 const maxCallers = 10_000;
 
 /** A budget whose buckets start full. Limits are mints per minute. */
@@ -57,11 +60,11 @@ export function createMintBudget(limits: MintLimits): MintBudget {
 function refill(bucket: Bucket, perMinute: number, nowMs: number): void {
   const elapsedMs = Math.max(0, nowMs - bucket.updatedMs);
   bucket.tokens = Math.min(perMinute, bucket.tokens + (elapsedMs * perMinute) / minuteMs);
-  // A clock that jumps back and forth must not refill twice.
+  // A clock that jumps back and forth must not refill the bucket twice.
   bucket.updatedMs = Math.max(bucket.updatedMs, nowMs);
 }
 
-/** Of a bucket that has none: at least 1. */
+/** Seconds until an empty bucket has one token again; at least 1. */
 function secondsUntilOne(bucket: Bucket, perMinute: number): number {
   const waitMs = ((1 - bucket.tokens) * minuteMs) / perMinute;
   return Math.ceil(waitMs / 1000);

@@ -10,12 +10,12 @@ import type { SharedToken } from "./ports.ts";
 import type { Refusal } from "./refusal.ts";
 import { type CachedToken, type TokenCacheKey, tokenCacheKey } from "./token-cache.ts";
 
-/** A new token, as a caller's request or a renewal asks for it. */
+/** A request for a new token, by a caller or a renewal. */
 export interface MintCall {
-  /** The key by which the mint and its failure are remembered: `mintKeyOf`. */
+  /** The key under which the mint and its failure are stored: `mintKeyOf`. */
   key: string;
   order: TokenOrder & { caller: CallerRule };
-  /** Whether a token that another instance has minted serves as well. */
+  /** Whether a token that another instance minted satisfies this request. */
   isAnswer: (token: SharedToken) => boolean;
 }
 
@@ -24,8 +24,8 @@ const renewAt = 0.75;
 const renewJitter = 0.1;
 
 /**
- * One mint at a time for one key, whoever asks (I1). It counts against the first caller's budget; the others wait for
- * it.
+ * Runs at most one mint at a time for each key, however many callers ask (I1). It counts against the first caller's
+ * budget; the others wait for its result.
  */
 export async function mintOnce(call: MintCall, context: IssuingContext): Promise<Result<CachedToken, Refusal>> {
   const { key } = call;
@@ -38,11 +38,11 @@ export async function mintOnce(call: MintCall, context: IssuingContext): Promise
   return started;
 }
 
-/** The token of the fleet where instances share them, and a mint otherwise. */
+/** The token from the fleet if instances share tokens, otherwise a new one. */
 async function obtain(call: MintCall, context: IssuingContext): Promise<Result<CachedToken, Refusal>> {
   const { order, isAnswer } = call;
   const { sharedTokens } = context;
-  // A disabled key version stops the client: only the vault can end that, by signing again.
+  // A disabled key version stops the client until the vault signs again, so only a mint can find out.
   if (!sharedTokens || context.credentials.isStopped(order.client, context.clock())) {
     const minted = await mintWithinBudget(call, context);
     return minted.ok ? ok(cache(minted.value, order, context)) : minted;
@@ -57,7 +57,7 @@ async function obtain(call: MintCall, context: IssuingContext): Promise<Result<C
     shared = minted.value;
     return ok(cache(minted.value, order, context));
   } finally {
-    // Nobody waits for it.
+    // Not awaited: the answer does not depend on it.
     void (shared ? sharedTokens.store(place, shared) : sharedTokens.release(place));
   }
 }
@@ -81,7 +81,7 @@ async function mintWithinBudget(
     return minted;
   } catch (error) {
     if (!visit.failed(error, context.clock())) {
-      // An error that is no `Fault` is a bug: it must not cost a signature for every request either.
+      // An error that is not a `Fault` is a bug. It must not cost a signature for every request either.
       const fault = error instanceof Fault ? error : new Fault("token_endpoint_rejected");
       context.failureCache.rememberFault(key, fault, context.clock());
     }
@@ -95,7 +95,7 @@ function partsOf({ client, tenantId }: MintCall["order"], context: IssuingContex
   return keyId === undefined ? { tenantId } : { tenantId, keyId };
 }
 
-/** Keeps the token in this process, with a time of renewal of its own. */
+/** Caches the token in this process, with its own jittered renewal time. */
 function cache(
   { accessToken, expiresAt, lifetimeSeconds, mintedAtMs }: SharedToken,
   order: MintCall["order"],

@@ -10,11 +10,14 @@ import type { IssuingPorts } from "./ports.ts";
 import { presentIdentity } from "./present-identity.ts";
 import type { TenantRefusal } from "./refusal.ts";
 
-/** Vault, Entra, ledger and all retries together. Far below what the host gives a function (host.json). */
+/**
+ * Milliseconds for vault, Entra, ledger and all retries together. Far below the host's function timeout (host.json).
+ */
 export const mintDeadlineMs = 20_000;
 /**
- * One signature, one exchange, with the certificate that signs now. If Entra rejects it, the other registered ones are
- * tried. Not for a disabled key version: somebody disabled it on purpose.
+ * Mints a token: one signature and one exchange, with the certificate that signs now. If Entra rejects the certificate,
+ * the other registered ones are tried. After a disabled key version they are not, because somebody disabled it on
+ * purpose.
  */
 export async function mint(order: TokenOrder, ports: IssuingPorts): Promise<Result<MintedToken, TenantRefusal>> {
   const { client } = order;
@@ -30,7 +33,7 @@ export async function mint(order: TokenOrder, ports: IssuingPorts): Promise<Resu
   }
 }
 
-/** @throws `rejection`, that of the certificate that should sign, if Entra accepts no other either */
+/** @throws `rejection`, the fault of the certificate that should sign, if no other certificate is accepted either */
 async function mintWithAnother(
   refused: SigningCertificate,
   rejection: Fault,
@@ -54,12 +57,13 @@ async function mintWithAnother(
   throw rejection;
 }
 
-/** Rejections that another certificate may avoid. */
+/** Failures that another certificate may avoid. */
 const ofOneCertificate: ReadonlySet<Fault["code"]> = new Set(["credential_rejected", "signer_key_disabled"]);
 
 /**
  * Signs an assertion with this certificate and exchanges it at Entra. A retried exchange uses the same assertion, so
- * throttling costs no signature. If Entra says that our clock is off, it is measured and one more is signed.
+ * throttling costs no signature. If Entra says that our clock is off, the offset is measured and one more assertion is
+ * signed.
  */
 export async function mintWith(
   certificate: SigningCertificate,
@@ -76,12 +80,15 @@ export async function mintWith(
   return second;
 }
 
-/** Entra's numbers for an assertion whose signature it does not accept: for an identity, that its key was withdrawn. */
+/**
+ * Entra's numbers for an assertion whose signature it does not accept. For an identity's token this means that the
+ * signing key was withdrawn.
+ */
 const invalidSignature: ReadonlySet<number> = new Set([50012, 50013, 700027]);
 
 /**
- * The times in an identity's token are Entra's own, so a skewed clock cannot be corrected here. A token whose signature
- * Entra refuses is replaced, where the identity has another one, and that is presented once.
+ * Mints with a managed identity's token. Its times are Entra's own, so clock skew cannot be corrected here. If Entra
+ * rejects its signature and the identity has another token, that one is tried once.
  */
 async function mintWithIdentity(
   identityClientId: Guid,
@@ -107,8 +114,8 @@ async function mintWithIdentity(
 }
 
 /**
- * An assertion that the vault signed, tried again where that may help; each attempt has an intent of its own. The
- * credentials learn whether the key version signs or is disabled.
+ * Asks the vault to sign an assertion, with retries if they may help; each attempt has its own intent. Notes in the
+ * credentials whether the key version signs or is disabled.
  * @throws Fault `signer_*`, `ledger_unavailable`, `certificate_not_valid`, `signature_not_ours`
  */
 export async function signWith(

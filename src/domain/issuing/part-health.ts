@@ -3,25 +3,25 @@ import { createEntraOutage } from "./entra-outage.ts";
 import { type NeededParts, namesOf, partOf, saysThatAllAreUp } from "./parts.ts";
 
 /**
- * Remembers which shared part is down, so that its outage is detected once, not for each token, and no request waits in
- * vain. One mint at a time is the probe; all others are answered at once. Each probe may leave an open intent in the
- * ledger (T13, invariant I9), so probes back off.
+ * Remembers which shared part is down, so that an outage is detected once and not for each token, and no request waits
+ * for a part that is down. One mint at a time is the probe; all others fail at once. Each probe may leave an open
+ * intent in the ledger (T13, invariant I9), so probes back off.
  */
 export interface PartHealth {
   /**
-   * Begins an attempt that needs these parts. Where some are down and it is time, the attempt is their probe.
-   * @throws Fault what the part was last seen with, and its `Retry-After`
+   * Starts an attempt that needs these parts. If some are down and a probe is due, the attempt is their probe.
+   * @throws Fault the part's last fault, with its `Retry-After`
    */
   enter(parts: NeededParts, nowMs: number): Visit;
 }
 
-/** An attempt under way. It must be ended once. */
+/** An attempt in progress. Exactly one of its functions must be called, once. */
 export interface Visit {
   /** Every part has answered. */
   succeeded(): void;
-  /** Whether it was the fault of a part, which is remembered here. */
+  /** Returns whether a part caused the error. If so, that part is marked as down. */
   failed(error: unknown, nowMs: number): boolean;
-  /** No part was asked. */
+  /** No request was sent to any part. */
   abandoned(): void;
 }
 
@@ -36,7 +36,10 @@ interface Outage {
 
 const shortestPauseMs = 1_000;
 const longestPauseMs = 10_000;
-/** For this time a probe is sent every second; then after a fifth of the time that the part has been down. */
+/**
+ * Milliseconds. For this time a probe is sent every second, afterwards at intervals of a fifth of the time that the
+ * part has been down.
+ */
 const eagerForMs = 15_000;
 const backOff = 5;
 /** Longest `Retry-After` that is honoured, seconds. */
@@ -51,13 +54,13 @@ function pauseMsOf(downMs: number): number {
   return downMs < eagerForMs ? shortestPauseMs : Math.min(downMs / backOff, longestPauseMs);
 }
 
-/** Every part is taken to be up until it fails. Entries are as many as the policy's keys and tenants at most. */
+/** Every part counts as up until it fails. Entries are bounded by the number of keys and tenants in the policy. */
 export function createPartHealth(): PartHealth {
   const outages = new Map<string, Outage>();
   const entra = createEntraOutage();
   let lastMs = Number.NEGATIVE_INFINITY;
 
-  /** A clock that was set back extends no pause: the remembered times are shifted with it. */
+  /** Shifts the remembered times if the clock was set back, so that no pause gets longer. */
   function followClock(nowMs: number): void {
     const backMs = lastMs - nowMs;
     lastMs = nowMs;
@@ -76,7 +79,7 @@ export function createPartHealth(): PartHealth {
     const { retryAfterSeconds } = fault.detail;
     const announcedUntilMs = retryAfterSeconds === undefined ? 0 : nowMs + 1000 * retryAfterSecondsOf(fault);
     const pauseMs = pauseMsOf(nowMs - sinceMs);
-    // An attempt that began before the outage was detected does not postpone the probe.
+    // An attempt that started before the outage was detected does not postpone the probe.
     const nextProbeMs = known && !isProbe ? known.nextProbeMs : nowMs + pauseMs;
     outages.set(name, {
       sinceMs,
@@ -87,7 +90,7 @@ export function createPartHealth(): PartHealth {
     });
   }
 
-  /** Whether the fault of one tenant is that of Entra as a whole. */
+  /** Whether the failure of one tenant shows that Entra as a whole is down. */
   function isEntraDown(name: string, fault: Fault, nowMs: number): boolean {
     if (fault.code !== "token_endpoint_unavailable" || !name.startsWith("entra ")) return false;
     return entra.failedFor(name, outages.has("entra"), nowMs);

@@ -1,7 +1,10 @@
 import type { Fault, FaultCode } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 
-/** What a token or an assertion needs. Without `keyId` nothing is signed, without `tenantId` Entra is not asked. */
+/**
+ * The parts that a token or an assertion needs. Without `keyId` nothing is signed; without `tenantId` no request goes
+ * to Entra.
+ */
 export interface NeededParts {
   keyId?: string;
   /** The managed identity whose token is the assertion. */
@@ -9,7 +12,7 @@ export interface NeededParts {
   tenantId?: Guid;
 }
 
-/** The parts by name, in the order in which an attempt meets them. */
+/** The names of the parts, in the order in which an attempt uses them. */
 export function namesOf({ keyId, identityClientId, tenantId }: NeededParts): string[] {
   return [
     "ledger",
@@ -19,7 +22,7 @@ export function namesOf({ keyId, identityClientId, tenantId }: NeededParts): str
   ];
 }
 
-/** The part whose fault it is. Undefined: a tenant's own problem, a credential's, or a bug. */
+/** The part that caused the fault. Undefined: a problem of one tenant or credential, or a bug. */
 export function partOf({ code, detail }: Fault, names: readonly string[]): string | undefined {
   const named = (prefix: string) => names.find((name) => name.startsWith(prefix));
   switch (code) {
@@ -39,14 +42,14 @@ export function partOf({ code, detail }: Fault, names: readonly string[]): strin
     case "token_endpoint_throttled":
       return named("entra ");
     case "token_endpoint_unavailable":
-      // With an answer it has numbers, if only an empty list of them.
+      // If Entra answered, `codes` is set, possibly to an empty list.
       return detail.codes === undefined ? named("entra") : named("entra ");
     default:
       return undefined;
   }
 }
 
-/** Entra has answered, so nothing is down. */
+/** Faults that are answers of Entra: every part was up. */
 const answeredByEntra: ReadonlySet<FaultCode> = new Set([
   "credential_rejected",
   "clock_skewed",

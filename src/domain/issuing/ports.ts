@@ -11,9 +11,9 @@ import type { EntraAnswer } from "./entra-errors.ts";
 import type { CallerRefusal } from "./refusal.ts";
 import type { TokenCacheKey } from "./token-cache.ts";
 
-/** What issuing a token needs from outside. One adapter per port; tests have fakes. */
+/** What issuing needs from outside. There is one adapter per port; tests use fakes. */
 
-/** Verifies a caller's own token. Throws `caller_keys_unavailable` when there is no key to verify with. */
+/** Verifies a caller's own token. Throws `caller_keys_unavailable` if there is no key to verify with. */
 export interface CallerVerifier {
   verify(callerToken: string, nowMs: number): Promise<Result<Caller, CallerRefusal>>;
 }
@@ -22,7 +22,7 @@ export interface CallerVerifier {
 export interface TokenEndpoint {
   /**
    * One POST, no retry. A rejection by Entra is returned as a value.
-   * @throws Fault `token_endpoint_*` without an answer, or if the answer only asks to retry later
+   * @throws Fault `token_endpoint_*` if there is no answer, or the answer only asks to retry later
    */
   requestToken(input: {
     tenantId: Guid;
@@ -37,15 +37,18 @@ export interface TokenEndpoint {
   }): Promise<EntraAnswer>;
 }
 
-/** Tokens of managed identities of ours, for clients that have no key (workload identity federation). */
+/** Tokens of our managed identities, for clients that have no key (workload identity federation). */
 export interface FederatedIdentity {
-  /** Throws a `Fault` identity_unavailable. */
+  /** Throws a `Fault` `identity_unavailable`. */
   getAssertion(identityClientId: Guid, signal: AbortSignal): Promise<string>;
-  /** Whether the identity has another token than this one, which Entra has refused. Never rejects. */
+  /**
+   * Requests a token to replace this one, which Entra has refused. Returns whether the identity has another one. Never
+   * rejects.
+   */
   replace(identityClientId: Guid, assertion: string): Promise<boolean>;
 }
 
-/** A client that signs with certificates: its id, and those of the policy in their order. */
+/** A client that signs with certificates: its id, and its certificates in the order of the policy. */
 export interface CertificateClient {
   clientId: Guid;
   certificates: readonly SigningCertificate[];
@@ -58,7 +61,7 @@ export interface CurrentCredentials {
   alternativesTo(refused: SigningCertificate, client: CertificateClient, nowMs: number): SigningCertificate[];
   /** Whether the key version that would sign is disabled. Then cached tokens are not returned either. */
   isStopped(client: CertificateClient, nowMs: number): boolean;
-  /** Entra refused it to this process. */
+  /** Notes that Entra refused the certificate to this process. */
   noteRefused(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
   noteFallback(
     client: CertificateClient,
@@ -69,7 +72,7 @@ export interface CurrentCredentials {
   noteSigned(client: CertificateClient, certificate: SigningCertificate, nowMs: number): void;
 }
 
-/** A token as one instance hands it to another. Times without a unit are seconds since 1970. */
+/** A token as instances share it. Times without a unit are seconds since 1970. */
 export interface SharedToken {
   accessToken: string;
   expiresAt: number;
@@ -80,23 +83,26 @@ export interface SharedToken {
 
 /**
  * Tokens that all instances share. No request depends on it: nothing here throws, and each call resolves within 250 ms,
- * with an event where something was wrong.
+ * with an event if something was wrong.
  */
 export interface SharedTokens {
-  /** Whether many wait for it, so that nothing should be asked in advance. */
+  /** Whether many requests are waiting, so that none should be sent in advance. */
   isBusy(): boolean;
-  /** The token of the fleet, if there is one that is valid and was stored by an instance of ours for this very key. */
+  /** The fleet's token for this key, if it is valid and one of our instances stored it for exactly this key. */
   find(key: TokenCacheKey): Promise<SharedToken | undefined>;
   /**
-   * Asks for the right to mint: `granted` until it is released or, at the latest, a little after the deadline of a mint;
-   * `held`: another instance has it; `unknown`: the shared cache does not answer.
+   * Asks for the right to mint. `granted`: until it is released or, at the latest, a little after the deadline of a
+   * mint. `held`: another instance has it. `unknown`: the shared cache does not answer.
    */
   claim(key: TokenCacheKey): Promise<"granted" | "held" | "unknown">;
-  /** Stores a new token. The claim is kept, so that an instance which looked just before finds the token at its next look. */
+  /**
+   * Stores a new token. The claim is kept: an instance that looked just before then finds the token at its next look,
+   * instead of minting.
+   */
   store(key: TokenCacheKey, token: SharedToken): Promise<void>;
-  /** Gives the claim up, because there will be no token. */
+  /** Releases the claim, because there will be no token. */
   release(key: TokenCacheKey): Promise<void>;
-  /** Deletes what has expired and every token that is no longer wanted. */
+  /** Deletes expired rows and every token that is no longer wanted. */
   sweep(isWanted: (token: Pick<SharedToken, "mintedAtMs">, clientId: Guid, tenantId: Guid) => boolean): Promise<void>;
 }
 

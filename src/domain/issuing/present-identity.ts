@@ -5,9 +5,9 @@ import { reasonOf, type SignOrder } from "../signing/sign-assertion.ts";
 import type { IssuingPorts } from "./ports.ts";
 
 /**
- * intent -> the managed identity's own token: an assertion without a key and without a vault (RFC 7523 §3; Entra,
- * workload identity federation). The ledger says who asked, as for a signature; there is no second log to compare it
- * with, and whoever runs code in the app can get such a token without leaving a trace here (T7).
+ * Gets an assertion without a key and without a vault: intent -> the managed identity's own token (RFC 7523 §3; Entra,
+ * workload identity federation). The ledger records who asked, as for a signature. There is no second log to compare it
+ * with: code running in the app can get such a token without leaving a trace here (T7).
  */
 export async function presentIdentity(
   order: SignOrder,

@@ -2,8 +2,8 @@ import type { GrantRefusal } from "../policy/access-policy.ts";
 import type { Guid } from "../shared/guid.ts";
 
 /**
- * Refusals: the expected negative answers. Values, never exceptions (unlike faults, see fault.ts). Each carries what
- * the operator needs; what the caller sees of it is decided in one place, http/oauth-response.ts.
+ * Refusals: the expected negative answers. They are values, never exceptions (unlike faults, see fault.ts). Each has
+ * the details that the operator needs; http/oauth-response.ts alone decides what the caller sees.
  */
 export type RequestRefusal =
   | { reason: "tenant_not_a_guid" }
@@ -26,12 +26,15 @@ export type RequestRefusal =
   | { reason: "caller_token_ambiguous"; presented: readonly string[] };
 
 /**
- * `because` is for the operator alone: callers get the same text for all of them, so that probing with stolen tokens
+ * `because` is for the operator only. Callers get the same text for every cause, so that probing with stolen tokens
  * reveals nothing (T10).
  */
 export type CallerTokenRefusal = { reason: "caller_token_rejected"; because: string };
 
-/** Not looked up: whether the token's key exists is not known yet, since many ask for unknown keys or Entra is down. */
+/**
+ * `caller_key_not_looked_up`: it is not known yet whether the token's key exists, because there are too many requests
+ * with unknown keys or Entra is down.
+ */
 export type CallerRefusal = CallerTokenRefusal | { reason: "caller_key_not_looked_up" };
 
 export type BudgetRefusal = {
@@ -41,7 +44,7 @@ export type BudgetRefusal = {
   retryAfterSeconds: number;
 };
 
-/** What Entra answered about the customer's tenant: no token can be minted until somebody there acts. */
+/** Entra's answer about the customer's tenant: no token can be minted until the customer acts. */
 export type TenantRefusal =
   | { reason: "tenant_not_consented"; codes: readonly number[]; adminConsentUrl: string }
   | { reason: "tenant_not_assigned"; codes: readonly number[] }

@@ -8,13 +8,17 @@ import type { Scope } from "../shared/scope.ts";
 export interface CachedToken {
   accessToken: string;
   expiresAt: number;
-  /** When its mint began, milliseconds since 1970: permissions that were granted before then are in the token. */
+  /** When its mint started, milliseconds since 1970. The token has all permissions that were granted before then. */
   mintedAtMs: number;
-  /** From here on a request renews it in the background. Moved ahead while a renewal runs or has failed. */
+  /**
+   * From this time on a request renews it in the background. Moved ahead while a renewal runs or after it has failed.
+   */
   refreshAt: number;
 }
 
-/** All that a token depends on; never the caller, since callers are authorized on every request. */
+/**
+ * Everything that a token depends on. The caller is not part of it, because callers are authorized on every request.
+ */
 export interface TokenCacheKey {
   cloud: CloudName;
   clientId: Guid;
@@ -23,28 +27,31 @@ export interface TokenCacheKey {
 }
 
 /**
- * A string without ambiguity: GUIDs and cloud names hold no space, and a scope stands last and holds none. Joined,
- * since V8 keeps a template of this length as a tree of its parts, and the request's strings with it.
+ * The key as an unambiguous string: GUIDs, cloud names and scopes contain no space. Uses `join`, because V8 keeps a
+ * template string of this length as a tree of its parts, which would retain the request's strings.
  */
 export function tokenCacheKey({ cloud, clientId, tenantId, scope }: TokenCacheKey): string {
   return [cloud, clientId, tenantId, scope].join(" ");
 }
 
 export interface TokenCache {
-  /** A token that is still valid, though perhaps not for long. */
+  /** A token that is still valid, perhaps not for long. */
   get(key: string, nowSeconds: number): CachedToken | undefined;
   set(key: string, token: CachedToken): void;
-  /** Forgets every token that is no longer wanted: a suspension purges. */
+  /** Drops every token that is no longer wanted, for example after a suspension. */
   retain(isWanted: (token: CachedToken, clientId: Guid, tenantId: Guid) => boolean): void;
-  /** How many fit. */
+  /** The number of tokens for which `fits` returns true. */
   count(fits: (token: CachedToken) => boolean): number;
   readonly size: number;
 }
 
-/** More than an entry takes besides its strings: map slots, object and list links (measured: a third of it). */
+/** Upper bound for an entry without its strings: map slots, object and list links (measured: a third of it). */
 const entryOverheadBytes = 400;
 
-/** Bounded by count and by bytes; the least recently used token goes first (T13: many cold keys cannot fill memory). */
+/**
+ * Bounded by count and by bytes; the least recently used token is dropped first (T13: many cold keys cannot fill
+ * memory).
+ */
 export function createTokenCache(limits: { maxTokens: number; maxBytes: number }): TokenCache {
   const entries = lazily(
     () =>

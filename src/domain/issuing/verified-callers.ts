@@ -4,9 +4,10 @@ import type { Caller } from "../policy/access-policy.ts";
 import { lazily } from "../shared/lazily.ts";
 
 /**
- * Callers' tokens that were verified, so that one that is presented a thousand times is verified once. Kept by SHA-256
- * of the whole token: one that differs in a single character is another one. A result is valid as long as the token's
- * own times and the key are, and both are checked each time. Refusals are not cached, since anybody can cause them.
+ * Callers' tokens that were verified, so that a token that is presented a thousand times is verified once. Keyed by the
+ * SHA-256 of the whole token, so a token that differs in one character is a different one. A result is valid as long as
+ * the token's own times and the key are; both are checked each time. Refusals are not cached, because anybody can cause
+ * them.
  */
 export interface VerifiedCallers {
   find(callerToken: string): VerifiedToken | undefined;
@@ -16,14 +17,14 @@ export interface VerifiedCallers {
 export interface VerifiedToken {
   caller: Caller;
   kid: string;
-  /** As its source gave it: another object is another key. */
+  /** The key object from its source. A different object is a different key. */
   key: unknown;
   /** `nbf` and `exp`, seconds since 1970. */
   notBefore: number;
   expiresAt: number;
 }
 
-/** Some 200 bytes each. A workload gets a new token every few hours. */
+/** About 200 bytes each. A workload gets a new token every few hours. */
 const maxTokens = 10_000;
 
 /** An empty cache, keyed by the SHA-256 of the token so that no token is kept in it. */

@@ -1,13 +1,13 @@
 import type { IssuingEvent } from "./events.ts";
 import type { CachedToken, TokenCache } from "./token-cache.ts";
 
-/** Entra's signing keys that were withdrawn at once, by `kid`: when that was noticed, milliseconds since 1970. */
+/** Entra's signing keys that were withdrawn without notice. By `kid`: when it was noticed, milliseconds since 1970. */
 export type WithdrawnKeys = ReadonlyMap<string, number>;
 
 /**
- * Whether resources refuse the token although it has not expired: Entra has withdrawn the key that signed it. Tokens
- * minted since then do not count as withdrawn, so a wrong key set costs at most one mint for each token. Only where the
- * token is a readable JWT (RFC 7515 §4.1.4); to its client it is opaque.
+ * Whether resources refuse the token although it has not expired, because Entra has withdrawn the key that signed it.
+ * Tokens minted since then do not count, so a wrong key set costs at most one mint for each token. Works only if the
+ * token is a readable JWT (RFC 7515 §4.1.4); for its client it is opaque.
  */
 export function isOfWithdrawnKey(
   { accessToken, mintedAtMs }: Pick<CachedToken, "accessToken" | "mintedAtMs">,
@@ -18,7 +18,7 @@ export function isOfWithdrawnKey(
   return withdrawnMs !== undefined && mintedAtMs < withdrawnMs;
 }
 
-/** Undefined where there is none. */
+/** The `kid` of the header; undefined if there is none. */
 function kidOf(token: string): unknown {
   try {
     const header: unknown = JSON.parse(Buffer.from(token.slice(0, token.indexOf(".")), "base64url").toString());
@@ -28,13 +28,13 @@ function kidOf(token: string): unknown {
   }
 }
 
-/** Milliseconds from one check of the metadata to the next, since there are thousands of requests. */
+/** Milliseconds between two checks of the metadata, because there may be thousands of requests. */
 const lookIntervalMs = 1_000;
 
 /**
- * The withdrawn keys for each request. Where a key is new among them and signed what is cached here, one event says how
- * many mints more than usual may follow: a token is minted again when it is next requested, so the most used come
- * first.
+ * Returns the withdrawn keys for each request. If a newly withdrawn key signed cached tokens, one event reports their
+ * number: so many additional mints may follow. Each token is minted again when it is next requested, so the most used
+ * ones come first.
  */
 export function watchWithdrawals(
   look: (nowMs: number) => WithdrawnKeys,
