@@ -25,10 +25,10 @@ export interface CheckPorts extends IssuingPorts {
 }
 
 /**
- * One run of the timer: every active or staged certificate mints a canary token that nobody gets. A staged one that
- * succeeds signs from now on; without a success nothing is promoted. The canaries of active certificates detect a
- * disabled key and a refusal even if no caller requests tokens, and keep the sign rate above zero, so that silence is a
- * sign of trouble. A failure of one client does not affect the others.
+ * One run of the timer. A canary token, which is discarded, is minted with every active or staged certificate. A staged
+ * certificate whose canary succeeds signs from then on; nothing else promotes it. The canaries of active certificates
+ * detect a disabled key or a refusal even if no caller requests tokens. They also keep the sign rate above zero, so
+ * that a rate of zero means trouble. A failure of one client does not affect the others.
  */
 export async function checkCredentials(policy: AccessPolicy, ports: CheckPorts): Promise<void> {
   const startedMs = ports.clock();
@@ -38,14 +38,17 @@ export async function checkCredentials(policy: AccessPolicy, ports: CheckPorts):
   await eachOf(clients, ports, async (client) => {
     canaries += await checkClient(client, states.get(client.clientId) ?? [], policy.homeTenantId, ports);
   });
-  // Also of suspended clients: Entra does not know that they are.
+  // Suspended clients are checked too: Entra does not know that they are suspended.
   await eachOf([...policy.clients.values()], ports, (client) => reportDrift(client, policy.homeTenantId, ports));
   if (policy.publisher) await warnOfPublisher(policy.publisher, policy.homeTenantId, ports);
   const durationMs = ports.clock() - startedMs;
   ports.record({ event: "credentials_checked", clients: clients.length, canaries, durationMs });
 }
 
-/** A few at a time: while Entra is down each waits for its deadline, and the platform gives a run five minutes. */
+/**
+ * How many clients are checked at once. While Entra is down each check runs into its deadline, and the platform allows
+ * five minutes for a run.
+ */
 const atOnce = 8;
 
 async function eachOf(
@@ -63,7 +66,7 @@ async function eachOf(
   }
 }
 
-/** Reported in every run while it lasts: a foreign credential must not go unnoticed. */
+/** Reports the drift in every run while it lasts: a foreign credential must not go unnoticed. */
 async function reportDrift(client: ClientRule, homeTenantId: Guid, ports: CheckPorts): Promise<void> {
   const { clientId, name } = client;
   const found = await ports.directory.credentialsOf(clientId);
@@ -116,7 +119,7 @@ async function checkClient(
 
 type Minted = { atMs: number; ok: true } | { atMs: number; ok: false; reason: string; codes?: readonly number[] };
 
-/** A token for the client itself in the home tenant: it grants no access, and is dropped at once. */
+/** Mints a token for the client itself in the home tenant. It grants no access and is discarded at once. */
 async function mintCanary(
   client: ClientRule,
   certificate: SigningCertificate,
@@ -141,7 +144,10 @@ async function mintCanary(
   }
 }
 
-/** Marks in the record what it reports. `told` gets the functions that report it, to be called once the record is stored. */
+/**
+ * Marks in the record what will be reported. Adds functions to `told` that report it; they are called once the record
+ * is stored.
+ */
 function warnOf(
   { clientId, certificates }: ClientRule,
   record: CertificateRecord,
@@ -162,8 +168,8 @@ function warnOf(
 }
 
 /**
- * Repeats in every run what still holds: a key version that is disabled, and a certificate that another one replaces
- * because Entra refused it. `known`: the record as the run found it.
+ * Repeats the alarms that still apply, in every run: a disabled key version, and a certificate that another one
+ * replaces because Entra refused it. `known`: the record at the start of the run.
  */
 function standingAlarms(
   { clientId, certificates }: ClientRule,
@@ -190,8 +196,8 @@ function standingAlarms(
 }
 
 /**
- * The publisher has no canary: relying parties trust its certificates, and the policy holds their states. The time since
- * which they have each state is stored under the home tenant's id.
+ * Warns about the publisher's certificates. The publisher has no canary: relying parties trust its certificates, and
+ * the policy sets their states. The time when each got its state is stored under the home tenant's id.
  */
 async function warnOfPublisher(publisher: PublisherRule, homeTenantId: Guid, ports: CheckPorts): Promise<void> {
   const nowMs = ports.clock();

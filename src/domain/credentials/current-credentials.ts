@@ -16,7 +16,7 @@ import {
 } from "./life-cycle.ts";
 import type { CredentialStore } from "./ports.ts";
 
-/** The states of certificates for issuing, kept up to date with storage. */
+/** The states of the certificates for issuing, kept in sync with storage. */
 export interface CredentialStates extends CurrentCredentials {
   /** Reads the states again. Never rejects: without them, the known states or the policy alone decide which signs. */
   reload(): Promise<void>;
@@ -31,7 +31,10 @@ export function createCurrentCredentials(
   const seen = new Map<Guid, Map<string, Sighting>>();
   const stateOf = ({ clientId }: CertificateClient) => states.get(clientId) ?? [];
 
-  /** Changes memory at once, and storage as soon as it answers. If that fails, the next mint notices the same again. */
+  /**
+   * Changes memory at once, and storage in the background. If that fails, the next mint makes the same observation
+   * again.
+   */
   function change(client: CertificateClient, next: (state: CredentialState) => CredentialState, nowMs: number): void {
     const changed = (state: CredentialState) => next(align(client.certificates, state, nowMs));
     states.set(client.clientId, changed(stateOf(client)));

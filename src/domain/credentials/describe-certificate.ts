@@ -1,6 +1,6 @@
 import type { SigningCertificate } from "../signing/certificate.ts";
 
-/** How events name a certificate: as the vault and Entra's portal do, without the vault's host. */
+/** A certificate as named in events: by its names in the vault and in Entra's portal, without the vault's host. */
 export interface CertificateFacts {
   keyName: string;
   keyVersion: string;
@@ -8,7 +8,7 @@ export interface CertificateFacts {
   thumbprint: string;
 }
 
-/** What events and the ledger say of a certificate: no key URL, which would name the vault (I6). */
+/** What events and the ledger contain about a certificate. No key URL, because it names the vault (I6). */
 export function describeCertificate({ keyName, keyVersion, thumbprint }: SigningCertificate): CertificateFacts {
   return { keyName, keyVersion, thumbprint };
 }

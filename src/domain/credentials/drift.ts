@@ -5,15 +5,18 @@ import type { Guid } from "../shared/guid.ts";
 import type { SigningCertificate } from "../signing/certificate.ts";
 
 /**
- * Whoever may sign with a key can add a credential of their own to the application, and keep access (T8). So the
- * credentials that Entra accepts for the client are compared with the policy: there must be no others, and the
- * protection must be on.
+ * The credentials that Entra accepts for a client. Anyone who can sign with its key can add their own credential to the
+ * application and so keep access (T8). So these are compared with the policy: there must be no others, and the lock
+ * must be on.
  */
 export interface RegisteredCredentials {
   keys: readonly RegisteredKey[];
   passwords: readonly { on: CredentialHolder; keyId: string }[];
   federated: readonly FederatedCredential[];
-  /** App instance property lock: without it a customer's administrators can give the app a key of their own there. */
+  /**
+   * App instance property lock: without it a customer's administrators can add their own key to the app's instance in
+   * their tenant.
+   */
   isInstanceLocked: boolean;
 }
 
@@ -24,7 +27,7 @@ export interface RegisteredKey {
   on: CredentialHolder;
   /** Entra's own GUID for the entry. */
   keyId: string;
-  /** base64 of the certificate's DER; undefined where Graph did not return it. */
+  /** base64 of the certificate's DER; undefined if Graph did not return it. */
   der?: string;
 }
 
@@ -35,13 +38,13 @@ export interface FederatedCredential {
   audiences: readonly string[];
 }
 
-/** What the policy says about a client. */
+/** The credentials that a client should have according to the policy. */
 export interface ExpectedCredentials {
   certificates: readonly SigningCertificate[];
   federated?: Omit<FederatedCredential, "id">;
 }
 
-/** What the policy's client means for Entra. */
+/** The credentials that Entra should accept for a client of the policy. */
 export function expectedCredentials(
   { certificates, federation }: Pick<ClientRule, "certificates" | "federation">,
   cloud: Cloud,
@@ -64,17 +67,17 @@ export interface DriftFinding {
   on: CredentialHolder;
   /** Entra's id of the foreign credential. */
   keyId?: string;
-  /** SHA-1, upper-case hexadecimal, of the certificate that is foreign or missing, where it is known. */
+  /** SHA-1, upper-case hexadecimal, of the foreign or missing certificate, if known. */
   thumbprint?: string;
-  /** Of a federated credential; whoever made it chose these words. */
+  /** Of a federated credential. Its creator chose these texts. */
   issuer?: string;
   subject?: string;
   difference: string;
 }
 
 /**
- * Every difference, each time. A key is known by its certificate, byte by byte: the identifier beside it is text that
- * whoever added the key has chosen.
+ * Returns every difference. A key is identified by the bytes of its certificate, because the identifier beside it was
+ * chosen by whoever added the key.
  */
 export function findDrift(expected: ExpectedCredentials, found: RegisteredCredentials): DriftFinding[] {
   return [
@@ -88,7 +91,7 @@ export function findDrift(expected: ExpectedCredentials, found: RegisteredCreden
   ];
 }
 
-/** SHA-1, upper-case hexadecimal, of a base64 DER: the name that Entra's portal shows. Nothing is trusted by it. */
+/** SHA-1, upper-case hexadecimal, of a base64 DER: the thumbprint that Entra's portal shows. Never used for trust. */
 export function thumbprintOf(der: string): string {
   return createHash("sha1").update(der, "base64").digest("hex").toUpperCase();
 }
@@ -106,7 +109,7 @@ function foreignKeys({ certificates }: ExpectedCredentials, { keys }: Registered
     if (der === undefined)
       return [foreign("foreign_key", on, "a key is registered whose certificate Graph does not show", { keyId })];
     const thumbprint = thumbprintOf(der);
-    // Keyhold registers nothing at service principals.
+    // Keyhold registers no credentials at service principals.
     if (on === "application" && ours.has(der)) return [];
     return [
       foreign("foreign_key", on, "a certificate is registered that the policy does not list", { keyId, thumbprint }),

@@ -17,7 +17,7 @@ export type CredentialEvent =
       reason: string;
       codes?: readonly number[];
     } & CertificateFacts)
-  /** The certificate that was refused; `to` is the thumbprint of the one that was accepted. */
+  /** For the refused certificate; `to` is the thumbprint of the accepted one. */
   | ({ event: "credential_fallback"; clientId: Guid; to: string; codes: readonly number[] } & CertificateFacts)
   | ({ event: "credential_expiring"; clientId?: Guid } & ExpiryWarning & CertificateFacts)
   | ({ event: "credential_drift"; clientId: Guid; client: string } & DriftFinding)

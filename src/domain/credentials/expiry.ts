@@ -10,7 +10,7 @@ const thresholds = [
 ] as const;
 
 export interface ExpiryWarning {
-  /** Whole days that are left, rounded down; negative once it is over. */
+  /** Whole days left, rounded down; negative after expiry. */
   daysLeft: number;
   threshold: (typeof thresholds)[number]["days"];
   severity: (typeof thresholds)[number]["severity"];
@@ -18,7 +18,10 @@ export interface ExpiryWarning {
 
 const dayMs = 86_400_000;
 
-/** The warning that is due, as long as it is: nothing that is stored can suppress it, and a lost event loses no warning. */
+/**
+ * The warning that is due now. It is computed without stored state, so nothing can suppress it, and it repeats, so a
+ * lost event does not matter.
+ */
 export function expiryWarning({ notAfterMs }: SigningCertificate, nowMs: number): ExpiryWarning | undefined {
   const leftMs = notAfterMs - nowMs;
   const reached = thresholds.findLast(({ days }) => leftMs <= days * dayMs);

@@ -2,14 +2,14 @@ import type { SigningCertificate } from "../signing/certificate.ts";
 import type { CanaryRecord, CertificateRecord, CredentialState } from "./credential-state.ts";
 
 /**
- * staged -> (a canary token succeeds) -> active -> retiring. Pure: computes the new state from the registered
- * certificates, the known state and an event. `registered` are the certificates of the policy in their order.
+ * staged -> (a canary token succeeds) -> active -> retiring. Pure functions: the new state follows from the registered
+ * certificates, the known state and an event. `registered`: the certificates of the policy, in its order.
  */
 
 /**
- * What this process has seen itself, by `x5tS256`: the vault's and Entra's own answers. The state comes from a table,
- * and whoever can write there must not be able to stop a client. So it only changes the order in which certificates are
- * tried.
+ * What this process has observed itself, by `x5tS256`: answers of the vault and of Entra. The stored state comes from a
+ * table, and somebody who can write there must not be able to stop a client. So the table's marks only change the order
+ * in which certificates are tried.
  */
 export type Sightings = ReadonlyMap<string, Sighting>;
 
@@ -19,18 +19,21 @@ export interface Sighting {
   disabledAtMs?: number | undefined;
 }
 
-/** Time for which a certificate that Entra refused in production is not promoted again, whatever its canaries say. */
+/**
+ * Milliseconds. For this time a certificate that Entra refused in production is not promoted again, even if its
+ * canaries succeed.
+ */
 const refusedForMs = 6 * 3_600_000;
-/** Time for which a certificate that Entra refused to this process is not tried as a fallback. */
+/** Milliseconds. For this time a certificate that Entra refused to this process is not tried as a fallback. */
 const avoidedForMs = 600_000;
 /** Milliseconds that another instance's clock may be ahead. */
 const maxAheadMs = 300_000;
-/** After this time a replaced certificate is no longer a fallback: it may be removed. */
+/** Milliseconds. After this time a replaced certificate is no longer a fallback and may be removed. */
 const retiringForMs = 24 * 3_600_000;
 
 /**
- * One record for each registered certificate, and exactly one of them active. If the active one is no longer
- * registered, the one that was active last replaces it; without any state, the first of the policy is active.
+ * Returns one record for each registered certificate, with exactly one active. If the active one is no longer
+ * registered, the one that was active last replaces it. Without any state, the first of the policy is active.
  */
 export function align(
   registered: readonly SigningCertificate[],
@@ -50,7 +53,10 @@ export function align(
   return next ? setActive(records, next.x5tS256, nowMs) : records;
 }
 
-/** Without times in the future, which would never expire; clocks of instances differ a little. */
+/**
+ * Drops times in the future, because they would not expire in time. Small differences between instances' clocks are
+ * tolerated.
+ */
 function believable({ refusedAtMs, disabledAtMs, ...record }: CertificateRecord, nowMs: number): CertificateRecord {
   const isBelieved = (atMs: number | undefined): atMs is number => atMs !== undefined && atMs <= nowMs + maxAheadMs;
   return {
@@ -62,8 +68,8 @@ function believable({ refusedAtMs, disabledAtMs, ...record }: CertificateRecord,
 }
 
 /**
- * The certificate to sign with: the active one, or while that is not valid by its dates, another that is. One whose key
- * version is disabled stays, even if it also expires: nothing may bypass the kill switch.
+ * The certificate to sign with: the active one, or, while its dates make it invalid, another that is valid. An active
+ * certificate whose key version is disabled is kept even if it also expires: nothing may bypass the kill switch.
  */
 export function chooseCertificate(
   registered: readonly SigningCertificate[],
@@ -79,8 +85,8 @@ export function chooseCertificate(
 }
 
 /**
- * The certificates to fall back to, best first: those that signed before, since Entra has accepted them; then staged
- * ones; last those that the table calls disabled or refused, since the table may be wrong.
+ * The certificates to fall back to, best first. First those that signed before, because Entra has accepted them; then
+ * staged ones; last those that the table marks as disabled or refused, because the table may be wrong.
  */
 export function alternativesTo(
   refused: SigningCertificate | undefined,
@@ -106,8 +112,8 @@ export function alternativesTo(
 }
 
 /**
- * Whether the active certificate's key version is disabled, or the table says so. Then no token is returned until the
- * vault has signed again. If only the table says so, the next signature ends it.
+ * Whether the active certificate's key version is disabled, as observed here or according to the table. Then no token
+ * is returned until the vault has signed again. If only the table says so, the next signature ends the stop.
  */
 export function isStopped(
   registered: readonly SigningCertificate[],
@@ -115,7 +121,7 @@ export function isStopped(
   nowMs: number,
   seen: Sightings = new Map(),
 ): boolean {
-  // Asked for every token, and almost always no.
+  // Fast path: this runs for every token, and the answer is almost always no.
   const isSeen = [...seen.values()].some((mark) => mark.disabledAtMs !== undefined);
   if (!isSeen && !state.some(({ disabledAtMs }) => disabledAtMs !== undefined)) return false;
   const chosen = chooseCertificate(registered, state, nowMs, seen);
@@ -124,7 +130,7 @@ export function isStopped(
   return marks.some((mark) => mark?.disabledAtMs !== undefined);
 }
 
-/** `other` was accepted where `refused` was not: they change places. */
+/** Entra accepted `other` after it had refused `refused`: they swap places. */
 export function fallBack(
   state: CredentialState,
   refused: SigningCertificate,
@@ -136,7 +142,7 @@ export function fallBack(
   );
 }
 
-/** The vault said that the key version is disabled, or signed with it again. */
+/** Notes that the vault reported the key version as disabled, or signed with it again. */
 export function markDisabled(
   state: CredentialState,
   certificate: SigningCertificate,
@@ -150,8 +156,9 @@ export function markDisabled(
 }
 
 /**
- * What the canaries of one run mean. Of several staged certificates that succeeded, the last of the policy signs. While
- * the active key version is disabled, only one that was staged after that counts: an operator added it on purpose.
+ * Applies the results of one run's canaries. If several staged certificates succeeded, the last one in the policy
+ * signs. While the active key version is disabled, only a certificate that was staged after that counts, because an
+ * operator added it on purpose.
  */
 export function applyCanaries(
   registered: readonly SigningCertificate[],
@@ -172,22 +179,22 @@ export function applyCanaries(
   return promoted ? { state: setActive(records, promoted.x5tS256, nowMs), promoted } : { state: records };
 }
 
-/** Whether the certificate was replaced long enough ago to be removed, and that was not reported yet. */
+/** Whether the certificate was replaced long enough ago to be removed, and this was not reported yet. */
 export function isRetiredNow({ state, sinceMs, isRetiredTold }: CertificateRecord, nowMs: number): boolean {
   return state === "retiring" && !isRetiredTold && nowMs - sinceMs >= retiringForMs;
 }
 
-/** Whether Entra refused it in production so lately that no canary promotes it again. */
+/** Whether Entra refused it in production so recently that no canary may promote it again. */
 export function isRefusedNow({ refusedAtMs }: Pick<CertificateRecord, "refusedAtMs">, nowMs: number): boolean {
   return refusedAtMs !== undefined && nowMs - refusedAtMs < refusedForMs;
 }
 
-/** The certificate's record in the state; undefined where it was not seen yet. */
+/** The certificate's record in the state; undefined if it has none yet. */
 export function recordOf(state: CredentialState, { x5tS256 }: SigningCertificate): CertificateRecord | undefined {
   return state.find((record) => record.x5tS256 === x5tS256);
 }
 
-/** Whether it is valid by its dates. */
+/** Whether its dates make it valid now. */
 export function isValid({ notBeforeMs, notAfterMs }: SigningCertificate, nowMs: number): boolean {
   return notBeforeMs <= nowMs && nowMs < notAfterMs;
 }

@@ -2,9 +2,12 @@ import type { Guid } from "../shared/guid.ts";
 import type { CredentialState } from "./credential-state.ts";
 import type { RegisteredCredentials } from "./drift.ts";
 
-/** The directory that the client is registered in, seen with rights to read it. */
+/** The directory in which the client is registered, with read access. */
 export interface ApplicationDirectory {
-  /** All of them, or `ApplicationDirectoryError`: what was read in part could hide a difference. */
+  /**
+   * All credentials. Throws `ApplicationDirectoryError` if any could not be read, because a partial list could hide a
+   * difference.
+   */
   credentialsOf(clientId: Guid): Promise<RegisteredCredentials>;
 }
 
@@ -18,7 +21,7 @@ export type ApplicationDirectoryErrorCode =
   | "application_not_found"
   | "service_principal_not_found";
 
-/** The message is the code, never text of the directory (T5). `because` names an error class or a status. */
+/** The message is the code, and never contains text from the directory (T5). `because`: an error class or a status. */
 export class ApplicationDirectoryError extends Error {
   override readonly name = "ApplicationDirectoryError";
   readonly code: ApplicationDirectoryErrorCode;
@@ -33,8 +36,8 @@ export class ApplicationDirectoryError extends Error {
 
 /** Stores the states of certificates. */
 export interface CredentialStore {
-  /** All clients. Throws where storage does not answer. */
+  /** The states of all clients. Throws if storage does not answer. */
   load(): Promise<Map<Guid, CredentialState>>;
-  /** Reads, changes and writes, again if somebody else wrote in between. Throws where storage does not answer. */
+  /** Reads, changes and writes; repeats this if somebody else wrote in between. Throws if storage does not answer. */
   update(clientId: Guid, change: (state: CredentialState) => CredentialState): Promise<CredentialState>;
 }

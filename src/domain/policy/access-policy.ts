@@ -7,19 +7,19 @@ import { applicationIdOf } from "./grantable.ts";
 import type { PolicyProblem } from "./problem.ts";
 
 /**
- * The compiled policy: who may get what. Only maps with exact keys: no pattern, no prefix, no order, so that what is
- * not written is not granted, and a request costs the same whatever the number of grants.
+ * The compiled policy: who may get what. It contains only maps with exact keys: no patterns, no prefixes, no order. So
+ * nothing is granted that is not written, and a lookup costs the same for any number of grants.
  */
 export interface AccessPolicy {
   homeTenantId: Guid;
   clients: ReadonlyMap<Guid, ClientRule>;
   tenants: ReadonlyMap<Guid, TenantRule>;
   callers: ReadonlyMap<Guid, CallerRule>;
-  /** By `grantKey`; for `all-active` under the tenant `*`. */
+  /** By `grantKey`. Grants for `all-active` have the tenant `*`. */
   grants: ReadonlyMap<string, GrantRule>;
   /** Application ids of our own APIs: the only resources in the home tenant. */
   homeApis: ReadonlySet<Guid>;
-  /** Scopes of grants that are withheld in the home tenant, by path. */
+  /** Scopes in grants that the home tenant does not allow, by path. */
   withheld: readonly PolicyProblem[];
   /** By source name. */
   metadata: ReadonlyMap<string, MetadataRule>;
@@ -36,14 +36,17 @@ export interface ClientRule {
   isActive: boolean;
   /** At least one, in the order of the policy; none for a client with `federation`. */
   certificates: readonly SigningCertificate[];
-  /** The managed identity whose token is the assertion (RFC 7523), where there is no key. */
+  /** The managed identity whose token is the assertion (RFC 7523), if there is no key. */
   federation?: { identityClientId: Guid; identityObjectId: Guid };
 }
 
-/** Relying parties trust these certificates, so which one signs is decided by whoever writes the policy, and no canary. */
+/**
+ * The certificates that sign for relying parties. The policy decides which one signs, not a canary, because relying
+ * parties trust them.
+ */
 export interface PublisherRule {
   active: PublisherCertificate;
-  /** All, the active one among them. */
+  /** All certificates, including the active one. */
   certificates: readonly PublisherCertificate[];
 }
 
@@ -71,19 +74,19 @@ export interface GrantRule {
   issuesAssertion: boolean;
 }
 
-/** Names of all keys that the policy signs with. */
+/** The names of all keys that sign under this policy. */
 export function keyNamesOf({ clients, publisher }: AccessPolicy): string[] {
   const ofClients = [...clients.values()].flatMap(({ certificates }) => certificates);
   return [...new Set([...ofClients, ...(publisher?.certificates ?? [])].map(({ keyName }) => keyName))];
 }
 
-/** One key URL of each vault that signs for callers. */
+/** One key URL for each vault that signs for callers. */
 export function vaultKeysOf({ clients }: AccessPolicy): string[] {
   const keyIds = [...clients.values()].flatMap(({ certificates }) => certificates.map(({ keyId }) => keyId));
   return [...new Map(keyIds.map((keyId) => [new URL(keyId).host, keyId])).values()];
 }
 
-/** The internal workload that calls us. Never to be mixed up with `client`, our app registration. */
+/** The internal workload that calls us. Not to be confused with `client`, our app registration. */
 export interface Caller {
   tenantId: Guid;
   objectId: Guid;
@@ -91,7 +94,7 @@ export interface Caller {
   azp: Guid | undefined;
 }
 
-/** Why not; for the operator alone. */
+/** Why nothing was granted; for the operator only. */
 export type GrantRefusal = {
   reason: "not_granted";
   callerObjectId: Guid;
@@ -107,7 +110,7 @@ export type GrantRefusal = {
     | "home_tenant_resource";
 };
 
-/** What is asked: a token for a scope, or an assertion, which no scope can narrow. */
+/** What is requested: a token for a scope, or an assertion, which cannot be limited to a scope. */
 export type Ask = { issues: "token"; scope: Scope } | { issues: "assertion" };
 
 export interface Authorization {
@@ -119,14 +122,15 @@ export interface Authorization {
 /** The tenant part of the key of a grant that says `"tenants": "all-active"`. */
 export const allActiveTenants = "*";
 
-/** The key of a grant in the compiled policy: three ids, or two and the word for all active tenants. */
+/** The key of a grant in the compiled policy: three ids, or two ids and `*` for all active tenants. */
 export function grantKey(callerObjectId: Guid, clientId: Guid, tenantId: Guid | typeof allActiveTenants): string {
   return `${callerObjectId} ${clientId} ${tenantId}`;
 }
 
 /**
  * Decides whether `caller` may act as the client in the tenant. Deny by default; a state other than active denies.
- * Pure: no I/O (invariant I2). The reason inside the refusal is for the operator; the caller sees one answer for all.
+ * Pure: no I/O (invariant I2). The reason in the refusal is for the operator; the caller gets the same answer for all
+ * reasons.
  */
 export function authorize(
   policy: AccessPolicy,
@@ -157,8 +161,9 @@ export function authorize(
 }
 
 /**
- * A token for a control plane in the home tenant could add a credential to our own application, or take over the vault
- * (T8), and an assertion can be redeemed for any scope.
+ * Whether the request is for one of our own APIs. Nothing else is allowed in the home tenant: a token for a control
+ * plane there could add a credential to our own application, or take over the vault (T8), and an assertion can be
+ * redeemed for any scope.
  */
 function isForHomeApi({ homeApis }: AccessPolicy, ask: Ask): boolean {
   const id = ask.issues === "token" ? applicationIdOf(ask.scope) : undefined;

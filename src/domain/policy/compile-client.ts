@@ -4,7 +4,7 @@ import type { ClientRule } from "./access-policy.ts";
 import type { ClientDocument } from "./document.ts";
 import type { PolicyContext, Report } from "./problem.ts";
 
-/** A client with the keys that it signs with, or without any. */
+/** Compiles a client, with its certificates or with a federated identity and no key. */
 export function compileClient(
   client: ClientDocument,
   clientId: Guid,

@@ -13,7 +13,7 @@ import type { GrantDocument } from "./document.ts";
 import { applicationIdOf, isDirectoryGraph } from "./grantable.ts";
 import type { Report } from "./problem.ts";
 
-/** What grants name: rules by their names, and what the home tenant allows. */
+/** What grants refer to: rules by name, and what the home tenant allows. */
 export interface NamedRules {
   clients: ReadonlyMap<string, ClientRule>;
   tenants: ReadonlyMap<string, TenantRule>;
@@ -22,7 +22,7 @@ export interface NamedRules {
   homeTenantId: Guid;
 }
 
-/** Adds what one grant gives to `grants`; `withhold` notes scopes that the home tenant refuses. */
+/** Adds the rights of one grant to `grants`. `withhold` notes scopes that the home tenant refuses. */
 export function* addGrant(
   grants: Map<string, GrantRule>,
   grant: GrantDocument,
@@ -53,7 +53,7 @@ export function* addGrant(
     if (scope === undefined) report(`${path}.scopes[${i}]`, "must be <resource>/.default");
     return scope === undefined ? [] : [scope];
   });
-  // Most keys have one grant, and share its rule.
+  // Most keys come from one grant, so they share its rule.
   const rule = { tokenScopes: new Set<string>(scopes), issuesAssertion };
   for (const tenantId of tenantIdsOf(grant, path, rules.tenants, report)) {
     yield;
@@ -78,7 +78,10 @@ function union(one: GrantRule, other: GrantRule): GrantRule {
   };
 }
 
-/** Not a refusal of the whole policy: earlier versions granted these, and all other grants are still valid. */
+/**
+ * These scopes do not make the whole policy invalid: earlier versions granted them, and all other grants are still
+ * valid.
+ */
 function withholdOthers(grant: GrantDocument, path: string, homeApis: ReadonlySet<Guid>, withhold: Report): void {
   grant.scopes.forEach((text, i) => {
     const scope = parseScope(text);

@@ -4,14 +4,17 @@ import type { PublisherCertificate, PublisherRule } from "./access-policy.ts";
 import type { PolicyDocument, PublisherDocument } from "./document.ts";
 import type { PolicyContext, Report } from "./problem.ts";
 
-/** The publisher's certificates as a policy lists them; a policy with one key and certificate means that it is active. */
+/** The publisher's certificates. In a policy with a single key and certificate, that one is active. */
 export function publisherCertificates({ keyId, certificate, certificates }: PublisherDocument) {
   if (certificates !== undefined) return keyId === undefined && certificate === undefined ? certificates : undefined;
   if (keyId === undefined || certificate === undefined) return undefined;
   return [{ keyId, certificate, state: "active" as const }];
 }
 
-/** Keys of its own: relying parties trust them, so none may be one that signs for callers, nor the other way. */
+/**
+ * Compiles the publisher. Relying parties trust its keys, so a key must never sign both for the publisher and for
+ * callers.
+ */
 export function* compilePublisher(
   { publisher, clients }: PolicyDocument,
   context: PolicyContext,

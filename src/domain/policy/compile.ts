@@ -10,14 +10,14 @@ import { isMicrosoftApplication } from "./grantable.ts";
 import type { PolicyContext, PolicyProblem, Report } from "./problem.ts";
 
 /**
- * Compiles a document whose shape is already checked. Every reference must resolve, and nothing may be defined twice;
- * all problems are reported at once, and one is enough to refuse the whole policy.
+ * Compiles a document whose shape is already checked. Every reference must resolve, and nothing may be defined twice.
+ * All problems are reported at once; a single one makes the whole policy invalid.
  */
 export function compilePolicy(document: PolicyDocument, context: PolicyContext): AccessPolicy | PolicyProblem[] {
   return atOnce(policySteps(document, context));
 }
 
-/** The same, one entry, certificate or name of a grant's tenant at a time. */
+/** The same in steps: one entry, certificate or tenant name of a grant at a time. */
 export function* policySteps(document: PolicyDocument, context: PolicyContext): Steps<AccessPolicy | PolicyProblem[]> {
   const problems: PolicyProblem[] = [];
   const report = (path: string, rule: string) => problems.push({ path, rule });
@@ -83,10 +83,12 @@ function compileCaller(
 
 const placeholder = "" as Guid;
 
-/** The clock of whoever wrote the policy may be ahead of ours by so much. */
+/** Milliseconds that the clock of the policy's author may be ahead of ours. */
 const maxClockAheadMs = 300_000;
 
-/** A time ahead of us counts as now: otherwise no token would be new enough to be cached until then. */
+/**
+ * A time in the future counts as now: otherwise, until then, no token would be new enough to be served from the cache.
+ */
 function compileTokensNotBefore(
   { tokensNotBefore }: TenantDocument,
   path: string,
@@ -100,7 +102,7 @@ function compileTokensNotBefore(
   return Math.min(timeMs, nowMs);
 }
 
-/** Rules by name, with names and ids unique. */
+/** Compiles the entries of a list into rules by name. Names and ids must be unique. */
 function* index<D extends { name: string }, K extends keyof D & string, R>(
   documents: readonly D[],
   list: string,
@@ -117,7 +119,7 @@ function* index<D extends { name: string }, K extends keyof D & string, R>(
     else if (ids.has(id)) report(`${path}.${idKey}`, `must be unique among ${list}`);
     else ids.add(id);
     if (rules.has(document.name)) report(`${path}.name`, `must be unique among ${list}`);
-    // Also without an id, so that all problems of the entry are reported at once.
+    // Compiled even if the id is invalid, so that all problems of the entry are reported at once.
     const rule = compile(document, id ?? placeholder, path);
     if (rule !== undefined && id !== undefined) rules.set(document.name, rule);
     yield;

@@ -5,32 +5,38 @@ import { createLastValid } from "./last-valid.ts";
 import type { PolicySource, SuspensionsSource } from "./ports.ts";
 import { withSuspensions } from "./suspensions.ts";
 
-/** The policy in force with its suspensions, re-read while requests come. */
+/** The policy in force with its suspensions. It is read again when requests come in. */
 export interface CurrentPolicy {
   /**
-   * Throws `policy_unavailable` where there is none, or where within the last hour the policy or the suspensions were
-   * not read, or were not valid.
+   * Throws `policy_unavailable` if there is no policy, or if for an hour the policy or the suspensions could not be
+   * read or were not valid.
    */
   at(nowMs: number): Promise<AccessPolicy>;
-  /** First read. A policy that is not valid or cannot be read is an event, and is read again on later requests. */
+  /** First read. An invalid or unreadable policy is reported as an event, and later requests read it again. */
   load(nowMs: number): Promise<void>;
-  /** Problems of the last reading of both documents; 0 where they were accepted. For the readiness probe. */
+  /** Number of problems in both documents at the last read; 0 if both were accepted. For the readiness probe. */
   rejectedProblems(): number;
-  /** Milliseconds since both were last known to be valid; undefined before that. For the readiness probe. */
+  /** Milliseconds since both documents were last known to be valid; undefined before that. For the readiness probe. */
   ageMs(nowMs: number): number | undefined;
 }
 
-/** A suspension must be refused everywhere within 60 s: from 30 s on it is re-read, from 50 s on a request waits. */
+/**
+ * Milliseconds. A suspension must take effect everywhere within 60 s. After 30 s the documents are read again in the
+ * background; after 50 s a request waits for that.
+ */
 const freshMs = 30_000;
 const waitMs = 50_000;
 const retryMs = 5_000;
-/** Without a valid reading for so long, a suspension may have been missed for too long: nothing is issued any more. */
+/**
+ * Milliseconds. If the last valid read is older than this, a suspension may have been missed for too long, and nothing
+ * is issued.
+ */
 const maxPolicyAgeMs = 3_600_000;
 
 /**
- * Read on request rather than by a timer: an idle instance costs nothing, and one that was frozen cannot answer from
- * an older policy. The suspensions are read beside the policy, and neither depends on the other: a suspension is in
- * force while the policy is broken or cannot be read.
+ * Reads on request, not by a timer: an idle instance costs nothing, and an instance that was frozen cannot use an
+ * outdated policy. Policy and suspensions are read independently, so a suspension takes effect even if the policy is
+ * broken or cannot be read.
  */
 export function createCurrentPolicy(
   sources: { policy: PolicySource; suspensions: SuspensionsSource },
@@ -54,7 +60,7 @@ export function createCurrentPolicy(
     ({ tenant, caller, client }, etag) => {
       const counts = { tenants: tenant.size, callers: caller.size, clients: client.size };
       const suspendsAny = [tenant, caller, client].some(({ size }) => size > 0);
-      // At the start it is normal that there are none; later, the withdrawal of the last one is reported.
+      // Having none at the start is normal and not reported. Later, removing the last one is reported.
       if (suspendsAny || suspendedAny) record({ event: "suspensions_applied", etag, ...counts });
       suspendedAny = suspendsAny;
       apply();
@@ -70,8 +76,8 @@ export function createCurrentPolicy(
   }
 
   /**
-   * Milliseconds since the older of the documents' times; infinite where one is unknown. After the clock was set back a
-   * read counts as old, since its age is unknown.
+   * Milliseconds since the older of the two documents' times; infinite if one is unknown. After the clock was set back
+   * a read counts as old, because its age is unknown.
    */
   const since = (nowMs: number, timeOf: (document: (typeof documents)[number]) => number | undefined) =>
     Math.max(...documents.map((each) => Math.abs(nowMs - (timeOf(each) ?? Number.NEGATIVE_INFINITY))));
@@ -96,14 +102,14 @@ export function createCurrentPolicy(
     rejectedProblems: () => policy.problems() + suspensions.problems(),
     ageMs: (nowMs) => (Number.isFinite(validAgeMs(nowMs)) ? validAgeMs(nowMs) : undefined),
     async at(nowMs) {
-      // Nearly always: both were found unchanged within the last seconds.
+      // The usual case: both were read recently.
       if (inForce && answerAgeMs(nowMs) < freshMs && validAgeMs(nowMs) < maxPolicyAgeMs) return inForce;
       const isUsable = () => inForce !== undefined && validAgeMs(nowMs) < maxPolicyAgeMs;
       const ageMs = answerAgeMs(nowMs);
-      // Without a policy in force, read on every request, so that a fixed policy takes effect at once.
+      // Without a usable policy every request waits for a read, so that a fixed policy takes effect at once.
       const mustWait = !isUsable() || ageMs >= waitMs;
       const isDue = (!isUsable() || ageMs >= freshMs) && Math.abs(nowMs - triedAtMs) >= retryMs;
-      // While storage is known to be down, waiting for it would gain nothing: it is read again in the background.
+      // While storage is known to be down, no request waits for it; it is read again in the background.
       const isKnownDown = inForce !== undefined && isDown && (reading !== undefined || nowMs - triedAtMs < 2 * retryMs);
       if (isDue || (reading && mustWait)) {
         const done = readOnce(nowMs);

@@ -1,4 +1,7 @@
-/** The policy as an operator writes it (docs/reference/policy.md). Its schema and JSON Schema are in adapters/policy/schema.ts. */
+/**
+ * The policy as an operator writes it (docs/reference/policy.md). adapters/policy/schema.ts has its schema and JSON
+ * Schema.
+ */
 export interface PolicyDocument {
   clients: ClientDocument[];
   tenants: TenantDocument[];
@@ -13,9 +16,11 @@ export interface ClientDocument {
   name: string;
   clientId: string;
   state: "active" | "suspended";
-  /** One or more, the one to begin with first. Which of them signs is decided by canaries (domain/credentials). */
+  /**
+   * One or more. The first one signs from the start; after that, canaries decide which one signs (domain/credentials).
+   */
   certificates?: CertificateDocument[] | undefined;
-  /** Instead of certificates: no key, and no vault. */
+  /** Replaces `certificates` for a client without a key and a vault. */
   managedIdentityFederation?: FederationDocument | undefined;
 }
 
@@ -27,13 +32,13 @@ export interface FederationDocument {
 }
 
 export interface CertificateDocument {
-  /** Key URL with its version: an unversioned one would change under us at the next rotation. */
+  /** Key URL with its version. Without a version it would refer to another key after the next rotation. */
   keyId: string;
   /** The public certificate registered at the application, PEM. */
   certificate: string;
 }
 
-/** Identity providers whose metadata is kept fresh for relying parties, besides the home tenant's. */
+/** An identity provider whose metadata is kept up to date for relying parties, in addition to the home tenant's. */
 export interface MetadataDocument {
   /** A GUID, or `common`, `organizations`, `consumers`. */
   tenant: string;
@@ -42,8 +47,8 @@ export interface MetadataDocument {
 }
 
 /**
- * The keys that re-sign metadata for relying parties: its own, never a client's. Either a list of which one is active, or
- * one key and certificate, which then is.
+ * The keys that sign metadata again for relying parties; never a client's key. Either a list with one active
+ * certificate, or a single key and certificate, which is active.
  */
 export interface PublisherDocument {
   keyId?: string | undefined;
@@ -52,7 +57,10 @@ export interface PublisherDocument {
 }
 
 export interface PublisherCertificateDocument extends CertificateDocument {
-  /** `staged`: relying parties get to know it. `active`: signs. `retiring`: signed before. No timer changes it. */
+  /**
+   * `staged`: published, so that relying parties can learn it. `active`: signs. `retiring`: signed before. No timer
+   * changes the state.
+   */
   state: "staged" | "active" | "retiring";
 }
 

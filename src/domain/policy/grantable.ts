@@ -5,7 +5,7 @@ import { resourceOf, type Scope } from "../shared/scope.ts";
 /** Application ids of Microsoft Graph and of Azure AD Graph. */
 const graphApplicationIds = ["00000003-0000-0000-c000-000000000000", "00000002-0000-0000-c000-000000000000"];
 /**
- * Looked for in the text as it is, and in the host as a URL parser sees it: parsers differ in what they take for the
+ * Matched against the text as it is and against the host that a URL parser finds, because parsers disagree about the
  * host.
  */
 const graphHostPattern = new RegExp(
@@ -27,9 +27,9 @@ export function isDirectoryGraph(scope: Scope): boolean {
 }
 
 /**
- * Applications of Microsoft's that govern a directory or a subscription, by application id: the same in every tenant
- * and cloud (learn.microsoft.com, "Verify first-party Microsoft applications"). Their ids cannot be recognised
- * otherwise.
+ * Microsoft's applications that govern a directory or a subscription, by application id. The ids are the same in every
+ * tenant and cloud (learn.microsoft.com, "Verify first-party Microsoft applications"), and have no pattern by which to
+ * recognise them.
  */
 const controlPlanes: ReadonlySet<string> = new Set([
   "797f4846-ba00-4fd7-ba43-dac1f8f63013", // Azure Resource Manager
@@ -44,10 +44,12 @@ const controlPlanes: ReadonlySet<string> = new Set([
   "01fc33a7-78ba-4d2f-a4b7-768e336e890e", // Privileged Identity Management
   "022907d3-0f1b-48f7-badc-1ba6abab6d66", // Azure SQL Database
 ]);
-/** Microsoft's oldest applications (the Graphs, Exchange, SharePoint, Intune ...) have ids of this shape; no other has. */
+/**
+ * Microsoft's oldest applications (the Graphs, Exchange, SharePoint, Intune ...) have ids of this form; no others do.
+ */
 const reservedId = /^[0-9a-f]{8}-0000-[0-9a-f]{4}-c[0-9a-f]00-000000000000$/;
 
-/** Whether an application id is known to be Microsoft's. `doctor` asks the directory about those that are not known. */
+/** Whether an application id is known to be Microsoft's. For unknown ids `doctor` asks the directory. */
 export function isMicrosoftApplication(id: Guid): boolean {
   return controlPlanes.has(id) || reservedId.test(id);
 }
@@ -56,7 +58,7 @@ const byApplicationId = /^(?:api:\/\/)?([0-9a-f-]{36})$/i;
 
 /**
  * The application that a scope names by its id, as `<id>/.default` or `api://<id>/.default`. Undefined for every other
- * spelling: what a name stands for is decided by the directory, and hosts have too many spellings for a list.
+ * form: only the directory knows what a name refers to, and hosts have too many spellings for a list.
  */
 export function applicationIdOf(scope: Scope): Guid | undefined {
   return parseGuid(byApplicationId.exec(resourceOf(scope))?.[1]);

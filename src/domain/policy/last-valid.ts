@@ -2,26 +2,26 @@ import type { PolicyDocumentName, PolicyEvent } from "./events.ts";
 import type { DocumentSource, Reading } from "./ports.ts";
 
 /**
- * The last valid version of a document, kept while newer ones are not valid or storage fails. Times are milliseconds
- * since 1970.
+ * The last valid version of a document. It is kept while newer versions are invalid or storage fails. Times are
+ * milliseconds since 1970.
  */
 export interface LastValid<T> {
   /** Reads it once and records the result. Never rejects. */
   read(nowMs: number): Promise<void>;
-  /** Undefined before the first valid reading. */
+  /** Undefined until a valid version was read. */
   value(): T | undefined;
-  /** When it was last known to be the current version. */
+  /** When this version was last known to be the current one. */
   validAtMs(): number | undefined;
-  /** When storage last answered, with whatever document. */
+  /** When storage last answered, with a valid document or not. */
   answeredAtMs(): number | undefined;
-  /** Problems of the current version, which is not valid; 0 where it is. */
+  /** Number of problems in the current version; 0 if it is valid. */
   problems(): number;
 }
 
-/** A document that is not valid is reported again after so long, so that one lost event hides nothing. */
+/** Milliseconds. An invalid document is reported again after this time, so that one lost event does not hide it. */
 const repeatMs = 300_000;
 
-/** A failed read or an invalid document never replaces a valid one, which only gets older. */
+/** A failed read or an invalid document never replaces the valid one; its age only increases. */
 export function createLastValid<T>(
   name: PolicyDocumentName,
   source: DocumentSource<T>,
@@ -53,7 +53,7 @@ export function createLastValid<T>(
   return {
     async read(nowMs) {
       let reading: Reading<T>;
-      // What is known not to be valid is sent, evaluated and reported again only when that is due.
+      // A version known to be invalid is fetched, evaluated and reported again only when a repeat is due.
       const skipped = rejected && !isRepeatDue(nowMs) ? rejected.etag : undefined;
       try {
         reading = await source.read(skipped ?? valid?.etag);

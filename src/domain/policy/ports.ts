@@ -2,15 +2,15 @@ import type { AccessPolicy } from "./access-policy.ts";
 import type { PolicyProblem } from "./problem.ts";
 import type { Suspensions } from "./suspensions.ts";
 
-/** Where the policy lies. One that is not there cannot be read. */
+/** Where the policy is stored. A missing policy counts as a failed read. */
 export type PolicySource = DocumentSource<AccessPolicy>;
 
-/** Where the suspensions lie, beside the policy. A document that is not there is one without entries. */
+/** Where the suspensions are stored, beside the policy. A missing document counts as one without entries. */
 export type SuspensionsSource = DocumentSource<Suspensions>;
 
 /** A document that operators write. */
 export interface DocumentSource<T> {
-  /** `etag` is of a version that is known, if any: that one is not sent again. Throws when it cannot be read. */
+  /** `etag`: the version that is already known, if any; it is not sent again. Throws if the document cannot be read. */
   read(etag: string | undefined): Promise<Reading<T>>;
 }
 

@@ -1,9 +1,9 @@
 import type { Cloud } from "../shared/cloud.ts";
 import type { Guid } from "../shared/guid.ts";
 
-/** One thing that is wrong with a policy: where, and the rule with its remedy. Never the value. */
+/** One problem in a policy: its place, and the rule with its remedy. Never the value. */
 export interface PolicyProblem {
-  /** In the text, both from 1 on; undefined where there is no text, or it is not known. */
+  /** Position in the text, both counted from 1; undefined if there is no text or the position is not known. */
   line?: number;
   column?: number;
   path: string;
@@ -13,11 +13,11 @@ export interface PolicyProblem {
 export interface PolicyContext {
   cloud: Cloud;
   homeTenantId: Guid;
-  /** Keyhold's own application, where it is known. */
+  /** Client id of Keyhold's own application, if known. */
   keyholdApplicationId?: Guid | undefined;
-  /** When the policy is read, milliseconds since 1970. */
+  /** The time of the read, milliseconds since 1970. */
   nowMs: number;
 }
 
-/** Notes a problem; none stops the others from being found. */
+/** Notes a problem. The check continues, so that all problems are found. */
 export type Report = (path: string, rule: string) => void;

@@ -2,17 +2,17 @@ import type { Guid } from "../shared/guid.ts";
 import type { Scope } from "../shared/scope.ts";
 import { type AccessPolicy, type Ask, allActiveTenants, authorize, type GrantRule } from "./access-policy.ts";
 
-/** One right: a caller, as a client, in a tenant, a token for a scope or an assertion. */
+/** One right: the caller may act as the client in the tenant, with a token for a scope or with an assertion. */
 export type Right = {
   callerId: Guid;
   clientId: Guid;
-  /** `*` for every tenant that is added later, where a grant says `all-active`. */
+  /** `*` stands for every tenant added later, if a grant says `all-active`. */
   tenantId: Guid | typeof allActiveTenants;
 } & Ask;
 
 /**
- * All that a policy gives, by `rightKey`: each right was checked with `authorize`, so what is suspended or withheld is
- * not among them. As many as grants times tenants times scopes.
+ * All rights that a policy gives, by `rightKey`. Each was checked with `authorize`, so suspended or withheld rights are
+ * not included. Their number is grants times tenants times scopes.
  */
 export function rightsOf(policy: AccessPolicy): Map<string, Right> {
   const rights = new Map<string, Right>();
@@ -41,7 +41,7 @@ function isGiven(policy: AccessPolicy, { callerId, tenantId, ...request }: Right
   return authorize(policy, asked, { ...request, tenantId }).ok;
 }
 
-/** The same for the same right under any policy. */
+/** The key of a right. Equal rights have equal keys under any policy. */
 export function rightKey(right: Right): string {
   const { callerId, clientId, tenantId } = right;
   return [callerId, clientId, tenantId, right.issues, right.issues === "token" ? right.scope : ""].join(" ");

@@ -2,8 +2,8 @@ import type { Guid } from "../shared/guid.ts";
 import type { AccessPolicy } from "./access-policy.ts";
 
 /**
- * The kill switch: entries that are refused whatever the policy says. A separate document, so that it works while the
- * policy is broken. It names everything by id, so that it does not depend on names in the policy.
+ * The kill switch: entries that are refused even if the policy allows them. It is a separate document, so that it works
+ * while the policy is broken. It refers to everything by id, so that it does not depend on names in the policy.
  */
 export interface SuspensionsDocument {
   version: 1;
@@ -17,17 +17,17 @@ export interface Suspension {
   kind: SuspendedKind;
   /** Tenant id, object id of a caller, or client id. */
   id: Guid;
-  /** Who suspended it, as far as the command line knew. */
+  /** Who suspended it, if the command line knew. */
   by: string;
   /** RFC 3339. */
   at: string;
   reason?: string | undefined;
 }
 
-/** By kind, the ids that are suspended. */
+/** The suspended ids, by kind. */
 export type Suspensions = Readonly<Record<SuspendedKind, ReadonlySet<Guid>>>;
 
-/** By kind, for looking up. */
+/** Compiles the document into sets of ids, by kind. */
 export function compileSuspensions({ suspensions }: Pick<SuspensionsDocument, "suspensions">): Suspensions {
   const idsOf = (kind: SuspendedKind) => new Set(suspensions.filter((each) => each.kind === kind).map(({ id }) => id));
   return { tenant: idsOf("tenant"), caller: idsOf("caller"), client: idsOf("client") };
@@ -35,7 +35,10 @@ export function compileSuspensions({ suspensions }: Pick<SuspensionsDocument, "s
 
 export const suspendsNothing = compileSuspensions({ suspensions: [] });
 
-/** The policy with everything suspended that either of the two suspends. An id that the policy lacks has no effect. */
+/**
+ * The policy, with every entry suspended that the policy or the suspensions suspend. An id that the policy lacks has no
+ * effect.
+ */
 export function withSuspensions(policy: AccessPolicy, suspensions: Suspensions): AccessPolicy {
   if (suspendedKinds.every((kind) => suspensions[kind].size === 0)) return policy;
   return {

@@ -1,17 +1,20 @@
 import { createHash, type KeyObject, X509Certificate } from "node:crypto";
 import type { Cloud } from "../shared/cloud.ts";
 
-/** A key version in the vault together with the public certificate that Entra knows it by. */
+/** A key version in the vault, with the public certificate that is registered for it in Entra. */
 export interface SigningCertificate {
-  /** Versioned key URL. Not public: it names the vault. */
+  /** Versioned key URL. Confidential, because it contains the vault's name. */
   keyId: string;
   keyName: string;
   keyVersion: string;
   /** base64url(SHA-256(DER certificate)), the JOSE header `x5t#S256` (RFC 7515 §4.1.8). */
   x5tS256: string;
-  /** SHA-1 of the DER, upper-case hexadecimal: its name in Entra's portal and Microsoft Graph. Never used for trust. */
+  /**
+   * SHA-1 of the DER, upper-case hexadecimal: the identifier in Entra's portal and Microsoft Graph. Never used for
+   * trust.
+   */
   thumbprint: string;
-  /** base64 of the DER. */
+  /** Base64 of the DER. */
   der: string;
   publicKey: KeyObject;
   /** Milliseconds since 1970. */
@@ -22,7 +25,7 @@ export interface SigningCertificate {
 const minModulusBits = 2048;
 const keyPath = /^\/keys\/([0-9A-Za-z-]{1,127})\/([0-9a-f]{32})$/;
 
-/** The certificate, or the rule that it breaks. Never repeats the value: a key URL belongs in no message (I6). */
+/** The certificate, or the rules that it breaks. Never repeats the value: no message may contain a key URL (I6). */
 export function parseSigningCertificate(keyId: string, pem: string, cloud: Cloud): SigningCertificate | string[] {
   const problems: string[] = [];
   const key = parseKeyId(keyId, cloud);
@@ -47,8 +50,8 @@ export function parseSigningCertificate(keyId: string, pem: string, cloud: Cloud
 }
 
 /**
- * Name and version from a versioned key URL; undefined where it is none of this cloud. A host that is not a vault of
- * this cloud would receive our access token for the vault: refused (I8).
+ * Name and version from a versioned key URL. Undefined if the host is not a vault of this cloud, because it would
+ * receive our access token for the vault (I8), or if the URL has any other form.
  */
 export function parseKeyId(keyId: string, cloud: Cloud): { keyName: string; keyVersion: string } | undefined {
   if (!URL.canParse(keyId)) return undefined;
@@ -56,7 +59,7 @@ export function parseKeyId(keyId: string, cloud: Cloud): { keyName: string; keyV
   const vaultName = url.hostname.slice(0, -cloud.vaultHostSuffix.length);
   const isVault = url.hostname.endsWith(cloud.vaultHostSuffix) && /^[0-9a-z-]{3,24}$/.test(vaultName);
   const [, keyName, keyVersion] = keyPath.exec(url.pathname) ?? [];
-  // Nothing but origin and path: no user, no port, no query, no fragment.
+  // Only origin and path are allowed: no user, port, query or fragment.
   if (!isVault || keyId !== `https://${url.hostname}${url.pathname}`) return undefined;
   return keyName && keyVersion ? { keyName, keyVersion } : undefined;
 }

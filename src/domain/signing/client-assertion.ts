@@ -4,12 +4,13 @@ import type { Guid } from "../shared/guid.ts";
 import type { SigningCertificate } from "./certificate.ts";
 import type { Signable } from "./sign.ts";
 
-/** RFC 7523 §2.2. */
+/** `client_assertion_type` (RFC 7523 §2.2). */
 export const clientAssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /**
- * Seconds. Entra sets no limit and advises 5 to 10 minutes; a captured assertion is good until `exp`, so it is made as
- * short as the exchange and its retries need (T11). `nbf` looks back to forgive a clock that is a little behind.
+ * Seconds. Entra sets no limit and recommends 5 to 10 minutes. A captured assertion is valid until `exp`, so the
+ * lifetime is only as long as the exchange and its retries need (T11). `nbf` is in the past to tolerate a clock at
+ * Entra that is a little behind ours.
  */
 const lifetimeSeconds = 120;
 const notBeforeSkewSeconds = 30;
@@ -22,8 +23,9 @@ export interface UnsignedAssertion extends Signable {
 }
 
 /**
- * Builds what is signed (RFC 7523 §3, header as Entra documents it: PS256, `x5t#S256`). The only function that does:
- * it takes a validated client and tenant, never claims or bytes, so Keyhold is no signing oracle (T9, invariant I7).
+ * Builds the assertion to be signed (RFC 7523 §3; header as Entra documents it: PS256, `x5t#S256`). No other function
+ * does. It takes a validated client and tenant, never claims or bytes, so Keyhold is not a signing oracle (T9,
+ * invariant I7).
  */
 export function buildClientAssertion(
   certificate: SigningCertificate,

@@ -2,8 +2,8 @@ import { randomFillSync } from "node:crypto";
 import { type Guid, parseGuid } from "../shared/guid.ts";
 
 /**
- * A UUID version 7 (RFC 9562 §5.7): the time in it lets a row be found by its id alone, without an index. It goes
- * to Entra as `client-request-id`, so that a customer can quote it back from the sign-in log. `random` fills a buffer.
+ * A UUID version 7 (RFC 9562 §5.7): the time in it lets a row be found by its id alone, without an index. It is sent to
+ * Entra as `client-request-id`, so that a customer can quote it from the sign-in log. `random` fills a buffer.
  */
 export function createLedgerId(nowMs: number, random: (bytes: Buffer) => Buffer = randomFillSync): Guid {
   const bytes = random(Buffer.alloc(16));
@@ -15,7 +15,7 @@ export function createLedgerId(nowMs: number, random: (bytes: Buffer) => Buffer 
   return parseGuid(text) as Guid;
 }
 
-/** Milliseconds since 1970, as written into the id when it was made. */
+/** The time in the id, milliseconds since 1970. */
 export function timeOfLedgerId(id: Guid): number {
   return Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16);
 }

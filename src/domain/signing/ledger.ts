@@ -8,7 +8,9 @@ import type { Guid } from "../shared/guid.ts";
 export const signPurposes = ["token", "assertion", "publication", "canary"] as const;
 export type SignPurpose = (typeof signPurposes)[number];
 
-/** Written before the vault is asked (invariant I4): a signature without an intent was not made by Keyhold. */
+/**
+ * Written before the request to the vault (invariant I4): a signature without an intent was not requested by Keyhold.
+ */
 export interface SignIntent {
   id: Guid;
   /** Milliseconds since 1970. */
@@ -21,20 +23,21 @@ export interface SignIntent {
   tenantId?: Guid;
   /** Only for tokens: an assertion is not bound to a scope. */
   scope?: string;
-  /** Only for publications: whose metadata. */
+  /** Only for publications: the name of the metadata source. */
   metadataSource?: string;
-  /** Key name and version; never the key's URL (I6). Absent where no key signs. */
+  /** Key name and version; never the key's URL (I6). Absent if no key signs. */
   keyName?: string;
   keyVersion?: string;
-  /** The managed identity whose own token is the assertion: no signature of the vault, and none to be accounted for. */
+  /** The managed identity whose own token is the assertion. Then there is no vault signature to account for. */
   identityClientId?: Guid;
-  /** Which process of ours. */
+  /** The instance that wrote it. */
   instance: string;
 }
 
 /**
- * Written after. An intent that stays without outcome (a crash) covers at most one signature in its time window.
- * - `issued`: Entra gave a token. `handed_out`: the assertion was given to its caller. `published`: in a document.
+ * Written after the signature. An intent that never gets an outcome (a crash) covers at most one signature in its time
+ * window.
+ * - `issued`: Entra issued a token. `handed_out`: the caller got the assertion. `published`: in a published document.
  * - `rejected`: signed, Entra rejected it. `exchange_failed`: signed, Entra did not answer.
  * - `not_signed`: the vault answered that it did not sign. `maybe_signed`: it did not answer, so it may have.
  */
@@ -55,7 +58,7 @@ export type SignOutcome =
   | { outcome: "not_signed"; vaultRequestId?: string; fault: FaultCode }
   | { outcome: "maybe_signed"; vaultRequestId?: string; fault: FaultCode };
 
-/** A row as it is read back. Without outcome it is open: not known yet, or never. */
+/** A row as read from the ledger. Without an outcome it is open: the outcome is not known yet, or was lost. */
 export interface LedgerEntry {
   intent: SignIntent;
   outcome?: SignOutcome;

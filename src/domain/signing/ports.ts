@@ -1,19 +1,19 @@
 import type { Guid } from "../shared/guid.ts";
 import type { SignIntent, SignOutcome } from "./ledger.ts";
 
-/** RFC 7518 §3.1. PS256 for assertions, RS256 where XML signatures know no other. */
+/** RFC 7518 §3.1. PS256 for assertions, RS256 for XML signatures. */
 export type SignatureAlgorithm = "PS256" | "RS256";
 
 /** Asks the vault for a signature. */
 export interface VaultSigner {
   /**
    * One request to the vault, no retry: a second signature needs a second intent. `keyId` is the versioned key URL.
-   * Throws a `Fault` with one of the codes signer_*; `maybeSigned` is set where the vault's answer is not known.
+   * Throws a `Fault` with a code `signer_*`; `maybeSigned` is set if the vault's answer is not known.
    */
   sign(input: {
     keyId: string;
     algorithm: SignatureAlgorithm;
-    /** SHA-256: all that the vault ever sees. */
+    /** SHA-256 of the bytes to sign. The vault never sees anything else. */
     digest: Uint8Array;
     signal: AbortSignal;
   }): Promise<VaultSignature>;
@@ -21,9 +21,9 @@ export interface VaultSigner {
 
 export interface VaultSignature {
   signature: Uint8Array;
-  /** The `kid` of the vault's answer: the versioned key URL that really signed. */
+  /** The `kid` of the vault's answer: the versioned URL of the key that signed. */
   keyId: string;
-  /** The vault's `x-ms-request-id`, which its audit log shows as CorrelationId. */
+  /** The vault's `x-ms-request-id`; CorrelationId in its audit log. */
   requestId: string;
 }
 
@@ -32,17 +32,17 @@ export interface AccountablePorts {
   ledger: Ledger;
   /** Milliseconds since 1970. */
   clock: () => number;
-  /** The id of a new row of that time, which no other row has: ledger-id.ts. */
+  /** A new unique row id that contains this time: ledger-id.ts. */
   newLedgerId: (nowMs: number) => Guid;
 }
 
 /** The write-ahead ledger of all signatures. */
 export interface Ledger {
-  /** Resolves when the intent is stored. Throws `ledger_unavailable`: then nothing may be signed. */
+  /** Resolves when the intent is stored. Throws `ledger_unavailable`; nothing may be signed then. */
   recordIntent(intent: SignIntent): Promise<void>;
   /**
-   * Does not wait, so that no caller does: stored in the background, with retries. Where that fails for good the
-   * intent stays open, which reconciliation sees.
+   * Stores the outcome in the background, with retries, so that no caller waits. If all retries fail, the intent stays
+   * open, which reconciliation detects.
    */
   recordOutcome(id: Guid, outcome: SignOutcome): void;
 }

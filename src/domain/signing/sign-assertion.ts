@@ -7,10 +7,10 @@ import { buildClientAssertion } from "./client-assertion.ts";
 import type { AccountablePorts } from "./ports.ts";
 import { type SignReason, signAccountably } from "./sign.ts";
 
-/** One assertion that somebody with a grant asked for, or a canary of our own. */
+/** An assertion for a caller with a grant, or for one of our own canaries. */
 export interface SignOrder {
   purpose: "token" | "assertion" | "canary";
-  /** Without an object id it is Keyhold itself. */
+  /** Without an object id the caller is Keyhold itself. */
   caller: { objectId?: Guid; name: string };
   clientId: Guid;
   tenantId: Guid;
@@ -27,7 +27,9 @@ export interface SignedAssertion {
   expiresAt: number;
 }
 
-/** intent -> build -> vault signs -> check. `clockOffsetMs` is how far Entra's clock is ahead of ours. */
+/**
+ * Makes an assertion: intent -> build -> vault signs -> check. `clockOffsetMs`: how far Entra's clock is ahead of ours.
+ */
 export async function signAssertion(
   order: SignOrder,
   certificate: SigningCertificate,

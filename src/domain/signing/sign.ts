@@ -22,14 +22,14 @@ export interface AccountableSignature<T extends Signable> {
 }
 
 /**
- * intent -> vault signs -> check: the only way to a signature. Each call asks the vault once, under an intent of its
- * own (I4). What the vault gives is used only if the asked key version made it for the registered certificate (I5):
- * nobody would accept anything else, and a wrong key is something to know about.
+ * The only way to a signature: intent -> vault signs -> check. Each call sends one request to the vault, under its own
+ * intent (I4). A signature is used only if the requested key version made it for the registered certificate (I5).
+ * Anything else would be rejected anyway, and a wrong key must be reported.
  */
 export async function signAccountably<T extends Signable>(
   reason: SignReason,
   certificate: SigningCertificate,
-  /** Called when the intent is stored: what is to be signed, with times of that moment. */
+  /** Called once the intent is stored. Builds what is to be signed, with the current times. */
   build: () => T,
   ports: AccountablePorts,
   signal: AbortSignal,
@@ -49,7 +49,7 @@ export async function signAccountably<T extends Signable>(
     recordUnsigned(ledgerId, error, ports);
     throw error;
   }
-  // The vault does not tell names that differ in case only apart.
+  // For the vault, names that differ only in case are the same name.
   const isAskedKey = answer.keyId.toLowerCase() === keyId.toLowerCase();
   if (!isAskedKey || !isSignedBy(certificate, algorithm, bytes, answer.signature)) {
     const fault = "signature_not_ours";
@@ -61,7 +61,7 @@ export async function signAccountably<T extends Signable>(
 
 const saltLengthBytes = 32;
 
-/** Whether the signature is by the registered certificate (RFC 7518 §3.3, §3.5). */
+/** Whether the registered certificate's key made the signature (RFC 7518 §3.3, §3.5). */
 export function isSignedBy(
   certificate: SigningCertificate,
   algorithm: SignatureAlgorithm,
@@ -77,7 +77,10 @@ const paddings = {
   RS256: { padding: constants.RSA_PKCS1_PADDING },
 };
 
-/** What is no `Fault` is a bug of ours somewhere around the call, so it is not known whether the vault signed. */
+/**
+ * Records the outcome of a failed call. An error that is not a `Fault` is a bug of ours around the call, so it is not
+ * known whether the vault signed.
+ */
 function recordUnsigned(id: Guid, error: unknown, ports: AccountablePorts): void {
   const fault = error instanceof Fault ? error : new Fault("signer_unavailable", { maybeSigned: true });
   const { vaultRequestId, maybeSigned } = fault.detail;
