@@ -1,4 +1,4 @@
-/** No answer in time. */
+/** A call did not answer in time. */
 export class DeadlineExceeded extends Error {
   override readonly name = "DeadlineExceeded";
 
@@ -12,7 +12,7 @@ export class DeadlineExceeded extends Error {
  * identity's endpoint that hangs is not ended by an `AbortSignal` (seen in @azure/identity 4.14). The signal also aborts
  * with `outer`.
  *
- * @throws {DeadlineExceeded}, or what the call throws.
+ * @throws {DeadlineExceeded} or what the call throws
  */
 export function within<T>(
   withinMs: number,
@@ -41,7 +41,8 @@ export async function limited<T>(
     onLate(late);
     end.abort(late);
   };
-  // Timers come before sockets in a turn of the event loop: what arrived while the loop was held is read first.
+  // In a turn of the event loop timers run before sockets. `setImmediate` lets data be read first that arrived while
+  // the loop was blocked.
   const timer = setTimeout(() => setImmediate(expire), withinMs);
   if (outer?.aborted) follow();
   else outer?.addEventListener("abort", follow);

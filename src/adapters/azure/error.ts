@@ -1,8 +1,9 @@
 import { RestError } from "@azure/data-tables";
 
 /**
- * What is safe to log of an error: its class, its code and its HTTP status, but not its message. Messages of SDKs hold
- * URLs, and may hold anything (T5). Codes are words of a fixed list, so a code of any other form is left out.
+ * The parts of an error that are safe to log: its class, code and HTTP status, but not its message. SDK messages
+ * contain URLs, and may contain anything (T5). Codes are words from fixed lists, so a code of any other form is left
+ * out.
  */
 export function errorClass(error: unknown): string {
   if (!(error instanceof Error)) return "unknown";
@@ -15,14 +16,14 @@ export function errorClass(error: unknown): string {
 
 /** Longest `Retry-After` that is honoured, seconds. */
 const longestRetryAfterSeconds = 3_600;
-/** RFC 9110 §5.6.7: the form that is sent today, and the two obsolete ones that a recipient must read. */
+/** RFC 9110 §5.6.7: the current form, and the two obsolete forms that a recipient must accept. */
 const httpDate =
   /^(?:[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT|[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT)$/;
 const asctimeDate = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
 
 /**
  * Seconds of a `Retry-After` header (RFC 9110 §10.2.3): a whole number or an HTTP date, an hour at most. Undefined for
- * everything else: the caller's own schedule then says how long to wait.
+ * anything else: the caller then uses its own schedule.
  */
 export function parseRetryAfter(header: string | null | undefined, nowMs: number): number | undefined {
   if (!header) return undefined;
@@ -30,13 +31,13 @@ export function parseRetryAfter(header: string | null | undefined, nowMs: number
   return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), longestRetryAfterSeconds);
 }
 
-/** Milliseconds since 1970; NaN where it is no date of HTTP. */
+/** Milliseconds since 1970; NaN if it is not an HTTP date. */
 function parseHttpDate(text: string): number {
   if (httpDate.test(text)) return Date.parse(text);
   return asctimeDate.test(text) ? Date.parse(`${text} GMT`) : Number.NaN;
 }
 
-/** The service's own code for an error, for example `EntityAlreadyExists`: a status alone means several things. */
+/** The service's own error code, for example `EntityAlreadyExists`. A status alone is ambiguous. */
 export function tableErrorCode(error: unknown): string | undefined {
   if (!(error instanceof RestError)) return undefined;
   const code = (error.details as { odataError?: { code?: unknown } } | undefined)?.odataError?.code;

@@ -7,48 +7,48 @@ export interface IdentityEndpoint {
   header: string;
 }
 
-/** A managed identity whose tokens can be replaced, for a service that refuses one (401) though it has not expired. */
+/** A managed identity whose tokens can be replaced, in case a service refuses one (401) although it has not expired. */
 export interface Identity extends TokenCredential {
   getToken: ManagedIdentityCredential["getToken"];
-  /** The token that replaces this one, or this one: caches of the SDK still return replaced tokens. */
+  /** The token that replaced this one, or this one. Needed because the SDK's caches still return replaced tokens. */
   newest(token: string): string;
   /**
-   * Asks for a token in place of this one, which was refused. Undefined where the identity has no other, or was asked
-   * for one less than 5 s ago. Never rejects.
+   * Requests a token to replace this one, which was refused. Undefined if the identity has no other token, or if one
+   * was requested less than 5 s ago. Never rejects.
    */
   replace(token: string): Promise<string | undefined>;
 }
 
-/** A token that was given out. */
+/** A token that was returned by `getToken` or `replace`. */
 interface Issued {
   scope: string;
   accessToken: AccessToken;
-  /** Since when it is known to be refused. */
+  /** When it was first found to be refused. */
   refusedMs?: number;
   replacing?: Promise<string | undefined>;
   successor?: string;
 }
 
-/** Milliseconds for both versions together. */
+/** Milliseconds for the requests with both API versions together. */
 const requestTimeoutMs = 5_000;
 const askAgainAfterMs = 5_000;
 /** Far more than one process gets in a day: four identities with a few scopes each. */
 const maxIssued = 100;
 
 /**
- * The version that takes the hash of a refused token, as MSAL for .NET and Go sends it to App Service (in msal-node 7.2
- * only to Service Fabric); and the one before, which the platform may know alone.
+ * The API version that accepts the hash of a refused token, and the version before it, in case the platform knows only
+ * that. MSAL for .NET and Go send the hash to App Service; msal-node 7.2 sends it to Service Fabric only.
  */
 const apiVersions = ["2025-03-30", "2019-08-01"];
 
-/** Whether its tokens can be replaced: an operator's cannot, who signs in elsewhere. */
+/** Whether the credential's tokens can be replaced. An operator's cannot, because the operator signs in elsewhere. */
 export function isIdentity(credential: TokenCredential): credential is Identity {
   return "replace" in credential;
 }
 
 /**
- * A user-assigned identity. Tokens are the SDK's, which keeps each for half of its life: neither its cache nor those of
- * its pipelines has a way to drop one, so what replaces a token is asked of the platform directly (App Service, "REST
+ * A user-assigned identity. The SDK gets the tokens and caches each for half of its lifetime. Neither its cache nor
+ * those of its pipelines can drop a token, so a replacement is requested from the platform directly (App Service, "REST
  * endpoint reference").
  */
 export function createIdentity(
@@ -75,7 +75,7 @@ export function createIdentity(
   async function ask(refused: Issued): Promise<string | undefined> {
     const { scope, accessToken } = refused;
     const successor = endpoint && (await requestToken(endpoint, clientId, scope, accessToken.token));
-    // A token that was refused before cannot replace this one.
+    // A token that was itself refused cannot replace this one.
     if (!successor || issued.get(successor.token)?.refusedMs !== undefined) return undefined;
     remember(scope, successor);
     refused.successor = successor.token;

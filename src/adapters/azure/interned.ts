@@ -1,9 +1,9 @@
-/** Most texts that are kept. There are few, unless an attacker causes many. */
+/** Maximum number of texts that are kept. There are few, unless an attacker causes many. */
 const maxHeld = 1_000;
 
 /**
- * Gives one string for all that are equal: hundreds of thousands of rows name the same few keys, identities and
- * addresses, and each parsed answer has a copy of its own.
+ * Returns the same string object for equal strings. Hundreds of thousands of rows contain the same few keys, identities
+ * and addresses, and each parsed answer has its own copies.
  */
 export function createInterner(): (text: string) => string {
   const held = new Map<string, string>();

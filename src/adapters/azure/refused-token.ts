@@ -1,7 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import { isIdentity } from "./identity.ts";
 
-/** What is used of a request in a pipeline of the SDK. */
+/** The part of an SDK pipeline request that is used here. */
 interface PipelineRequest {
   headers: { get(name: string): string | undefined; set(name: string, value: string): void };
 }
@@ -11,7 +11,7 @@ interface PipelineResponse {
   headers: { get(name: string): string | undefined };
 }
 
-/** A 401 to a request with a token. `isReplaced`: the next attempt has another one. */
+/** A 401 to a request with a token. `isReplaced`: the next attempt will have another token. */
 export class TokenRefused extends Error {
   override readonly name = "TokenRefused";
   readonly statusCode = 401;
@@ -27,10 +27,12 @@ export class TokenRefused extends Error {
 }
 
 /**
- * For the pipelines of SDK clients, next to the wire: no token leaves that is known to be refused, and after a 401 the
- * identity is asked for another one. A 403 is about rights, which a new token does not change.
+ * A policy for the pipelines of SDK clients, as the last step before the network. It never sends a token that is known
+ * to be refused, and after a 401 it asks the identity for another one. A 403 is about rights, which a new token does
+ * not change.
  *
- * `afterwards`: the request is repeated once; or it fails with `TokenRefused`, where only the caller may repeat it.
+ * `afterwards`: `repeat` repeats the request once. `fail` throws `TokenRefused`, for requests that only the caller may
+ * repeat.
  */
 export function refusedTokenPolicy(credential: TokenCredential, afterwards: "repeat" | "fail" = "repeat") {
   const policy = {
@@ -40,7 +42,7 @@ export function refusedTokenPolicy(credential: TokenCredential, afterwards: "rep
       next: (request: Q) => Promise<R>,
     ): Promise<R> {
       const sent = bearerOf(request.headers.get("authorization"));
-      // Key Vault is first asked without a token, for its challenge.
+      // The first request to Key Vault has no token; it gets the challenge.
       if (sent === undefined || !isIdentity(credential)) return next(request);
       const token = credential.newest(sent);
       request.headers.set("authorization", `Bearer ${token}`);
@@ -58,7 +60,7 @@ export function refusedTokenPolicy(credential: TokenCredential, afterwards: "rep
   return { policy, position: "perRetry" as const };
 }
 
-/** The same for a request with `fetch`. `send` is called once, or twice after a 401 that another token may end. */
+/** The same for a request with `fetch`. `send` is called a second time if another token may help after a 401. */
 export async function fetchWithToken(
   credential: TokenCredential,
   token: string,
@@ -68,15 +70,12 @@ export async function fetchWithToken(
   if (response.status !== 401 || !isIdentity(credential)) return response;
   const other = await credential.replace(token);
   if (other === undefined) return response;
-  // Unread it would keep its connection.
+  // An unread body would keep its connection.
   await response.body?.cancel().catch(() => {});
   return send(other);
 }
 
-/**
- * Whether the identity has another token than the one that this error's request was refused with (a `RestError` with
- * status 401).
- */
+/** Whether the identity has a token other than the refused one. `error`: a `RestError` with status 401. */
 export async function hasOtherToken(credential: TokenCredential, error: unknown): Promise<boolean> {
   const { statusCode, request } = error as { statusCode?: unknown; request?: PipelineRequest };
   if (statusCode !== 401 || !isIdentity(credential)) return false;

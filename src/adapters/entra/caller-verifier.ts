@@ -7,22 +7,22 @@ import { type Cloud, issuerOf } from "../../domain/shared/cloud.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import { ok, refuse } from "../../domain/shared/result.ts";
 
-/** A caller's token is about 2 KiB; with many roles some more. Checked before anything is decoded. */
+/** A caller's token is about 2 KiB, somewhat more with many roles. Checked before anything is decoded. */
 const maxTokenBytes = 16_384;
-/** Seconds that clocks may differ. */
+/** Allowed clock difference, seconds. */
 const leewaySeconds = 60;
 const tokenTypes: ReadonlySet<unknown> = new Set([undefined, "JWT", "at+jwt"]);
-/** Created once, since anybody can send tokens with unknown keys, and creating an error with a stack is expensive. */
+/** Created once, because anybody can send tokens with unknown keys, and creating an error with a stack is expensive. */
 const noSuchKey = new errors.JWKSNoMatchingKey();
 
-/** "unknown": the provider was asked, and there is no such key. "not_looked_up": there may be one. */
+/** "unknown": the provider has no such key. "not_looked_up": it was not asked, so the key may exist. */
 type FoundKey = KeyObject | "unknown" | "not_looked_up";
 
 /** Where the keys come from: verified metadata of the home tenant (domain/metadata). */
 export interface SigningKeySource {
-  /** @throws Fault `caller_keys_unavailable` without any key */
+  /** @throws Fault `caller_keys_unavailable` if there is no key at all */
   findKey(kid: string, nowMs: number): Promise<FoundKey>;
-  /** A token was verified with this key. */
+  /** Notes that a token was verified with this key. */
   noteUse(kid: string, nowMs: number): void;
 }
 
@@ -36,13 +36,15 @@ interface CallerExpectation {
 }
 
 /**
- * Verifies callers' tokens: RS256 only, keys only from our own source (a `jwk`, `jku` or `x5u` header is never looked
- * at), exact issuer and audience. The claims are then checked in the domain.
+ * Verifies callers' tokens: RS256 only, keys only from our own source (`jwk`, `jku` and `x5u` headers are ignored),
+ * exact issuer and audience. The domain then checks the claims.
  */
 export function createCallerVerifier(expected: CallerExpectation, keys: SigningKeySource): CallerVerifier {
   const issuer = issuerOf(expected.cloud, expected.homeTenantId);
   const verified = createVerifiedCallers();
-  /** The key may have been withdrawn since (a rollover, an emergency), and the token may have expired. */
+  /**
+   * Since the token was verified, its key may have been withdrawn (a rollover, an emergency), or it may have expired.
+   */
   const stillHolds = async ({ kid, key, notBefore, expiresAt }: VerifiedToken, nowMs: number) => {
     const nowSeconds = Math.floor(nowMs / 1000);
     const isInTime = notBefore <= nowSeconds + leewaySeconds && nowSeconds < expiresAt + leewaySeconds;
@@ -72,7 +74,7 @@ export function createCallerVerifier(expected: CallerExpectation, keys: SigningK
         const kid = String(protectedHeader.kid);
         keys.noteUse(kid, nowMs);
         if (!tokenTypes.has(protectedHeader.typ)) return reject("typ is neither JWT nor at+jwt");
-        // `aud` may be an array in a JWT, but Entra sends one string: a token for several is not ours alone.
+        // A JWT's `aud` may be an array, but Entra sends one string. A token for several audiences is not for us alone.
         if (typeof payload.aud !== "string") return reject("aud is not one string");
         const caller = validateCallerClaims(payload, expected);
         const [notBefore, expiresAt] = [Number(payload.nbf), Number(payload.exp)];
@@ -87,7 +89,7 @@ export function createCallerVerifier(expected: CallerExpectation, keys: SigningK
   };
 }
 
-/** The library's stable code and the claim's name; never its message, which may quote the token. */
+/** The library's stable error code and the claim's name; never the message, which may quote the token. */
 function because(error: errors.JOSEError): string {
   const isOfClaim = error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired;
   return isOfClaim ? `${error.code} ${error.claim}` : error.code;

@@ -6,7 +6,7 @@ import { within } from "../azure/deadline.ts";
 import { errorClass } from "../azure/error.ts";
 import type { Identity } from "../azure/identity.ts";
 
-/** Milliseconds for one token; those that are kept take none. */
+/** Milliseconds for one token. Cached tokens need no request. */
 const requestTimeoutMs = 5_000;
 
 /** Tokens of user-assigned managed identities for the exchange; the SDK keeps each until shortly before it expires. */

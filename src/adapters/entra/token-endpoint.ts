@@ -71,7 +71,7 @@ async function processToken(
     token = await oauth.processClientCredentialsResponse(server, client, response);
   } catch (error) {
     const { cause } = error as { cause?: unknown };
-    // Cut off while it was read, or too slow. A whole answer that is no JSON is a SyntaxError.
+    // The answer was cut off or too slow. A complete answer that is not JSON is a SyntaxError.
     const isCutOff = cause instanceof Error && !(cause instanceof SyntaxError);
     if (isCutOff) throw new Fault("token_endpoint_unavailable", { because: errorClass(cause) });
     throw new Fault("token_not_as_asked", { because: errorClass(error) });
@@ -84,8 +84,8 @@ async function processToken(
 }
 
 /**
- * A token that names another tenant or application is not given out (T12). Only a defence in depth: access tokens are
- * opaque to all but their resource, so one that cannot be read passes.
+ * Whether the token is for this tenant and application. A token for others is not returned (T12). This is defence in
+ * depth: access tokens are opaque to everyone but their resource, so an unreadable token passes.
  */
 function isFor(accessToken: string, { tenantId, clientId }: { tenantId: Guid; clientId: Guid }): boolean {
   let claims: Record<string, unknown>;

@@ -6,13 +6,13 @@ import type { Cloud } from "../../domain/shared/cloud.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import { createGraphGet, type GraphGet, type GraphState, unexpected } from "./graph-get.ts";
 
-/** Milliseconds for all that is read of one application. */
+/** Milliseconds for all requests about one application. */
 const deadlineMs = 20_000;
 /** Entra allows 20 federated credentials for an application. */
 const maxPages = 20;
 
 const credentials = {
-  /** Graph returns the `key` on `$select` for a single object only. */
+  /** Graph returns `key` only with `$select` on a single object. */
   keyCredentials: z.array(z.object({ keyId: z.guid(), key: z.base64().nullish() })),
   passwordCredentials: z.array(z.object({ keyId: z.guid() })),
 };
@@ -29,7 +29,10 @@ const federatedPage = z.object({
     z.object({
       id: z.guid(),
       issuer: z.string(),
-      /** Absent if there is an expression instead: no policy can name that as a subject, so it is always a difference. */
+      /**
+       * Absent if there is an expression instead. No policy can name an expression as a subject, so it always counts as
+       * a difference.
+       */
       subject: z.string().nullish(),
       audiences: z.array(z.string()),
     }),
@@ -38,8 +41,8 @@ const federatedPage = z.object({
 });
 
 /**
- * The credentials of an application of the home tenant, as Microsoft Graph returns them. `credential` needs the app role
- * `Application.Read.All`. An answer without the expected shape is an error: it never means that there is nothing.
+ * The credentials of an application of the home tenant, as Microsoft Graph returns them. `credential` needs the app
+ * role `Application.Read.All`. An answer without the expected shape is an error, and never counts as an empty list.
  */
 export function createApplicationDirectory(
   { graphHost }: Cloud,
@@ -72,7 +75,10 @@ async function readApplication(get: GraphGet, clientId: Guid): Promise<z.infer<t
   return ofClient(parse(application, answer), clientId);
 }
 
-/** Without one in the home tenant the client cannot have canaries, and this check would be incomplete. */
+/**
+ * The client's service principal. Without one in the home tenant the client cannot have canaries, and this check would
+ * be incomplete.
+ */
 async function readServicePrincipal(get: GraphGet, clientId: Guid): Promise<z.infer<typeof servicePrincipal>> {
   const select = "appId,keyCredentials,passwordCredentials";
   const answer = await get(`servicePrincipals(appId='${clientId}')?$select=${select}`);
@@ -97,7 +103,7 @@ async function readFederated(get: GraphGet, objectId: string): Promise<Federated
 type Holder = z.infer<typeof servicePrincipal>;
 
 function keysOf(on: CredentialHolder, { keyCredentials }: Holder): RegisteredCredentials["keys"] {
-  // Encoded again, so that two spellings of the same bytes are equal.
+  // Encoded again, so that different base64 forms of the same bytes are equal.
   return keyCredentials.map(({ keyId, key }) => ({
     on,
     keyId,

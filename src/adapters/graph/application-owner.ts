@@ -4,16 +4,16 @@ import type { Cloud } from "../../domain/shared/cloud.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { createGraphGet, type GraphState, unexpected } from "./graph-get.ts";
 
-/** The tenant that registered an application, by what the home tenant's directory says of its service principal. */
+/** The tenant in which an application is registered, according to its service principal in the home tenant. */
 export type ApplicationOwner = (applicationId: Guid) => Promise<Guid | undefined>;
 
 const servicePrincipal = z.object({ appId: z.guid(), appOwnerOrganizationId: z.guid() });
 const deadlineMs = 20_000;
 
 /**
- * Undefined where the home tenant has no service principal of the application. `credential` needs the app role
+ * Undefined if the home tenant has no service principal of the application. `credential` needs the app role
  * `Application.Read.All`. Source: Microsoft Graph v1.0, resource type servicePrincipal, `appOwnerOrganizationId`.
- * @throws ApplicationDirectoryError where Graph does not say.
+ * @throws ApplicationDirectoryError if Graph does not return it
  */
 export function createApplicationOwner(
   { graphHost }: Cloud,

@@ -4,14 +4,14 @@ import { ApplicationDirectoryError } from "../../domain/credentials/ports.ts";
 import { errorClass, parseRetryAfter } from "../azure/error.ts";
 import { fetchWithToken } from "../azure/refused-token.ts";
 
-/** Graph's answer about one application has a few kilobytes. */
+/** Graph's answer about one application is a few kilobytes. */
 const maxBytes = 1_048_576;
-/** Where the service is busy and does not say for how long. */
+/** Used if the service is busy and sends no `Retry-After`. */
 const defaultRetrySeconds = 1;
-/** A longer `Retry-After` ends the run; a later run asks again. */
+/** A longer `Retry-After` is not waited for; a later run asks again. */
 const longestRetrySeconds = 15;
 
-/** What the requests to one service share. */
+/** State that the requests to one service share. */
 export interface GraphState {
   clock: () => number;
   /** End of the service's `Retry-After`, milliseconds since 1970. */
@@ -22,10 +22,11 @@ export interface GraphState {
 export type GraphGet = (pathOrLink: string) => Promise<unknown>;
 
 /**
- * GET of Microsoft Graph v1.0 with our token, which goes to `host` and nowhere else: redirects are not followed, and a
- * link of an answer is only where it stays on that host and version (T8: a forged link would leak the token). Once more
- * after a 429 or 5xx, within the deadline of `signal`, and never before an announced time (RFC 9110 §10.2.3). Throws
- * `ApplicationDirectoryError`.
+ * GET of Microsoft Graph v1.0 with our token, which is sent to `host` only. Redirects are not followed, and a link from
+ * an answer is followed only if it stays on that host and version (T8: a forged link would leak the token). Retries
+ * once after a 429 or 5xx, within the deadline of `signal` and never before the time of a `Retry-After` (RFC 9110
+ * §10.2.3).
+ * @throws ApplicationDirectoryError
  */
 export function createGraphGet(
   host: string,
@@ -80,7 +81,7 @@ async function requestToken(host: string, credential: TokenCredential, signal: A
   throw new ApplicationDirectoryError("graph_token_unavailable");
 }
 
-/** Infinite if a retry is of no use. */
+/** Seconds until a retry; infinite if a retry would not help. */
 function retrySecondsOf({ status, headers }: Response, nowMs: number): number {
   if (status !== 429 && status < 500) return Number.POSITIVE_INFINITY;
   return parseRetryAfter(headers.get("retry-after"), nowMs) ?? defaultRetrySeconds;
@@ -115,7 +116,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** Unread it would keep its connection. */
+/** An unread body would keep its connection. */
 async function discard({ body }: Response): Promise<void> {
   await body?.cancel().catch(() => {});
 }
@@ -136,7 +137,10 @@ function unavailable(error: unknown, signal: AbortSignal): ApplicationDirectoryE
   return new ApplicationDirectoryError(signal.aborted ? "graph_timed_out" : "graph_unavailable", errorClass(error));
 }
 
-/** The error for an answer that is not as Graph documents it. `because`: a name of ours, never text of the answer. */
+/**
+ * The error for an answer that differs from Graph's documentation. `because`: our own name for the cause, never text
+ * from the answer.
+ */
 export function unexpected(because: string): ApplicationDirectoryError {
   return new ApplicationDirectoryError("graph_answer_unexpected", because);
 }

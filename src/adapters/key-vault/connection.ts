@@ -1,13 +1,16 @@
 import { once } from "node:events";
 import { Agent, request } from "node:https";
 
-/** The connections to vaults, of all clients. The SDK's own pool cannot be reached, so nothing could be opened in it. */
+/**
+ * The connection pool of all vault clients. The SDK's own pool is not accessible, so no connection could be opened in
+ * it in advance.
+ */
 export const vaultAgent = new Agent({ keepAlive: true });
 
 /**
- * Opens a connection to a vault that the first request finds. The request has no token and names no key, so it is none
- * of the operations in the vault's log that somebody must explain. Not by HEAD: after an answer that states no length
- * Node closes the connection.
+ * Opens a connection to a vault for the first request. This request has no token and names no key, so it is not an
+ * operation in the vault's log that must be explained. It is not a HEAD request, because Node closes the connection
+ * after an answer without a length.
  */
 export async function connectToVault(keyId: string): Promise<void> {
   const asking = request(new URL("/", keyId), { agent: vaultAgent });

@@ -2,7 +2,7 @@ import { Fault, type FaultCode, type FaultDetail } from "../../domain/shared/fau
 import { errorClass, parseRetryAfter } from "../azure/error.ts";
 import { TokenRefused } from "../azure/refused-token.ts";
 
-/** Errors of a socket that was never connected: nothing was sent, so nothing was signed. */
+/** Error codes of a socket that never connected: nothing was sent, so nothing was signed. */
 const neverSent: ReadonlySet<unknown> = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -11,7 +11,7 @@ const neverSent: ReadonlySet<unknown> = new Set([
   "ENETUNREACH",
 ]);
 
-/** What is kept of an HTTP answer of the vault. */
+/** The parts of the vault's HTTP answer that are kept. */
 export interface VaultAnswer {
   status: number;
   requestId: string;
@@ -20,14 +20,14 @@ export interface VaultAnswer {
 }
 
 /**
- * Turns whatever the SDK throws into a `Fault`. The text of an SDK error holds the key's URL, so only numbers and known
+ * Turns any error of the SDK into a `Fault`. The text of an SDK error contains the key's URL, so only numbers and known
  * codes are copied, and a new kind of error cannot leak anything.
  */
 export function keyVaultFault(
   error: unknown,
   answer: VaultAnswer | undefined,
   nowMs: number,
-  /** Whether the request had a connection; undefined where that is not known. */
+  /** Whether the request had a connection; undefined if not known. */
   wasSent?: boolean,
 ): Fault {
   if (error instanceof TokenRefused) {
@@ -59,12 +59,12 @@ function codeOf(status: number, body: string): FaultCode {
   return "signer_rejected";
 }
 
-/** Without a token, only the challenge request was sent. */
+/** Whether the SDK got no token. Then only the challenge request was sent. */
 function isWithoutToken(error: unknown): boolean {
   return error instanceof Error && /^(Authentication|CredentialUnavailable|AggregateAuthentication)/.test(error.name);
 }
 
-/** A request that never got a connection was not sent; of any other the vault may have signed. */
+/** Whether the vault may have signed: a request that never got a connection was not sent. */
 function mayHaveBeenSent(error: unknown): boolean {
   if (!(error instanceof Error)) return true;
   return !neverSent.has((error as { code?: unknown }).code) && !neverSent.has(codeOfCause(error));

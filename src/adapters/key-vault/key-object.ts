@@ -1,8 +1,8 @@
 import type { KeyVaultKey } from "@azure/keyvault-keys";
 
 /**
- * What a cryptography client is built from, so that it never reads the key (no `KeyGet`), and without material, so that
- * it leaves every operation to the vault. `keyId`: `https://<vault>/keys/<name>/<version>`.
+ * A key object for a cryptography client. With it the client never reads the key (no `KeyGet`). It has no key material,
+ * so the client leaves every operation to the vault. `keyId`: `https://<vault>/keys/<name>/<version>`.
  */
 export function keyObjectOf(keyId: string): KeyVaultKey {
   const { origin, pathname } = new URL(keyId);

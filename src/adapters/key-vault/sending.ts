@@ -4,12 +4,12 @@ import type { ClientRequest } from "node:http";
 import type { TLSSocket } from "node:tls";
 
 /**
- * Whether a request got a connection. What never had one was not sent, so the vault has not signed, whatever the error
- * is: a time-out in the TLS handshake looks like one of a request that is on its way. Source: Node.js, "Diagnostics
- * Channel", `http.client.request.created`.
+ * Whether a request got a connection. A request without one was not sent, so the vault has not signed. The error alone
+ * does not show this: a time-out in the TLS handshake looks like one of a request that was sent. Source: Node.js,
+ * "Diagnostics Channel", `http.client.request.created`.
  */
 export interface Sending {
-  /** Of the last request to the host; undefined where none was seen, so that nothing is known. */
+  /** For the last request to the host; undefined if no request was observed. */
   wasSent?: boolean;
 }
 
@@ -36,7 +36,7 @@ function observe(request: ClientRequest, sending: Observed): void {
   });
 }
 
-/** Makes the call; `sending` changes while it lasts. `host` is without a port. */
+/** Makes the call; `sending` is updated while it runs. `host` has no port. */
 export function observeSending<T>(host: string, call: (sending: Sending) => Promise<T>): Promise<T> {
   const sending: Observed = { host };
   return observed.run(sending, () => call(sending));

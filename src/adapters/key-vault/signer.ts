@@ -8,14 +8,14 @@ import { keyVaultFault, type VaultAnswer } from "./fault.ts";
 import { keyObjectOf } from "./key-object.ts";
 import { observeSending, type Sending } from "./sending.ts";
 
-/** Milliseconds for one request to the vault. A warm signature takes some tens. */
+/** Milliseconds for one request to the vault. A warm signature takes a few tens. */
 const requestTimeoutMs = 5_000;
 
 /**
- * Signs in Key Vault. One client per key version for the life of the process: each client begins with a challenge
- * (401) before its first signature. It is built from a key object, so the SDK never reads the key (no `KeyGet`), and
- * its own retries are off, after a refused token too: a second signature needs a second intent in the ledger. Requests
- * name `instance`, since an intent without an outcome covers only a signature of its own instance.
+ * Signs in Key Vault. There is one client per key version for the life of the process, because each client gets a
+ * challenge (401) before its first signature. It is built from a key object, so the SDK never reads the key (no
+ * `KeyGet`). The SDK's retries are off, also after a refused token: a second signature needs a second intent in the
+ * ledger. Requests name `instance`, because an intent without an outcome covers only a signature of its own instance.
  */
 export function createKeyVaultSigner(credential: TokenCredential, instance: string): VaultSigner {
   const keys = new Map<string, VaultKey>();
@@ -40,14 +40,14 @@ export function createKeyVaultSigner(credential: TokenCredential, instance: stri
 
 interface VaultKey {
   client: CryptographyClient;
-  /** Whether the client knows the vault's challenge. */
+  /** Whether the client has already received the vault's challenge. */
   isChallenged: boolean;
   first?: Promise<VaultSignature>;
 }
 
 /**
- * Lets a client's first request go alone. The SDK's challenge policy keeps one state per client: of several first
- * requests at once, one may be sent without its body once another has finished the challenge (seen in
+ * Sends a client's first request alone. The SDK's challenge policy keeps one state per client: with several first
+ * requests at once, one may be sent without its body after another has finished the challenge (seen in
  * @azure/keyvault-common 2.1).
  */
 async function afterChallenge(
@@ -71,7 +71,7 @@ function createClient(keyId: string, credential: TokenCredential, instance: stri
     agent: vaultAgent,
     retryOptions: { maxRetries: 0 },
     additionalPolicies: [refusedTokenPolicy(credential, "fail")],
-    // The vault's log has it as ClientInfo, and the audit looks for it at the beginning.
+    // The vault logs this as ClientInfo; the audit expects it at the beginning.
     userAgentOptions: { userAgentPrefix: `keyhold/${instance}` },
   });
 }
@@ -100,7 +100,7 @@ async function requestSignature(
   }
 }
 
-/** The SDK reports the key that was asked for; only the answer itself names the key that signed. */
+/** The `kid` of the answer. The SDK returns the requested key; only the answer names the key that signed. */
 function keyIdOf(body: string): string {
   const { kid } = JSON.parse(body) as { kid?: unknown };
   return typeof kid === "string" ? kid : "";

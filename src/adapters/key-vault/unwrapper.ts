@@ -6,7 +6,7 @@ import { keyObjectOf } from "./key-object.ts";
 
 /**
  * Asks the vault to unwrap a key that was wrapped by RSA-OAEP-256 (RFC 7518 §4.3). Built from a key object, so the SDK
- * never reads the key. Rejects with an error of the SDK, whose text holds the key's URL.
+ * never reads the key. Rejects with an SDK error, whose text contains the key's URL.
  */
 export function createKeyUnwrapper(keyId: string, credential: TokenCredential) {
   const client = new CryptographyClient(keyObjectOf(keyId), credential, {

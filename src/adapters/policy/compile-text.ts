@@ -10,14 +10,14 @@ import { locateSteps, parseJsonSteps } from "./text.ts";
 export type CompiledText = { document: PolicyDocument; policy: AccessPolicy } | { problems: readonly PolicyProblem[] };
 
 /**
- * From text to compiled policy. All problems of shape and of references come at once, each with line and column: entries
- * whose shape is wrong are left out, and the rest is compiled without them.
+ * Compiles the text of a policy. Reports all problems of shape and of references at once, each with line and column:
+ * entries with a wrong shape are left out, and the rest is compiled without them.
  */
 export function compilePolicyText(text: string, context: PolicyContext): CompiledText {
   return atOnce(policyTextSteps(text, context));
 }
 
-/** The same in steps. Of a text of one megabyte the longest takes some five milliseconds, `JSON.parse`. */
+/** The same in steps. For a text of one megabyte the longest step, `JSON.parse`, takes about five milliseconds. */
 export function* policyTextSteps(text: string, context: PolicyContext): Steps<CompiledText> {
   const json = yield* parseJsonSteps(text);
   if ("problem" in json) return { problems: [json.problem] };
@@ -36,7 +36,7 @@ export function* policyTextSteps(text: string, context: PolicyContext): Steps<Co
 /** The lists that the names in a grant refer to. */
 const referencedLists: Record<string, List> = { caller: "callers", client: "clients", tenants: "tenants" };
 
-/** What is wrong between the entries whose own shape is right, by their places in the whole. */
+/** The problems among the entries whose shape is right. Paths refer to the whole document. */
 function problemsOfTheRest(
   value: unknown,
   { places, issues }: ParsedEntries,
@@ -63,7 +63,7 @@ function brokenNames(value: unknown, issues: ParsedEntries["issues"]): ReadonlyM
   return names;
 }
 
-/** Whether a grant names an entry that was left out: that it is missing is no problem of its own. */
+/** Whether a problem is that a grant names an entry that was left out. That is not reported again. */
 function leadsToBroken(path: string, value: unknown, broken: ReturnType<typeof brokenNames>): boolean {
   const [, grantIndex, member = "", nameIndex] =
     /^grants\[(\d+)\]\.(caller|client|tenants)(?:\[(\d+)\])?$/.exec(path) ?? [];

@@ -16,15 +16,15 @@ export type List = keyof typeof entrySchemas;
 const lists = Object.keys(entrySchemas) as List[];
 
 export interface ParsedEntries {
-  /** Without what has issues. */
+  /** The document without the entries that have issues. */
   document: PolicyDocument;
-  /** Of each list, the places in the text of the entries that are in the document. */
+  /** For each list: the indexes in the text of the entries that are in `document`. */
   places: Readonly<Record<List, readonly number[]>>;
-  /** Those of the whole schema, in its order. */
+  /** The issues that the whole schema would report, in its order. */
   issues: readonly z.core.$ZodIssue[];
 }
 
-/** Checks a value by the policy's schema, one entry at a time. */
+/** Checks a value against the policy's schema, one entry at a time. */
 export function* parseEntries(value: unknown): Steps<ParsedEntries> {
   const issues: z.core.$ZodIssue[] = [];
   const document: Record<string, unknown> = { publisher: publisher.safeParse(membersOf(value).publisher).data };
@@ -46,7 +46,7 @@ export function* parseEntries(value: unknown): Steps<ParsedEntries> {
   return { document: document as unknown as PolicyDocument, places, issues: inOrder(issues) };
 }
 
-/** None where the value has no such list. */
+/** The entries of a list; none if the value has no such list. */
 export function entriesOf(value: unknown, list: List): unknown[] {
   const entries = membersOf(value)[list];
   return Array.isArray(entries) ? entries : [];
@@ -69,7 +69,7 @@ function isList(key: string): boolean {
   return Object.hasOwn(entrySchemas, key);
 }
 
-/** By members as the schema has them, and what is wrong with the whole last. */
+/** Sorts issues by the schema's order of members. Issues of the whole document come last. */
 function inOrder(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
   const members = Object.keys(policySchema.shape);
   const rank = ({ path: [member] }: z.core.$ZodIssue) =>

@@ -1,21 +1,21 @@
 import { atOnce, type Steps } from "../../domain/shared/steps.ts";
 
-/** Where the values of a JSON text stand, and where a text stops being JSON. `JSON.parse` says neither. */
+/** The positions of the values in a JSON text, or of the first syntax error. `JSON.parse` reports neither. */
 export type JsonScan =
   | {
       isJson: true;
-      /** Offset of each value by its path, `grants[0].caller`; of the whole by the empty one. */
+      /** Offset of each value by its path, such as `grants[0].caller`. The whole text has the empty path. */
       offsets: ReadonlyMap<string, number>;
-      /** Paths of keys that are there again: only the last one counts. */
+      /** Paths of duplicate keys. Only the last one counts. */
       repeated: readonly string[];
     }
   | { isJson: false; offset: number; rule: string };
 
-/** RFC 8259 §7 and §6: a text, or a number or word. */
+/** RFC 8259 §7 and §6: a string; a number or literal. */
 const stringToken = /"(?:[^"\\\p{Cc}]|[\u007f-\u009f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/uy;
 const scalarToken = /(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)(?![\w.+-])/y;
 const space = /[ \t\r\n]*/y;
-/** Our documents are less deep; deeper ones are rejected. */
+/** Our documents are less deep. Deeper ones are rejected. */
 const maxDepth = 64;
 
 class Stop extends Error {
@@ -26,7 +26,7 @@ class Stop extends Error {
   }
 }
 
-/** Reads a text without its byte order mark. Of keys that are there twice the last one counts, as for `JSON.parse`. */
+/** Scans a text without a byte order mark. Of duplicate keys the last one counts, as for `JSON.parse`. */
 export function scanJson(text: string): JsonScan {
   return atOnce(scanSteps(text));
 }
@@ -43,7 +43,7 @@ export function* scanSteps(text: string): Steps<JsonScan> {
     if (found !== undefined) at += found.length;
     return found;
   };
-  /** The next character that is no space; empty at the end. */
+  /** The next character that is not white space; empty at the end. */
   const peek = (): string => {
     match(space);
     return text.charAt(at);
@@ -88,7 +88,7 @@ export function* scanSteps(text: string): Steps<JsonScan> {
     if (peek() !== '"') stop("a key in double quotes is expected here");
     const key = readText();
     if (!take(":")) stop("a colon is expected here, after the key");
-    // The empty path is the whole, so an empty key needs another.
+    // The empty path stands for the whole text, so an empty key needs another path.
     const own = path === "" ? key || "." : `${path}.${key}`;
     if (offsets.has(own)) repeated.push(own);
     yield* readValue(own, depth + 1);
@@ -111,8 +111,8 @@ export function* scanSteps(text: string): Steps<JsonScan> {
 }
 
 /**
- * Line and column of offsets of a text, both from 1 on; columns count UTF-16 units, as editors do. The lines are looked
- * for once, since a large text may have many problems.
+ * Converts offsets of a text to line and column, both counted from 1. Columns count UTF-16 units, as editors do. Lines
+ * are found once, because a large text may have many problems.
  */
 export function positionsIn(text: string): (offset: number) => { line: number; column: number } {
   const starts = [0, ...Array.from(text.matchAll(/\r\n|\r|\n/g), (end) => end.index + end[0].length)];

@@ -5,7 +5,7 @@ import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { isAbsent, type ReadText } from "./place.ts";
 import { parseDocument } from "./shape.ts";
 
-/** The shape of the notes on findings beside the policy. `keyhold findings` and `keyhold rotation` alone write it. */
+/** The shape of the notes on findings beside the policy. Only `keyhold findings` and `keyhold rotation` write it. */
 const time = z.iso.datetime({ offset: true, error: "must be an RFC 3339 time" });
 const written = { by: z.string().max(200), at: time, reason: z.string().min(1).max(500) };
 const acknowledgement = z.strictObject({
@@ -32,12 +32,12 @@ export function parseNotes(text: string): AuditNotesDocument | PolicyProblem[] {
   return parseDocument(text, notes);
 }
 
-/** As it is written: for people too, who read who knew what a finding is. */
+/** The document as it is written, indented, so that people can read it. */
 export function notesText(document: AuditNotesDocument): string {
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
-/** What operators have noted by now, nothing where there is no document. Throws where it cannot be read. */
+/** Reads the operators' notes; empty if there is no document. Throws if it cannot be read. */
 export function createNotesSource(readText: ReadText): () => Promise<AuditNotes> {
   return async () => {
     try {

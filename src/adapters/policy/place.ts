@@ -4,15 +4,15 @@ import { RestError } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import { openBlob, patience } from "../storage/clients.ts";
 
-/** Where a document of the operators lies: beside the app, or in blob storage. */
+/** Where an operators' document is stored: in a file beside the app, or in blob storage. */
 export type DocumentPlace = { file: string } | { blobUrl: string };
 
-/** The text of a document, unless it is still the one with this ETag. Throws when it cannot be read. */
+/** The text of a document; undefined if its ETag is still this one. Throws if it cannot be read. */
 export type ReadText = (etag: string | undefined) => Promise<{ etag: string; text: string } | undefined>;
 
 /**
- * The place of another document of the same policy, beside it: `policy.json` has its suspensions in
- * `policy.suspensions.json`. So two policies in one folder do not share them.
+ * The place of a document that belongs to a policy: the suspensions of `policy.json` are in `policy.suspensions.json`.
+ * So two policies in one folder have separate documents.
  */
 export function besidePolicy(policy: DocumentPlace, what: string): DocumentPlace {
   const rename = (path: string) => `${path.replace(/\.json$/, "")}.${what}.json`;
@@ -20,14 +20,14 @@ export function besidePolicy(policy: DocumentPlace, what: string): DocumentPlace
 }
 
 /**
- * Reads the document at a place; a blob only when its ETag has changed. A request may wait for this, so the deadline is
- * short; if it passes, the version read earlier stays in force.
+ * Reads the document at a place; a blob only if its ETag has changed. A request may wait for this, so the deadline is
+ * short. After the deadline the version read earlier stays in force.
  */
 export function readerOf(place: DocumentPlace, credential: () => TokenCredential): ReadText {
   return "file" in place ? readTextFile(place.file) : openBlob(place.blobUrl, credential(), patience.request).read;
 }
 
-/** A file's ETag is the hash of its content: times of files are too coarse to tell two writes apart. */
+/** Reads a file. Its ETag is the hash of its content, because file times are too coarse to distinguish two writes. */
 export function readTextFile(path: string): ReadText {
   return async (etag) => {
     const text = await readFile(path, "utf8");
@@ -36,7 +36,7 @@ export function readTextFile(path: string): ReadText {
   };
 }
 
-/** Whether an error of a reading says that there is no such document, and not that it could not be reached. */
+/** Whether a read error means that the document does not exist, rather than that it could not be reached. */
 export function isAbsent(error: unknown): boolean {
   if (error instanceof RestError) return error.statusCode === 404 && error.code === "BlobNotFound";
   return error instanceof Error && "code" in error && error.code === "ENOENT";

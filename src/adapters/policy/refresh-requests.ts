@@ -3,7 +3,7 @@ import type { ReadRefreshRequests, RefreshRequestsDocument } from "../../domain/
 import { parseGuid } from "../../domain/shared/guid.ts";
 import { isAbsent, type ReadText } from "./place.ts";
 
-/** The shape of the requests beside the policy. `keyhold metadata refresh` alone writes it. */
+/** The shape of the requests beside the policy. Only `keyhold metadata refresh` writes it. */
 const requests = z.strictObject({
   version: z.literal(1),
   requests: z
@@ -18,7 +18,7 @@ const requests = z.strictObject({
     .max(10_000),
 });
 
-/** Undefined where the text is no valid document. */
+/** The document; undefined if the text is not valid. */
 export function parseRefreshRequests(text: string): RefreshRequestsDocument | undefined {
   try {
     return requests.safeParse(JSON.parse(text)).data;
@@ -27,12 +27,12 @@ export function parseRefreshRequests(text: string): RefreshRequestsDocument | un
   }
 }
 
-/** As it is written: for people too. */
+/** The document as it is written, indented, so that people can read it. */
 export function refreshRequestsText(document: RefreshRequestsDocument): string {
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
-/** Reads the requests again only where they have changed. */
+/** Reads the requests; parses them again only if they have changed. */
 export function createRefreshRequests(readText: ReadText): ReadRefreshRequests {
   let known: { etag: string; document: RefreshRequestsDocument | undefined } | undefined;
   return async () => {

@@ -2,14 +2,17 @@ import * as z from "zod";
 import { clouds } from "../../domain/shared/cloud.ts";
 
 /**
- * The shape of the policy file. Strict: an unknown key is an error, since a misspelt one could silently grant or deny.
- * policy.schema.json is generated from here (`npm run generate`), so that editors can use it.
+ * The shape of the policy file. It is strict: an unknown key is an error, because a misspelt one could silently grant
+ * or deny. policy.schema.json is generated from it for editors (`npm run generate`).
  */
 const guid = z
   .string()
   .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, "must be a GUID")
   .describe("A GUID.");
-/** Letters of any script that can be seen, so that two names that look different are two names. */
+/**
+ * Letters of any script, but no invisible characters, so that two names never differ only in a character that cannot be
+ * seen.
+ */
 const namePattern = /^(?!.*\p{Default_Ignorable_Code_Point})[\p{L}\p{N}][\p{L}\p{M}\p{N} ._-]{0,63}$/u;
 const name = z
   .string()

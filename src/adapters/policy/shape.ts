@@ -2,7 +2,7 @@ import type * as z from "zod";
 import type { PolicyProblem } from "../../domain/policy/problem.ts";
 import { type LocatableProblem, locate, parseJson } from "./text.ts";
 
-/** The document in a JSON text, or everything that is wrong with its shape at once, by path, and never the value. */
+/** The document in a JSON text, or all problems of its shape, by path. Never repeats a value. */
 export function parseDocument<T>(text: string, schema: z.ZodType<T>): T | PolicyProblem[] {
   const json = parseJson(text);
   if ("problem" in json) return [json.problem];
@@ -10,7 +10,7 @@ export function parseDocument<T>(text: string, schema: z.ZodType<T>): T | Policy
   return parsed.success ? parsed.data : locate(text, shapeProblems(parsed.error.issues));
 }
 
-/** One for each issue; an unknown key is reported at the object that has it, and located at the key. */
+/** One problem for each issue. An unknown key is reported at the object that has it, and located at the key. */
 export function shapeProblems(issues: readonly z.core.$ZodIssue[]): LocatableProblem[] {
   return issues.map((issue) => {
     const path = pathOf(issue.path);
@@ -24,7 +24,7 @@ function pathOf(path: readonly PropertyKey[]): string {
   return text === "" ? "(file)" : text.replace(/^\./, "");
 }
 
-/** Own words for what zod would say with the value in it. */
+/** Our own text for an issue, because zod's messages may contain the value. */
 function ruleOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":

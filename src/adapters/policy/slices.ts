@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Steps } from "../../domain/shared/steps.ts";
 
-/** Milliseconds of work before the event loop has its turn. */
+/** Milliseconds of work before the event loop gets a turn. */
 const sliceMs = 4;
 
 export interface Pauses {
-  /** Milliseconds of a clock that is never set back. */
+  /** A monotonic clock, milliseconds. */
   nowMs(): number;
   /** Resolves when the event loop has turned. */
   turn(): Promise<unknown>;
@@ -13,7 +13,7 @@ export interface Pauses {
 
 const ofProcess: Pauses = { nowMs: () => performance.now(), turn: () => nextTurn() };
 
-/** Takes the steps in slices, between which requests are served. One step is never divided. */
+/** Runs the steps in slices; requests are served in between. A single step is never divided. */
 export async function inSlices<R>(steps: Steps<R>, { nowMs, turn }: Pauses = ofProcess): Promise<R> {
   for (;;) {
     const untilMs = nowMs() + sliceMs;

@@ -6,7 +6,7 @@ import { isAbsent, type ReadText } from "./place.ts";
 import { inSlices, type Pauses } from "./slices.ts";
 import { parseSuspensions } from "./suspensions-schema.ts";
 
-/** From text to compiled policy, wherever the text lies, in slices: a large one does not hold up requests. */
+/** Reads and compiles the policy, in slices, so that a large one does not delay requests. */
 export function createPolicySource(
   readText: ReadText,
   context: Omit<PolicyContext, "nowMs">,
@@ -24,10 +24,10 @@ export function createPolicySource(
   };
 }
 
-/** Instead of an ETag, which a document that is not there does not have. */
+/** Used as the ETag of a document that does not exist. */
 const absent = "absent";
 
-/** From text to what is suspended. Where there is no document, nothing is. */
+/** Reads the suspensions. Without a document nothing is suspended. */
 export function createSuspensionsSource(readText: ReadText): SuspensionsSource {
   return {
     async read(etag) {

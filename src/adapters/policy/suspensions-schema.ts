@@ -5,7 +5,7 @@ import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { parseDocument } from "./shape.ts";
 import { withoutMark } from "./text.ts";
 
-/** The shape of the suspensions beside the policy. `keyhold tenant|caller|client suspend|resume` alone writes it. */
+/** The shape of the suspensions beside the policy. Only `keyhold tenant|caller|client suspend|resume` writes it. */
 const suspension = z.strictObject({
   kind: z.enum(suspendedKinds),
   id: z
@@ -22,7 +22,7 @@ export function parseSuspensions(text: string): SuspensionsDocument | PolicyProb
   return parseDocument(text, suspensions);
 }
 
-/** The entries that can be read of a document that is not valid; none where it is not even JSON. */
+/** The readable entries of an invalid document; none if it is not JSON. */
 export function salvageSuspensions(text: string): Suspension[] {
   const loose = z.object({ suspensions: z.array(z.unknown()) }).safeParse(jsonOf(text));
   return (loose.data?.suspensions ?? []).flatMap((entry) => suspension.safeParse(entry).data ?? []);
@@ -36,7 +36,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** As it is written: for people too, who read who suspended what and why. */
+/** The document as it is written, indented: people read in it who suspended what and why. */
 export function suspensionsText(document: SuspensionsDocument): string {
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }

@@ -3,10 +3,10 @@ import { atOnce, type Steps } from "../../domain/shared/steps.ts";
 import { positionsIn, scanJson, scanSteps } from "./json-scan.ts";
 
 const byteOrderMark = "\ufeff";
-/** Replaces bytes that are not UTF-8 in a text. */
+/** Stands for bytes of a text that are not UTF-8. */
 const undecodable = "\ufffd";
 
-/** The text after a byte order mark, which editors on Windows write; the mark itself says nothing. */
+/** The text without the byte order mark that editors on Windows write. */
 export function withoutMark(text: string): string {
   return text.startsWith(byteOrderMark) ? text.slice(1) : text;
 }
@@ -18,7 +18,7 @@ export function parseJson(text: string): ParsedJson {
 
 type ParsedJson = { value: unknown } | { problem: PolicyProblem };
 
-/** The same in steps; a text that is JSON is one. */
+/** The same in steps. Valid JSON takes one step. */
 export function* parseJsonSteps(text: string): Steps<ParsedJson> {
   const wrongEncoding = encodingProblem(text);
   if (wrongEncoding) return { problem: wrongEncoding };
@@ -33,7 +33,7 @@ export function* parseJsonSteps(text: string): Steps<ParsedJson> {
 }
 
 function encodingProblem(text: string): PolicyProblem | undefined {
-  // UTF-16, of which every second byte of plain JSON is zero; its own mark is not UTF-8.
+  // UTF-16: every second byte of plain JSON is zero, and its byte order mark is not UTF-8.
   if (/^\ufffd\ufffd|^.?\0/s.test(text) && text.includes("\0")) {
     return { path: "(file)", rule: "must be UTF-8, and is UTF-16: save it as UTF-8" };
   }
@@ -44,8 +44,8 @@ function encodingProblem(text: string): PolicyProblem | undefined {
 }
 
 /**
- * Keys that a text has twice. `JSON.parse` silently takes the last one, so a typing error could resume a suspended
- * entry, or drop a list.
+ * Duplicate keys of a text. `JSON.parse` silently uses the last one, so a typing error could resume a suspended entry
+ * or drop a list.
  */
 export function repeatedKeys(text: string): PolicyProblem[] {
   const scan = scanJson(withoutMark(text));
@@ -58,7 +58,7 @@ export function repeatedKeys(text: string): PolicyProblem[] {
     : [];
 }
 
-/** The same problems with line and column of what each is about, or of the nearest value around it. */
+/** Adds line and column to the problems: of the value that each is about, or of the nearest value around it. */
 export function locate(text: string, problems: readonly LocatableProblem[]): PolicyProblem[] {
   return atOnce(locateSteps(text, problems));
 }
@@ -83,5 +83,5 @@ function parentOf(path: string): string {
   return /\[\d+\]$/.test(path) ? path.replace(/\[\d+\]$/, "") : path.replace(/(^|\.)[^.]*$/, "");
 }
 
-/** `at`: the path of what to look at, where that is not `path` itself. */
+/** `at`: the path of the position, if it is not `path`. */
 export type LocatableProblem = PolicyProblem & { at?: string };

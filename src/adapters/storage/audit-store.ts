@@ -8,18 +8,18 @@ import { openTable, patience } from "./clients.ts";
 
 const statePlace = { partitionKey: "state", rowKey: "audit" };
 const revisitPartition = "revisit";
-/** Entities of one transaction, all of one partition (Azure Tables, "Performing entity group transactions"). */
+/** Maximum entities in one transaction, all of one partition (Azure Tables, "Performing entity group transactions"). */
 const maxBatch = 100;
 
-/** As state was stored up to 0.1: with the windows to be looked at again in a property of 64 KB at most. */
+/** The form in which state was stored up to 0.1: the windows to be checked again are in a property of at most 64 KB. */
 interface StoredState extends AuditState {
   revisit?: readonly number[];
 }
 
 /**
- * What the audit remembers, in one Azure table: its state, the last look at each window by month, windows to be looked
- * at again, findings by window, so that a repeated evaluation meets what the one before has found, and rates by key and
- * month. No finding is deleted: one that vanished is resolved.
+ * The audit's stored data, in one Azure table: its state, the last look at each window by month, windows to be checked
+ * again, findings by window, and rates by key and month. Findings are kept by window, so that a repeated evaluation
+ * sees the findings of the one before. No finding is deleted; one that no longer applies is resolved.
  */
 export function createTableAuditStore(url: string, credential: TokenCredential): AuditStore {
   const table = openTable(url, credential, patience.background);
@@ -53,7 +53,7 @@ export function createTableAuditStore(url: string, credential: TokenCredential):
       }
     },
     async saveState(state, etag) {
-      // An instance of the version before, while it is replaced or after it came back, reads `revisit`.
+      // An instance of the previous version reads `revisit`: while it is being replaced, or after a rollback.
       const entity = { ...statePlace, json: JSON.stringify({ ...state, revisit: [] } satisfies StoredState) };
       try {
         const saved =
@@ -90,7 +90,7 @@ export function createTableAuditStore(url: string, credential: TokenCredential):
       try {
         await table.deleteEntity(revisitPartition, rowOf(fromMs), { etag });
       } catch (error) {
-        // Asked for again meanwhile, or removed by another run.
+        // 412: the window was requested again since it was read. 404: another run has removed it.
         if (!(error instanceof RestError && (error.statusCode === 412 || error.statusCode === 404))) throw error;
       }
     },

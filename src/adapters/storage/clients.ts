@@ -5,29 +5,32 @@ import type { BlobClient } from "@azure/storage-blob";
 import { within } from "../azure/deadline.ts";
 import { hasOtherToken, refusedTokenPolicy } from "../azure/refused-token.ts";
 
-/** How long one operation may take, with its attempts and its access token, and how many attempts these are. */
+/**
+ * How long one operation may take, including all attempts and the request for its access token, and the number of
+ * attempts.
+ */
 export interface Patience {
   withinMs: number;
   attempts: number;
 }
 
-/** All operations on storage. A list is one operation for each page. */
+/** For all operations on storage. Listing is one operation per page. */
 export const patience = {
   /** A request waits. The caller of the client decides on retries. */
   request: { withinMs: 3_000, attempts: 1 },
-  /** A request waits for what it can do without. */
+  /** A request waits, but can be answered without it. */
   sharedCache: { withinMs: 250, attempts: 1 },
-  /** The first connection to it, with the identity's first token. */
+  /** The first connection to the shared cache, with the identity's first token. */
   sharedCacheStart: { withinMs: 5_000, attempts: 1 },
-  /** The start of an instance and the re-reading of the policy wait. */
+  /** The start of an instance or a new read of the policy waits. */
   start: { withinMs: 5_000, attempts: 2 },
-  /** A refresh, or a person who has given a command, waits. */
+  /** A refresh or an operator's command waits. */
   refresh: { withinMs: 10_000, attempts: 2 },
-  /** A timer's run, or a search through much, waits. */
+  /** A timer's run or a large search waits. */
   background: { withinMs: 30_000, attempts: 4 },
 } as const satisfies Record<string, Patience>;
 
-/** The client of a table, from `https://<account>.table.<suffix>/<table>`. Every operation of it has the deadline. */
+/** The client of the table at `https://<account>.table.<suffix>/<table>`. Each operation has the deadline. */
 export function openTable(
   url: string,
   credential: TokenCredential,
@@ -39,7 +42,7 @@ export function openTable(
   const additionalPolicies = [refusedTokenPolicy(credential)];
   const options = { retryOptions, additionalPolicies, ...(agent && { agent }) };
   const table = new TableClient(origin, pathname.slice(1), credential, options);
-  // Without a phase it stands around the SDK's retries.
+  // A policy without a phase wraps the SDK's retries.
   table.pipeline.addPolicy({
     name: "keyholdDeadline",
     sendRequest(request, next) {
@@ -57,7 +60,7 @@ export function openTable(
   return table;
 }
 
-/** Reads a row that is never there: the credential gets its token, and the pool of connections one to the table. */
+/** Reads a row that never exists, so that the credential has a token and the pool a connection to the table. */
 export async function openConnection(table: TableClient): Promise<void> {
   try {
     await table.getEntity("none", "none");
@@ -66,21 +69,21 @@ export async function openConnection(table: TableClient): Promise<void> {
   }
 }
 
-/** One blob of text. Both calls throw `RestError` or `DeadlineExceeded`. */
+/** A text blob. Both calls throw `RestError` or `DeadlineExceeded`. */
 export interface TextBlob {
-  /** Undefined where its ETag is still this one (RFC 9110 §13.1.2). */
+  /** Undefined if its ETag is still this one (RFC 9110 §13.1.2). */
   read(unlessEtag?: string): Promise<{ text: string; etag: string } | undefined>;
-  /** Only over the version with this ETag, or where there is none if undefined (RFC 9110 §13.1.1). */
+  /** Replaces only the version with this ETag; with undefined, writes only if there is no blob (RFC 9110 §13.1.1). */
   write(text: string, ifEtag: string | undefined): Promise<"written" | "conflict">;
 }
 
-/** Of `https://<account>.blob.<suffix>/<container>/<blob>`. */
+/** The blob at `https://<account>.blob.<suffix>/<container>/<blob>`. */
 export function openBlob(url: string, credential: TokenCredential, patient: Patience): TextBlob {
   const open = ({ BlobClient }: BlobSdk) => new BlobClient(url, credential, blobOptions(patient));
   return textBlob(reopening(credential, open), patient);
 }
 
-/** Blobs by name, of `https://<account>.blob.<suffix>/<container>`. */
+/** Opens blobs by name in `https://<account>.blob.<suffix>/<container>`. */
 export function openContainer(url: string, credential: TokenCredential, patient: Patience): (name: string) => TextBlob {
   const open = ({ ContainerClient }: BlobSdk) => new ContainerClient(url, credential, blobOptions(patient));
   const use = reopening(credential, open);
@@ -146,7 +149,7 @@ function textBlob(use: Use<BlobClient>, { withinMs }: Patience): TextBlob {
         return "written";
       } catch (error) {
         const status = error instanceof RestError ? error.statusCode : undefined;
-        // 409 means more than one thing; BlobAlreadyExists is what it means where none should be there.
+        // A 409 has several meanings. It means BlobAlreadyExists if the write requires that no blob exists.
         if (status === 412 || (status === 409 && ifEtag === undefined)) return "conflict";
         throw error;
       }

@@ -7,10 +7,10 @@ import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 import { openTable, patience } from "./clients.ts";
 
 const partitionKey = "credentials";
-/** Somebody else writes at the same time only when a rotation meets a fallback: rarely, and not for long. */
+/** Concurrent writes happen only if a rotation and a fallback coincide: rarely and briefly. */
 const maxAttempts = 5;
 
-/** One row per client in the audit's table. Whoever can write here can choose among the policy's certificates only. */
+/** One row per client in the audit's table. Write access to it only allows a choice among the policy's certificates. */
 export function createTableCredentialStore(url: string, credential: TokenCredential): CredentialStore {
   const table = openTable(url, credential, patience.start);
 
@@ -52,7 +52,7 @@ export function createTableCredentialStore(url: string, credential: TokenCredent
   };
 }
 
-/** Milliseconds since 1970 that a `Date` can hold. */
+/** Milliseconds since 1970, in the range of `Date`. */
 const time = z.int().min(0).max(8.64e15);
 const recordSchema = z.object({
   x5tS256: z.string().regex(/^[\w-]{43}$/),
@@ -75,8 +75,8 @@ const recordSchema = z.object({
 }) satisfies z.ZodType<CertificateRecord>;
 
 /**
- * The records of a row, without those in a form that Keyhold does not write. For these certificates nothing is known:
- * the policy alone decides, until the next canaries.
+ * The records of a row. Records in a form that Keyhold does not write are dropped: the state of those certificates is
+ * unknown, and only the policy decides until the next canaries.
  */
 export function parseCredentialState(json: unknown): CredentialState {
   let state: unknown;

@@ -7,14 +7,14 @@ import { type LedgerEntry, type SignIntent, type SignOutcome, signPurposes } fro
 import { timeOfLedgerId } from "../../domain/signing/ledger-id.ts";
 import { partitionOf } from "./ledger-partition.ts";
 
-/** How a row of the ledger looks in the table: written here, and read back here. */
+/** The form of a ledger row in the table; writing and reading. */
 
-/** The row as it is before the signature: the intent without any outcome. `timeMs` becomes the column `time`. */
+/** The row before the signature: the intent without an outcome. `timeMs` becomes the column `time`. */
 export function intentEntity({ id, timeMs, ...intent }: SignIntent) {
   return { partitionKey: partitionOf(id), rowKey: id, time: new Date(timeMs), ...intent };
 }
 
-/** Only known members, so that nothing else of an outcome can ever get into a row. */
+/** Copies known members only, so that nothing else in an outcome can get into a row. */
 export function outcomeEntity(id: Guid, outcome: SignOutcome) {
   const { codes, tokenExpiresAt, assertionExpiresAt, ...texts } = {
     codes: undefined,
@@ -33,10 +33,10 @@ export function outcomeEntity(id: Guid, outcome: SignOutcome) {
 }
 
 const guid = z.custom<Guid>((value) => typeof value === "string" && parseGuid(value) === value);
-/** Without control characters: a row that somebody else wrote must not control the terminal that shows it. */
+/** No control characters: a row that somebody else wrote must not control the terminal that shows it. */
 const text = z.string().regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{0,1024}$/u);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-/** Not only today's values: rows outlive versions of Keyhold. */
+/** Any code, not only the current ones, because rows outlive versions of Keyhold. */
 const fault = z.custom<FaultCode>((value) => typeof value === "string" && /^[a-z_]{1,64}$/.test(value));
 const seconds = z.date().transform((time) => Math.floor(time.getTime() / 1000));
 const codes = z
@@ -58,7 +58,7 @@ const intentShape = z.object({
   identityClientId: guid.exactOptional(),
   instance: text,
 });
-/** A key, or the identity that needs none. */
+/** An intent names either a key version, or an identity that needs no key. */
 const intentSchema = intentShape.superRefine(({ keyName, keyVersion, identityClientId }, context) => {
   const isWhole = identityClientId === undefined ? keyName !== undefined && keyVersion !== undefined : !keyName;
   if (!isWhole) context.addIssue({ code: "custom", path: ["keyName"] });
@@ -78,17 +78,17 @@ const outcomeSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("maybe_signed"), ...unknownOrNot }),
 ]) satisfies z.ZodType<SignOutcome>;
 
-/** Everything that a row of ours has besides its keys. */
+/** All properties of our rows except the keys. */
 export const ledgerProperties: readonly string[] = [
   ...new Set([intentShape, ...outcomeSchema.options].flatMap(({ shape }) => Object.keys(shape))),
 ];
 
 /**
- * The entry of a row, or what of the row is not as Keyhold writes it. Time and partition follow from the id, so a row
- * that was moved is found too. What else a row has is left out.
+ * The entry of a row, or the properties that are not as Keyhold writes them. Time and partition follow from the id, so
+ * a row that was moved is detected too. Other properties are ignored.
  */
 export function parseLedgerEntity(entity: Record<string, unknown>): Result<LedgerEntry, UnreadableRow> {
-  // A property that was asked for and is not there comes as null.
+  // A selected property that the row lacks is returned as null.
   const row = Object.fromEntries(Object.entries(entity).filter(([, value]) => value !== null && value !== undefined));
   const id = parseGuid(row.rowKey);
   const intent = intentSchema.safeParse(row);
@@ -110,7 +110,10 @@ export function parseLedgerEntity(entity: Record<string, unknown>): Result<Ledge
   return ok(outcome ? { ...entry, outcome: outcome.data } : entry);
 }
 
-/** The vault signed, but the outcome does not hold its request id. Not for the own token of a managed identity, which the vault does not sign. */
+/**
+ * Whether the outcome lacks the request id of a vault signature. Does not apply to a managed identity's token, which
+ * the vault does not sign.
+ */
 function lacksVaultRequest({ outcome, vaultRequestId }: SignOutcome): boolean {
   return outcome !== "not_signed" && outcome !== "maybe_signed" && vaultRequestId === undefined;
 }

@@ -9,12 +9,12 @@ import { createInterner } from "../azure/interned.ts";
 import { openTable, patience } from "./clients.ts";
 import { keyAt, ledgerPartitions } from "./ledger-partition.ts";
 
-/** Partitions at once: each holds a page of a thousand rows as it came. */
+/** Partitions read at once. Each holds a page of a thousand rows in memory. */
 const parallel = 4;
 
 /**
- * Reads the ledger by time. Row keys begin with their time, so of each partition only the part that is asked for is
- * read, however many rows it has.
+ * Reads the ledger by time. Row keys begin with their time, so only the requested part of each partition is read,
+ * however many rows it has.
  */
 export function createTableLedgerReader(url: string, credential: TokenCredential): LedgerReader {
   const table = openTable(url, credential, patience.background);
@@ -54,8 +54,8 @@ export function createTableLedgerReader(url: string, credential: TokenCredential
 }
 
 /**
- * Undefined for a row that Keyhold did not write: it explains no signature, so that what it hides is found. And for one
- * of a managed identity, which has no key and no part in what the vault logs.
+ * Undefined for a row that Keyhold did not write, so that it cannot explain a signature. Also undefined for a row of a
+ * managed identity, which has no key and nothing in the vault's log.
  */
 function toLedgerRow(row: Record<string, unknown>, once: (text: string) => string): LedgerRow | undefined {
   const text = (name: string) => (typeof row[name] === "string" ? (row[name] as string) : undefined);

@@ -4,13 +4,14 @@ import type { LedgerRetention } from "../../domain/audit/ports.ts";
 import { openTable, patience } from "./clients.ts";
 import { hourOf } from "./ledger-partition.ts";
 
-/** Of one run. At a run every five minutes that is half a million a day. */
+/** Maximum rows per run. With a run every five minutes that is half a million a day. */
 const maxRows = 2_000;
 const parallel = 20;
 
 /**
- * Deletes what is older than the ledger is kept for, from the oldest hour on: partitions are named by time. One by one,
- * and not in transactions: those need all rows in one partition, and the emulator that tests run against refuses them.
+ * Deletes rows that are older than the retention time, from the oldest hour on; partitions are named by time. Rows are
+ * deleted one by one and not in transactions: a transaction needs all rows in one partition, and the emulator in the
+ * tests refuses them.
  */
 export function createTableLedgerRetention(url: string, credential: TokenCredential): LedgerRetention {
   const table = openTable(url, credential, patience.background);
@@ -29,7 +30,7 @@ export function createTableLedgerRetention(url: string, credential: TokenCredent
   };
 }
 
-/** Another run, on another instance, was faster. */
+/** Ignores a 404: another instance has deleted the row. */
 function unlessGone(error: unknown): void {
   if (!(error instanceof RestError) || error.statusCode !== 404) throw error;
 }

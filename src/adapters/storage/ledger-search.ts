@@ -18,18 +18,18 @@ import { openTable, patience } from "./clients.ts";
 import { ledgerProperties, parseLedgerEntity } from "./ledger-entity.ts";
 import { hourOf, hourOfPartition, keyAt, ledgerPartitions, partitionOf } from "./ledger-partition.ts";
 
-/** Rows of one page; a table answers with a thousand at most. Sixteen pages, of one hour, are held at once. */
+/** Rows of one page; a table returns at most a thousand. Sixteen pages, those of one hour, are held at once. */
 const minPageRows = 100;
 const maxPageRows = 1_000;
-/** Tables only go up in time. Newest first, so many rows are held to be turned around. */
+/** Tables return rows in ascending order only. For newest first, up to this many rows are held and reversed. */
 const turnedRows = 4_000;
 
 type Row = TableEntityResult<Record<string, unknown>>;
 type Found = Result<LedgerEntry, UnreadableRow>;
 
 /**
- * Reads the ledger for the command line: hour by hour, the sixteen partitions of an hour at once and merged, hours
- * without rows passed over. It sees only partitions that Keyhold writes.
+ * Reads the ledger for the command line: hour by hour, with the sixteen partitions of an hour read at once and merged.
+ * Hours without rows are skipped. It sees only partitions that Keyhold writes.
  */
 export function createTableLedgerSearch(url: string, credential: TokenCredential): LedgerSearch {
   const table = openTable(url, credential, patience.background);
@@ -52,7 +52,7 @@ export function createTableLedgerSearch(url: string, credential: TokenCredential
   };
 }
 
-/** An error that is not storage's own, such as that of a credential, stays what it is. */
+/** Converts storage errors to a fault. Other errors, such as a credential's, are returned unchanged. */
 function faultOf(error: unknown): unknown {
   const isStorage = error instanceof RestError || error instanceof DeadlineExceeded;
   return isStorage ? new Fault("ledger_unavailable", { because: errorClass(error) }) : error;
@@ -62,7 +62,7 @@ async function* rowOfId(table: TableClient, id: Guid): AsyncGenerator<Row> {
   try {
     yield await table.getEntity(partitionOf(id), id);
   } catch (error) {
-    // Any other 404 is that of a table that is not there.
+    // Any other 404 means that there is no table.
     if (tableErrorCode(error) !== "ResourceNotFound") throw error;
   }
 }
@@ -76,7 +76,7 @@ async function* rowsOf(table: TableClient, query: LedgerQuery): AsyncGenerator<R
   }
 }
 
-/** Hours that have rows. One small read passes over any number of empty ones. */
+/** The hours that have rows. One small read skips any number of empty hours. */
 async function* hoursUp(table: TableClient, fromMs: number, toMs: number): AsyncGenerator<number> {
   for (let from = fromMs; from < toMs; ) {
     const hour = await firstHour(table, from, toMs);
@@ -98,7 +98,7 @@ async function* hoursDown(table: TableClient, fromMs: number, toMs: number): Asy
 
 async function firstHour(table: TableClient, fromMs: number, toMs: number): Promise<number | undefined> {
   let partition = await firstPartition(table, odata`PartitionKey ge ${hourOf(fromMs)}`, toMs);
-  // One that is named otherwise is not ours. It must not hide the hours behind it.
+  // A partition with another form of name is not ours. It must not hide later hours.
   while (partition !== undefined && Number.isNaN(hourOfPartition(partition))) {
     partition = await firstPartition(table, odata`PartitionKey gt ${partition}`, toMs);
   }
@@ -109,12 +109,12 @@ async function firstPartition(table: TableClient, after: string, toMs: number): 
   const filter = `${after} and ${odata`PartitionKey lt ${hourOf(toMs)}`}`;
   const rows = table.listEntities({ queryOptions: { filter, select: ["PartitionKey", "RowKey"] } });
   for await (const [row] of rows.byPage({ maxPageSize: 1 })) {
-    if (row) return row.partitionKey; // a page may be empty, and the next one not
+    if (row) return row.partitionKey; // a page may be empty although a later one is not
   }
   return undefined;
 }
 
-/** Of one hour. Row keys begin with their time, so only what is asked for is read, however many rows there are. */
+/** The rows of one hour. Row keys begin with their time, so only requested rows are read, however many there are. */
 async function* rowsUp(table: TableClient, query: LedgerQuery): AsyncGenerator<Row> {
   const select = ["PartitionKey", "RowKey", ...ledgerProperties];
   const maxPageSize = Math.min(Math.max(query.limit ?? maxPageRows, minPageRows), maxPageRows);
@@ -126,7 +126,7 @@ async function* rowsUp(table: TableClient, query: LedgerQuery): AsyncGenerator<R
   yield* merge(streams);
 }
 
-/** Halves the time until its rows can be held; a single millisecond is not halved. */
+/** The rows, newest first. Halves the time range until its rows can be held; a single millisecond is not divided. */
 async function* rowsDown(table: TableClient, query: LedgerQuery): AsyncGenerator<Row> {
   const { fromMs, toMs } = query;
   const held: Row[] = [];
@@ -143,8 +143,8 @@ async function* rowsDown(table: TableClient, query: LedgerQuery): AsyncGenerator
 }
 
 /**
- * What storage need not send. Values are escaped by `odata` and nowhere joined by hand: an operator may paste anything,
- * and `' or PartitionKey ne '` must find nothing rather than everything.
+ * The OData filter. `odata` escapes all values; none is concatenated by hand. An operator may paste anything, and `' or
+ * PartitionKey ne '` must match nothing rather than everything.
  */
 export function filterOf(partition: string, query: LedgerQuery): string {
   const { fromMs, toMs, callerObjectId, tenantId, clientId, purpose, outcome } = query;
@@ -154,7 +154,7 @@ export function filterOf(partition: string, query: LedgerQuery): string {
     ...(tenantId === undefined ? [] : [odata`tenantId eq ${tenantId}`]),
     ...(clientId === undefined ? [] : [odata`clientId eq ${clientId}`]),
     ...(purpose === undefined ? [] : [odata`purpose eq ${purpose}`]),
-    // A property that is not there cannot be asked for.
+    // A filter cannot match a missing property.
     ...(outcome === undefined || outcome === "open" ? [] : [odata`outcome eq ${outcome}`]),
   ].join(" and ");
 }
@@ -163,7 +163,7 @@ async function* flatten(pages: AsyncIterable<Row[]>): AsyncGenerator<Row> {
   for await (const page of pages) yield* page;
 }
 
-/** Streams that are sorted by row key as one that is; each is read no further than its next row's page. */
+/** Merges streams that are sorted by row key. Each is read no further than the page of its next row. */
 async function* merge(streams: readonly AsyncGenerator<Row>[]): AsyncGenerator<Row> {
   const heads = await Promise.all(streams.map(async (stream) => ({ stream, next: await stream.next() })));
   for (;;) {

@@ -12,7 +12,7 @@ import { errorClass, parseRetryAfter, tableErrorCode } from "../azure/error.ts";
 import { openConnection, openTable, patience } from "./clients.ts";
 import { intentEntity, outcomeEntity } from "./ledger-entity.ts";
 
-/** A caller waits for the intent: one quick retry, or none if storage asks for a longer wait. */
+/** A caller waits for the intent: one quick retry, or none if storage sends a longer `Retry-After`. */
 const intentDelaysMs = [200];
 const intentMaxWaitMs = 1_000;
 /**
@@ -22,30 +22,30 @@ const intentMaxWaitMs = 1_000;
  */
 const outcomeDelaysMs = [500, 1_000, 2_000, 4_000, 8_000, 16_000, ...Array.from({ length: 28 }, () => 30_000)];
 /**
- * An instance that ends has the 5 s that the platform gives it, with telemetry after this: all outcomes within so long,
- * with attempts that are short and follow each other soon. What is left is reported while that can still be sent.
+ * The platform gives an instance 5 s to shut down, and telemetry is flushed after this. So all outcomes have this much
+ * time, with short attempts in quick succession. Outcomes that remain are reported while the report can still be sent.
  */
 const drainWithinMs = 2_300;
 const drainAttemptMs = 1_000;
 const drainDelayMs = 200;
 const jitter = 0.2;
 /**
- * Connections to storage. Without a bound every write that waits for slow storage opens one more, until handshakes are
- * all that an instance does, or its outbound ports are used up for vault and Entra too.
+ * Maximum connections to storage. Without a bound every write that waits for slow storage opens another one, until the
+ * instance does nothing but handshakes, or has no outbound ports left for vault and Entra either.
  */
 const maxConnections = 32;
 
 interface TableLedger extends Ledger {
   /**
-   * Resolves when every intent of ours has its outcome, or after 2.3 s: those left stay open, and `ledger_outcome_lost`
-   * has been recorded for each outcome that was not written. Never rejects.
+   * Resolves when every intent of this instance has its outcome, or after 2.3 s. The remaining intents stay open, and
+   * `ledger_outcome_lost` has been recorded for each outcome that was not written. Never rejects.
    */
   drain(): Promise<void>;
   /** Gets a token and a connection for the table. */
   connect(): Promise<void>;
 }
 
-/** The ledger in an Azure table. It writes and never reads or deletes; the table is made by the deployment. */
+/** The ledger in an Azure table. It only writes, and never reads or deletes. The deployment creates the table. */
 export function createTableLedger(
   url: string,
   credential: TokenCredential,
@@ -58,7 +58,7 @@ export function createTableLedger(
   /** Outcomes that are being written, by the id of their intent. */
   const unwritten = new Map<Guid, SignOutcome>();
   const draining = new AbortController();
-  /** Ends the attempts that were under way when the drain began. */
+  /** Aborts the attempts that were in progress when the drain started. */
   const cutOff = new AbortController();
   let isDrained = false;
 
@@ -75,7 +75,7 @@ export function createTableLedger(
   }
 
   async function writeOutcome(write: (abortSignal: AbortSignal) => Promise<unknown>): Promise<void> {
-    // The SDK takes milliseconds to build a request: the answer goes first.
+    // The SDK takes milliseconds to build a request, so the answer is sent first.
     await nextTurn();
     for (const delayMs of [...outcomeDelaysMs, undefined]) {
       try {
@@ -128,7 +128,10 @@ export function createTableLedger(
   };
 }
 
-/** Our own row from a try whose answer was lost: ids are never used twice. Other conflicts store nothing. */
+/**
+ * Ignores the conflict with our own row, from an attempt whose answer was lost; ids are never used twice. After any
+ * other conflict nothing is stored.
+ */
 function unlessStored(error: unknown): void {
   if (tableErrorCode(error) !== "EntityAlreadyExists") throw error;
 }
@@ -139,7 +142,7 @@ function unavailable(error: unknown): Fault {
   return new Fault("ledger_unavailable", waitMs > 0 ? { because, retryAfterSeconds: waitMs / 1000 } : { because });
 }
 
-/** Milliseconds until an outcome is written again: never before the time that storage announced. */
+/** Milliseconds until an outcome is written again; never before the end of storage's `Retry-After`. */
 export function outcomeWaitMs(delayMs: number, error: unknown, nowMs: number): number {
   return Math.max(delayMs, retryAfterMs(error, nowMs));
 }
@@ -149,7 +152,7 @@ function retryAfterMs(error: unknown, nowMs: number = Date.now()): number {
   return 1000 * (parseRetryAfter(header, nowMs) ?? 0);
 }
 
-/** Cut short by the signal. */
+/** Waits, with jitter; ends early if the signal aborts. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms * (1 + jitter * Math.random()), undefined, { signal }).catch(() => {});
 }

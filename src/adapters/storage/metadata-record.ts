@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { StoredRecord } from "../../domain/metadata/last-known-good.ts";
 
-/** The shape of a record of metadata in storage, of either version. What it says is verified in the domain. */
+/** The shape of a stored metadata record, of either version. The domain verifies its content. */
 const milliseconds = z.number().nonnegative();
 const documentRecord = z.object({
   body: z.string(),
@@ -67,7 +67,9 @@ const storedRecord = z.discriminatedUnion("version", [
   }),
 ]);
 
-/** Undefined for what was not written by us: another version, no JSON, or an entry of another shape. Never throws. */
+/**
+ * The record; undefined if we did not write it: another version, not JSON, or an entry of another shape. Never throws.
+ */
 export function parseMetadataRecord(text: string): StoredRecord | undefined {
   try {
     return storedRecord.parse(JSON.parse(text));

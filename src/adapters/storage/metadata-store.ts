@@ -5,8 +5,8 @@ import { openContainer, patience } from "./clients.ts";
 import { parseMetadataRecord } from "./metadata-record.ts";
 
 /**
- * Last-known-good metadata in blob storage, one blob a source. A write replaces the whole blob and only the one that was
- * read, so two instances that refresh at once cannot tear or mix it.
+ * Last-known-good metadata in blob storage, one blob per source. A write replaces the whole blob, and only the version
+ * that was read, so two instances that refresh at once cannot corrupt it.
  */
 export function createMetadataStore(containerUrl: string, credential: TokenCredential): MetadataStore {
   const blobNamed = openContainer(containerUrl, credential, patience.refresh);
