@@ -7,7 +7,7 @@ import { refusedTokenPolicy } from "../azure/refused-token.ts";
 
 const retryOptions = { maxRetries: 2, retryDelayInMs: 500, maxRetryDelayInMs: 4_000 };
 
-/** The deadline of a read, and what its last answer said. */
+/** The deadline of a read, and facts from its last answer. */
 export interface Attempt {
   signal: AbortSignal;
   status?: number;
@@ -15,8 +15,9 @@ export interface Attempt {
 }
 
 /**
- * One client per read, for its policies: the SDK drops an operation's own `abortSignal`, and its error for an answer
- * without a JSON body has lost the status (seen in 1.0.0). Tokens are cached by the credential.
+ * Creates a client for one read, with its own policies. They are needed because the SDK drops an operation's
+ * `abortSignal`, and its error for an answer without a JSON body lacks the status (seen in 1.0.0). Tokens are cached by
+ * the credential.
  */
 export function createLogsClient(cloud: Cloud, credential: TokenCredential, attempt: Attempt): LogsQueryClient {
   const origin = `https://${cloud.logsHost}`;
@@ -49,7 +50,7 @@ export function createLogsClient(cloud: Cloud, credential: TokenCredential, atte
 
 /**
  * What a failed query means to the audit: throttled (429), forbidden (401, 403), rejected (other 4xx), timed out, or
- * unavailable. Holds the class of the error and the HTTP status, and no text of the service.
+ * unavailable. Contains the class of the error and the HTTP status, but no text from the service.
  */
 export function vaultLogUnavailable(error: unknown, { signal, status, retryAfter }: Attempt): VaultLogUnavailable {
   if (error instanceof VaultLogUnavailable) return error;

@@ -1,6 +1,6 @@
 /**
- * infra/queries/vault-*.kql as the bundle carries them; a test keeps them byte-equal. The files are what Kusto's analyser
- * checks and what an operator pastes into Log Analytics.
+ * Copies of infra/queries/vault-*.kql for the bundle; a test checks that they are byte-equal. Kusto's analyser checks
+ * the files, and operators paste them into Log Analytics.
  */
 export const vaultOperationsQuery = `// What the vault carried out in a time range: signatures by anybody, and everything that the signing identity did to
 // keys, secrets and certificates. What it refused is in vault-refusals.kql.
@@ -84,8 +84,8 @@ interface QueryParameters {
 }
 
 /**
- * The parameters before the query. The ids are obfuscated literals (h"..."): the workspace's own record of queries
- * (LAQueryLogs) does not show them. They must hold no quote or backslash; the reader checks that.
+ * Puts the parameters before the query. The ids are obfuscated literals (h"..."), so the workspace's own record of
+ * queries (LAQueryLogs) does not show them. They must not contain a quote or backslash; the reader checks that.
  */
 export function parameterize(query: string, parameters: QueryParameters): string {
   const { fromMs, toMs, vaultResourceId, signingObjectId, maxRows } = parameters;

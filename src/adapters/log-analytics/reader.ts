@@ -17,29 +17,29 @@ export interface VaultLogReaderOptions {
   cloud: Cloud;
   /** The workspace's own GUID ("Workspace ID"), not its resource id. */
   workspaceId: string;
-  /** Only this vault's rows. Absent: those of every vault that logs to the workspace. */
+  /** Read only this vault's rows. Absent: rows of every vault that logs to the workspace. */
   vaultResourceId?: string;
-  /** Whose operations are read besides everybody's signatures. */
+  /** Object id of the identity whose other operations are read too. Signatures are read for all identities. */
   signingObjectId: string;
   credential: TokenCredential;
-  /** For one query with its retries. */
+  /** For one query including its retries, milliseconds. */
   deadlineMs?: number;
   /** With this many rows the result counts as incomplete. */
   maxRows?: number;
 }
 
-/** Far below the service's limits of records and bytes (64 MB), and little enough to be held beside what is kept. */
+/** Far below the service's limits of records and bytes (64 MB), and small enough for memory. */
 const defaultMaxRows = 5_000;
 const defaultDeadlineMs = 20_000;
-/** Queries in a row that may be too slow, each for half the time of the one before, until the log counts as down. */
+/** After this many slow queries in a row, each for half the time range of the one before, the log counts as down. */
 const slowQueries = 4;
 const dayMs = 86_400_000;
-/** How much later than generated a row may be taken in and still be noticed. */
+/** A row is found if it was ingested at most this long after it was generated. */
 const longestDelayMs = 90 * dayMs;
 
 /**
- * Reads the vault's audit log out of Azure Monitor Logs. An answer that is partial, full or too slow is thrown away and
- * asked for again in halves, so what is returned is whole or nothing is.
+ * Reads the vault's audit log out of Azure Monitor Logs. An answer that is partial, full or too slow is discarded, and
+ * its time range is queried again in halves. So the result is complete, or there is none.
  */
 export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogReader {
   const { cloud, workspaceId, vaultResourceId = "", signingObjectId, credential } = options;
@@ -47,7 +47,7 @@ export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogRe
   if (!/^[\w./()-]*$/.test(vaultResourceId)) throw new RangeError("vaultResourceId is not an Azure resource id");
   if (!/^[\w-]*$/.test(signingObjectId)) throw new RangeError("signingObjectId is not a GUID");
 
-  /** Hands each part of the answer to `take` as it comes, so that no more than one is held. */
+  /** Passes each part of the answer to `take` as it arrives, so that only one is held. */
   async function readTables(
     text: string,
     range: Range,
@@ -72,7 +72,7 @@ export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogRe
   return {
     async now() {
       const nowMs: number[] = [];
-      // It reads no table: any range will do.
+      // The query reads no table, so any range works.
       await readTables(vaultNowQuery, { fromMs: 0, toMs: 1 }, (table) => nowMs.push(readNow(table)));
       return nowMs[0] ?? Number.NaN;
     },
@@ -94,7 +94,7 @@ export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogRe
     },
     async arrivals(fromMs, toMs) {
       const windows = new Map<number, WindowCount>();
-      // The timespan bounds TimeGenerated, the query the time of ingestion.
+      // The timespan bounds TimeGenerated; the query bounds the time of ingestion.
       const generated = (part: Range) => ({ fromMs: part.fromMs - longestDelayMs, toMs: part.toMs + dayMs });
       const take = (table: LogsTable) => {
         for (const window of readWindowCounts(table)) windows.set(window.fromMs, window);
@@ -105,7 +105,7 @@ export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogRe
   };
 }
 
-/** Halves of one time, the earlier first. */
+/** Merges the results of two halves of a time range. */
 function merge(earlier: Refusals | undefined, later: Refusals): Refusals {
   if (!earlier) return later;
   return { ...earlier, count: earlier.count + later.count, lastMs: Math.max(earlier.lastMs, later.lastMs) };
@@ -121,13 +121,13 @@ type Query = (range: Range) => Promise<LogsQueryResult>;
 interface Reading {
   maxRows: number;
   take: (table: LogsTable) => void;
-  /** Queries since the last that was answered in time. */
+  /** Number of slow queries since the last one that was fast enough. */
   slow: number;
 }
 
 /**
  * Reads part by part. A part that fails is halved until it succeeds; after three small results the length is doubled.
- * So the right length need not be found again for each half.
+ * So the right length is not searched for again in each half.
  */
 async function readWhole(query: Query, { fromMs, toMs }: Range, reading: Reading): Promise<void> {
   let [partMs, withRoom] = [toMs - fromMs, 0];
@@ -147,7 +147,7 @@ async function readWhole(query: Query, { fromMs, toMs }: Range, reading: Reading
   }
 }
 
-/** Undefined for an answer that is not whole, and for one that took too long, as far as that may be the range's fault. */
+/** Undefined if the answer is incomplete, or if it took too long and a shorter range may help. */
 async function wholeAnswer(query: Query, range: Range, reading: Reading): Promise<LogsTable | undefined> {
   try {
     const result = await query(range);

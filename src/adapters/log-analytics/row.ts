@@ -16,15 +16,16 @@ const columns = [
   "ClientInfo",
 ] as const;
 
-/** Most parsed key paths that are kept. There are few, unless an attacker causes many. */
+/** Maximum number of parsed key paths that are kept. There are few, unless an attacker causes many. */
 const maxHeld = 1_000;
 
 type Column = (typeof columns)[number] | "Requests" | "LastTime" | "Window" | "Rows" | "Now";
 type Cell = (column: Column) => unknown;
 
 /**
- * Reads the parts of one answer after another. Columns are found by name. One that is missing is an error: a silent gap
- * in the log would hide a signature. Most texts are the same in all rows, and held once.
+ * Returns a function that reads the parts of one answer, one after another. Columns are found by name. A missing column
+ * is an error, because a silent gap in the log would hide a signature. Most texts are the same in all rows and are held
+ * once.
  */
 export function readVaultLogRows(): (table: LogsTable) => VaultLogRow[] {
   const keys = new Map<string, KeyPath>();
@@ -32,7 +33,7 @@ export function readVaultLogRows(): (table: LogsTable) => VaultLogRow[] {
   return (table) => cellsOf(table, columns).map((cell) => readRow(cell, once, keys));
 }
 
-/** One for each identity, operation and status. */
+/** One entry for each identity, operation and status. */
 export function readRefusals(table: LogsTable): Refusals[] {
   return cellsOf(table, [...columns, "Requests", "LastTime"]).map((cell) => ({
     ...readRow(cell, (value) => value, new Map()),
@@ -41,7 +42,7 @@ export function readRefusals(table: LogsTable): Refusals[] {
   }));
 }
 
-/** Windows and how many rows they have. */
+/** Windows, with their numbers of rows. */
 export function readWindowCounts(table: LogsTable): WindowCount[] {
   return cellsOf(table, ["Window", "Rows"]).map((cell) => ({
     fromMs: readTime(cell, "Window"),
@@ -49,7 +50,7 @@ export function readWindowCounts(table: LogsTable): WindowCount[] {
   }));
 }
 
-/** Milliseconds since 1970. */
+/** The service's time, milliseconds since 1970. */
 export function readNow(table: LogsTable): number {
   const [cell] = cellsOf(table, ["Now"]);
   if (!cell) throw new VaultLogUnavailable("unexpected");
@@ -89,7 +90,7 @@ function readRow(cell: Cell, once: (value: string) => string, keys: Map<string, 
   return {
     timeMs: readTime(cell, "TimeGenerated"),
     operation,
-    // Null where the vault logs an event of its own and no request.
+    // Null for an event of the vault itself, which is not a request.
     httpStatus: Number(cell("HttpStatusCode") ?? 0),
     requestId: text(cell("CorrelationId")),
     ...key,
@@ -105,7 +106,7 @@ interface KeyPath {
   keyVersion?: string;
 }
 
-/** `Id` may be empty, or name the key without the version that the request named; it may also name no key. */
+/** `Id` may be empty, may lack the version that the request URI has, or may not name a key at all. */
 function readKey(operation: string, id: string, requestUri: string): KeyPath {
   const asked = operation === "KeyRestore" ? {} : parseKeyPath(requestUri);
   if (!URL.canParse(id)) return asked;
@@ -113,12 +114,12 @@ function readKey(operation: string, id: string, requestUri: string): KeyPath {
   return touched.keyVersion === undefined && touched.keyName === asked.keyName ? asked : touched;
 }
 
-/** By path segments, whatever their case, and whatever port the URL has (`:443` and `:8443` were seen). */
+/** Parses path segments in any case. The URL may have any port (`:443` and `:8443` were seen). */
 function parseKeyPath(url: string): KeyPath {
   if (!URL.canParse(url)) return {};
   const [, collection, keyName, keyVersion = ""] = new URL(url).pathname.toLowerCase().split("/");
   if ((collection !== "keys" && collection !== "deletedkeys") || !keyName) return {};
-  // In the version's place there may also be an operation: /keys/{name}/backup.
+  // An operation may be in the place of the version: /keys/{name}/backup.
   return { keyName, ...(/^[0-9a-f]{32}$/.test(keyVersion) && { keyVersion }) };
 }
 

@@ -2,29 +2,29 @@ import { within } from "../azure/deadline.ts";
 
 export interface Guard {
   /**
-   * The work's result; `otherwise` where nothing is asked of the part for now, or there was no turn in time.
-   * @throws DeadlineExceeded, or what the work throws
+   * The work's result, or `otherwise` if the part is paused or no turn was free in time.
+   * @throws DeadlineExceeded or what the work throws
    */
   attempt<T>(withinMs: number, otherwise: T, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
-  /** Whether half of the turns are taken. */
+  /** Whether at least half of the turns are in use. */
   isBusy(): boolean;
 }
 
 export interface GuardLimits {
-  /** A part is left alone after so many failures in a row over so many milliseconds at least. */
+  /** The part is paused after this many failures in a row over at least `failingMs` milliseconds. */
   failures: number;
   failingMs: number;
-  /** Milliseconds that it is left alone. After that one attempt finds out, and only its success lets others through. */
+  /** Milliseconds of the pause. After it one attempt is the probe; only if it succeeds are others let through. */
   restMs: number;
-  /** Attempts at once. */
+  /** Maximum concurrent attempts. */
   atOnce: number;
-  /** Milliseconds that others wait for their turn. */
+  /** Milliseconds that further attempts wait for a turn. */
   queueMs: number;
 }
 
 /**
- * Protects answers from a part that they can do without, and the part from bursts. One slow answer is no outage: an
- * instance that starts under load is itself what is slow.
+ * Protects answers from an optional part that is slow or down, and the part from bursts. One slow answer does not count
+ * as an outage, because an instance that starts under load is slow itself.
  */
 export function createGuard({ failures, failingMs, restMs, atOnce, queueMs }: GuardLimits, clock: () => number): Guard {
   const turns = createTurns(atOnce);
@@ -46,7 +46,7 @@ export function createGuard({ failures, failingMs, restMs, atOnce, queueMs }: Gu
   return {
     async attempt(withinMs, otherwise, work) {
       if (isResting() || !(await turns.take(queueMs))) return otherwise;
-      // Others may have failed while this one waited.
+      // The part may have been paused while this attempt waited.
       if (isResting()) {
         turns.give();
         return otherwise;
@@ -70,13 +70,13 @@ export function createGuard({ failures, failingMs, restMs, atOnce, queueMs }: Gu
   };
 }
 
-/** So many at once; the others wait in line. */
+/** Gives out `atOnce` turns; further requests queue. */
 function createTurns(atOnce: number) {
   let free = atOnce;
   const line = new Set<() => void>();
   return {
     free: () => free,
-    /** False where there was no turn in time. */
+    /** False if no turn was free in time. */
     async take(withinMs: number): Promise<boolean> {
       if (free > 0) {
         free--;

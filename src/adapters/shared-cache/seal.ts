@@ -2,19 +2,20 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:cr
 import type { SharedToken } from "../../domain/issuing/ports.ts";
 import type { TokenCacheKey } from "../../domain/issuing/token-cache.ts";
 
-/** What is written beside the sealed token, in clear text, and bound to it. */
+/** The times that are stored in clear text beside the sealed token, and bound to it. */
 export type SealedTimes = Pick<SharedToken, "expiresAt" | "lifetimeSeconds" | "mintedAtMs">;
 
 const cipher = "aes-256-gcm";
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** Bytes of the key that the vault unwraps. */
+/** Length of the key that the vault unwraps, bytes. */
 export const rootKeyBytes = 32;
 
 /**
- * Encrypts an access token by AES-256-GCM (NIST SP 800-38D): nonce, ciphertext and tag in one. Associated data binds it
- * to its place and its times, so that a row that is moved, altered or given a later date cannot be opened.
+ * Encrypts an access token with AES-256-GCM (NIST SP 800-38D). Returns nonce, ciphertext and tag as one buffer.
+ * Associated data binds it to its place and times, so that a row that was moved, altered or given a later expiry cannot
+ * be opened.
  */
 export function sealToken(rootKey: Uint8Array, place: TokenCacheKey, { accessToken, ...times }: SharedToken): Buffer {
   const nonce = randomBytes(nonceBytes);
@@ -23,8 +24,8 @@ export function sealToken(rootKey: Uint8Array, place: TokenCacheKey, { accessTok
 }
 
 /**
- * The access token.
- * @throws Error where it was not sealed under this key for this place and these times
+ * Decrypts the access token.
+ * @throws Error if it was not sealed under this key for this place and these times
  */
 export function openToken(rootKey: Uint8Array, place: TokenCacheKey, times: SealedTimes, sealed: Uint8Array): string {
   if (sealed.length < nonceBytes + tagBytes) throw new Error("the sealed token is cut off");
@@ -33,7 +34,10 @@ export function openToken(rootKey: Uint8Array, place: TokenCacheKey, times: Seal
   return opening.update(sealed.subarray(nonceBytes, -tagBytes), undefined, "utf8") + opening.final("utf8");
 }
 
-/** A key for each day (UTC) by HKDF (RFC 5869): if one of them leaks, only the tokens of that day can be read. */
+/**
+ * The key of a day (UTC), derived with HKDF (RFC 5869). If one of these keys leaks, only the tokens of that day can be
+ * read.
+ */
 function keyOfDay(rootKey: Uint8Array, { mintedAtMs }: SealedTimes): Uint8Array {
   const day = new Date(mintedAtMs).toISOString().slice(0, 10);
   return new Uint8Array(hkdfSync("sha256", rootKey, "", `keyhold shared token ${day}`, rootKeyBytes));

@@ -11,13 +11,13 @@ import { openToken, rootKeyBytes, sealToken } from "./seal.ts";
 import { deleteClaim, deleteRows, MalformedRow, readToken, takeClaim, writeToken } from "./table.ts";
 
 export interface SharedCacheOptions {
-  /** For what a request waits for. */
+  /** For operations that a request waits for. */
   table: TableClient;
-  /** For what nobody waits for. */
+  /** For operations in the background. */
   backgroundTable: TableClient;
-  /** Opens a connection for both, with the identity's token. */
+  /** Opens a connection for both tables, with the identity's token. */
   connect: () => Promise<void>;
-  /** As the settings have it. */
+  /** The wrapped key from the settings. */
   wrappedKey: Uint8Array;
   unwrap: (wrapped: Uint8Array, abortSignal: AbortSignal) => Promise<Uint8Array>;
   instance: string;
@@ -25,11 +25,13 @@ export interface SharedCacheOptions {
   record: (event: IssuingEvent) => void;
 }
 
-/** Milliseconds that an answer waits for one operation, at most, beside those for its turn. */
+/** Maximum milliseconds that an answer waits for one operation, in addition to the wait for its turn. */
 const patienceMs = 250;
-/** Milliseconds for what an instance does once, with the identity's token and the first connection. */
+/** Milliseconds for the preparation that an instance does once, with the identity's token and the first connection. */
 const preparationMs = 5_000;
-/** Milliseconds for what nobody waits for: a token that is not stored costs each other instance a mint. */
+/**
+ * Milliseconds for background operations. Longer, because a token that is not stored costs every other instance a mint.
+ */
 const behindAnswerMs = 5_000;
 const sweepMs = 60_000;
 const limits = {
@@ -37,11 +39,11 @@ const limits = {
   background: { failures: 3, failingMs: 750, restMs: 1_000, atOnce: 4, queueMs: 5_000 },
   vault: { failures: 1, failingMs: 0, restMs: 5_000, atOnce: Number.POSITIVE_INFINITY, queueMs: 0 },
 } as const satisfies Record<string, GuardLimits>;
-/** A claim outlives the mint that it stands for, so that a slow mint is not doubled. */
+/** Milliseconds. A claim lasts longer than its mint can take, so that a slow mint is not done twice. */
 const claimMs = mintDeadlineMs + 5_000;
 const reportIntervalMs = 60_000;
 
-/** The tokens of the fleet in an Azure table, encrypted under a key that only the vault can unwrap. */
+/** The fleet's tokens in an Azure table, encrypted under a key that only the vault can unwrap. */
 export function createSharedTokens(options: SharedCacheOptions): SharedTokens & {
   /** Unwraps the key, and gets a token and a connection for the table, before the first request needs them. */
   warm(): Promise<void>;
@@ -81,7 +83,7 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
     }
   }
 
-  /** Asked of the vault once, and again only after a failure. */
+  /** Asks the vault to unwrap the key once, and again only after a failure. */
   function unwrapOnce(): Promise<Uint8Array | undefined> {
     unwrapping ??= attempt("unwrap", "vault", preparationMs, undefined, async (signal) => {
       const key = await options.unwrap(options.wrappedKey, signal);
@@ -101,8 +103,9 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
   }
 
   /**
-   * The key where it comes in time. A cold instance waits for key and connection as long as for a mint of another: it
-   * would need the vault for a mint too. What is late here is no failure of the vault.
+   * The key, if it is there in time. A cold instance waits for key and connection as long as it would wait for another
+   * instance's mint, because its own mint would need the vault too. A late key at this point does not count as a
+   * failure of the vault.
    */
   async function rootKeyInTime(): Promise<Uint8Array | undefined> {
     if (isCold) await within(longestWaitMs, prepare).catch(() => undefined);
@@ -133,7 +136,7 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
       });
     },
     async claim(place) {
-      // Without the key nothing could be stored, so others would wait for nothing.
+      // Without the key no token could be stored, and other instances would wait in vain.
       if (!(await rootKeyInTime())) return "unknown";
       return attempt("claim", "table", patienceMs, "unknown", async () => {
         const nowMs = clock();
@@ -142,7 +145,7 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
       });
     },
     async store(place, token) {
-      // Sealing and the SDK take milliseconds: the answer goes first.
+      // Sealing and the SDK take milliseconds, so the answer is sent first.
       await nextTurn();
       const key = rootKey ?? (await unwrapOnce());
       if (!key) return;
@@ -160,7 +163,7 @@ export function createSharedTokens(options: SharedCacheOptions): SharedTokens & 
     },
   };
 
-  /** A row that no instance of ours has written for this place: somebody else writes to the table. */
+  /** Reports a row that none of our instances wrote for this place: somebody else writes to the table. */
   function notOurs(because: string): undefined {
     report("find", "not_ours", because);
   }

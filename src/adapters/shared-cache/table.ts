@@ -4,20 +4,20 @@ import type { SharedToken } from "../../domain/issuing/ports.ts";
 import type { TokenCacheKey } from "../../domain/issuing/token-cache.ts";
 import { type Guid, parseGuid } from "../../domain/shared/guid.ts";
 
-/** The row of a token. Nothing in it is trusted before the token has been opened. */
+/** The row of a token. Nothing in it is trusted before the token was decrypted. */
 export interface TokenRow extends Omit<SharedToken, "accessToken"> {
   sealed: Uint8Array;
 }
 
-/** A row does not have the form that was written. */
+/** A row that does not have the form that we write. */
 export class MalformedRow extends Error {
   override readonly name = "MalformedRow";
 }
 
-/** More than Entra's largest access tokens; a property of a table holds 64 KiB. */
+/** Larger than Entra's largest access tokens. A table property holds 64 KiB. */
 const maxSealedBytes = 60_000;
 
-/** The tenant is the partition; a row is a token or a claim, by cloud, client and a hash of the scope. */
+/** The keys of a row. The partition is the tenant; the row key has the kind, cloud, client and a hash of the scope. */
 function placeOf(kind: "token" | "claim", { cloud, clientId, tenantId, scope }: TokenCacheKey) {
   const scopeHash = createHash("sha256").update(scope).digest("hex").slice(0, 32);
   return { partitionKey: tenantId, rowKey: `${kind}_${cloud}_${clientId}_${scopeHash}` };
@@ -41,7 +41,7 @@ export async function readToken(table: TableClient, place: TokenCacheKey): Promi
   return { sealed, lifetimeSeconds, expiresAt: Math.floor(msOf(expiresAt) / 1000), mintedAtMs: msOf(mintedAt) };
 }
 
-/** Puts the row in place of the one before; a token that is too large for a table is not stored. */
+/** Replaces the row. A token that is too large for a table is not stored. */
 export async function writeToken(table: TableClient, place: TokenCacheKey, row: TokenRow): Promise<void> {
   const { sealed, expiresAt, lifetimeSeconds, mintedAtMs } = row;
   if (sealed.length > maxSealedBytes) return;
@@ -49,7 +49,7 @@ export async function writeToken(table: TableClient, place: TokenCacheKey, row: 
   await table.upsertEntity({ ...placeOf("token", place), sealed, lifetimeSeconds, ...dates }, "Replace");
 }
 
-/** Inserts the claim, or takes over one that has run out. False: another instance holds it. */
+/** Inserts the claim, or takes over one that has expired. False: another instance holds it. */
 export async function takeClaim(
   table: TableClient,
   place: TokenCacheKey,
@@ -74,7 +74,7 @@ export async function takeClaim(
   }
 }
 
-/** Deletes the claim where `holder` still holds it. */
+/** Deletes the claim if `holder` still holds it. */
 export async function deleteClaim(table: TableClient, place: TokenCacheKey, holder: string): Promise<void> {
   const { partitionKey, rowKey } = placeOf("claim", place);
   try {

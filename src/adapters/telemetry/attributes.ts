@@ -1,13 +1,13 @@
 import type { KeyholdEvent } from "../../domain/events.ts";
 
 /**
- * The members of an event as a custom event's flat properties: `refusal.reason`, `fault.code`; lists joined. The union
- * of events is closed and has no member for a secret. But a text from a caller (a scope, a client's name) could be a
- * misplaced secret, so whatever looks like a token or a signed URL is blanked here, before it leaves the process.
+ * The members of an event as flat properties of a custom event: `refusal.reason`, `fault.code`; lists are joined. The
+ * union of events is closed and has no member for a secret. But a caller could put a secret into a text (a scope, a
+ * client's name), so anything that looks like a token or a signed URL is blanked here, before it leaves the process.
  */
 type Attributes = Record<string, string | number | boolean>;
 
-/** Application Insights keeps 8192 characters of a value; none of ours needs that many. */
+/** Application Insights keeps 8192 characters of a value; our values need fewer. */
 const maxCharacters = 2048;
 const maxItems = 50;
 
@@ -18,7 +18,8 @@ const secrets = [
 ];
 
 /**
- * Properties of at most 2048 characters each; of a list the first 50 items, joined, and its length as `<name>.count`.
+ * The properties of an event, at most 2048 characters each. A list becomes its first 50 items, joined, and its length
+ * as `<name>.count`.
  */
 export function attributesOf({ event: _, ...members }: KeyholdEvent): Attributes {
   const attributes: Attributes = {};
@@ -49,7 +50,7 @@ function isScalar(value: unknown): value is string | number | boolean {
   return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
 }
 
-/** Blanked before it is cut: half a token would not be recognised. */
+/** Blanks secrets before the text is cut, because half a token would not be recognised. */
 function clean(text: string): string {
   const bounded = text.slice(0, 4 * maxCharacters);
   return secrets.reduce((rest, secret) => rest.replace(secret, "[removed]"), bounded).slice(0, maxCharacters);

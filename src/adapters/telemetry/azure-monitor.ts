@@ -13,16 +13,17 @@ import type { Span, SpanContext } from "./trace.ts";
 
 /**
  * The part of telemetry that is expensive to load: Azure Monitor's own distribution of OpenTelemetry. Only telemetry.ts
- * imports it, and only when the process has time. Once it is started, all telemetry goes through the OpenTelemetry API.
+ * imports it, after the first event. Once it is started, all telemetry is sent through the OpenTelemetry API.
  */
 export interface PipelineOptions extends DistroOptions, DeliveryOptions {
   credential?: TokenCredential;
   sendAfterMs: number;
   /**
-   * The most waiting events, of requests and of all others. Events beyond these are lost, so that memory is bounded.
+   * Maximum number of waiting events: of requests, and of all others. Further events are lost, so that memory is
+   * bounded.
    */
   maxWaiting: number;
-  /** How long equal answers from the cache, and counts of metrics, are summed up. */
+  /** Milliseconds for which equal cached answers and counts of metrics are aggregated. */
   tallyEveryMs: number;
   /** Share of the events of cached answers that is sent, 0 (excluded) to 1. */
   cachedAnswersShare: number;
@@ -35,13 +36,13 @@ export interface Pipeline {
   flush(): Promise<void>;
 }
 
-/** Custom events of Application Insights are log records with this attribute. */
+/** A log record with this attribute becomes a custom event in Application Insights. */
 const eventNameAttribute = "microsoft.custom_event.name";
 
-/** As many as the SDK sends at once. Its own queue drops anything beyond 2048 without counting it. */
+/** The number of records that the SDK sends at once. Its own queue silently drops anything beyond 2048. */
 const batchSize = 512;
 
-/** Starts the SDK of this process, and ends one that was started before. */
+/** Starts the SDK in this process, and shuts down one that was started before. */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { maxWaiting, sendAfterMs, tallyEveryMs, cachedAnswersShare } = options;
   const countLost = (count: number) => {
@@ -61,7 +62,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let sending: Promise<void> | undefined;
 
   const emitNow = ({ event, timeMs, within, count }: TimedEvent) => {
-    // A Date, because the SDK may take a number for milliseconds since the start of the process.
+    // A Date, because the SDK may interpret a number as milliseconds since the start of the process.
     const about = { timestamp: new Date(timeMs), ...(within && { context: contextOf(within) }) };
     const attributes = { ...attributesOf(event), ...(count !== undefined && { count }) };
     logger.emit({ ...about, attributes: { ...attributes, [eventNameAttribute]: event.event } });
@@ -72,7 +73,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     while (queue.length > 0) {
       for (const timed of queue.take(batchSize)) emitNow(timed);
       await flushLogs();
-      // The SDK gives up waiting after 30 s.
+      // The SDK stops waiting after 30 s.
       await delivery.settled();
     }
   };
@@ -105,7 +106,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       };
       const parent = parentSpanId === undefined ? ROOT_CONTEXT : contextOf({ traceId, spanId: parentSpanId });
       const span = tracer.startSpan(name, { kind, startTime: new Date(startMs), attributes }, parent);
-      // The API creates ids when a span starts. This span has already ended, and others are within it.
+      // The API creates new ids when a span starts. This span has already ended, and others refer to its ids.
       const context = { traceId, spanId, traceFlags: TraceFlags.SAMPLED };
       span.spanContext = () => context;
       if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error });
@@ -123,7 +124,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   };
 }
 
-/** What makes a log record or a span part of a trace. */
+/** The context that makes a log record or a span part of a trace. */
 function contextOf({ traceId, spanId }: SpanContext): Context {
   return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.SAMPLED });
 }

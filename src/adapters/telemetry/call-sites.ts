@@ -1,6 +1,5 @@
 /**
- * Where a frame of a stack is, as V8 reports it or as far as the text of the stack shows it. Lines and columns count
- * from 1.
+ * The position of a stack frame, as reported by V8 or found in the text of the stack. Lines and columns count from 1.
  */
 export interface CallSite {
   /** A `file:` URL or `node:...`. */
@@ -8,15 +7,15 @@ export interface CallSite {
   line: number;
   column: number;
   name?: string;
-  /** Start of the function around it. The source map knows by it what the function is called in the source. */
+  /** Start of the enclosing function. The source map has the function's source name at this position. */
   functionLine?: number | null;
   functionColumn?: number | null;
 }
 
 /**
- * The frames of an error's stack, the innermost first; none where there is no stack. V8 calls `prepareStackTrace` when a
- * stack is read for the first time (https://v8.dev/docs/stack-trace-api). The text of a stack holds the error's message,
- * its call sites do not.
+ * The frames of an error's stack, the innermost first; empty if there is no stack. V8 calls `prepareStackTrace` when a
+ * stack is read for the first time (https://v8.dev/docs/stack-trace-api). The text of a stack contains the error's
+ * message, but its call sites do not.
  */
 export function callSitesOf(error: Error): CallSite[] {
   const before = Error.prepareStackTrace;
@@ -42,9 +41,9 @@ function plainSite(site: NodeJS.CallSite): CallSite[] {
 }
 
 /**
- * Finds frames in the text of a stack that was read before, since then only its text is left. Only the part after the
- * message is searched, and only for positions. If the message was changed since, no frames are found: no part of it is
- * ever taken for a position.
+ * Finds frames in the text of a stack that was read before, because after that only the text is available. Only the
+ * part after the message is searched, and only for positions. If the message has changed since, no frames are found, so
+ * that no part of it can be mistaken for a position.
  */
 function sitesInText(stack: string, message: string): CallSite[] {
   const start = stack.indexOf(message);

@@ -12,30 +12,29 @@ import {
 } from "./request-items.ts";
 
 /**
- * How a request of the exporter reaches Application Insights. On its own the exporter tries once, puts what was not
- * accepted on disk, sends one such file a minute, never ends a request that hangs, and drops what the identity had no
- * token for. So each request is sent again here for minutes. Only then does the exporter get it back and write it to
- * its disk.
+ * Delivers the exporter's requests to Application Insights. The exporter alone tries once, writes rejected records to
+ * disk, sends one such file a minute, never aborts a hanging request, and drops requests if the identity has no token.
+ * So each request is retried here for minutes. Only then is it returned to the exporter, which writes it to disk.
  */
 export interface DeliveryOptions {
-  /** How long a request waits after its first, second ... failure. */
+  /** Milliseconds that a request waits after its first, second ... failure. */
   retryDelaysMs: readonly number[];
   attemptWithinMs: number;
-  /** How long requests are sent again once the process may end. */
+  /** Milliseconds for which requests are retried once the process may end. */
   drainWithinMs: number;
 }
 
 /**
- * A process that ends has only seconds left: attempts are short then and follow each other quickly, until the rest is
+ * A process that shuts down has only seconds left. Attempts are then short and in quick succession, until the rest is
  * written to disk.
  */
 const drainAttemptMs = 1_000;
 const drainDelayMs = 200;
 
-/** How many requests are remembered as counted. */
+/** Maximum number of requests that are remembered as already counted. */
 const maxGivenUp = 1_000;
 
-/** `lost` is called with the number of events that were not accepted in time, or that are rejected one by one. */
+/** `lost` is called with the number of events that were not accepted in time or were rejected individually. */
 export function createDelivery(
   { retryDelaysMs, attemptWithinMs, drainWithinMs }: DeliveryOptions,
   lost: (events: number) => void,
@@ -53,7 +52,7 @@ export function createDelivery(
     for (const wake of pauses) wake();
   };
 
-  /** Undefined: it failed, or took too long, even if it ignores the signal. */
+  /** Undefined: the work failed, or took too long. Resolves in time even if the work ignores the signal. */
   const attempt = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> => {
     const cut = new AbortController();
     attempts.add(cut);
@@ -79,7 +78,7 @@ export function createDelivery(
       const timer = setTimeout(wake, isDraining ? Math.min(ms, drainDelayMs) : ms).unref();
       pauses.add(wake);
     });
-  /** Waits for the next attempt; false: there is none. */
+  /** Waits until the next attempt. False: there is none. */
   const nextAttempt = async (retries: number): Promise<boolean> => {
     const delayMs = retryDelaysMs[retries];
     if (isOver || (delayMs === undefined && !isDraining)) return false;
@@ -100,8 +99,8 @@ export function createDelivery(
     }
   };
   /**
-   * What the exporter then keeps on disk: everything, or the records that its answer names. It sends those again, and
-   * they are counted once.
+   * Returns the request to the exporter, which keeps it on disk: all of it, or the records that the answer names. The
+   * exporter sends those again, but they are counted as lost only once.
    */
   const giveUp = (request: Request, part: PartlyTaken | undefined, answer: Answer | undefined): Answer => {
     const hash = createHash("sha256").update(String(request.body)).digest("base64");
@@ -112,7 +111,10 @@ export function createDelivery(
     if (answer !== undefined) return answer;
     throw noAnswer("Application Insights");
   };
-  /** A policy runs after the exporter has its token; without one the exporter would drop the request. */
+  /**
+   * Retries the token here, because a policy runs only after the exporter has its token. Without a token the exporter
+   * would drop the request.
+   */
   const getToken = async (identity: TokenCredential, ...of: Parameters<TokenCredential["getToken"]>) => {
     for (let retries = 0; ; retries++) {
       const token = await attempt(() => identity.getToken(...of));
@@ -135,11 +137,11 @@ export function createDelivery(
       retryOptions: { maxRetries: 0 },
       additionalPolicies: [{ policy, position: "perCall" } satisfies PolicyConfig],
     },
-    /** The identity, asked again for as long as a request is sent again. */
+    /** The identity, with retries for as long as for a request. */
     credentialOf: (identity: TokenCredential): TokenCredential => ({
       getToken: (...of) => track(getToken(identity, ...of)),
     }),
-    /** Resolves when every current request was accepted, rejected or given up. Never rejects. */
+    /** Resolves when every current request was accepted, rejected or given up. The promise never rejects. */
     settled: (): Promise<unknown> => Promise.allSettled(underWay),
     /** From now on the process may end at any moment. */
     drain(): void {
@@ -157,7 +159,7 @@ export function createDelivery(
   };
 }
 
-/** The one error for which the exporter is sure to keep a request on disk. */
+/** The only error for which the exporter always keeps a request on disk. */
 function noAnswer(of: string): DOMException {
   return new DOMException(`${of} did not answer`, "AbortError");
 }

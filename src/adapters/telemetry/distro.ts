@@ -9,21 +9,22 @@ export interface DistroOptions {
   connectionString: string;
   instance: string;
   httpClient?: NonNullable<ExporterOptions["httpClient"]>;
-  /** Where the exporter keeps what it could not send; the folder for temporary files if there is none. */
+  /** Where the exporter keeps records that it could not send. Default: the folder for temporary files. */
   storageDirectory?: string;
-  /** A second stream, to anybody who looks at the portal's live metrics. */
+  /** Whether a second stream feeds the portal's live metrics. */
   liveMetrics: boolean;
-  /** Durations of calls, aggregated before they are sent, in addition to the calls themselves. */
+  /** Whether durations of calls are also sent as aggregated metrics, in addition to the calls themselves. */
   standardMetrics: boolean;
 }
 
 /**
- * Starts Azure Monitor's distribution of OpenTelemetry for this process, and ends one that was started before. Meters
- * and loggers that the API gave out before have no effect.
+ * Starts Azure Monitor's distribution of OpenTelemetry in this process, and shuts down one that was started before.
+ * Meters and loggers obtained from the API before that have no effect.
  */
 export function startDistro(options: DistroOptions, delivery: ExporterOptions) {
   useAzureMonitor(distroOptions(options, delivery));
-  // It turns on the warnings of all Azure clients, on the process's own output. They repeat text that servers sent.
+  // It enables the warnings of all Azure clients on the process's output. They repeat text from servers, so they are
+  // turned off again.
   setLogLevel();
   return {
     logger: logs.getLogger("keyhold"),
@@ -35,7 +36,9 @@ export function startDistro(options: DistroOptions, delivery: ExporterOptions) {
   };
 }
 
-/** All of them, so that no default of another version decides. Nothing is sampled here, and nothing is instrumented. */
+/**
+ * Sets every option, so that no other version's default applies. Nothing is sampled here, and nothing is instrumented.
+ */
 function distroOptions(
   { connectionString, instance, httpClient, storageDirectory, liveMetrics, standardMetrics }: DistroOptions,
   delivery: ExporterOptions,
@@ -64,7 +67,7 @@ function distroOptions(
   };
 }
 
-/** The API's types have no `forceFlush`, the SDK's providers behind them do. */
+/** The API's types have no `forceFlush`, but the SDK's providers do. */
 function flushOf(provider: object): () => Promise<void> {
   const { getDelegate } = provider as { getDelegate?: () => object };
   const sdk = (getDelegate?.call(provider) ?? provider) as { forceFlush(): Promise<void> };

@@ -1,6 +1,6 @@
 import type { KeyholdEvent, RecordEvent } from "../../domain/events.ts";
 
-/** Events that operators should look at first. */
+/** The level of an event. Operators should look at `warn` and `error` first. */
 function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
   switch (event.event) {
     case "request_answered":
@@ -53,17 +53,17 @@ function levelOf(event: KeyholdEvent): "info" | "warn" | "error" {
 }
 
 /**
- * Why an instance issues nothing although it runs: the policy that it read was rejected, or it has read none yet. That
- * must be seen where telemetry is not (yet) sent.
+ * Whether the event explains why a running instance issues nothing: the policy was rejected, or none was read yet. This
+ * must be visible even if telemetry is not sent (yet).
  */
 function tellsWhyNothingIsIssued(event: KeyholdEvent): boolean {
   return event.event === "policy_rejected" || (event.event === "policy_not_readable" && event.ageSeconds === undefined);
 }
 
 /**
- * One JSON line per event, to the process's own output. The platform drops lines of the standard output. A line of the
- * standard error that contains the word "error" is kept as an error, so `writeError` gets what must be seen there
- * (docs/reference/telemetry.md).
+ * Writes one JSON line per event to the process's own output. The platform drops lines of the standard output. A line
+ * of the standard error that contains the word "error" is kept as an error, so `writeError` gets the events that must
+ * be visible there (docs/reference/telemetry.md).
  */
 export function createEventLog(
   clock: () => number,
@@ -76,14 +76,14 @@ export function createEventLog(
   };
 }
 
-/** Where lines go: the process's own output. */
+/** The process's own output. */
 interface LineOutput {
   write(text: string): unknown;
 }
 
 /**
- * Collects lines for `withinMs` and writes them at once: output to a pipe is synchronous, and one write per request was
- * the largest part of the cost of refusing one. `flush` writes what is left when the process ends.
+ * Collects lines for `withinMs` milliseconds and writes them together. Output to a pipe is synchronous, and one write
+ * per request was the largest part of the cost of a refusal. `flush` writes the rest when the process ends.
  */
 export function createLineWriter(output: LineOutput, withinMs = 20): { write(line: string): void; flush(): void } {
   let lines: string[] = [];

@@ -1,9 +1,9 @@
 import type { KeyholdEvent } from "../../domain/events.ts";
 
 /**
- * What Application Insights lists under Failures: a log record with these attributes is stored in AppExceptions
- * (OpenTelemetry semantic conventions for exceptions). `attributes`: the event's own, with the error's class and
- * frames. The message is the event's name, since the error's own message is never known here.
+ * The attributes of an exception. A log record with them is stored in AppExceptions and listed under Failures in
+ * Application Insights (OpenTelemetry semantic conventions for exceptions). `attributes`: the event's own, with the
+ * error's class and frames. The message is the event's name, because the error's message is not known here.
  */
 export function exceptionOf(
   event: KeyholdEvent,

@@ -8,9 +8,9 @@ interface FramedEvents {
 }
 
 /**
- * Passes events on to `record`. Those with stack frames are passed on `afterMs` later, with `inSource` applied to the
- * frames: the first of them decodes a source map, and no answer should wait for that. An event keeps the invocation in
- * which it happened.
+ * Passes events to `record`. Events with stack frames are passed `afterMs` milliseconds later, with `inSource` applied
+ * to the frames. The first of these decodes a source map, and no answer should wait for that. An event keeps the
+ * invocation in which it happened.
  */
 export function createFramedEvents(
   record: RecordEvent,

@@ -6,12 +6,12 @@ type Instrument = (value: number, dimensions: Measurement["dimensions"]) => void
 
 interface Instruments {
   record(measurement: Measurement): void;
-  /** Hands over what counters have summed up: before the metrics are read. */
+  /** Passes the sums of the counters to the SDK. Call it before the metrics are read. */
   flush(): void;
 }
 
 /**
- * An instrument of the meter for every metric there is. What counters count is summed up for `everyMs`: a count for each
+ * An instrument of the meter for every metric. Counts are summed up for `everyMs` milliseconds, because one count per
  * request costs the SDK more than the request's own event.
  */
 export function createInstruments(meter: Meter, everyMs: number): Instruments {

@@ -1,7 +1,7 @@
 import type { KeyholdEvent } from "../../domain/events.ts";
 import type { MetricName } from "./names.ts";
 
-/** One value of one metric. Dimensions are of closed or short lists: no caller can make new time series. */
+/** One value of one metric. Dimensions come from closed or short lists, so no caller can create new time series. */
 export interface Measurement {
   metric: MetricName;
   value: number;
@@ -38,7 +38,7 @@ const rules: Rules = {
   sign_audit_failed: () => [measure("keyhold.audit.failed", 1)],
 };
 
-/** What an event adds to the metrics; nothing for an event without a rule. */
+/** The measurements of an event; none for an event without a rule. */
 export function metricsOf(event: KeyholdEvent): Measurement[] {
   const rule = rules[event.event] as ((event: KeyholdEvent) => Measurement[]) | undefined;
   return (rule?.(event) ?? []).filter(({ value }) => Number.isFinite(value));

@@ -1,10 +1,12 @@
 /**
- * A counter is summed, a gauge is the last value, a histogram has count, sum, least and greatest. A total counts
- * everything since the start of the instance and is sent each time, so a lost export loses nothing.
+ * A counter is summed; a gauge is the last value; a histogram has count, sum, minimum and maximum. A total counts
+ * everything since the start of the instance and is sent each time, so a failed export loses no counts.
  */
 export type MetricKind = "counter" | "gauge" | "histogram" | "total";
 
-/** Every metric that arrives in Application Insights (table AppMetrics): alert rules and workbooks may use no others. */
+/**
+ * Every metric that is sent to Application Insights (table AppMetrics). Alert rules and workbooks may use no others.
+ */
 export const metrics = {
   "keyhold.tokens.issued": { kind: "counter", unit: "1" },
   "keyhold.requests.refused": { kind: "counter", unit: "1" },
@@ -29,7 +31,10 @@ export type MetricName = keyof typeof metrics;
 
 export const metricNames = Object.keys(metrics) as MetricName[];
 
-/** Calls to other services by name, and the service: a node of the application map. Both are constants of ours (I6). */
+/**
+ * Calls to other services, by name, with the service, which is a node of the application map. Both are our own
+ * constants (I6).
+ */
 export const calls = {
   "ledger intent": "storage",
   "Key Vault sign": "Key Vault",

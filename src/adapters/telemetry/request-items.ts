@@ -1,6 +1,6 @@
 import type { AzureMonitorOpenTelemetryOptions } from "@azure/monitor-opentelemetry";
 
-/** A request of the exporter: a JSON array of envelopes, of which Application Insights may take some and not others. */
+/** A request of the exporter: a JSON array of envelopes. Application Insights may accept some and reject others. */
 export type ExporterOptions = NonNullable<AzureMonitorOpenTelemetryOptions["azureMonitorExporterOptions"]>;
 export type PolicyConfig = NonNullable<ExporterOptions["additionalPolicies"]>[number];
 export type Request = Parameters<PolicyConfig["policy"]["sendRequest"]>[0];
@@ -19,18 +19,18 @@ interface ItemError {
   statusCode: number;
 }
 
-/** A request of which only `left` was not accepted: indexes in what the exporter sent. */
+/** A partly accepted request. `left`: the indexes, in the exporter's request, of the records that were not accepted. */
 export interface PartlyTaken {
   answer: Answer;
   left: number[];
 }
 
-/** How many of its records are events. */
+/** The number of events among the request's records. */
 export function countEvents(request: Request): number {
   return eventsAmong(itemsOf(request));
 }
 
-/** For the exporter, which keeps on disk the records that such an answer names. */
+/** An answer that makes the exporter keep the remaining records on disk. */
 export function leftAnswer({ answer, left }: PartlyTaken): Answer {
   const errors = left.map((index) => ({ index, statusCode: 503, message: "not taken" }));
   return { ...answer, bodyAsText: JSON.stringify({ errors }) };
@@ -52,7 +52,7 @@ function errorsIn({ bodyAsText }: Answer): ItemError[] {
   }
 }
 
-/** Keeps in the request what may be accepted later. `lost` gets the number of events that will not be. */
+/** Reduces the request to the records that may be accepted later. `lost` gets the number of events that will not be. */
 export function keepLeft(
   request: Request,
   answer: Answer,

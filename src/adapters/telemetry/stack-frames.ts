@@ -5,19 +5,19 @@ import type { FramesOf } from "../../domain/shared/fault.ts";
 import { type CallSite, callSitesOf } from "./call-sites.ts";
 
 export interface StackFrames {
-  /** Positions in the bundle's files, as the process runs them. Cheap. */
+  /** The frames as positions in the bundle's files. Cheap. */
   framesOf: FramesOf;
   /**
-   * The same frames with the source's function, file from the repository's root, line and column; those of packages by
-   * the package's source. Frames that are not from `framesOf` come back as they are. Never throws. The first one reads
-   * and decodes a source map, which blocks for 0.1 to 0.3 s.
+   * The same frames with function, file (from the repository's root), line and column of the source; for packages, of
+   * the package's source. Frames that are not from `framesOf` are returned unchanged. Never throws. The first call
+   * reads and decodes a source map, which blocks for 0.1 to 0.3 s.
    */
   inSource(frames: readonly string[]): readonly string[];
 }
 
 const maxFrames = 12;
 
-/** The map of a bundle's file is beside it (`<file>.map`). It is read at the first error in that file, and kept. */
+/** The map of a bundle file is beside it (`<file>.map`). It is read at the first error in that file and then kept. */
 export function createStackFrames(): StackFrames {
   const maps = new Map<string, SourceMap | undefined>();
   const mapOf = (file: string): SourceMap | undefined => {
@@ -40,7 +40,7 @@ function readSites(error: Error): CallSite[] {
   try {
     return callSitesOf(error).slice(0, maxFrames);
   } catch {
-    // `stack` and `message` may be getters that foreign code defined.
+    // `stack` and `message` may be getters defined by foreign code, and may throw.
     return [];
   }
 }
@@ -62,19 +62,19 @@ function describe(site: CallSite, map: SourceMap | undefined): string {
   return name === undefined ? place : `${name} ${place}`;
 }
 
-/** Node's answer has `name`, its types do not. */
+/** Node's result has `name`, but its types do not. */
 function entryAt(map: SourceMap, line: number, column: number): (SourceMapping & { name?: string }) | undefined {
   const entry: SourceMapping | object = map.findEntry(line - 1, column - 1);
   return "originalSource" in entry ? entry : undefined;
 }
 
-/** The text between the start of a function, as V8 sees it, and its name. */
+/** Lengths of the texts between the start of a function, as V8 reports it, and its name. */
 const beforeName = ["function ", "function*", "async function ", "async function*"].map(({ length }) => length);
 
 /**
- * Its name in the source: the bundle's names are short, and the map knows the place where each stands. An arrow function
- * has its name before it (`name=async()=>`). Methods keep their names. A name that is made of a value may be anything, so
- * only what looks like a name of ours is one.
+ * The function's name in the source. The bundle's names are shortened, and the map has the position of each. The name
+ * of an arrow function is before it (`name=async()=>`). Methods keep their names. A computed name may be anything, so
+ * only text that looks like one of our names is used.
  */
 function functionName(
   { name, functionLine, functionColumn }: CallSite,
@@ -89,10 +89,7 @@ function functionName(
   return name;
 }
 
-/**
- * The path from the repository's root. Sources of maps are relative to the bundle; those of packages may be URLs of
- * their own.
- */
+/** The path from the repository's root. Sources in a map are relative to the bundle; those of packages may be URLs. */
 function sourcePath(source: string): string {
   const [, ofPackage] = /(?:^|\/)(node_modules\/.+)$/.exec(source) ?? [];
   const [, ofOther] = /^[a-z]+:\/\/+(?!\/)(.+)$/.exec(source) ?? [];
@@ -100,7 +97,7 @@ function sourcePath(source: string): string {
   return ofPackage ?? ofOther ?? own ?? baseName(source);
 }
 
-/** The position in a file that has no map: Node itself, the worker around us, or the source where it runs unbundled. */
+/** The path of a file without a map: Node itself, the host's worker, or the source if it runs unbundled. */
 function filePath(file: string): string {
   if (file.startsWith("node:")) return file;
   const [, known] = /\/(node_modules\/.+|src\/.+\.ts)$/.exec(file) ?? [];

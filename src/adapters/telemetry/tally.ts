@@ -2,13 +2,14 @@ import type { KeyholdEvent } from "../../domain/events.ts";
 import type { TimedEvent } from "./queue.ts";
 
 /**
- * Counts answers from the cache that differ only in their time, and records them as one event with their number: a busy
- * caller gets the same token a thousand times, and a thousand events would cost more and say no more
- * (docs/adr/0012-equal-cached-answers.md). So are requests that were throttled before their caller was verified, which
- * anyone can send at any rate. Every new token, other refusal and failure has an event of its own.
+ * Counts answers from the cache that differ only in their time, and records them as one event with their number. A busy
+ * caller gets the same token a thousand times, and a thousand events would cost more without more information
+ * (docs/adr/0012-equal-cached-answers.md). Requests that were throttled before their caller was verified are also
+ * counted, because anyone can send them at any rate. Every new token, other refusal and failure has an event of its
+ * own.
  */
 interface AnswerTally {
-  /** False: it is none of these, and must be sent by itself. */
+  /** False: the event is not of this kind, and must be sent by itself. */
   count(timed: TimedEvent): boolean;
   flush(): void;
 }
@@ -22,10 +23,10 @@ interface Tally {
   totalMs: number;
 }
 
-/** The request was refused before the caller was verified, so nothing that it claims is proven. */
+/** Refusals before the caller was verified: nothing that the request claims is proven. */
 const turnedAway: ReadonlySet<string | undefined> = new Set(["caller_key_not_looked_up", "overloaded"]);
 
-/** Undefined: the event is sent by itself. */
+/** The key under which equal events are counted. Undefined: the event is sent by itself. */
 function keyOf(event: KeyholdEvent): string | undefined {
   if (event.event !== "request_answered") return undefined;
   const { operation, outcome, cached, refusal, tenantId, clientId, scope, callerObjectId, callerName } = event;
@@ -34,12 +35,12 @@ function keyOf(event: KeyholdEvent): string | undefined {
   return [operation, tenantId, clientId, scope, callerObjectId, callerName].join(" ");
 }
 
-/** With this many different events the tally is sent at once, so memory is bounded whatever the interval. */
+/** With this many different events the tally is sent at once, so that memory is bounded for any interval. */
 const maxDifferent = 1_000;
 
 /**
  * `tell` gets the first of equal events, with its time and invocation; its `durationMs` is the mean of all. With a
- * `share` below 1 only a random share of the events is passed on, and each counts for those that are not.
+ * `share` below 1 only a random share of the events is passed on, and the count of each includes those that are not.
  */
 export function createAnswerTally(
   { everyMs, share, random = Math.random }: { everyMs: number; share: number; random?: () => number },

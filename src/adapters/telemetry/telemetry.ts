@@ -7,15 +7,15 @@ import { createQueue } from "./queue.ts";
 import { createTracer, noTracer, type Span, type Tracer } from "./trace.ts";
 
 /**
- * Sends events, metrics and traces to Application Insights. It never throws, never waits and uses bounded memory:
- * Keyhold works as well without it. The SDK is loaded a moment after the first event, since everything that is loaded
+ * Sends events, metrics and traces to Application Insights. It never throws, never blocks and uses bounded memory.
+ * Keyhold works without it too. The SDK is loaded shortly after the first event, because everything that is loaded
  * before the first answer makes a cold start slower (docs/adr/0018-azure-monitor-distribution.md).
  */
 interface Telemetry {
   record: RecordEvent;
   tracer: Tracer;
   /**
-   * Resolves when everything is sent, or after so many milliseconds. For use before the process ends. Never rejects.
+   * Resolves when everything is sent, or after `withinMs` milliseconds. Call it before the process ends. Never rejects.
    */
   flush(withinMs: number): Promise<void>;
 }
@@ -23,18 +23,18 @@ interface Telemetry {
 interface TelemetryOptions {
   /** Undefined: nothing is sent, and the SDK is never loaded. */
   connectionString: string | undefined;
-  /** Without it the connection string alone gives the right to write, as Application Insights allows by default. */
+  /** Without it the connection string alone authorizes writes, as Application Insights allows by default. */
   credential?: TokenCredential;
   settings: TelemetrySettings;
   clock: () => number;
   instance: string;
-  /** The SDK was not loaded. Loading is tried again later, and events wait in the queue meanwhile. */
+  /** Called if the SDK could not be loaded. Loading is retried later; until then events wait in the queue. */
   onLoadFailure: (error: unknown) => void;
   /** For tests. */
   tuning?: Partial<Tuning>;
 }
 
-/** What an operator sets to get more or fewer records. */
+/** Settings with which an operator gets more or fewer records. */
 export type TelemetrySettings = Pick<DistroOptions, "liveMetrics" | "standardMetrics"> &
   Pick<PipelineOptions, "cachedAnswersShare">;
 
@@ -43,7 +43,7 @@ type Given = "connectionString" | "credential" | "instance" | keyof TelemetrySet
 export interface Tuning extends Omit<PipelineOptions, Given> {
   loadAfterMs: number;
   loadPipeline: () => Promise<Pick<typeof import("./azure-monitor.ts"), "createPipeline">>;
-  /** Waits from one failed attempt to the next; the last one repeats. */
+  /** Milliseconds from one failed attempt to the next; the last value repeats. */
   loadAgainAfterMs: readonly number[];
 }
 
@@ -59,10 +59,10 @@ const usual: Tuning = {
   maxWaiting: 16_384,
 };
 
-/** Spans beyond these are dropped: anyone on the network can cause them, and no alert depends on them. */
+/** Further spans are dropped: anyone on the network can cause them, and no alert depends on them. */
 const maxSpans = 2_048;
 
-/** Throws if there is a connection string that cannot be used; its text stays out of the message. */
+/** Throws if the connection string cannot be used. The message does not contain it. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { connectionString, credential, settings, clock, instance, onLoadFailure } = options;
   if (connectionString === undefined) return { record: () => {}, tracer: noTracer, flush: async () => {} };
@@ -89,7 +89,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   };
   const ensureLoaded = (): Promise<void> => {
     clearTimeout(timer);
-    // Until the SDK is loaded nothing is sent: the queue keeps its bound, and the JSON lines have every event too.
+    // Until the SDK is loaded nothing is sent. The queue is bounded, and the JSON lines have every event too.
     loading ??= load().catch((error) => {
       const waitMs = loadAgainAfterMs[Math.min(failures++, loadAgainAfterMs.length - 1)];
       loading = undefined;
@@ -99,7 +99,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     return loading;
   };
 
-  // Every span is followed by an event, which is what starts the loading.
+  // Every span is followed by an event, and the event starts the loading.
   const recordSpan = (span: Span) => {
     if (pipeline) pipeline.emitSpan(span);
     else if (spans.length < maxSpans) spans.push(span);
@@ -125,7 +125,10 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   };
 }
 
-/** The exporter would throw for these, but only when it is loaded, and it would silently replace http by https. */
+/**
+ * Checks for errors that the exporter would report only when it is loaded. It would also silently replace http with
+ * https.
+ */
 function checkConnectionString(text: string): void {
   const parts = new Map(
     text.split(";").map((part) => {

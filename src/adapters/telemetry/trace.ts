@@ -5,14 +5,14 @@ import { errorClass } from "../azure/error.ts";
 import { type CallName, calls } from "./names.ts";
 
 /**
- * A finished piece of work, as plain data: the SDK that sends it may not be loaded yet, and until then spans of the
- * OpenTelemetry API do nothing.
+ * A finished piece of work, as plain data. The SDK that sends it may not be loaded yet, and until then spans of the
+ * OpenTelemetry API have no effect.
  */
 export interface Span extends SpanContext {
   parentSpanId?: string;
-  /** The service that was called; none for the invocation around the calls. */
+  /** The service that was called; undefined for the invocation that made the calls. */
   target?: string;
-  /** A constant of ours, such as `Key Vault sign`: key URLs, hosts and tenants stay out of traces (I6). */
+  /** A constant of ours, such as `Key Vault sign`: key URLs, hosts and tenants must not be in traces (I6). */
   name: string;
   /** The invocation's id: `correlation_id` of the answer, `correlationId` of its event. */
   correlationId?: string;
@@ -33,15 +33,15 @@ type AsyncCall<A extends unknown[], R> = (...args: A) => Promise<R>;
 export interface Tracer {
   /** The work of one invocation. `traceParent` is the host's own span (W3C Trace Context §3.2), if it has one. */
   invocation<R>(of: { name: string; correlationId: string; traceParent?: string }, work: () => R): R;
-  /** A call to another service, which is a span wherever it is made within an invocation. */
+  /** Wraps a call to another service, so that it becomes a span if it is made within an invocation. */
   call<A extends unknown[], R>(name: CallName, call: AsyncCall<A, R>): AsyncCall<A, R>;
   current(): SpanContext | undefined;
 }
 
-/** If nothing is sent, nothing is measured. */
+/** Used if no telemetry is sent: measures nothing. */
 export const noTracer: Tracer = { invocation: (_, work) => work(), call: (_, call) => call, current() {} };
 
-/** Ids are made when the first span or event of a trace of our own needs them, because random numbers take time. */
+/** Ids are created when the first span or event of our own trace needs them, because random numbers take time. */
 interface Invocation {
   parent: SpanContext | undefined;
   ids: SpanContext | undefined;
@@ -54,9 +54,8 @@ function idsOf(invocation: Invocation): SpanContext {
 }
 
 /**
- * Spans of the work that called another service. An answer from the cache makes none, so a busy caller costs no
- * telemetry beyond its event. A request that waits for another request's mint has no spans of its own; the first one
- * has them.
+ * Creates spans for work that calls another service. An answer from the cache has none, so a busy caller costs no
+ * telemetry beyond its event. A request that waits for another request's mint has no spans; the first request has them.
  */
 export function createTracer(clock: () => number, record: (span: Span) => void): Tracer {
   const invocations = new AsyncLocalStorage<Invocation>();
@@ -86,7 +85,7 @@ export function createTracer(clock: () => number, record: (span: Span) => void):
         return observe(() => call(...args), finish);
       };
     },
-    // An invocation that called nobody is covered by the host's own span.
+    // The host's own span covers an invocation that called no service.
     current() {
       const invocation = invocations.getStore();
       return invocation?.calledOut ? idsOf(invocation) : invocation?.parent;
@@ -94,7 +93,7 @@ export function createTracer(clock: () => number, record: (span: Span) => void):
   };
 }
 
-/** Calls `finish` once, when the work is done or failed; the result is the work's own. */
+/** Calls `finish` once, when the work has succeeded or failed. Returns or throws what the work does. */
 function observe<R>(work: () => R, finish: (error?: unknown) => void): R {
   let result: R;
   try {

@@ -7,13 +7,13 @@ import { refuse } from "../../domain/shared/result.ts";
 import { createPinnedFetch } from "./pinned-get.ts";
 import { parseTrustedRoots, TrustedRootsError, vendoredRoots } from "./trusted-roots.ts";
 
-/** One retry if the network or the server failed; the document is fetched again in an hour anyway. */
+/** One retry if the network or the server failed. The document is fetched again in an hour anyway. */
 const tries = 2;
 
 /**
- * Fetches metadata from the cloud's authority host and from no other. `rootsFile`: PEM, instead of the roots that we
- * bring along, which are checked with the first document, since a cold start has no time for that.
- * @throws TrustedRootsError where the file is not usable
+ * Fetches metadata from the cloud's authority host only. `rootsFile`: PEM that replaces the vendored roots. The
+ * vendored roots are checked with the first document, because a cold start has no time for that.
+ * @throws TrustedRootsError if the file is not usable
  */
 export function createMetadataTransport(cloud: Cloud, rootsFile: string | undefined, nowMs: number): MetadataTransport {
   const own = rootsFile === undefined ? undefined : parseTrustedRoots(readRoots(rootsFile), nowMs);

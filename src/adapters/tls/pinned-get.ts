@@ -1,12 +1,12 @@
 /**
- * Fetches documents of the identity provider over HTTPS under a closed set of roots, and refuses everything else.
+ * Fetches the identity provider's documents over HTTPS with a closed set of roots, and refuses everything else.
  *
- * Against whoever is on the way: a proxy that opens TLS, a root added to the machine, the image or the environment
- * (NODE_EXTRA_CA_CERTS, NODE_USE_SYSTEM_CA, SSL_CERT_FILE, tls.setDefaultCACertificates), verification switched off
- * (NODE_TLS_REJECT_UNAUTHORIZED=0), a redirect to elsewhere, and answers made to exhaust us or to pass as something
- * else (endless, slow, compressed, cut off).
+ * It protects against attackers on the network path: a proxy that opens TLS, a root added to the machine, the image or
+ * the environment (NODE_EXTRA_CA_CERTS, NODE_USE_SYSTEM_CA, SSL_CERT_FILE, tls.setDefaultCACertificates), disabled
+ * verification (NODE_TLS_REJECT_UNAUTHORIZED=0), a redirect to another host, and answers that exhaust resources or are
+ * misread (endless, slow, compressed, truncated).
  *
- * It does not look into the body, does not keep anything, does not retry, and does not ask for revocation (OCSP, CRL).
+ * It does not read the body, stores nothing, does not retry, and does not check revocation (OCSP, CRL).
  */
 
 import type { IncomingMessage } from "node:http";
@@ -19,20 +19,20 @@ import { parseTrustedRoots } from "./trusted-roots.ts";
 import { type Chain, verifiedChain } from "./verified-chain.ts";
 
 export interface PinnedFetchOptions {
-  /** PEM, one certificate each: the only authorities that may vouch for a host. Checked again here. */
+  /** PEM, one certificate each: the only trusted certificate authorities. Checked again here. */
   roots: readonly string[];
   /** Exact host names, in lower case. */
   allowedHosts: ReadonlySet<string>;
-  /** Milliseconds for all of one exchange: name, connection, TLS, headers, body. */
+  /** Milliseconds for a whole exchange: name lookup, connection, TLS, headers, body. */
   deadlineMs?: number;
-  /** For tests: where names lead to. */
+  /** For tests: resolves host names. */
   lookup?: LookupFunction;
-  /** For tests: the port that is connected to instead of 443. URLs have none in either case. */
+  /** For tests: the port to connect to instead of 443. URLs never have a port. */
   port?: number;
 }
 
 interface ConditionsOfGet {
-  /** Of the body that the caller has. One that is not an entity-tag (RFC 9110 §8.8.3) is not sent. */
+  /** ETag of the body that the caller already has. It is not sent if it is not an entity-tag (RFC 9110 §8.8.3). */
   etag?: string | undefined;
   signal?: AbortSignal;
 }
@@ -51,7 +51,7 @@ type PinnedAnswer =
 
 type PinnedResult = Result<PinnedAnswer, TransportRefusal>;
 
-/** Refusals are values; it throws nothing but programming errors. */
+/** Refusals are values. It throws only on programming errors. */
 type PinnedGet = (url: string, conditions?: ConditionsOfGet) => Promise<PinnedResult>;
 
 const presetDeadlineMs = 10_000;
@@ -60,17 +60,17 @@ const maxBodyBytes = 1_048_576;
 const maxHeaderBytes = 16_384;
 
 /**
- * GET under the given roots from the allowed hosts only. The function that it returns never rejects.
- * @throws TrustedRootsError where the roots are not usable. RangeError where no host is allowed.
+ * Creates a function that makes GET requests with the given roots, to the allowed hosts only. It never rejects.
+ * @throws TrustedRootsError if the roots are not usable, RangeError if no host is allowed
  */
 export function createPinnedFetch(options: PinnedFetchOptions): PinnedGet {
   const { deadlineMs = presetDeadlineMs, lookup, port = 443 } = options;
-  // Throws on an empty list: Node takes an empty `ca` for its default store.
+  // Throws on an empty list, because Node interprets an empty `ca` as its default store.
   const ca = parseTrustedRoots(options.roots.join(""), Date.now());
   const allowedHosts = new Set(options.allowedHosts);
   if (allowedHosts.size === 0) throw new RangeError("there is no host to fetch from");
-  // An agent of our own: the global one may use a proxy. TLS sessions are not kept, since Node does not check the server's
-  // name in a resumed one. `rejectUnauthorized` is set since the environment can change its default.
+  // An agent of our own: the global one may use a proxy. TLS sessions are not kept, because Node does not check the
+  // server's name in a resumed session. `rejectUnauthorized` is set, because the environment can change its default.
   const agent = new Agent({
     ca,
     rejectUnauthorized: true,
@@ -86,7 +86,10 @@ export function createPinnedFetch(options: PinnedFetchOptions): PinnedGet {
   };
 }
 
-/** Only what stays the same when it is read and written again: nothing that two parsers could read in two ways. */
+/**
+ * Accepts only URLs that stay the same when parsed and serialized, so that no two parsers can interpret them
+ * differently.
+ */
 function parseTarget(url: string, allowedHosts: ReadonlySet<string>): Result<URL, TransportRefusal> {
   const target = URL.parse(url);
   const isCanonical = target !== null && target.href === url && target.protocol === "https:" && target.port === "";
@@ -105,7 +108,9 @@ interface Exchange {
   deadlineMs: number;
 }
 
-/** How far an exchange came: the same error code means something else before and after the server proved itself. */
+/**
+ * The progress of an exchange. The same error code has different meanings before and after the server is authenticated.
+ */
 type Phase = "connect" | "handshake" | "headers" | "body";
 
 function exchange({ target, etag, signal, agent, port, deadlineMs }: Exchange): Promise<PinnedResult> {
@@ -126,7 +131,7 @@ function exchange({ target, etag, signal, agent, port, deadlineMs }: Exchange): 
       insecureHTTPParser: false,
       maxHeaderSize: maxHeaderBytes,
     });
-    /** The first result counts; whatever comes after it, comes from the connection being closed. */
+    /** Only the first result counts. Later ones result from closing the connection. */
     const settle = (result: PinnedResult) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", cancel);
@@ -170,7 +175,7 @@ function refusalOfHeaders({ statusCode, headers }: IncomingMessage): TransportRe
   if (content !== undefined || (transfer !== undefined && transfer.toLowerCase() !== "chunked")) {
     return { reason: "encoded" };
   }
-  // A body that ends with the connection ends wherever somebody cuts it.
+  // A body that is delimited by the end of the connection could be truncated by an attacker.
   if (length === undefined && transfer === undefined) return { reason: "truncated" };
   return Number(length) > maxBodyBytes ? { reason: "too_large" } : undefined;
 }
@@ -207,13 +212,13 @@ function readEntityTag(text: string | undefined): string | undefined {
   return text !== undefined && /^(?:W\/)?"[\x21\x23-\x7e]{0,256}"$/.test(text) ? text : undefined;
 }
 
-/** The one form that senders must use (IMF-fixdate, RFC 9110 §5.6.7). */
+/** Accepts only IMF-fixdate, which senders must use (RFC 9110 §5.6.7). */
 function readHttpDate(text: string | undefined): string | undefined {
   const isDate = text !== undefined && /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text);
   return isDate ? text : undefined;
 }
 
-/** What a network does by itself. In a handshake everything else is the other side's failure to prove itself. */
+/** Network failures. During the handshake every other error means that the server did not authenticate itself. */
 const networkCodes: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"]);
 
 function refusalOf(error: Error, phase: Phase): TransportRefusal {
@@ -227,7 +232,10 @@ function refusalOf(error: Error, phase: Phase): TransportRefusal {
   return phase === "body" ? { reason: "truncated" } : { reason: "not_reachable", code };
 }
 
-/** Codes are words of fixed lists. Messages are not passed on: they name hosts, and quote what was received. */
+/**
+ * The error's code, which is a word from a fixed list. Messages are not passed on, because they contain host names and
+ * received data.
+ */
 function codeOf({ code }: NodeJS.ErrnoException): string {
   return typeof code === "string" && /^[A-Z0-9_]{1,64}$/.test(code) ? code : "UNKNOWN";
 }

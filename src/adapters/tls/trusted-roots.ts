@@ -1,8 +1,9 @@
 /**
- * Which certificate authorities may vouch for the identity provider: a closed set, checked as a whole at the start.
- * Against a bundle that trusts more than meant (an intermediate, a server's own certificate) and against one that
- * Node would silently read as less: it drops what follows a broken block, and takes an empty `ca` for its default
- * store. It does not fetch anything, does not read the machine's store and never repeats what a bundle holds.
+ * The certificate authorities that are trusted for the identity provider: a closed set, checked as a whole at the
+ * start. The checks reject a bundle that trusts more than intended (an intermediate, a server's own certificate), and
+ * one that Node would silently misread: Node drops everything after a broken block, and interprets an empty `ca` as its
+ * default store. This file fetches nothing, does not read the machine's store, and never repeats the content of a
+ * bundle.
  */
 import { X509Certificate } from "node:crypto";
 import { type VendoredRoot, vendoredRootList } from "./vendored-roots.ts";
@@ -18,8 +19,9 @@ export class TrustedRootsError extends Error {
 }
 
 /**
- * The certificates of a PEM bundle (RFC 7468), each encoded again from what was checked. At least one, or it
- * throws one `TrustedRootsError` with all problems by block number and rule. `nowMs`: milliseconds since 1970.
+ * The certificates of a PEM bundle (RFC 7468), each encoded again from the checked certificate. Throws one
+ * `TrustedRootsError` with all problems, by block number and rule, also if there is no certificate. `nowMs`:
+ * milliseconds since 1970.
  */
 export function parseTrustedRoots(pem: string, nowMs: number): string[] {
   const { blocks, problems } = splitPem(pem);
@@ -43,8 +45,8 @@ export function parseTrustedRoots(pem: string, nowMs: number): string[] {
 }
 
 /**
- * The roots that Keyhold brings with it, under the same rules, and each the one that its SHA-256 names. One whose time
- * is over is left out instead of refused: nothing can be verified with it, and a date must not stop every start.
+ * The vendored roots. The same rules apply, and each must have the listed SHA-256. An expired root is left out instead
+ * of refused: nothing can be verified with it, and a date must not prevent every start.
  */
 export function vendoredRoots(nowMs: number, list: readonly VendoredRoot[] = vendoredRootList): string[] {
   const problems = list
@@ -68,7 +70,7 @@ interface PemBlock {
   base64: string;
 }
 
-/** Cuts a text into its blocks, in one pass. Whatever is neither a block nor white space is a problem. */
+/** Splits a text into its blocks, in one pass. Anything else but white space is a problem. */
 function splitPem(text: string): { blocks: PemBlock[]; problems: string[] } {
   const blocks: PemBlock[] = [];
   const problems: string[] = [];
@@ -106,7 +108,7 @@ function readCertificate({ label, base64 }: PemBlock): X509Certificate | string 
   const der = Buffer.from(base64, "base64");
   try {
     const certificate = new X509Certificate(der);
-    // What OpenSSL reads must be all there is: it ignores bytes behind the certificate.
+    // The block must contain only the certificate. OpenSSL ignores bytes after it.
     const isExact = certificate.raw.equals(der) && base64.replace(/\s/g, "") === der.toString("base64");
     return isExact ? certificate : "holds more than a certificate";
   } catch {

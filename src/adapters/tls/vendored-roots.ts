@@ -1,21 +1,21 @@
 /**
- * The certificate authorities that Entra's servers prove themselves with: the closed set that metadata is fetched
- * under. Public facts. Against whoever holds a certificate for Entra's name from any other authority: a proxy that
- * opens TLS, a root added to the machine or the container image, a public authority that issued in error. It is data
- * only; trusted-roots.ts checks it, and an operator's own bundle takes its place as a whole.
+ * The root certificates of Entra's servers: the closed set of roots for fetching metadata. Public data. It protects
+ * against anyone with a certificate for Entra's name from another authority: a proxy that opens TLS, a root added to
+ * the machine or the container image, a public authority that issued in error. It is data only; trusted-roots.ts checks
+ * it, and an operator's own bundle replaces it as a whole.
  *
- * Which: the roots of "Azure Certificate Authority details" (Microsoft Learn, and docs.azure.cn for China), which one
- * list gives for all clouds, government and national ones included. They are therefore one list here too. Roots, and
- * no intermediates: Microsoft changes those without notice, and moved between these roots in 2025 and 2026.
+ * Source: the roots of "Azure Certificate Authority details" (Microsoft Learn, and docs.azure.cn for China). That is
+ * one list for all clouds, including government and national ones, so this is one list too. It has roots only, no
+ * intermediates: Microsoft changes intermediates without notice, and moved between these roots in 2025 and 2026.
  *
  * The PEM text is that of Debian's ca-certificates 20230311+deb12u1 (Mozilla's root program).
  */
 export interface VendoredRoot {
-  /** As Microsoft's list names it: the common name of the subject. */
+  /** The name in Microsoft's list: the common name of the subject. */
   readonly commonName: string;
-  /** Hexadecimal SHA-1 of the DER, upper case: what Microsoft publishes. To look up, not to trust. */
+  /** Hexadecimal SHA-1 of the DER, upper case, as Microsoft publishes it. For looking it up, not for trust. */
   readonly sha1: string;
-  /** Hexadecimal SHA-256 of the DER, upper case: what the certificate is checked against at every start. */
+  /** Hexadecimal SHA-256 of the DER, upper case. The certificate is checked against it at every start. */
   readonly sha256: string;
   readonly pem: string;
 }

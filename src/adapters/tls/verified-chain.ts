@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 
-/** A certificate of the verified chain: for the record of what a document came over. */
+/** A certificate of the verified chain, for the record of how a document was fetched. */
 interface ChainLink {
   /** The distinguished name, its parts joined by a comma and a space. */
   subject: string;
@@ -13,16 +13,15 @@ interface ChainLink {
 export type Chain = readonly ChainLink[];
 
 /**
- * The chain that Node verified in the handshake, with the root that it took from the pinned ones. Undefined where Node
- * did not verify it: it lets a connection through untrusted where a setting asks for that, and does not check the host's
- * name when it resumes a session.
+ * The chain that Node verified in the handshake, up to the pinned root. Undefined if Node did not verify it: a setting
+ * can make Node accept an untrusted connection, and Node does not check the host's name when it resumes a session.
  */
 export function verifiedChain(socket: TLSSocket): Chain | undefined {
   if (!socket.authorized || socket.isSessionReused()) return undefined;
   try {
     return linksOf(socket.getPeerCertificate(true));
   } catch {
-    // No certificate, or one that cannot be read: thrown in an event, it would end the process.
+    // There is no certificate, or it cannot be read. An exception in an event handler would end the process.
     return undefined;
   }
 }

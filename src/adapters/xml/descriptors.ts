@@ -1,4 +1,7 @@
-/** The elements of SAML V2.0 metadata (saml-metadata-2.0-os §2), each in the one form that no two readers read differently. */
+/**
+ * Reads the elements of SAML V2.0 metadata (saml-metadata-2.0-os §2). Each is accepted only in a form that all readers
+ * interpret the same way.
+ */
 import { createHash, type KeyObject, X509Certificate } from "node:crypto";
 import type { MetadataCertificate } from "../../domain/metadata/federation-metadata.ts";
 import type { DescriptorName } from "../../domain/metadata/refusal.ts";
@@ -10,7 +13,10 @@ const minModulusBits = 2048;
 
 export const metadataNamespace = "urn:oasis:names:tc:SAML:2.0:metadata";
 
-/** One in the whole document, and a child of the root: no second one for whoever looks elsewhere. */
+/**
+ * The only descriptor in the whole document, which must be a child of the root. So no reader can find another one
+ * elsewhere.
+ */
 export function singleDescriptor(
   root: XmlElement,
   elements: readonly XmlElement[],
@@ -25,7 +31,9 @@ export function singleDescriptor(
   return only;
 }
 
-/** saml-metadata-2.0-os §2.4.1.1: without `use` a key is for both purposes. All are read, wherever they stand. */
+/**
+ * Reads all key descriptors, in any position. Without `use` a key is for both purposes (saml-metadata-2.0-os §2.4.1.1).
+ */
 export function readKeyDescriptors(elements: readonly XmlElement[]) {
   const descriptors = elements.filter((element) => isNamed(element, metadataNamespace, "KeyDescriptor"));
   if (descriptors.length > maxKeyDescriptors) {
@@ -48,7 +56,9 @@ function useOf(descriptor: XmlElement): string | undefined {
   return use.value;
 }
 
-/** One certificate and nothing else, so that there is nothing else that somebody could prefer. */
+/**
+ * Reads a KeyInfo. It must have one certificate and nothing else, so that no reader can prefer something else in it.
+ */
 export function readKeyInfo(keyInfo: XmlElement): MetadataCertificate {
   const [data, ...otherData] = childrenOf(keyInfo);
   const [certificate, ...otherCertificates] = data ? childrenOf(data) : [];
@@ -74,14 +84,14 @@ function readCertificate(text: string): MetadataCertificate {
   } catch {
     throw new DocumentRefused({ reason: "certificate_not_readable", rule: "must be an X.509 certificate" });
   }
-  // OpenSSL stops reading at the end of the certificate, and reads PEM too: the octets must be it and nothing else.
+  // OpenSSL ignores bytes after the certificate, and reads PEM too. The bytes must be exactly the certificate in DER.
   if (!certificate.raw.equals(der)) {
     throw new DocumentRefused({ reason: "certificate_not_readable", rule: "must be one certificate in DER" });
   }
   if (key.asymmetricKeyType !== "rsa") throw new DocumentRefused({ reason: "certificate_not_rsa" });
   const modulusBits = Number(key.asymmetricKeyDetails?.modulusLength);
   if (!(modulusBits >= minModulusBits)) throw new DocumentRefused({ reason: "certificate_key_too_short", modulusBits });
-  // With the exponent 1 everybody signs, and relying parties take the key as it is listed.
+  // With the exponent 1 anybody could sign, and relying parties use the key as listed.
   if (key.asymmetricKeyDetails?.publicExponent !== 65_537n) {
     throw new DocumentRefused({ reason: "certificate_exponent_not_allowed" });
   }
@@ -103,7 +113,7 @@ export function readEndpoints(idp: XmlElement, name: string) {
     }));
 }
 
-/** Whether there is an element, and it has this name. */
+/** Whether the element exists and has this name. */
 export function isNamed(element: XmlElement | undefined, namespace: string, name: string): boolean {
   return element?.localName === name && element.namespaceURI === namespace;
 }

@@ -1,19 +1,19 @@
 /**
  * Reads XML from the network into a DOM: only a small, unambiguous part of XML, and only if it is well formed.
  *
- * Attacker: whoever can send a document, or change a signed one where the signature does not reach. xmldom 0.8 repairs
- * what is broken, ignores what it does not expect, and reads some texts otherwise than libxml2 does (XML 1.1 line ends,
- * raw text in XHTML scripts, prefixes found on Object.prototype). What relying parties read must be what was verified,
- * so a scanner of our own first refuses everything that two parsers could understand differently: DTDs, entities,
- * processing instructions, comments, CDATA sections. Documents of Entra have none of them.
+ * Attacker: anyone who can send a document, or change the parts of a signed one that the signature does not cover.
+ * xmldom 0.8 repairs broken XML, ignores unexpected XML, and reads some texts differently from libxml2 (XML 1.1 line
+ * ends, raw text in XHTML scripts, prefixes found on Object.prototype). Relying parties must read exactly what was
+ * verified. So our own scanner first rejects everything that two parsers could interpret differently: DTDs, entities,
+ * processing instructions, comments, CDATA sections. Entra's documents have none of them.
  *
- * It does not validate against a schema, and it knows nothing of signatures and metadata.
+ * It does not validate against a schema, and knows nothing about signatures and metadata.
  */
 // @ts-expect-error: the types of the package bring the DOM of browsers into every file of the program
 import { DOMParser as UntypedParser } from "@xmldom/xmldom/lib/index.js";
 import type { MetadataRefusal } from "../../domain/metadata/refusal.ts";
 
-/** What we use of the DOM. xmldom gives an empty text for an attribute that is not there. */
+/** The part of the DOM that we use. xmldom returns an empty string for a missing attribute. */
 interface XmlNode {
   readonly nodeType: number;
   readonly parentNode: XmlNode | null;
@@ -44,7 +44,7 @@ const DOMParser: new (options: {
   errorHandler: Record<"warning" | "error" | "fatalError", () => never>;
 }) => Parser = UntypedParser;
 
-/** A document of Entra has 7 levels, about 200 elements, and at most 4 attributes at one element. */
+/** Entra's documents have 7 levels, about 200 elements, and at most 4 attributes on one element. */
 const maxDepth = 12;
 const maxElements = 1024;
 const maxAttributes = 12;
@@ -59,12 +59,15 @@ const declaration = new RegExp(
   `^<\\?xml${space}+version=(["'])1\\.0\\1(?:${space}+encoding=(["'])[uU][tT][fF]-8\\2)?` +
     `(?:${space}+standalone=(["'])(?:yes|no)\\3)?${space}*\\?>`,
 );
-/** Without NEL and LINE SEPARATOR, which xmldom takes for line ends and XML 1.0 does not, and without controls. */
+/**
+ * Characters that are not allowed: controls, and NEL and LINE SEPARATOR, which are line ends for xmldom but not in XML
+ * 1.0.
+ */
 const otherCharacter = /[^\t\n\r\u0020-\u007e\u00a0-\u2027\u2029-\ufffd]/;
 const entity = /&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)/;
 const characterReference = /&#(?:x([0-9A-Fa-f]+)|([0-9]+));/g;
 
-/** Carries a refusal out of nested reading. It does not leave the verifier (federation-metadata-xml.ts). */
+/** Carries a refusal out of nested calls. Only signed-metadata.ts catches it. */
 export class DocumentRefused extends Error {
   override readonly name = "DocumentRefused";
   readonly refusal: MetadataRefusal;
@@ -88,7 +91,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
 export function parseXml(text: string): XmlElement {
   const elements = scan(text);
   const root = parseDom(text);
-  // An element that only one of the two has seen: they do not read the same document.
+  // Scanner and parser found different numbers of elements, so they do not read the same document.
   if (!root || descendantsOf(root).length !== elements) throw new DocumentRefused({ reason: "xml_not_well_formed" });
   if (![...descendantsOf(root)].every(isInNamespace))
     throw new DocumentRefused({ reason: "xml_namespace_not_allowed" });
@@ -110,12 +113,15 @@ export function isElement(node: XmlNode | null | undefined): node is XmlElement 
   return node?.nodeType === 1;
 }
 
-/** Without namespace declarations. */
+/** The attributes of an element, without namespace declarations. */
 export function attributesOf(element: XmlElement): XmlAttribute[] {
   return Array.from(element.attributes).filter(({ name }) => name !== "xmlns" && !name.startsWith("xmlns:"));
 }
 
-/** The octets of xs:base64Binary (XML Schema 1.1 part 2 §3.3.16): white space aside exactly one spelling of each. */
+/**
+ * The octets of xs:base64Binary (XML Schema 1.1 part 2 §3.3.16). Apart from white space only the canonical encoding is
+ * accepted.
+ */
 export function readBase64(text: string): Buffer | undefined {
   const compact = text.replace(/[ \t\r\n]/g, "");
   const octets = Buffer.from(compact, "base64");
@@ -130,13 +136,16 @@ function parseDom(text: string): XmlElement | null {
   return new DOMParser({ locator: {}, errorHandler }).parseFromString(text, "text/xml").documentElement;
 }
 
-/** An undeclared prefix has no namespace, or one that xmldom found on Object.prototype. */
+/**
+ * Whether all prefixes are declared. An undeclared prefix has no namespace, or one that xmldom found on
+ * Object.prototype.
+ */
 function isInNamespace(element: XmlElement): boolean {
   const prefixed = attributesOf(element).filter(({ name }) => name.includes(":"));
   return [element, ...prefixed].every(({ namespaceURI }) => typeof namespaceURI === "string");
 }
 
-/** The number of elements of a document that is well formed and of the part of XML that we read. */
+/** The number of elements. Rejects a document that is not well formed, or not in the part of XML that we read. */
 function scan(text: string): number {
   const start = declaration.exec(text)?.[0].length ?? 0;
   if (start === 0 && text.startsWith("<?xml")) throw new DocumentRefused({ reason: "xml_declaration_not_allowed" });
@@ -166,7 +175,10 @@ function scan(text: string): number {
   return elements;
 }
 
-/** What may stand nowhere, whatever is around it: as there are no comments and sections, every `<!` is markup. */
+/**
+ * Rejects characters and markup that are not allowed anywhere. Comments and CDATA sections are not allowed, so every
+ * `<!` is markup.
+ */
 function scanCharacters(text: string): void {
   if (otherCharacter.test(text)) throw new DocumentRefused({ reason: "xml_character_not_allowed" });
   const markups = {
@@ -216,8 +228,8 @@ function scanTag(text: string, start: number): { name: string; isEmpty: boolean;
 }
 
 /**
- * xml-crypto 6.3.2 leaves every attribute whose name starts with `xmlns` out of what is signed, and writes namespace
- * names without escaping them, so that a quoted name could pass for signed attributes. Neither is let in.
+ * xml-crypto 6.3.2 excludes every attribute whose name starts with `xmlns` from the signed data. It also writes
+ * namespace names unescaped, so that a name with quotes could look like signed attributes. Both are rejected here.
  */
 function scanNamespace(attributeName: string, value: string): void {
   if (!attributeName.startsWith("xmlns")) return;

@@ -1,10 +1,10 @@
 /**
- * Verifies the bytes of a federation metadata document: returns what it says, or the reason why it is rejected.
+ * Verifies the bytes of a federation metadata document. Returns its content, or the reason why it is rejected.
  *
- * Attacker: anyone on the way who gets past TLS, or changes a stored document. A tampered document is refused. A
- * document that the attacker signed with a key of the attacker's own, which it also lists, is verified like Entra's,
- * for Entra's own document is no different: that it came from Entra is what pinned TLS and continuity are for
- * (domain/metadata/continuity.ts). Nor is it checked here whose metadata it is (accept-federation-metadata.ts).
+ * Attacker: anyone on the network path who can break TLS, or who can change a stored document. A tampered document is
+ * rejected. A document that an attacker signed with their own key, which it also lists, passes, because Entra's own
+ * document has the same form. Pinned TLS and continuity ensure that it came from Entra (domain/metadata/continuity.ts).
+ * accept-federation-metadata.ts checks whose metadata it is.
  */
 import { type KeyObject, X509Certificate } from "node:crypto";
 import type { FederationMetadata } from "../../domain/metadata/federation-metadata.ts";
@@ -34,8 +34,8 @@ interface Candidate {
 
 /**
  * Verifies the enveloped signature of a SAML V2.0 metadata document (saml-metadata-2.0-os §3, XML Signature 1.1) with
- * the certificates that the document lists, and reads it (WS-Federation 1.2 §3.1) from the signed bytes only.
- * Never throws: whatever is wrong becomes a refusal, which repeats nothing of the document.
+ * the certificates that the document lists, and reads it (WS-Federation 1.2 §3.1) from the signed bytes only. Never
+ * throws: every problem becomes a refusal, which repeats nothing from the document.
  */
 export function verifyFederationMetadata(bytes: Uint8Array): Result<FederationMetadata, MetadataRefusal> {
   const read = readSignedMetadata(bytes, { readContent, signersOf: candidates });
@@ -43,8 +43,8 @@ export function verifyFederationMetadata(bytes: Uint8Array): Result<FederationMe
 }
 
 /**
- * Which listed certificates to try. KeyInfo is not signed and gives no key; it may name one that is listed, and then
- * it must be the one, for others do look there.
+ * The listed certificates to try. KeyInfo is not signed, so its key is never used. If it names a certificate, that one
+ * must be listed and must have signed, because other readers use KeyInfo.
  */
 function candidates(content: Content, keyInfo: XmlElement | undefined): Candidate[] {
   const all = [...content.idpCertificates, ...content.stsCertificates];
@@ -76,13 +76,13 @@ function readContent(root: XmlElement): Content {
   };
 }
 
-/** The prefix in `xsi:type` is not looked up: exclusive canonicalization does not sign what it stands for. */
+/** The prefix in `xsi:type` is not resolved, because exclusive canonicalization does not sign its namespace. */
 function isSecurityTokenService(element: XmlElement): boolean {
   const type = element.getAttributeNS(instanceNamespace, "type");
   return isNamed(element, metadataNamespace, "RoleDescriptor") && /^(?:[\w.-]+:)?SecurityTokenServiceType$/.test(type);
 }
 
-/** Every other URL that a reader could send somebody to. What a TargetScope holds is a name, not an endpoint. */
+/** Every other URL to which a reader could send a user. A TargetScope contains a name, not an endpoint. */
 function readOtherEndpoints(elements: readonly XmlElement[], idp: XmlElement): string[] {
   return elements.flatMap((element) => {
     if (isNamed(element, addressingNamespace, "Address")) return isInTargetScopes(element) ? [] : [element.textContent];

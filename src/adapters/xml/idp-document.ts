@@ -1,8 +1,8 @@
 /**
- * Whether a document is an `idp.xml` of ours. A stored one is served only after this check.
+ * Checks whether a document is one of our `idp.xml` documents. A stored one is served only after this check.
  *
- * Attacker: whoever may write to storage, and has neither the publisher's key nor the right to sign with it. An older
- * document of ours that is still valid passes, as it does with every relying party.
+ * Attacker: anyone who can write to storage, but has neither the publisher's key nor the right to sign with it. An
+ * older document of ours that is still valid passes, as it does at every relying party.
  */
 import { X509Certificate } from "node:crypto";
 import type { VerifiedIdp } from "../../domain/metadata/ports.ts";
@@ -33,7 +33,7 @@ export function verifyIdpDocument(
   return ok({ entityId, validUntilMs: Date.parse(validUntil), certificates });
 }
 
-/** A relying party may look into KeyInfo, so it must name the one that has signed. */
+/** A relying party may use KeyInfo, so KeyInfo must name the certificate that signed. */
 function signersOf(keyInfo: XmlElement | undefined, publisherDers: readonly string[]) {
   const named = keyInfo && readKeyInfo(keyInfo).der;
   if (named === undefined || !publisherDers.includes(named)) {

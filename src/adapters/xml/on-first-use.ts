@@ -3,20 +3,21 @@ import type { SignXml, VerifyFederationMetadata, VerifyIdpDocument } from "../..
 import { refuse } from "../../domain/shared/result.ts";
 
 /**
- * The XML side of metadata, loaded when the first document is there: a token is issued with the keys that are stored,
- * and a cold start pays for all that is loaded before the first answer.
+ * The XML verifier, loaded with the first document. Tokens are issued with the stored keys, and everything that is
+ * loaded before the first answer makes a cold start slower.
  */
 export const verifyFederationMetadata: VerifyFederationMetadata = async (body) => {
   const loaded = await import("./federation-metadata.ts").catch(() => undefined);
-  // The document was not read, so it is rejected: the known one stays, and other documents are handled as usual.
+  // The verifier could not be loaded, so the document is rejected. The known one stays, and other documents are handled
+  // as usual.
   return loaded?.verifyFederationMetadata(body) ?? refuse({ reason: "verifier_not_loaded" });
 };
 
-/** Not loaded, the same. */
+/** As above: if it cannot be loaded, the document is rejected. */
 export const verifyIdpDocument: VerifyIdpDocument = async (...document) => {
   const loaded = await import("./idp-document.ts").catch(() => undefined);
   return loaded?.verifyIdpDocument(...document) ?? refuse({ reason: "verifier_not_loaded" });
 };
 
-/** Rejects before anything is signed where it cannot be loaded. */
+/** If it cannot be loaded, it rejects before anything is signed. */
 export const signXml: SignXml = async (...document) => (await import("./publisher.ts")).signXml(...document);

@@ -7,12 +7,12 @@ const rsaSha256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
 const sha256 = "http://www.w3.org/2001/04/xmlenc#sha256";
 
 /**
- * Puts an enveloped signature (XML Signature 1.1 §4) over the root of a document of our own making, as its first child,
- * where SAML wants it. Who signs is a function: the key is in the vault, and only a digest goes there.
+ * Adds an enveloped signature (XML Signature 1.1 §4) over the root of one of our documents, as its first child, as SAML
+ * requires. `sign` is a function because the key is in the vault, and only a digest is sent there.
  */
 export const signXml: SignXml = async (xml, certificateDer, sign) => {
   const signer = new SignedXml({
-    // The library insists on a key before it asks the algorithm, which does not use it.
+    // The library requires a key, but our algorithm does not use it.
     privateKey: "in the vault",
     canonicalizationAlgorithm: exclusive,
     signatureAlgorithm: rsaSha256,

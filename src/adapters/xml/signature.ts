@@ -1,12 +1,12 @@
 /**
  * Verifies the one enveloped XML signature of a document (XML Signature 1.1) over its root.
  *
- * Attacker: signature wrapping (a signed element somewhere, another one that is read), confusion of algorithms and
- * keys, content where the signature does not reach. xml-crypto computes canonical form, digest and signature; it
- * believes the document about everything else. So the signature must first have exactly the shape that Entra writes,
- * element by element and attribute by attribute, and the caller uses the signed bytes only, never the document.
+ * Attacks: signature wrapping (one element is signed, another one is read), confusion of algorithms and keys, content
+ * that the signature does not cover. xml-crypto computes canonical form, digest and signature, and trusts the document
+ * about everything else. So first the signature must have exactly the form that Entra writes, element by element and
+ * attribute by attribute. The caller uses only the signed bytes, never the document.
  *
- * It does not decide which key is to be trusted: a key in the signature's KeyInfo is never used.
+ * It does not decide which key is trusted. A key in the signature's KeyInfo is never used.
  */
 import { createHash, type KeyLike, type KeyObject, verify } from "node:crypto";
 import { type HashAlgorithm, type SignatureAlgorithm, SignedXml } from "xml-crypto";
@@ -24,7 +24,7 @@ export const signatureNamespace = "http://www.w3.org/2000/09/xmldsig#";
 const enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 const exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
 
-/** RFC 6931 §2.3.2 to §2.3.4: RSASSA-PKCS1-v1_5, SHA-256 and up. Neither SHA-1 nor HMAC is known here at all. */
+/** RFC 6931 §2.3.2 to §2.3.4: RSASSA-PKCS1-v1_5, SHA-256 and up. SHA-1 and HMAC are not supported. */
 const signatureHashes: Readonly<Record<string, string>> = {
   "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256": "sha256",
   "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384": "sha384",
@@ -38,11 +38,11 @@ const digestHashes: Readonly<Record<string, string>> = {
 
 interface EnvelopedXmlSignature {
   element: XmlElement;
-  /** Not signed, not trusted. */
+  /** Not signed and not trusted. */
   keyInfo: XmlElement | undefined;
 }
 
-/** The signature of the document, if it has the one allowed shape. Throws `DocumentRefused`. */
+/** The signature of the document, which must have the one allowed form. Throws `DocumentRefused`. */
 export function findSignature(root: XmlElement): EnvelopedXmlSignature {
   const rootId = idOf(root);
   const signatures = descendantsOf(root).filter((element) => isNamed(element, "Signature"));
@@ -61,9 +61,9 @@ export function findSignature(root: XmlElement): EnvelopedXmlSignature {
 }
 
 /**
- * What one of the listed keys has signed, as the canonical form of the root without its signature; undefined if none of
- * them has. All keys are tried on one canonical form: a megabyte is canonicalized once, not once for each key that an
- * attacker lists. The verifier is not used again, for xml-crypto keeps what an earlier check has found.
+ * The canonical form of the root without its signature, as signed by one of the listed keys; undefined if none of them
+ * signed it. All keys are tried on one canonical form, so a megabyte is canonicalized once, and not once for each key
+ * that an attacker lists. The verifier is not reused, because xml-crypto keeps results of earlier checks.
  */
 export function verifySignature<T extends { key: KeyObject }>(
   text: string,
@@ -86,14 +86,17 @@ export function verifySignature<T extends { key: KeyObject }>(
     verifier.loadSignature(signature as unknown as Parameters<SignedXml["loadSignature"]>[0]);
     isDigestRight = verifier.checkSignature(text);
   } catch {
-    return undefined; // it throws for a signature that does not verify, and returns false for a wrong digest
+    return undefined; // throws for a wrong signature, returns false for a wrong digest
   }
   if (!isDigestRight) throw new DocumentRefused({ reason: "digest_mismatch" });
-  // There is one: findSignature has refused every other number.
+  // There is exactly one reference: findSignature refuses any other number.
   return signer && { signed: verifier.getSignedReferences().join(""), signer };
 }
 
-/** The root's one ID, which nothing else in the document has, however the attribute is spelled. */
+/**
+ * The root's ID. It must be the only ID attribute with this value in the document, in any letter case of the
+ * attribute's name.
+ */
 export function idOf(root: XmlElement): string {
   const isId = ({ localName }: XmlAttribute) => /^id$/i.test(localName);
   const ids = descendantsOf(root).flatMap((element) => attributesOf(element).filter(isId));
@@ -105,7 +108,7 @@ export function idOf(root: XmlElement): string {
   return own.value;
 }
 
-/** XML Signature 1.1 §4.4, in the only variety that Entra uses. */
+/** XML Signature 1.1 §4.4, in the only form that Entra uses. */
 function checkSignedInfo(signedInfo: XmlElement, rootId: string): void {
   expectNamed(signedInfo, "SignedInfo", []);
   const references = childrenOf(signedInfo).filter((element) => isNamed(element, "Reference"));
@@ -156,7 +159,7 @@ function expectLeaf(element: XmlElement, name: string, attributes: readonly stri
   if (childrenOf(element).length > 0) throw shape(name);
 }
 
-/** xml-crypto finds names and attributes in any namespace, so there must be no others that it could find. */
+/** xml-crypto finds names and attributes in any namespace, so there must be no others. */
 function expectNamed(element: XmlElement, name: string, attributes: readonly string[]): void {
   const found = attributesOf(element).map((attribute) => attribute.name);
   if (!isNamed(element, name) || found.join() !== attributes.join()) throw shape(name);
@@ -170,7 +173,7 @@ function shape(element: string): DocumentRefused {
   return new DocumentRefused({ reason: "signature_shape_not_allowed", element });
 }
 
-/** The key that xml-crypto hands over is not looked at: `verifies` knows the listed ones. */
+/** The key that xml-crypto passes is ignored: `verifies` has the listed keys. */
 function signatureAlgorithm(
   uri: string,
   hash: string,

@@ -1,4 +1,4 @@
-/** Reads SAML metadata from the bytes that a key has signed, and from nothing else. */
+/** Reads SAML metadata only from the bytes that a key has signed. */
 import type { KeyObject } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { MetadataRefusal } from "../../domain/metadata/refusal.ts";
@@ -7,19 +7,19 @@ import { isNamed, metadataNamespace } from "./descriptors.ts";
 import { DocumentRefused, decodeUtf8, parseXml, type XmlElement } from "./document.ts";
 import { findSignature, idOf, verifySignature } from "./signature.ts";
 
-/** Entra's documents have about 20 KB. */
+/** Entra's documents are about 20 KB. */
 export const maxMetadataBytes = 1_048_576;
 
 interface Reading<Content, Signer> {
   /** Reads the document from its root. Throws `DocumentRefused`. */
   readContent: (root: XmlElement) => Content;
-  /** Who may have signed it; `keyInfo`: the signature's, which is not signed and gives no key. */
+  /** The allowed signers. `keyInfo`: the signature's KeyInfo, which is not signed, so its key is never used. */
   signersOf: (claimed: Content, keyInfo: XmlElement | undefined) => readonly Signer[];
 }
 
 /**
- * The content of a SAML V2.0 metadata document (saml-metadata-2.0-os §3, XML Signature 1.1) as one of the signers has signed
- * it, and which one. Never throws: whatever is wrong becomes a refusal, which repeats nothing of the document.
+ * The content of a SAML V2.0 metadata document (saml-metadata-2.0-os §3, XML Signature 1.1) as signed by one of the
+ * signers, and that signer. Never throws: every problem becomes a refusal, which repeats nothing from the document.
  */
 export function readSignedMetadata<Content, Signer extends { key: KeyObject }>(
   bytes: Uint8Array,
@@ -51,7 +51,8 @@ function read<Content, Signer extends { key: KeyObject }>(
   if (!verified) throw new DocumentRefused({ reason: "signed_by_no_listed_key", tried: signers.length });
   const signedRoot = parseXml(verified.signed);
   const content = readContent(signedRoot);
-  // The document is republished as it came, so it must say to whoever reads it what was signed, its signer included.
+  // The document is republished unchanged, so for every reader it must have exactly the signed content, including its
+  // signer.
   if (idOf(signedRoot) !== idOf(root) || !isDeepStrictEqual(content, claimed)) {
     throw new DocumentRefused({ reason: "signed_content_differs" });
   }
