@@ -1,13 +1,16 @@
 import { errorClass } from "../adapters/azure/error.ts";
 import { printable } from "./printable.ts";
 
-/** How a command ends. 0: fine. 1: it found something wrong, or refused. 2: usage error. 3: not known. */
+/**
+ * Exit codes. 0: success. 1: the command found a problem, or refused. 2: usage error. 3: something was unavailable, so
+ * the result is not known.
+ */
 export const exitCodes = { fine: 0, wrong: 1, usage: 2, unavailable: 3 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /**
- * Ends a command with an error: what is wrong, where, and how to fix it. Holds no secret, no key URL and no text of an
- * SDK, because it is printed to terminals and to the logs of pipelines.
+ * Ends a command with an error: what is wrong, where, and how to fix it. Contains no secret, no key URL and no text of
+ * an SDK, because it is printed to terminals and to the logs of pipelines.
  */
 export class CommandProblem extends Error {
   override readonly name = "CommandProblem";
@@ -16,7 +19,10 @@ export class CommandProblem extends Error {
   readonly remedy: string;
   /** Further problems of the same kind, one line each. */
   readonly details: readonly string[];
-  /** The command line that helps. Undefined: the doctor where something is unavailable, else the help of what failed. */
+  /**
+   * The command line that helps. Undefined: the doctor if something is unavailable, otherwise the help of the failed
+   * command.
+   */
   readonly command: string | undefined;
 
   constructor(kind: CommandProblem["kind"], what: string, { where, remedy, details = [], command }: ProblemDetail) {
@@ -36,7 +42,7 @@ interface ProblemDetail {
   command?: string;
 }
 
-/** There are no settings: no local stack and no deployment is known. Written as one line. */
+/** There are no settings, because neither a local stack nor a deployment is known. Written as one line. */
 export class NotConnected extends CommandProblem {
   constructor() {
     super("usage", "Keyhold is not connected", {
@@ -57,14 +63,14 @@ export interface Report {
   notes?: readonly string[];
 }
 
-/** Whether a credential's error means that nobody is signed in. */
+/** Whether a credential's error means that the operator is not signed in. */
 export function isNotSignedIn(error: unknown): boolean {
   return /^(CredentialUnavailable|AggregateAuthentication|ChainedTokenCredential)/.test(errorClass(error));
 }
 
 export const notSignedIn = "sign in: az login, or azd auth login";
 
-/** The problem that ends a command where no credential works (exit code 3). */
+/** The problem that ends a command if no credential works (exit code 3). */
 export function notSignedInProblem(): CommandProblem {
   return new CommandProblem("unavailable", "Nobody is signed in here", {
     where: "the Azure CLI and the Azure Developer CLI",
@@ -79,16 +85,18 @@ export interface Output {
   err(text: string): void;
 }
 
-/** Text, or with `isJson` one JSON document, to stdout; the notes to stderr. */
+/** Writes text, or with `isJson` one JSON document, to stdout, and the notes to stderr. */
 export function writeReport({ text, json, notes = [] }: Report, isJson: boolean, { out, err }: Output): void {
   if (text !== undefined) out(isJson ? JSON.stringify(json, undefined, 2) : text);
   for (const note of notes) err(note);
 }
 
-/** Says what cannot be reached, and why. */
+/** Shows what cannot be reached, and why. */
 const doctor = "keyhold doctor";
 
-/** Error, place, details, remedy and the command that helps to stderr, one line each. `helpCommand`: its default. */
+/**
+ * Writes error, place, details, remedy and the command that helps to stderr, one line each. `helpCommand`: its default.
+ */
 export function writeProblem(problem: CommandProblem, helpCommand: string, { err }: Output): void {
   const { kind, message, where, remedy, details, command = kind === "unavailable" ? doctor : helpCommand } = problem;
   const whole = [
@@ -100,8 +108,8 @@ export function writeProblem(problem: CommandProblem, helpCommand: string, { err
 }
 
 /**
- * A bug of ours, or an SDK's error that no command expected. Its text may contain anything, so only its class is
- * printed.
+ * Writes an unexpected error: a bug of ours, or an SDK error that no command handles. Its text may contain anything, so
+ * only its class is printed.
  */
 export function writeUnexpected(kind: string, { err }: Output): typeof exitCodes.unavailable {
   const where = "keyhold itself, or a service that it asked";

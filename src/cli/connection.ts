@@ -29,12 +29,12 @@ import { type PolicyPlace, policyPlaceOf } from "./policy/policy-place.ts";
 import { createRequestToken, type RequestToken } from "./policy/request-token.ts";
 import { operatorNameOf } from "./suspensions/operator-name.ts";
 
-/** Who the command line acts as. The app's own identities exist only where the platform offers them. */
+/** The identities of the command line. The app's own identities exist only on the platform. */
 interface Identities {
   signing: TokenCredential | undefined;
   storage: TokenCredential | undefined;
   monitoring: TokenCredential | undefined;
-  /** Whoever has signed in with `az login` or `azd auth login`, or the managed identity that was named. */
+  /** The person signed in with `az login` or `azd auth login`, or the managed identity that was named. */
   operator: TokenCredential;
 }
 
@@ -50,7 +50,7 @@ export interface Connection {
   requestToken: RequestToken;
   /** The notes on findings, beside the policy too. */
   notesPlace: PolicyPlace;
-  /** Who acts, for records of what was done. Never rejects. */
+  /** The operator's name, for records of changes. Never rejects. */
   operatorName: () => Promise<string>;
   ledger: LedgerSearch;
   metadataStore: MetadataStore;
@@ -76,7 +76,7 @@ export function connect(options: ConnectOptions): Connection {
     operator,
   };
   const storage = identities.storage ?? operator;
-  // Only the operator may change who may get what: the app's own identity has no right to.
+  // Only the operator may change the policy; the app's own identity has no right to.
   const actors = { reader: () => storage, writer: () => operator };
   return {
     config,
@@ -120,7 +120,7 @@ function readSettings(): Config {
 
 /** What all commands share. Tests replace the connection and capture the output. */
 export interface CommandEnvironment {
-  /** Of this command line, as package.json has it: `0.1.0`. */
+  /** Version of this command line from package.json: `0.1.0`. */
   version: string;
   output: Output;
   /** Shows the progress of long work, replacing what was shown before; on a terminal only. Empty text removes it. */
@@ -132,7 +132,7 @@ export interface CommandEnvironment {
   connect: (options: ConnectOptions) => Connection;
   /** The operator's credential, for commands that need nothing else. */
   operatorOf: (options: ConnectOptions) => TokenCredential;
-  /** What is known of a deployment when its settings are not. */
+  /** The known outputs of a deployment, for use if there are no settings. */
   deployment: () => DeploymentOutputs;
 }
 

@@ -86,7 +86,7 @@ async function loadStates(store: CredentialStore): Promise<ReadonlyMap<Guid, Cre
   }
 }
 
-/** Less than this counts as a trouble. */
+/** Milliseconds. A certificate that expires within this time has a trouble. */
 export const soonMs = 30 * 86_400_000;
 
 /** Pure. The publisher's certificates have no canary, and their states are the policy's. */

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 
 const isAboutMissing = /^error: (missing required argument|required option) /;
 
-/** Makes the command report everything required that was not given in one error, where commander names the first only. */
+/** Makes the command report all missing required values in one error. Commander reports only the first. */
 export function reportAllMissing(command: Command): void {
   command.configureOutput({
     outputError: (text, write) =>
@@ -10,7 +10,7 @@ export function reportAllMissing(command: Command): void {
   });
 }
 
-/** As the help writes them: `<tenant>`, `--caller <name|objectId>`. */
+/** The missing values as written in the help: `<tenant>`, `--caller <name|objectId>`. */
 function missingValues(command: Command): string[] {
   const firstUnknown = command.args.findIndex((arg) => arg.startsWith("-"));
   const given = firstUnknown < 0 ? command.args.length : firstUnknown;

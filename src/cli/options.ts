@@ -2,11 +2,11 @@ import { InvalidArgumentError } from "commander";
 import { type Guid, parseGuid } from "../domain/shared/guid.ts";
 import { CommandProblem } from "./command-problem.ts";
 
-/** What operators type, as the commands need it. */
+/** Parses what operators type. */
 
 /**
  * The GUID that an option or argument named `where` must be.
- * @throws CommandProblem `usage` where it is none.
+ * @throws CommandProblem `usage` if it is not a GUID
  */
 export function requireGuid(where: string, text: string): Guid {
   const id = parseGuid(text);
@@ -24,7 +24,7 @@ const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const age = /^(\d{1,6})([smhd])$/;
 const iso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
 
-/** A time as people give it: `24h` ago, or ISO 8601; without a zone it is UTC. Milliseconds since 1970. */
+/** Parses a time, `24h` (ago) or ISO 8601, in UTC if it has no zone. Returns milliseconds since 1970. */
 export function parseTime(option: string, text: string, nowMs: number): number {
   const ago = age.exec(text);
   const timeMs = ago ? nowMs - Number(ago[1]) * unitMs[ago[2] as keyof typeof unitMs] : parseIso(text);
@@ -41,7 +41,7 @@ function parseIso(text: string): number {
   return Date.parse(match[1] !== undefined && match[4] === undefined ? `${text}Z` : text);
 }
 
-/** `Date` takes 30 February for 2 March. */
+/** Whether the day exists. `Date` accepts 30 February as 2 March. */
 function isCalendarDay(day: string): boolean {
   const timeMs = Date.parse(day);
   return !Number.isNaN(timeMs) && new Date(timeMs).toISOString().startsWith(day);

@@ -1,4 +1,4 @@
-/** Text of others on a terminal: it must not control the terminal, change its direction or flood it. */
+/** Foreign text on a terminal must not control the terminal, change its text direction or flood it. */
 const maxLength = 200;
 
 /** Control (C0, C1), format (direction marks, zero width) and separator characters, and halves of surrogate pairs. */
@@ -11,19 +11,19 @@ export function printable(text: string, length = maxLength): string {
 }
 
 /**
- * Whole output, text or JSON: whatever is unsafe in it, but for line breaks, is written as JSON escapes it (RFC 8259 §7).
- * JSON stays the same JSON, since it has such characters within strings only.
+ * Replaces unsafe characters, except line breaks, with JSON escapes (RFC 8259 §7) in a whole output, text or JSON. The
+ * meaning of JSON does not change, because it has such characters only within strings.
  */
 export function escapeUnsafe(text: string): string {
   return text.replace(unsafe, (found) => (found === "\n" ? found : found.replace(/[\s\S]/g, escaped)));
 }
 
-/** Of one UTF-16 code unit. */
+/** The JSON escape of one UTF-16 code unit. */
 function escaped(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** Columns with two spaces between; the last one is not padded. */
+/** A table with two spaces between columns; the last column is not padded. */
 export function table(cells: readonly (readonly string[])[]): string {
   const rows = cells.map((row) => row.map((cell) => printable(cell, 1_000)));
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -38,7 +38,8 @@ export function table(cells: readonly (readonly string[])[]): string {
 }
 
 /**
- * ISO 8601 in UTC, to the second. `timeMs`: milliseconds since 1970; a number that no date can hold is printed as such.
+ * ISO 8601 in UTC, to the second. `timeMs`: milliseconds since 1970; a number outside the range of dates becomes `no
+ * time`.
  */
 export function isoTime(timeMs: number): string {
   if (Number.isNaN(new Date(timeMs).getTime())) return "no time";
@@ -51,7 +52,7 @@ const units = [
   ["min", 60],
 ] as const;
 
-/** In the largest unit that fits at least twice, rounded down: `90 s`, `5 min`, `47 h`, `12 d`. */
+/** A duration in the largest unit that fits at least twice, rounded down: `90 s`, `5 min`, `47 h`, `12 d`. */
 export function duration(ms: number): string {
   const seconds = Math.floor(Math.abs(ms) / 1000);
   const [unit, length] = units.find(([, each]) => seconds >= 2 * each) ?? ["s", 1];

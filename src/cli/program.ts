@@ -39,7 +39,7 @@ Settings:   those of the running local stack (npm start), or of a deployment: do
 /** Runs one command line; never throws. */
 export async function runCommandLine(args: readonly string[], environment: CommandEnvironment): Promise<ExitCode> {
   let exit: ExitCode = exitCodes.fine;
-  // Others wrote the table, the policy or an argument: their text must not control the terminal or a reader of JSON.
+  // Table, policy and arguments may contain foreign text, which must not control the terminal or a reader of JSON.
   let isProgressShown = false;
   const progress = (text: string) => {
     if (text === "" && !isProgressShown) return;
@@ -111,7 +111,7 @@ export async function runCommandLine(args: readonly string[], environment: Comma
   }
 }
 
-/** The command and all below it. */
+/** The command and all its subcommands. */
 function allCommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(allCommands)];
 }
@@ -128,7 +128,7 @@ interface GlobalOptions {
   operatorIdentity?: string;
 }
 
-/** It has written its message already. */
+/** Whether commander threw the error. Its message has been written already. */
 function isOfCommander(error: unknown): error is { exitCode: number } {
   return error instanceof Error && "exitCode" in error && typeof error.exitCode === "number";
 }

@@ -21,7 +21,9 @@ export interface Rest {
    * is for this host alone.
    */
   send(request: RestRequest, signal: AbortSignal): Promise<RestAnswer>;
-  /** The same, but the body of a success is not read: what should have been refused must not get into our memory. */
+  /**
+   * The same, but the body of a success is not read: data that should have been refused must not get into our memory.
+   */
   probe(request: RestRequest, signal: AbortSignal): Promise<RestAnswer>;
 }
 
@@ -64,7 +66,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** The vault as a resource: the scope of its tokens (`https://vault.azure.net/.default`). */
+/** The scope of tokens for the vault (`https://vault.azure.net/.default`). */
 export function vaultScope({ vaultHostSuffix }: { vaultHostSuffix: string }): string {
   return `https://${vaultHostSuffix.slice(1)}/.default`;
 }

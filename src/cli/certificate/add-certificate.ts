@@ -7,7 +7,7 @@ import type { KeyOwner } from "./vault-key.ts";
 
 interface AddCertificatePorts {
   keys: KeyOwner;
-  /** Not for the publisher, because no application has its certificate. */
+  /** Absent for the publisher, because no application has its certificate. */
   registration?: Registration;
   /** Stores the PEM in a file; undefined: it is printed. */
   save: ((pem: string) => Promise<void>) | undefined;
@@ -56,7 +56,7 @@ export async function addCertificate(input: AddCertificateInput, ports: AddCerti
   return madeReport(input, made, ports.nowMs);
 }
 
-/** Completed steps stay done: the error reports them, with the certificate. */
+/** Adds the completed steps and the certificate to the error, because those steps are not undone. */
 function withDone(error: unknown, done: readonly string[], pem: string): unknown {
   if (!(error instanceof CommandProblem)) return error;
   const { kind, message, where, remedy, details } = error;

@@ -8,13 +8,13 @@ import { isoTime, plural } from "../printable.ts";
 import type { VaultKey } from "./vault-key.ts";
 
 export interface AddCertificateInput {
-  /** Whose certificate it is, by its common name: an application, or the publisher. */
+  /** The owner of the certificate: an application, or the publisher. `name`: the common name. */
   owner: { name: string; clientId: Guid } | { name: string };
   keyName: string;
   days: number;
   newVersion: boolean;
   register: boolean;
-  /** The policy does not have the owner yet. */
+  /** Whether the owner is not in the policy yet. */
   isNewOwner?: boolean;
   /** The policy to append it to, and how. */
   policy?: { loaded: LoadedPolicy; edits: (certificate: CertificateDocument) => Edit[] } & EditTarget;
@@ -42,7 +42,7 @@ export function planReport(
   };
 }
 
-/** What was done. */
+/** The result of the steps. */
 interface Made {
   certificate: X509Certificate;
   keyId: string;
@@ -104,7 +104,7 @@ export function whenAppended({ owner, isNewOwner }: AddCertificateInput): string
     : "it is staged; give it to the relying parties, then run keyhold publisher activate";
 }
 
-/** SHA-1, upper-case hexadecimal: what Entra's portal calls it by. */
+/** SHA-1, upper-case hexadecimal: the thumbprint that Entra's portal shows. */
 export function thumbprintOf({ raw }: X509Certificate): string {
   return createHash("sha1").update(raw).digest("hex").toUpperCase();
 }

@@ -5,12 +5,12 @@ import { assembleCertificate, buildTbsCertificate } from "./self-signed-certific
 import type { KeyOwner, VaultKey } from "./vault-key.ts";
 
 const dayMs = 86_400_000;
-/** Entra's clock may be behind ours. */
+/** Milliseconds. `notBefore` is in the past, because Entra's clock may be behind ours. */
 const backdatedMs = 10 * 60_000;
 
 /**
- * A certificate for a key of the vault, which sees only the SHA-256 that it signs. The result is verified.
- * @throws CommandProblem where the vault does not sign, or another key has signed.
+ * Makes a certificate for a key of the vault. The vault sees only the SHA-256 that it signs. The result is verified.
+ * @throws CommandProblem if the vault does not sign, or another key has signed
  */
 export async function certify(
   { publicKey, keyId }: VaultKey,
@@ -38,7 +38,7 @@ function notOurs(requestId: string): CommandProblem {
 }
 
 /**
- * A refusal of the vault, as a problem. Never the SDK's text, because that contains the key's URL.
+ * Turns a refusal of the vault into a problem. Never contains the SDK's text, because that contains the key's URL.
  * @throws CommandProblem
  */
 export async function vaultTrouble<T>(ask: () => Promise<T>): Promise<T> {

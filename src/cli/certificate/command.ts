@@ -24,7 +24,7 @@ interface AddCertificateOptions extends CertificateOptions {
   client: string;
 }
 
-/** Adds to the command `client`. */
+/** Adds `add-certificate` to the command `client`. */
 export function addCertificateCommand(client: Command, { run, clock }: CommandContext): void {
   const command = client
     .command("add-certificate")
@@ -68,7 +68,9 @@ interface Prepared {
   credential: TokenCredential;
 }
 
-/** Without policy and settings, because a deployment has neither before its first certificate. */
+/**
+ * Prepares a certificate without policy and settings, because a deployment has neither before its first certificate.
+ */
 function firstCertificate(options: AddCertificateOptions, vault: string, credential: TokenCredential): Prepared {
   const cloud = clouds[options.cloud];
   const vaultUrl = requireVaultUrl(vault, cloud);
@@ -83,7 +85,7 @@ function firstCertificate(options: AddCertificateOptions, vault: string, credent
   };
 }
 
-/** For a client of the policy, in the vault of its first certificate. */
+/** Prepares a certificate for a client of the policy, in the vault of its first certificate. */
 async function nextCertificate(options: AddCertificateOptions, connection: Connection): Promise<Prepared> {
   const { policyPlace: place, policyContext: context, identities } = connection;
   const loaded = await loadPolicy(place, context);

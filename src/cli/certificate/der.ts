@@ -1,4 +1,4 @@
-/** Distinguished encoding (X.690) of the few types that a certificate of ours has. It writes only; nothing is read. */
+/** Distinguished encoding (X.690) of the few types in our certificates. Encodes only. */
 export function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   return Buffer.concat([Buffer.of(tag), lengthOf(content.length), content]);
@@ -13,7 +13,10 @@ function lengthOf(length: number): Buffer {
 
 /** SEQUENCE of encoded elements, in the order given (X.690 §8.9). */
 export const sequence = (...parts: readonly Uint8Array[]) => element(0x30, ...parts);
-/** SET OF encoded elements, in the order given: DER wants them sorted (X.690 §11.6), so more than one must be. */
+/**
+ * SET OF encoded elements, in the order given. DER requires sorted elements (X.690 §11.6), so the caller must sort
+ * several elements.
+ */
 export const set = (...parts: readonly Uint8Array[]) => element(0x31, ...parts);
 /** OCTET STRING (X.690 §8.7). */
 export const octetString = (content: Uint8Array) => element(0x04, content);
@@ -24,12 +27,12 @@ export const yes = element(0x01, Buffer.of(0xff));
 /** `[n] EXPLICIT`. */
 export const explicit = (n: number, content: Uint8Array) => element(0xa0 | n, content);
 
-/** Of a number whose first bit is not set: it would be negative. */
+/** INTEGER, never negative: a zero byte is added if the first bit is set. */
 export function integer(bytes: Uint8Array): Buffer {
   return element(0x02, (bytes[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.of(0), bytes]) : bytes);
 }
 
-/** BIT STRING; `unusedBits` of the last byte do not count (X.690 §8.6). */
+/** BIT STRING; `unusedBits`: number of bits in the last byte that do not count (X.690 §8.6). */
 export function bitString(content: Uint8Array, unusedBits = 0): Buffer {
   return element(0x03, Buffer.of(unusedBits), content);
 }

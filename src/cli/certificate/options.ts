@@ -21,7 +21,7 @@ export interface CertificateOptions {
   register?: boolean;
 }
 
-/** Adds them to the command. `descriptions`: of those that differ between the two. */
+/** Adds these options to the command. `descriptions`: of the options that differ between the two commands. */
 export function addCertificateOptions(
   command: Command,
   descriptions: { key: string; vault: string; policy: string },
@@ -56,7 +56,7 @@ export async function makeCertificate(
   }
 }
 
-/** The origin of a vault. Only a vault of the cloud may get the operator's token. */
+/** The origin of a vault. Throws if it is not in the cloud: only the cloud's vaults may get the operator's token. */
 export function requireVaultUrl(vault: string, cloud: Cloud): string {
   const url = URL.parse(vault);
   const isVault =
@@ -68,18 +68,18 @@ export function requireVaultUrl(vault: string, cloud: Cloud): string {
   return url.origin;
 }
 
-/** A name that a key of Key Vault may have. */
+/** The name, if Key Vault allows it for a key; otherwise throws. */
 export function requireKeyName(name: string | undefined): string {
   if (name !== undefined && /^[0-9A-Za-z-]{1,127}$/.test(name)) return name;
   throw usage("--key", "name a key: letters, digits and hyphens, 127 at most");
 }
 
-/** A setting that cannot be used. */
+/** The problem for a setting that cannot be used. */
 export function usage(where: string, remedy: string): CommandProblem {
   return new CommandProblem("usage", `${where} is not usable here`, { where, remedy });
 }
 
-/** A new file; removed again if nothing was written to it. */
+/** Creates a new file. It is removed again if nothing is written to it. */
 async function reserve(path: string) {
   try {
     const file = await open(path, "wx");

@@ -4,8 +4,8 @@ import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
 import { isoTime } from "../printable.ts";
 
 /**
- * The certificate that is to sign: by the first digits of its SHA-1, or the only staged one.
- * @throws CommandProblem where none or several are meant
+ * The certificate to activate: the one whose SHA-1 starts with these digits, or the only staged one.
+ * @throws CommandProblem if none or several match
  */
 export function requireCertificate(
   publisher: PublisherRule | undefined,
@@ -26,8 +26,8 @@ export function requireCertificate(
 }
 
 /**
- * Mellon and the updater reject what an expired certificate signed.
- * @throws CommandProblem where it is not valid now
+ * Rejects an invalid certificate, because Mellon and the updater reject documents signed with it.
+ * @throws CommandProblem if it is not valid now
  */
 export function assertValid({ notBeforeMs, notAfterMs, thumbprint }: PublisherCertificate, nowMs: number): void {
   if (notBeforeMs <= nowMs && nowMs < notAfterMs) return;
@@ -57,7 +57,10 @@ export function activatedReport({ thumbprint }: PublisherCertificate): Report {
   };
 }
 
-/** The PEM of each with a comment before it, which readers of PEM skip. `state`: only those in it. */
+/**
+ * The PEM of each certificate, with a comment before it that PEM readers skip. `state`: only certificates in this
+ * state.
+ */
 export function certificatesReport(publisher: PublisherRule | undefined, state: string | undefined): Report {
   const certificates = publisher?.certificates.filter((each) => state === undefined || each.state === state) ?? [];
   if (certificates.length === 0) {

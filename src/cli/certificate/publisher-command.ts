@@ -70,7 +70,7 @@ function firstCertificate(
   };
 }
 
-/** In the vault of the active certificate, or of the first client's where there is none yet. */
+/** Uses the vault of the active certificate, or that of the first client if there is none yet. */
 async function nextCertificate(
   options: CertificateOptions,
   { policyPlace: place, policyContext: context, identities }: Connection,

@@ -1,7 +1,7 @@
 import type { CertificateDocument, PublisherDocument } from "../../domain/policy/document.ts";
 import type { Edit } from "../policy/edit-policy.ts";
 
-/** The common name of its certificates. */
+/** The common name of the publisher's certificates. */
 export const publisherName = "Keyhold publisher";
 
 const list = ["publisher", "certificates"] as const;

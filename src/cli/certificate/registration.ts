@@ -7,15 +7,15 @@ import type { Rest } from "../rest.ts";
 
 /** Registers certificates at an application. */
 export interface Registration {
-  /** What is registered, and whether one can be added without loss; throws a `CommandProblem` if not. */
+  /** Reads the registered certificates. Throws a `CommandProblem` if one cannot be added without losing others. */
   prepare(clientId: Guid): Promise<PreparedRegistration>;
 }
 
 interface PreparedRegistration {
   existing: number;
-  /** What is there, DER in base64. */
+  /** The existing certificates, DER in base64. */
   certificates: readonly string[];
-  /** Adds it to the existing ones, and checks that all of them are still there. */
+  /** Adds a certificate to the existing ones, and checks that those are still there. */
   add(certificate: { der: string; displayName: string }): Promise<void>;
 }
 
@@ -25,9 +25,10 @@ const application = z.object({ id: z.guid(), keyCredentials: z.array(keyCredenti
 type Application = z.infer<typeof application>;
 
 /**
- * Microsoft Graph replaces the whole collection: whatever is not sent is deleted. So everything is read with its keys
- * first (Graph returns `key` on $select of a single application), sent back unchanged, and read again. Graph has no
- * If-Match here: a key that somebody adds at the same moment may be overwritten, which the second reading cannot see.
+ * Microsoft Graph replaces the whole collection and deletes anything that is not sent. So everything is first read with
+ * its keys (Graph returns `key` with $select on a single application), sent back unchanged, and read again. Graph has
+ * no If-Match here: a key that somebody adds at the same moment may be overwritten, which the second reading cannot
+ * see.
  */
 export function createRegistration({ graphHost }: Cloud, rest: Rest): Registration {
   const base = `https://${graphHost}/v1.0/applications`;

@@ -11,8 +11,8 @@ interface CertificateRequest {
 const sha256WithRsa = der.sequence(der.objectIdentifier("1.2.840.113549.1.1.11"), der.nothing);
 
 /**
- * The part of a certificate that is signed (TBSCertificate, RFC 5280 §4.1): self-issued, for nothing but signatures.
- * Entra knows an application's certificate by its bytes and its key; nobody trusts it by its issuer.
+ * The part of a certificate that is signed (TBSCertificate, RFC 5280 §4.1): self-issued, for signatures only. Entra
+ * identifies an application's certificate by its bytes and its key; its issuer is never used for trust.
  */
 export function buildTbsCertificate({ commonName, publicKey, notBeforeMs, notAfterMs }: CertificateRequest): Buffer {
   const spki = publicKey.export({ type: "spki", format: "der" });

@@ -7,15 +7,15 @@ import type { VaultSigner } from "../../domain/signing/ports.ts";
 
 /** A key version that stays in the vault. */
 export interface VaultKey {
-  /** With its version. */
+  /** Key URL with its version. */
   keyId: string;
   keyType: string;
   publicKey: KeyObject;
 }
 
-/** What `add-certificate` needs of the vault, as the operator. */
+/** The operations on the vault that `add-certificate` needs, as the operator. */
 export interface KeyOwner extends VaultSigner {
-  /** The newest version; undefined where there is no such key. */
+  /** The newest version; undefined if there is no such key. */
   read(keyName: string): Promise<VaultKey | undefined>;
   /** Creates a version: RSA, sign only, not exportable. In a hardware module if the vault has one. */
   create(keyName: string, before: VaultKey | undefined): Promise<VaultKey>;

@@ -8,10 +8,10 @@ const minuteMs = 60_000;
 const dayMs = 86_400_000;
 /** The timer runs every five minutes. */
 const auditOverdueMs = 30 * minuteMs;
-/** The vault's log is promised to arrive within ten minutes. */
+/** Azure promises that the vault's log arrives within ten minutes. */
 const logLateMs = 30 * minuteMs;
 
-/** Checks that the comparison of ledger and vault's log runs, and has something to compare. */
+/** Checks that the audit runs, and that it has rows to compare in ledger and vault log. */
 export function auditChecks(ports: DoctorPorts): Check[] {
   return [auditRunCheck(ports), vaultLogCheck(ports)];
 }
@@ -73,7 +73,7 @@ function vaultLogCheck({ vaultLog, ledger, clock }: DoctorPorts): Check {
 const monthMs = 30 * 86_400_000;
 
 /**
- * Whether the vault has signed for Keyhold before that. This distinguishes a new deployment from one whose timers do
+ * Whether the vault signed for Keyhold before `beforeMs`. This distinguishes a new deployment from one whose timers do
  * not run.
  */
 export async function hasSignedBefore(ledger: LedgerSearch, beforeMs: number, withinMs = monthMs): Promise<boolean> {

@@ -3,7 +3,7 @@ import { plural, printable } from "../printable.ts";
 import { type Check, green, grey, red, type Verdict } from "./check.ts";
 import type { DoctorPorts } from "./ports.ts";
 
-/** The deployment around the app, through Azure Resource Manager as the operator. */
+/** Checks the deployment around the app, through Azure Resource Manager as the operator. */
 export function azureChecks(ports: DoctorPorts): Check[] {
   return [
     check(ports, "azure/vault", "the vault is protected", vaultVerdict, (vault) => `${vault}?api-version=2023-07-01`),

@@ -4,7 +4,7 @@ import { isNotSignedIn, notSignedIn } from "../command-problem.ts";
 
 /**
  * One line of `doctor`. Green: what was checked, and the answer. Red: what is wrong, why it matters and how to fix it.
- * Grey: why it could not be checked, which does not mean that it is right.
+ * Grey: why it could not be checked. It may still be wrong.
  */
 export type Verdict =
   | { state: "green"; reason: string }
@@ -21,22 +21,22 @@ export interface Check {
 
 export type CheckResult = Verdict & { id: string; title: string };
 
-/** As it should be. */
+/** The verdict if all is as it should be. */
 export const green = (reason: string): Verdict => ({ state: "green", reason });
-/** Could not be checked, or does not apply here. Does not count as wrong. */
+/** The verdict if it could not be checked or does not apply here. Does not count as wrong. */
 export const grey = (reason: string): Verdict => ({ state: "grey", reason });
-/** What was found, why it matters, and how to fix it. */
+/** The verdict if something is wrong: what was found, why it matters, and how to fix it. */
 export const red = (reason: string, why: string, remedy: string): Verdict => ({ state: "red", reason, why, remedy });
 
 interface RunOptions {
   parallel: number;
-  /** For each check, so that one that hangs does not delay the others. */
+  /** Milliseconds for each check, so that a hanging one does not delay the others. */
   deadlineMs: number;
-  /** Called after each check: how many are done. */
+  /** Called after each check with the number of completed checks. */
   onProgress?: (done: number) => void;
 }
 
-/** In the order of the checks, however long each took. */
+/** Runs the checks in parallel. Results are in the order of the checks. */
 export async function runChecks(checks: readonly Check[], options: RunOptions): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   let next = 0;
@@ -68,7 +68,7 @@ async function runOne(check: Check, deadlineMs: number): Promise<Verdict> {
   }
 }
 
-/** Never the error's text, because it may contain URLs of keys. */
+/** Why a check failed to run. Never the error's text, because it may contain key URLs. */
 function reasonOf(error: unknown): string {
   return isNotSignedIn(error) ? notSignedIn : `could not be checked (${errorClass(error)})`;
 }

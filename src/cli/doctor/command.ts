@@ -61,7 +61,7 @@ those about Azure; Key Vault Reader for those about keys. Exit code 1: a line is
     );
 }
 
-/** In the order in which they are shown. */
+/** All checks, in the order in which they are shown. */
 export function doctorChecks(ports: DoctorPorts): Check[] {
   return [
     ...basicChecks(ports),
@@ -102,7 +102,7 @@ const settingsCheck: Check = {
   run: async () => green("the app would start with them"),
 };
 
-/** Whether the policy, and the suspensions beside it, are valid and so in force. */
+/** Checks whether the policy and the suspensions beside it are valid, and so in force. */
 export function documentChecks(policy: LoadedPolicy | CommandProblem, suspensions: PolicyPlace): Check[] {
   return [policyCheck(policy), suspensionsCheck(suspensions)];
 }

@@ -15,7 +15,7 @@ import type { DoctorPorts } from "./ports.ts";
 interface ConnectDoctorOptions {
   clock: () => number;
   noise: Noise;
-  /** False: no requests that the vault must refuse. */
+  /** False: send no requests that the vault must refuse. */
   withTries: boolean;
 }
 

@@ -4,8 +4,8 @@ import { type Check, green, grey, red } from "./check.ts";
 import type { DoctorPorts } from "./ports.ts";
 
 /**
- * Whether each API of `homeApis` is registered in the home tenant. By its id alone, an application of another tenant,
- * such as Microsoft's, looks like one of ours.
+ * Checks that each API of `homeApis` is registered in the home tenant. The id alone does not distinguish it from an
+ * application of another tenant, such as Microsoft's.
  */
 export function homeApiChecks(ports: DoctorPorts): Check[] {
   return [...(ports.policy?.homeApis ?? [])].map((id) => ownerCheck(id, ports));

@@ -6,12 +6,13 @@ import { keysOf, namesOf } from "./vault-rights.ts";
 interface KeyFacts {
   keyOps: readonly string[];
   isExportable: boolean;
-  /** Length of the modulus in bits; undefined where the answer has none. */
+  /** Length of the modulus in bits; undefined if the answer has none. */
   bits: number | undefined;
 }
 
 /**
- * What the keys themselves allow, whoever asks. Read as the operator, because the app's identities must not be able to.
+ * Checks the properties of the keys themselves. Read as the operator, because the app's identities must not be able to
+ * read keys.
  */
 export function keyChecks(ports: DoctorPorts): Check[] {
   return [
@@ -52,7 +53,10 @@ export function keyChecks(ports: DoctorPorts): Check[] {
   ];
 }
 
-/** A deployment stores the size in a tag of the vault. @returns the size in bits, or why it is not known. */
+/**
+ * The key size of the deployment, which is stored in a tag of the vault.
+ * @returns the size in bits, or why it is not known
+ */
 async function deployedBits({ config, resources }: DoctorPorts, signal: AbortSignal): Promise<number | Verdict> {
   const { vaultResourceId, cloud } = config;
   if (vaultResourceId === undefined)
@@ -97,7 +101,7 @@ function describeOperations(keyOps: readonly string[]): string | undefined {
   return others.length === 0 ? undefined : `also for ${others.map((each) => printable(each, 20)).join(", ")}`;
 }
 
-/** A fact that the answer does not state counts as the worse value. */
+/** The facts in the answer. A missing fact counts as the worse value. */
 function factsOf(body: unknown): KeyFacts {
   const { key, attributes } = (body ?? {}) as {
     key?: { key_ops?: unknown; n?: unknown };

@@ -12,8 +12,8 @@ import { type Check, green, grey, red } from "./check.ts";
 import type { DoctorPorts } from "./ports.ts";
 
 /**
- * One line per source: how old the stored metadata is, and whether the app would accept what Entra publishes now. If
- * the policy has a publisher, one more: whether the source is published.
+ * One check per source: how old the stored metadata is, and whether the app would accept Entra's current documents. If
+ * the policy has a publisher, one more check per publishable source: whether it is published.
  */
 export function metadataChecks(ports: DoctorPorts): Check[] {
   const home = { tenant: ports.config.homeTenantId };
@@ -83,7 +83,8 @@ async function checkSource(name: string, source: MetadataSource, ports: DoctorPo
 }
 
 /**
- * A fetch by the app's own rules, of which nothing is stored. Undefined: everything is accepted, or nothing answered.
+ * Fetches the metadata by the app's own rules, and stores nothing. Undefined: everything is accepted, or there was no
+ * answer.
  */
 async function heldOrRefused(
   name: string,

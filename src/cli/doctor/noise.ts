@@ -3,7 +3,7 @@ import type { RestAnswer, RestRequest } from "../rest.ts";
 import type { Probe } from "./ports.ts";
 
 /**
- * What the doctor's attempts leave in the vault's log, to inform the engineer on call: the audit reports it
+ * What the doctor's attempts add to the vault's log. The engineer on call must know, because the audit reports it
  * (domain/audit/reconcile).
  */
 export interface Noise {
@@ -12,12 +12,12 @@ export interface Noise {
   foreignSigns: number;
 }
 
-/** All counts at zero. */
+/** A count with all values at zero. */
 export function startNoise(): Noise {
   return { signing: { signs: 0, refused: 0, carriedOut: 0 }, foreignSigns: 0 };
 }
 
-/** The probe, counting in `noise` every request that the vault logs. */
+/** Wraps the probe, and counts in `noise` every request that the vault logs. */
 export function counted(probe: Probe, identity: "signing" | "storage", noise: Noise): Probe {
   return async (request, signal) => {
     const answer = await probe(request, signal);
@@ -26,7 +26,7 @@ export function counted(probe: Probe, identity: "signing" | "storage", noise: No
   };
 }
 
-/** The audit ignores a 401, because nobody was identified. */
+/** Counts a request. The audit ignores a 401, because it identifies no caller. */
 function count({ url }: RestRequest, { status }: RestAnswer, identity: "signing" | "storage", noise: Noise): void {
   if (status === 401) return;
   const isSign = /\/sign\?/.test(url);

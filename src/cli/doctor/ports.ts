@@ -12,7 +12,7 @@ import type { RestAnswer, RestRequest } from "../rest.ts";
 export interface DoctorPorts {
   config: Config;
   clock: () => number;
-  /** Of the policy in force; undefined if it cannot be read or is not valid, which a separate line reports. */
+  /** The policy in force; undefined if it cannot be read or is not valid, which a separate check reports. */
   policy: AccessPolicy | undefined;
   network: Network;
   /** Throws if the roots cannot be used. */
@@ -21,7 +21,7 @@ export interface DoctorPorts {
   requestTokenOf: Partial<Record<"signing" | "storage" | "monitoring", (signal: AbortSignal) => Promise<void>>>;
   /** Requests to the vault as these identities; the body of a success is never read. */
   vaultAs: Partial<Record<"signing" | "storage", Probe>>;
-  /** False: no request that the vault's log would record as refused. */
+  /** False: send no request that the vault's log would record as refused. */
   withTries: boolean;
   /** As the operator. */
   vaultAsOperator: Probe;
@@ -41,6 +41,6 @@ export interface DoctorPorts {
 export type Probe = (request: RestRequest, signal: AbortSignal) => Promise<RestAnswer>;
 
 export interface Network {
-  /** One HTTPS exchange, whatever the answer is. Throws if there is no connection, or TLS is not trusted. */
+  /** One HTTPS exchange; any answer counts. Throws if there is no connection, or TLS is not trusted. */
   reach(host: string, signal: AbortSignal): Promise<{ address: string; dateMs: number | undefined }>;
 }

@@ -2,7 +2,7 @@ import { printable } from "../printable.ts";
 import { type Check, green, grey, needsAppIdentity, red } from "./check.ts";
 import type { DoctorPorts } from "./ports.ts";
 
-/** Checks that the ledger and the audit can be read, and that the app cannot change who may get what. */
+/** Checks that the ledger and the audit can be read, and that the app cannot change the policy. */
 export function storageChecks(ports: DoctorPorts): Check[] {
   return [policyWriteCheck(ports), ledgerCheck(ports)];
 }

@@ -5,7 +5,10 @@ import { type Check, green, grey, needsAppIdentity, red, type Verdict } from "./
 import type { DoctorPorts } from "./ports.ts";
 import { forbiddenToSigner, forbiddenToStorage, malformedSign, type Try, vaultApiVersion } from "./vault-tries.ts";
 
-/** Checks what the app's identities may do in the vault: each right is really tested, and nothing is signed. */
+/**
+ * Checks what the app's identities may do in the vault. Each right is tested with a real request, and nothing is
+ * signed.
+ */
 export function vaultRightChecks(ports: DoctorPorts): Check[] {
   return [
     signCheck(ports),
@@ -27,7 +30,7 @@ export function namesOf(keys: readonly SigningCertificate[]): string {
   return [...new Set(keys.map(({ keyName }) => keyName))].join(", ");
 }
 
-/** The host of the policy's first key; undefined where no valid policy names a key. */
+/** The host of the policy's first key; undefined if no valid policy names a key. */
 export function vaultHostOf(ports: Pick<DoctorPorts, "policy">): string | undefined {
   const [key] = keysOf(ports);
   return key && new URL(key.keyId).hostname;
@@ -93,7 +96,7 @@ function forbiddenCheck(identity: "signing" | "storage", each: Try, ports: Docto
   };
 }
 
-/** Inner codes of a 403 for a missing right. Other codes are about the key, which the vault checks only afterwards. */
+/** Inner codes of a 403 for a missing right. Other codes are about the key, which the vault checks after the right. */
 const lacksRight: ReadonlySet<string> = new Set(["ForbiddenByRbac", "ForbiddenByPolicy", "AccessDenied"]);
 const byNetwork: ReadonlySet<string> = new Set(["ForbiddenByFirewall", "ForbiddenByConnection"]);
 
@@ -102,7 +105,7 @@ function isRefusedForRights(answer: RestAnswer): boolean {
   return answer.status === 403 && (code === undefined || lacksRight.has(code));
 }
 
-/** The answer is about the vault's network, its limits or its health, and not about rights. */
+/** Whether the answer is about the vault's network, limits or health, and not about rights. */
 function isUnclear(answer: RestAnswer): boolean {
   const { status } = answer;
   return (

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 
 /**
- * Requests to the vault that change nothing even if the right for them exists: for a name that nothing has, or with a
- * body that the vault must refuse. The vault checks the right first (403), so any other refusal means that the right
+ * A request to the vault that changes nothing even if the right for it exists: for a name that does not exist, or with
+ * a body that the vault must refuse. The vault checks the right first (403), so any other refusal means that the right
  * exists.
  */
 export interface Try {

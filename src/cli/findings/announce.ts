@@ -12,7 +12,7 @@ import { commandOf, createSuppressionRule, type SuppressionRule, setRule } from 
 
 const deadlineMs = 60_000;
 
-/** `rotation announce`: planned work with a key raises no page. */
+/** `rotation announce`: suppresses pages for planned work with a key. */
 export function addRotationCommands(program: Command, { run, clock, progress }: CommandContext): void {
   program
     .command("rotation")
@@ -60,7 +60,7 @@ interface AnnounceOptions {
   yes?: true;
 }
 
-/** @param set sets the rule, and returns the HTTP status of the answer */
+/** @param set creates the rule, and returns the HTTP status of the answer */
 async function announce(
   connection: Connection,
   options: AnnounceOptions,

@@ -57,7 +57,7 @@ async function list({ auditStore, notesPlace }: Connection, isAll: boolean, nowM
   };
 }
 
-/** The worst first, then the oldest. */
+/** The open findings, the most severe first, then the oldest. */
 async function openFindings(store: Pick<AuditStore, "openFindings">, nowMs: number): Promise<OpenFinding["finding"][]> {
   const open = (await store.openFindings(nowMs - openForMs)).map(({ finding }) => finding);
   return open.sort((a, b) => a.severity - b.severity || a.timeMs - b.timeMs);

@@ -10,17 +10,17 @@ import { printable } from "../printable.ts";
 const what = "The notes on findings";
 
 /**
- * The operators' notes on findings, beside the policy.
- * @throws CommandProblem where it cannot be read or is not valid.
+ * Reads the operators' notes on findings, beside the policy.
+ * @throws CommandProblem if it cannot be read or is not valid
  */
 export async function loadNotes(place: PolicyPlace): Promise<AuditNotesDocument> {
   return documentOf((await readBeside(place, what))?.text, place);
 }
 
 /**
- * Changes them, and retries if somebody else wrote in between: their change stays, and so does this one. Notes that are
- * too old to matter for the audit are dropped.
- * @throws CommandProblem where they cannot be read or written, or are not valid.
+ * Changes the notes, and retries if somebody else wrote in between, so that both changes are kept. Notes that are too
+ * old for the audit are dropped.
+ * @throws CommandProblem if they cannot be read or written, or are not valid
  */
 export async function changeNotes(
   place: PolicyPlace,

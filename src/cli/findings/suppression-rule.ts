@@ -2,7 +2,7 @@ import type { Announcement } from "../../domain/audit/notes.ts";
 import { isoTime } from "../printable.ts";
 import type { ResourceManager } from "../stop/stop-signing.ts";
 
-/** Microsoft.AlertsManagement/actionRules: what Azure Monitor calls an alert processing rule. */
+/** Of Microsoft.AlertsManagement/actionRules, which Azure Monitor calls alert processing rules. */
 const apiVersion = "2021-08-08";
 const alertRuleNames = "vault-0";
 
@@ -13,14 +13,14 @@ export interface SuppressionRule {
   name: string;
   /** ARM id of the vault's resource group. */
   groupId: string;
-  /** In the alert's context. */
+  /** Text that must be in the alert's context. */
   context: string;
   /** Milliseconds since 1970. */
   fromMs: number;
   toMs: number;
 }
 
-/** `vaultId`: its ARM id. An alert may come an hour after its cause. */
+/** The rule for an announcement. `vaultId`: the vault's ARM id. An alert may come an hour after its cause. */
 export function createSuppressionRule(
   { operatorObjectId, keyName, from, to }: Announcement,
   vaultId: string | undefined,
@@ -37,7 +37,7 @@ export function createSuppressionRule(
   };
 }
 
-/** The Azure CLI command that sets it. */
+/** The Azure CLI command that creates the rule. */
 export function commandOf({ name, groupId, context, fromMs, toMs }: SuppressionRule): string {
   const at = (timeMs: number) => isoTime(timeMs).slice(0, 19).replace("T", " ");
   return [
@@ -49,7 +49,7 @@ export function commandOf({ name, groupId, context, fromMs, toMs }: SuppressionR
   ].join(" \\\n");
 }
 
-/** Sets it. Returns the status of Azure Resource Manager's answer. */
+/** Creates the rule. Returns the status of Azure Resource Manager's answer. */
 export async function setRule(
   { name, groupId, context, fromMs, toMs }: SuppressionRule,
   arm: ResourceManager,

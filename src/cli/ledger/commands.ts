@@ -84,7 +84,7 @@ It holds no tokens, only their SHA-256. Exit code 1: rows were found that Keyhol
 
 const kinds = ["caller", "tenant", "client"] as const satisfies EntryKind[];
 
-/** Required if a name was given; otherwise it only helps to show names. */
+/** Reads the policy. It is required if an option has a name; otherwise it only serves to show names. */
 async function policyFor(connection: Connection, options: LedgerOptions): Promise<LoadedPolicy | undefined> {
   const isNeeded = kinds.some((kind) => options[kind] !== undefined && parseGuid(options[kind]) === undefined);
   const loaded = loadPolicy(connection.policyPlace, connection.policyContext);

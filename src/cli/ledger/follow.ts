@@ -36,7 +36,7 @@ export async function followLedger(query: LedgerQuery, ports: FollowPorts): Prom
   do {
     const nowMs = clock();
     const fromMs = Math.max(query.fromMs, nowMs - lookBackMs);
-    // A little ahead, because instances' clocks may differ from ours.
+    // Reads a little into the future, because instances' clocks may be ahead of ours.
     const due: LedgerEntry[] = [];
     await reading(async () => {
       for await (const found of ledger.find({ ...query, fromMs, toMs: nowMs + 60_000 })) {

@@ -15,7 +15,7 @@ interface ListPorts {
   progress: (text: string) => void;
 }
 
-/** `ledger`: who got what. Rows are written as they are read; only a single JSON document is complete at the end. */
+/** `ledger`: lists rows. They are written as they are read; a single JSON document is complete only at the end. */
 export async function listLedger(
   query: LedgerQuery,
   { ledger, nameOf, format, output, progress }: ListPorts,
@@ -60,13 +60,13 @@ export function writeRow(row: FlatRow, format: Exclude<LedgerFormat, "json">, { 
   else out(JSON.stringify(row));
 }
 
-/** Names a row that Keyhold did not write, on stderr: its place and the columns that are wrong, never their values. */
+/** Reports a row that Keyhold did not write, on stderr: its keys and the wrong columns, never their values. */
 export function noteUnreadable({ partition, rowKey, properties }: UnreadableRow, { err }: Output): void {
   const names = properties.map((name) => printable(name, 40)).join(", ");
   err(`not written by Keyhold: ${printable(partition)} ${printable(rowKey)} (${names}). Find out who wrote it.`);
 }
 
-/** Throws the ledger's fault as an operator's problem. */
+/** Converts the ledger's fault to a `CommandProblem`. */
 export async function reading<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();

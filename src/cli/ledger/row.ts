@@ -4,7 +4,7 @@ import { isoTime, printable } from "../printable.ts";
 /** Names by id, from the current policy; unknown ids stay ids. */
 export type NameOf = (id: string | undefined) => string | undefined;
 
-/** A row as people and spreadsheets get it: flat, in the order of the columns. Times are ISO 8601. */
+/** A row for people and spreadsheets: flat, in the order of the columns. Times are ISO 8601. */
 export interface FlatRow {
   time: string;
   id: string;
@@ -50,7 +50,7 @@ export const columns = [
   "instance",
 ] as readonly (keyof FlatRow)[];
 
-/** The row with every column as text: times in ISO 8601, names from the policy, an empty string for what it lacks. */
+/** The row with every column as text: times in ISO 8601, names from the policy, an empty string for missing values. */
 export function flatten({ intent, outcome }: LedgerEntry, nameOf: NameOf): FlatRow {
   const facts: Record<string, unknown> = { ...outcome };
   const text = (...names: string[]) => {
@@ -81,7 +81,7 @@ export function flatten({ intent, outcome }: LedgerEntry, nameOf: NameOf): FlatR
   };
 }
 
-/** Widths are fixed, since rows are written as they arrive. */
+/** Columns with fixed widths, because rows are written as they arrive. */
 const shown = [
   ["time", 20],
   ["purpose", 11],
@@ -113,9 +113,9 @@ function fit(text: string, width: number): string {
 }
 
 /**
- * RFC 4180. A cell that a spreadsheet would read as a formula gets an apostrophe first: whoever can write rows of the
- * ledger (T15) must not run commands on the machine of the person who reads them. In many locales a spreadsheet starts
- * a cell after each semicolon, even inside quotes, so the same is done there. Tabs are removed.
+ * RFC 4180. A cell that a spreadsheet would interpret as a formula gets an apostrophe in front: somebody who can write
+ * ledger rows (T15) must not run commands on the reader's machine. In many locales a spreadsheet starts a new cell
+ * after each semicolon, even inside quotes, so the same is done there. Tabs are removed.
  */
 export function csvLine(cells: readonly string[]): string {
   return cells.map(csvCell).join(",");

@@ -5,7 +5,7 @@ import { refreshMetadata } from "./refresh.ts";
 import { sourcesOf } from "./state.ts";
 import { metadataStatus } from "./status.ts";
 
-/** metadata status and refresh. */
+/** Adds `metadata status` and `metadata refresh`. */
 export function addMetadataCommands(program: Command, context: CommandContext): void {
   const metadata = program.command("metadata").description("Entra's metadata and keys that Keyhold stores");
   addStatus(metadata, context);

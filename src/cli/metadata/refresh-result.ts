@@ -11,7 +11,10 @@ export interface RefreshResult {
 
 const documents = { federation: "federation metadata", discovery: "discovery", jwks: "key set" } as const;
 
-/** `after`: the record once the request was carried out; undefined if it was not, in time. */
+/**
+ * The result for one source. `after`: the record once the request was carried out; undefined if it was not carried out
+ * in time.
+ */
 export function resultOf(
   source: string,
   before: LastKnownGood | undefined,

@@ -32,8 +32,8 @@ const patienceMs = 120_000;
 
 /**
  * `metadata refresh`: writes a request for each source beside the policy, waits until the app has carried them out, and
- * says what changed.
- * @throws CommandProblem where there is no such source, or something cannot be read or written.
+ * reports the changes.
+ * @throws CommandProblem if there is no such source, or something cannot be read or written
  */
 export async function refreshMetadata(
   tenant: string | undefined,
@@ -57,7 +57,7 @@ export async function refreshMetadata(
   };
 }
 
-/** All sources, or those that the operator named. */
+/** The sources that the operator named, or all. */
 function choose(wanted: string | undefined, { document, policy }: Pick<LoadedPolicy, "document" | "policy">) {
   const sources = sourcesOf(policy);
   if (wanted === undefined) return sources;
@@ -72,7 +72,8 @@ function choose(wanted: string | undefined, { document, policy }: Pick<LoadedPol
 }
 
 /**
- * The stored record of a source. The app would not overwrite a record that does not verify, and so would not answer.
+ * The stored record of a source. Throws if it does not verify: the app would not overwrite such a record, so the
+ * request would never be answered.
  */
 async function usable(
   source: MetadataSource,

@@ -8,18 +8,18 @@ import type { Cloud } from "../../domain/shared/cloud.ts";
 import { type MetadataSource, sourceName } from "../../domain/shared/metadata-source.ts";
 import { CommandProblem } from "../command-problem.ts";
 
-/** The timer runs every hour; after two, somebody should look. */
+/** Milliseconds. The timer runs every hour, so after two hours something is wrong. */
 export const staleAfterMs = 2 * 3_600_000;
 
 /**
- * `announced`: published, and nothing signed with it was seen yet. `active`: something was. `retiring`: no longer
- * published, and trusted for a day. `retired`: not trusted.
+ * `announced`: published, but no signature by it was seen yet. `active`: a signature was seen. `retiring`: no longer
+ * published, but trusted for a day. `retired`: not trusted.
  */
 type KeyState = "announced" | "active" | "retiring" | "retired";
 
 export interface SourceState {
   source: string;
-  /** Undefined where nothing was ever accepted. */
+  /** Undefined if nothing was ever accepted. */
   verifiedAtMs?: number;
   isStale: boolean;
   documents: {
@@ -29,12 +29,12 @@ export interface SourceState {
     sha256: string;
   }[];
   keys: { kid: string; state: KeyState; firstSeenMs: number; lastSeenMs: number; firstUsedMs?: number }[];
-  /** Of Entra's own TLS certificate when the key set was fetched; SHA-256. */
+  /** SHA-256 of Entra's TLS certificate when the key set was fetched. */
   tlsFingerprint?: string;
   idpValidUntilMs?: number;
 }
 
-/** The home tenant's is always kept. */
+/** The metadata sources of a policy. The home tenant's is always one of them. */
 export function sourcesOf(policy: AccessPolicy): MetadataSource[] {
   const home: MetadataSource = { tenant: policy.homeTenantId };
   return [...new Map([[sourceName(home), home], ...policy.metadata]).values()];
@@ -55,8 +55,8 @@ export async function readStored(store: MetadataStore, source: MetadataSource, c
 }
 
 /**
- * As `readStored`.
- * @throws CommandProblem `unavailable` where it cannot be read.
+ * As `readStored`, with a problem for operators.
+ * @throws CommandProblem `unavailable` if it cannot be read
  */
 export async function loadStored(store: MetadataStore, source: MetadataSource, cloud: Cloud): Promise<StoredSource> {
   try {

@@ -54,7 +54,7 @@ function describe(state: StoredState, nowMs: number): string {
   return [source, ...facts, ...keys.split("\n").map((line) => `  ${line}`)].join("\n");
 }
 
-/** `verifiedAtMs: 0` as `verifiedAt: "1970-01-01T00:00:00Z"`. */
+/** Replaces times in milliseconds with ISO times: `verifiedAtMs: 0` becomes `verifiedAt: "1970-01-01T00:00:00Z"`. */
 export function withIsoTimes(facts: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(facts).map(([name, value]) =>

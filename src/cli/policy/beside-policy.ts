@@ -10,8 +10,8 @@ import type { PolicyPlace } from "./policy-place.ts";
  */
 
 /**
- * The text of a document; undefined where there is none yet.
- * @throws CommandProblem `unavailable` where it cannot be read.
+ * The text of a document; undefined if there is none yet.
+ * @throws CommandProblem `unavailable` if it cannot be read
  */
 export async function readBeside(
   place: PolicyPlace,
@@ -31,15 +31,16 @@ export async function readBeside(
 }
 
 /**
- * How often a write is retried when somebody else writes at the same time: each reads again and adds their own change.
+ * How often a write is attempted when somebody else writes at the same time. Each attempt reads again and adds its
+ * change.
  */
 const maxAttempts = 8;
 
 /**
- * Changes a document, and retries if somebody else wrote in between: their change stays, and so does this one. `change`
- * gets the text, undefined if there is no document yet, and returns undefined if there is nothing to do. True: it was
- * written.
- * @throws CommandProblem where it cannot be read or written.
+ * Changes a document, and retries if somebody else wrote in between, so that both changes are kept. `change` gets the
+ * text, undefined if there is no document yet, and returns undefined if there is nothing to do. Returns whether the
+ * document was written.
+ * @throws CommandProblem if it cannot be read or written
  */
 export async function changeBeside(
   place: PolicyPlace,

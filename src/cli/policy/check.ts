@@ -8,7 +8,7 @@ import { plural, printable } from "../printable.ts";
 import { describeProblems, readPolicyText } from "./load-policy.ts";
 import type { PolicyPlace } from "./policy-place.ts";
 
-/** `policy check`: everything that is wrong with a policy at once, or what it holds. Changes nothing. */
+/** `policy check`: reports all problems of a policy, or a summary of it. Changes nothing. */
 export async function checkPolicy(place: PolicyPlace, context: PolicyContext): Promise<Report> {
   const { text, etag } = await readPolicyText(place);
   const compiled = compilePolicyText(text, context);
@@ -42,7 +42,7 @@ export async function checkPolicy(place: PolicyPlace, context: PolicyContext): P
 
 const bullets = (problems: readonly PolicyProblem[]) => describeProblems(problems).map((line) => `  - ${line}`);
 
-/** Earlier versions granted these: operators should know before they upgrade. */
+/** Lines about withheld scopes. Earlier versions granted these, so operators should know before they upgrade. */
 function withheldLines({ withheld }: AccessPolicy, { grants }: PolicyDocument): string[] {
   const lines = withheld.map(({ path, rule }) => {
     const grant = grants[Number(/^grants\[(\d+)\]/.exec(path)?.[1])];

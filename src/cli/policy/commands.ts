@@ -18,7 +18,10 @@ import { filePlace } from "./policy-place.ts";
 import { addPublishCommands, offlineContext } from "./publish-commands.ts";
 import { refreshTenant } from "./refresh-tenant.ts";
 
-/** policy check, diff and publish, explain, tenant refresh, and what edits entries and grants. Returns the commands that others add to. */
+/**
+ * Adds `policy check`, `diff` and `publish`, `explain`, `tenant refresh`, and the commands that edit entries and
+ * grants. Returns the commands to which others add subcommands.
+ */
 export function addPolicyCommands(program: Command, context: CommandContext): Record<EntryKind, Command> {
   addPolicyCheck(program, context);
   addExplain(program, context);

@@ -10,14 +10,14 @@ export interface ValidPolicy {
   policy: AccessPolicy;
 }
 
-/** What changes from one policy to another: who gains and loses what, and which entries differ. */
+/** The difference between two policies: rights gained and lost, and changed entries. */
 export interface PolicyDifference {
   gained: NamedRight[];
   lost: NamedRight[];
   entries: EntryChange[];
 }
 
-/** A right by names. `tenant` is `every tenant added later` where a grant says `all-active`. */
+/** A right by names. `tenant` is `every tenant added later` if a grant says `all-active`. */
 export interface NamedRight {
   caller: string;
   client: string;
@@ -34,7 +34,7 @@ interface EntryChange {
   members?: string[];
 }
 
-/** `before` undefined: there was no policy, and so no right. */
+/** Compares two policies. `before` undefined: there was no policy, and so no right. */
 export function differenceOf(before: ValidPolicy | undefined, after: ValidPolicy): PolicyDifference {
   const old = before ? rightsOf(before.policy) : new Map<string, Right>();
   const now = rightsOf(after.policy);
@@ -47,7 +47,7 @@ export function differenceOf(before: ValidPolicy | undefined, after: ValidPolicy
   };
 }
 
-/** All rights that a policy gives, by names. */
+/** All rights that a policy gives, with names. */
 export function namedRightsOf(policy: AccessPolicy): NamedRight[] {
   return [...rightsOf(policy).values()].map((right) => named(right, policy));
 }
@@ -113,7 +113,7 @@ function compare(
 
 const signs = { added: "+", removed: "-", changed: "~" } as const;
 
-/** For people: `+` gains, `-` loses, `~` changes; rights of one caller, client and scope share a line. */
+/** The difference as text: `+` gains, `-` loses, `~` changes. Rights of one caller, client and scope share a line. */
 export function describeDifference({ gained, lost, entries }: PolicyDifference): string[] {
   const changed = entries.map(({ change, kind, name, members }) => {
     return `${signs[change]} ${kind} ${printable(name)}${members ? `: ${members.join(", ")}` : ""}`;
@@ -126,7 +126,10 @@ export function describeDifference({ gained, lost, entries }: PolicyDifference):
 
 const tenantsShown = 10;
 
-/** Those of one caller, client and scope in one line: `billing as orders-app: <scope> in contoso, fabrikam`. */
+/**
+ * Rights as text, those of one caller, client and scope in one line: `billing as orders-app: <scope> in contoso,
+ * fabrikam`.
+ */
 export function describeRights(rights: readonly NamedRight[]): string[] {
   const groups = Map.groupBy(rights, ({ caller, client, gets }) => JSON.stringify([caller, client, gets]));
   return [...groups.values()].map((group) => {

@@ -19,7 +19,7 @@ function editTargetOf({ policyPlace: place, policyContext: context }: Connection
   return { place, context, dryRun: isDryRun };
 }
 
-/** tenant, caller and client add and remove, and grant add and remove: each prints who gains and loses what. */
+/** Adds `add` and `remove` to `tenant`, `caller`, `client` and `grant`. Each prints the rights gained and lost. */
 export function addEditCommands(program: Command, parents: Record<EntryKind, Command>, context: CommandContext): void {
   addTenantCommand(parents.tenant, context);
   addCallerAdd(parents.caller, context);

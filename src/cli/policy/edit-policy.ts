@@ -10,7 +10,7 @@ import { describeProblems, type LoadedPolicy } from "./load-policy.ts";
 import type { PolicyPlace } from "./policy-place.ts";
 import { writePolicy } from "./write-policy.ts";
 
-/** One change of one place. If there are several, each applies to the result of the one before. */
+/** A change at one place. Several edits are applied in order, each to the result of the one before. */
 export type Edit =
   | { set: JsonPath; key: string; value: unknown }
   | { append: JsonPath; value: unknown }
@@ -31,7 +31,7 @@ export interface Edited {
 /**
  * Makes the edits and leaves all other text as its author wrote it. The new policy is compiled before it is written,
  * and written only over the version that was read.
- * @throws CommandProblem where it would not be valid, cannot be written, or was changed since it was read.
+ * @throws CommandProblem if it would not be valid, cannot be written, or was changed since it was read
  */
 export async function editPolicy(
   before: LoadedPolicy,
@@ -58,7 +58,7 @@ function editText(text: string, edit: Edit): string {
   return removeItem(text, edit.remove);
 }
 
-/** The changes were made in text, so this checks that they have the intended meaning. */
+/** Checks that the edits of the text changed exactly the intended values. */
 function assertOnlyThese(before: string, after: string, edits: readonly Edit[]): void {
   const expected: unknown = JSON.parse(withoutMark(before));
   for (const edit of edits) editValue(expected, edit);

@@ -11,13 +11,13 @@ import { loadPolicy } from "./load-policy.ts";
 export interface NewEntry {
   id: Guid;
   name: string;
-  /** The entry, whole. */
+  /** The complete entry. */
   value: object;
 }
 
 /**
- * `tenant|caller|client add`. If an entry with this name and id exists already, that is success, and it is not changed.
- * @throws CommandProblem where name or id belong to another entry, or the policy cannot be changed.
+ * `tenant|caller|client add`. If an entry with this name and id exists already, it succeeds and changes nothing.
+ * @throws CommandProblem if name or id belong to another entry, or the policy cannot be changed
  */
 export async function addEntry(
   kind: EntryKind,
@@ -45,8 +45,8 @@ export async function addEntry(
 }
 
 /**
- * `tenant|caller|client remove`: removes the entry, its name in grants, and the grants that need it.
- * @throws CommandProblem where there is no such entry, or the policy cannot be changed.
+ * `tenant|caller|client remove`: removes the entry, its name from grants, and the grants that need it.
+ * @throws CommandProblem if there is no such entry, or the policy cannot be changed
  */
 export async function removeEntry(kind: EntryKind, nameOrId: string, target: EditTarget): Promise<Report> {
   const before = await loadPolicy(target.place, target.context);
@@ -56,7 +56,7 @@ export async function removeEntry(kind: EntryKind, nameOrId: string, target: Edi
   return editReport(`${printable(name)} (${kind} ${id}) is removed`, { kind, id, name }, edited, target);
 }
 
-/** From the last grant to the first, so that no edit moves the place of a later one. */
+/** Edits go from the last grant to the first, so that no edit changes the index of a later one. */
 function grantEdits({ grants }: PolicyDocument, kind: EntryKind, name: string): Edit[] {
   return [...grants.entries()].reverse().flatMap(([i, grant]): Edit[] => {
     if (kind !== "tenant") return grant[kind] === name ? [{ remove: ["grants", i] }] : [];
@@ -73,7 +73,7 @@ export function removalsOf(list: readonly string[], texts: readonly string[], pa
     .flatMap(([i, text]): Edit[] => (texts.includes(text) ? [{ remove: [...path, i] }] : []));
 }
 
-/** What a change of the policy did, or with a dry run would do. */
+/** Reports what a change of the policy did, or in a dry run would do. */
 export function editReport(
   done: string,
   json: Record<string, unknown>,

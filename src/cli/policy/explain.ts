@@ -6,9 +6,9 @@ import { CommandProblem, exitCodes, type Report } from "../command-problem.ts";
 import { type Documents, type Obstacle, obstacleOf, type Question, type Subjects } from "./obstacle.ts";
 
 /**
- * `explain`: whether a request would be allowed, or everything that prevents it. The domain's own `authorize` decides.
- * Each obstacle that it names is removed in a copy of policy and suspensions, and it is asked again, even if no change
- * can be printed for that obstacle. So the list is complete, and the printed changes have been tested.
+ * `explain`: reports whether a request would be allowed, or everything that prevents it. The domain's `authorize`
+ * decides. Each obstacle that it reports is removed in a copy of policy and suspensions, and it is called again, even
+ * if no change can be printed for that obstacle. So the list is complete, and the printed changes have been tested.
  */
 export function explain(before: Documents, question: Question, subjects: Subjects, context: PolicyContext): Report {
   const obstacles: Obstacle[] = [];
@@ -43,7 +43,10 @@ function evaluate(
   return authorization.ok ? "allowed" : authorization.refusal.because;
 }
 
-/** For example, the name of the new entry already belongs to another one. */
+/**
+ * The problem if the changes make the policy invalid. For example, the name of the new entry already belongs to another
+ * one.
+ */
 function doesNotFit(problems: readonly PolicyProblem[]): CommandProblem {
   return new CommandProblem("wrong", "The request cannot be expressed in the policy", {
     where: "--caller, --client, --tenant",

@@ -6,7 +6,7 @@ import { printable } from "../printable.ts";
 /** The lists of the policy whose entries have a name, an id and a state. */
 export type EntryKind = "tenant" | "caller" | "client";
 
-/** In which list of the policy each kind is, and which member is its id. */
+/** For each kind: its list in the policy, and the member with its id. */
 export const entryKinds = {
   tenant: { list: "tenants", idKey: "tenantId" },
   caller: { list: "callers", idKey: "objectId" },
@@ -22,13 +22,13 @@ export interface Entry {
 }
 
 /**
- * The entry with exactly this name, or with this id in any letter case; undefined where there is none.
- * Names may look like ids: where the two mean different entries, guessing could suspend the wrong one, so it throws.
+ * The entry with exactly this name, or with this id in any letter case; undefined if there is none. Names may look like
+ * ids. If name and id match different entries, it throws, because guessing could suspend the wrong one.
  */
 export function findEntry(document: PolicyDocument, kind: EntryKind, nameOrId: string): Entry | undefined {
   const entries = entriesOf(document, kind);
   const wantedId = parseGuid(nameOrId);
-  // The policy has composed characters only; some terminals send decomposed ones.
+  // The policy has composed characters only, but some terminals send decomposed ones.
   const byName = entries.find(({ name }) => name === nameOrId.normalize("NFC"));
   const byId = entries.find(({ id }) => id === wantedId);
   if (byName && byId && byName !== byId) {
@@ -41,8 +41,8 @@ export function findEntry(document: PolicyDocument, kind: EntryKind, nameOrId: s
 }
 
 /**
- * As `findEntry`.
- * @throws CommandProblem where there is no such entry, with similar names.
+ * As `findEntry`, but throws if there is no entry.
+ * @throws CommandProblem if there is no such entry, with similar names
  */
 export function requireEntry(document: PolicyDocument, kind: EntryKind, nameOrId: string): Entry {
   const entry = findEntry(document, kind, nameOrId);
@@ -64,7 +64,9 @@ function entriesOf(document: PolicyDocument, kind: EntryKind): Entry[] {
 
 const namesShown = 5;
 
-/** Suggests names for one that does not exist: those that begin the same way, or any. `what`: of what, plural. */
+/**
+ * Suggests existing names for an unknown one: those that begin the same way, or any. `what`: the kind of entry, plural.
+ */
 export function knownNames(what: string, all: readonly string[], wanted: string): string {
   const names = [...new Set(all)];
   const start = wanted.slice(0, 3).toLowerCase();

@@ -19,8 +19,8 @@ export interface GrantOptions {
 }
 
 /**
- * `grant add`: adds a separate entry. If everything is granted already, that is success, and nothing is written.
- * @throws CommandProblem where a name is unknown, the home tenant would refuse it, or the policy cannot be changed.
+ * `grant add`: adds a separate entry. If everything is granted already, it succeeds and writes nothing.
+ * @throws CommandProblem if a name is unknown, the home tenant would refuse it, or the policy cannot be changed
  */
 export async function addGrant(options: GrantOptions, target: EditTarget): Promise<Report> {
   const before = await loadPolicy(target.place, target.context);
@@ -51,9 +51,10 @@ export async function addGrant(options: GrantOptions, target: EditTarget): Promi
 }
 
 /**
- * `grant remove`: removes these tenants, scopes or assertions from every grant of the caller and client; all of them if
- * none is named. A grant that covers more keeps the rest.
- * @throws CommandProblem where nothing is granted, a tenant is one of all active ones, or the policy cannot be changed.
+ * `grant remove`: removes these tenants, scopes or assertions from every grant of the caller and client; if none is
+ * named, all of them. A grant that covers more keeps the rest.
+ * @throws CommandProblem if nothing is granted, a tenant is covered by `all-active` only, or the policy cannot be
+ * changed
  */
 export async function removeGrant(options: GrantOptions, target: EditTarget): Promise<Report> {
   const before = await loadPolicy(target.place, target.context);
@@ -64,7 +65,7 @@ export async function removeGrant(options: GrantOptions, target: EditTarget): Pr
     scopes: isNarrowed ? (options.scope ?? []) : "any",
     assertion: !isNarrowed || options.assertion === true,
   };
-  // From the last grant to the first, so that no edit moves the place of a later one.
+  // From the last grant to the first, so that no edit changes the index of a later one.
   const edits = [...before.document.grants.entries()].reverse().flatMap(([i, grant]) => {
     return grant.caller === names.caller && grant.client === names.client ? grantEdits(grant, i, what) : [];
   });
@@ -102,7 +103,7 @@ function namesOf({ document }: LoadedPolicy, { caller, client, tenant = [] }: Gr
 
 function isSelected(right: NamedRight, names: { caller: string; client: string }, { tenants, ...what }: Selection) {
   if (right.caller !== names.caller || right.client !== names.client) return false;
-  // Grants by name stay when the grant for all active tenants is removed.
+  // Grants for named tenants stay when the grant for all active tenants is removed.
   if (tenants === "all-active" || (tenants !== "any" && !tenants.includes(right.tenant))) return false;
   return right.gets === "assertion" ? what.assertion : what.scopes === "any" || what.scopes.includes(right.gets);
 }

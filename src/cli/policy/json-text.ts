@@ -9,7 +9,7 @@ export type JsonPath = readonly (string | number)[];
 
 /**
  * Sets the member `key` of the object at `path`; a new one is added as the last, spaced like the one before it.
- * @throws RangeError where the path leads to no object.
+ * @throws RangeError if there is no object at the path
  */
 export function setMember(text: string, path: JsonPath, key: string, value: unknown): string {
   const object = nodeAt(text, path);
@@ -25,7 +25,7 @@ export function setMember(text: string, path: JsonPath, key: string, value: unkn
 
 /**
  * Adds an element to the end of the array at `path`, formatted like the one before it.
- * @throws RangeError where the path leads to no array.
+ * @throws RangeError if there is no array at the path
  */
 export function appendItem(text: string, path: JsonPath, value: unknown): string {
   const array = nodeAt(text, path);
@@ -41,7 +41,7 @@ export function appendItem(text: string, path: JsonPath, value: unknown): string
 
 /**
  * Removes the element at `path`, with the comma and the space that belong to it.
- * @throws RangeError where the path leads to none.
+ * @throws RangeError if there is no element at the path
  */
 export function removeItem(text: string, path: JsonPath): string {
   const array = nodeAt(text, path.slice(0, -1));
@@ -63,7 +63,7 @@ function firstItem(text: string, array: Node, value: unknown): string {
   return `[${newline}${inner}${written(text, value, inner)}${newline}${outer}]`;
 }
 
-/** In the text's own indentation and line ends, after `indent`. */
+/** The value as JSON, with the text's indentation and line ends; `indent` precedes every further line. */
 function written(text: string, value: unknown, indent: string): string {
   return JSON.stringify(value, undefined, unitOf(text)).replaceAll("\n", `${newlineOf(text)}${indent}`);
 }

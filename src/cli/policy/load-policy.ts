@@ -17,7 +17,7 @@ export interface LoadedPolicy {
 
 /**
  * The text of the policy with its ETag, not checked.
- * @throws CommandProblem `unavailable` where it cannot be read.
+ * @throws CommandProblem `unavailable` if it cannot be read
  */
 export async function readPolicyText(place: PolicyPlace): Promise<{ text: string; etag: string }> {
   const file = await readPolicyIfThere(place);
@@ -30,8 +30,8 @@ export async function readPolicyText(place: PolicyPlace): Promise<{ text: string
 }
 
 /**
- * As `readPolicyText`, but undefined where there is none.
- * @throws CommandProblem `unavailable` where it cannot be read.
+ * As `readPolicyText`, but undefined if there is none.
+ * @throws CommandProblem `unavailable` if it cannot be read
  */
 export async function readPolicyIfThere(place: PolicyPlace): Promise<{ text: string; etag: string } | undefined> {
   try {

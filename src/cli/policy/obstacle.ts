@@ -5,7 +5,9 @@ import type { Suspensions } from "../../domain/policy/suspensions.ts";
 import type { Guid } from "../../domain/shared/guid.ts";
 import type { EntryKind } from "./find-entry.ts";
 
-/** The entries that a request is about. An entry that the policy does not have is named as it would be added. */
+/**
+ * The entries that a request is about. An entry that is not in the policy has the name with which it would be added.
+ */
 export type Subjects = Record<EntryKind, { name: string; id: Guid }>;
 
 export interface Question {
@@ -18,11 +20,11 @@ export interface Obstacle {
   because: GrantRefusal["because"];
   words: string;
   change?: PolicyChange;
-  /** If no change can be printed: the documents as if the obstacle were gone, to find the others. */
+  /** Set if no change can be printed. Returns the documents without the obstacle, to find further ones. */
   assume?: (documents: Documents) => Documents;
 }
 
-/** What decides: the policy, and the suspensions beside it. */
+/** The documents that decide: the policy, and the suspensions beside it. */
 export interface Documents {
   document: PolicyDocument;
   suspensions: Suspensions;
@@ -37,7 +39,10 @@ interface PolicyChange {
   applyTo(documents: Documents): Documents;
 }
 
-/** Exhaustive: a new reason of the domain does not compile until it is explained. */
+/**
+ * The obstacle behind a reason. Exhaustive: with a new reason of the domain this does not compile until it is explained
+ * here.
+ */
 export function obstacleOf(
   because: GrantRefusal["because"],
   question: Question,
@@ -128,7 +133,7 @@ function addition<L extends ListName>(list: L, entry: PolicyDocument[L][number])
   };
 }
 
-/** The entry as if it were added, with the certificates of another client, since nothing is signed. */
+/** Adds the client as a trial, with the certificates of another client, because nothing is signed. */
 function withClient({ name, id }: Subjects["client"]): (documents: Documents) => Documents {
   return ({ document, suspensions }) => {
     const certificates = document.clients.find((each) => each.certificates)?.certificates;
@@ -141,7 +146,9 @@ function withClient({ name, id }: Subjects["client"]): (documents: Documents) =>
 
 const listOf = { tenant: "tenants", caller: "callers", client: "clients" } as const;
 
-/** Two places can suspend an entry. The suspensions come first, because they are quicker to change. */
+/**
+ * Policy or suspensions can suspend an entry. The suspensions are handled first, because they are quicker to change.
+ */
 function suspendedObstacle(
   because: GrantRefusal["because"],
   kind: EntryKind,

@@ -8,22 +8,22 @@ import { openBlob, patience } from "../../adapters/storage/clients.ts";
 export interface PolicyPlace {
   /** For messages. */
   name: string;
-  /** Throws where it cannot be read, or is not there (`isAbsent`). */
+  /** Throws if it cannot be read or does not exist (`isAbsent`). */
   read(): Promise<{ text: string; etag: string }>;
   /**
-   * Writes only over the version that was read, or only if there is none if undefined (RFC 9110 §13.1.1). Throws where
-   * it cannot be written.
+   * Replaces only the version with this ETag; with undefined, writes only if there is no document (RFC 9110 §13.1.1).
+   * Throws if it cannot be written.
    */
   write(text: string, etag: string | undefined): Promise<"written" | "changed_since">;
 }
 
-/** Who acts. The app's own identity may read the policy but not write it. */
+/** Credentials for reading and writing. The app's own identity may read the policy but not write it. */
 interface PolicyActors {
   reader: () => TokenCredential;
   writer: () => TokenCredential;
 }
 
-/** The place that the settings name. Credentials are asked for a policy in blob storage only. */
+/** The place that the settings name. Credentials are used only for a policy in blob storage. */
 export function policyPlaceOf(place: DocumentPlace, actors: PolicyActors): PolicyPlace {
   return "file" in place ? filePlace(place.file) : blobPlace(place.blobUrl, actors);
 }
@@ -40,8 +40,9 @@ export function filePlace(path: string): PolicyPlace {
         if (isAbsent(error)) return path;
         throw error;
       });
-      // Renamed in one step, so that an instance never reads half a policy. Files have no If-Match, so a race remains
-      // between this reading and the renaming. A new file is linked instead, which replaces none.
+      // The draft is renamed in one step, so that an instance never reads half a policy. Files have no If-Match, so a
+      // race remains between this read and the rename. A new file is linked instead, so that no existing file is
+      // replaced.
       const draft = `${target}.${randomUUID()}.new`;
       try {
         await writeFile(draft, text, { flag: "wx" });

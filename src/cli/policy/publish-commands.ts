@@ -6,13 +6,13 @@ import { requireGuid } from "../options.ts";
 import { filePlace } from "./policy-place.ts";
 import { diffPolicies, publishPolicy } from "./publish.ts";
 
-/** policy diff and policy publish, for reviews and pipelines. */
+/** Adds `policy diff` and `policy publish`, for reviews and pipelines. */
 export function addPublishCommands(policy: Command, context: CommandContext): void {
   addDiff(policy, context);
   addPublish(policy, context);
 }
 
-/** With a home tenant the rules need no settings; undefined without one. */
+/** The context for checking a policy without settings; undefined without a home tenant. */
 export function offlineContext(
   { homeTenant, cloud }: { homeTenant?: string; cloud: keyof typeof clouds },
   nowMs: number,

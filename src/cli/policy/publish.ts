@@ -10,8 +10,8 @@ import type { PolicyPlace } from "./policy-place.ts";
 import { writePolicy } from "./write-policy.ts";
 
 /**
- * `policy diff`: who gains and loses what from one policy to another. Changes nothing.
- * @throws CommandProblem where one of them cannot be read or is not valid.
+ * `policy diff`: reports the rights gained and lost between two policies. Changes nothing.
+ * @throws CommandProblem if one of them cannot be read or is not valid
  */
 export async function diffPolicies(before: PolicyPlace, after: PolicyPlace, context: PolicyContext): Promise<Report> {
   const difference = differenceOf(await loadPolicy(before, context), await loadPolicy(after, context));
@@ -20,15 +20,15 @@ export async function diffPolicies(before: PolicyPlace, after: PolicyPlace, cont
 
 interface PublishOptions {
   dryRun?: true;
-  /** What the policy in force must be. */
+  /** The policy that must be in force now. */
   expect?: PolicyPlace;
 }
 
 /**
- * `policy publish`: replaces the policy in force, only over the version that was read, or writes the first one. A
- * policy in force that is not valid is replaced too: that repairs it.
- * @throws CommandProblem where the new one is not valid or has a key twice, the one in force is not the expected one,
- * or it cannot be written.
+ * `policy publish`: replaces the policy in force, but only the version that was read, or writes the first one. An
+ * invalid policy in force is replaced too, which repairs it.
+ * @throws CommandProblem if the new one is not valid or has duplicate keys, the one in force is not the expected one,
+ * or it cannot be written
  */
 export async function publishPolicy(
   file: PolicyPlace,
@@ -71,7 +71,7 @@ interface InForce {
   /** Undefined: there is none. */
   text: string | undefined;
   etag: string | undefined;
-  /** Undefined where there is none, or it is not valid. */
+  /** Undefined if there is none, or it is not valid. */
   valid: ValidPolicy | undefined;
 }
 
@@ -82,7 +82,9 @@ async function readInForce(place: PolicyPlace, context: PolicyContext): Promise<
   return { ...read, valid: "problems" in compiled ? undefined : compiled };
 }
 
-/** A pipeline knows which policy was reviewed: a change that somebody made since then is not overwritten. */
+/**
+ * Throws if the policy in force is not the one that was reviewed, so that a pipeline does not overwrite a later change.
+ */
 async function requireExpected({ text }: InForce, expect: PolicyPlace, place: PolicyPlace): Promise<void> {
   const expected = (await readPolicyText(expect)).text;
   if (text !== undefined && isSameJson(text, expected)) return;

@@ -7,8 +7,9 @@ import { loadPolicy } from "./load-policy.ts";
 import type { PolicyPlace } from "./policy-place.ts";
 
 /**
- * `tenant refresh`: sets `tokensNotBefore` of a tenant to now, so that every instance discards what it has cached for it.
- * @throws CommandProblem where there is no such tenant, or the policy cannot be read or changed.
+ * `tenant refresh`: sets `tokensNotBefore` of a tenant to now, so that every instance discards its cached tokens for
+ * the tenant.
+ * @throws CommandProblem if there is no such tenant, or the policy cannot be read or changed
  */
 export async function refreshTenant(
   nameOrId: string,

@@ -11,7 +11,7 @@ export interface TokenQuestion {
   callerIdentity: Guid;
 }
 
-/** Keyhold's answer without the token, which is not read any further. */
+/** Keyhold's answer without the token, which is not kept. */
 export type TokenAnswer =
   | { issued: true; expiresInSeconds: number }
   | { issued: false; status: number; error: string; description: string };

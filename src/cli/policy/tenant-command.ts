@@ -69,7 +69,7 @@ interface Check {
   scope: Scope;
 }
 
-/** Undefined where nothing is to be checked. */
+/** The check to make; undefined if none was requested. */
 function checkOf({ caller, client, scope: text, firstToken, dryRun }: TenantAddOptions): Check | undefined {
   const scope = text === undefined ? undefined : parseScope(text);
   if (caller !== undefined && client !== undefined && scope !== undefined && !(firstToken && dryRun)) {
@@ -91,7 +91,7 @@ async function addTenant(
 ): Promise<Report> {
   const { policyPlace: place, policyContext, suspensionsPlace } = connection;
   const { name, dryRun = false } = options;
-  // Before anything is written.
+  // All checks run before anything is written.
   const { document: before } = await loadPolicy(place, policyContext);
   const client = options.client === undefined ? undefined : requireEntry(before, "client", options.client);
   const caller = check && requireEntry(before, "caller", check.caller);

@@ -8,7 +8,7 @@ import type { EntryKind } from "./find-entry.ts";
 const longestTokenMs = 25 * 3_600_000;
 const queryKeys = { tenant: "tenantId", caller: "callerObjectId", client: "clientId" } as const;
 
-/** What is still valid after a suspension: an issued token cannot be revoked (T16). */
+/** The tokens that are still valid after a suspension, because an issued token cannot be revoked (T16). */
 interface TokenTail {
   /** Tokens and assertions that have not expired. */
   alive: number;
@@ -28,7 +28,7 @@ interface TokenTail {
 export async function tokenTail(ledger: LedgerSearch, kind: EntryKind, id: Guid, nowMs: number): Promise<TokenTail> {
   const tail: TokenTail = { alive: 0, open: 0, unreadable: 0 };
   try {
-    // A little ahead, because instances' clocks may differ from ours.
+    // Reads a little into the future, because instances' clocks may be ahead of ours.
     const query = { fromMs: nowMs - longestTokenMs, toMs: nowMs + 300_000, [queryKeys[kind]]: id };
     for await (const row of ledger.find(query)) {
       if (!row.ok) tail.unreadable += 1;

@@ -4,8 +4,8 @@ import { printable } from "../printable.ts";
 import type { PolicyPlace } from "./policy-place.ts";
 
 /**
- * Writes the policy over the one that has this ETag, or where there is none if undefined.
- * @throws CommandProblem where it cannot be written, or was changed since it was read.
+ * Replaces the policy that has this ETag; with undefined, writes only if there is none.
+ * @throws CommandProblem if it cannot be written, or was changed since it was read
  */
 export async function writePolicy(place: PolicyPlace, text: string, etag: string | undefined): Promise<void> {
   const where = printable(place.name);

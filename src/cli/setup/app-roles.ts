@@ -14,7 +14,7 @@ interface Parties {
   resource: ServicePrincipal | undefined;
 }
 
-/** Callers must hold Keyhold's app role: without it their tokens are refused. */
+/** Assigns Keyhold's app role to the callers. Without it their tokens are refused. */
 export async function ensureCallerRoles(
   callers: readonly NamedCaller[],
   { resource, role }: { resource: ServicePrincipal | undefined; role: string },
@@ -29,7 +29,10 @@ export async function ensureCallerRoles(
   }
 }
 
-/** Keyhold compares what is registered at its clients with the policy, so its identity `monitoring` reads applications. */
+/**
+ * Lets Keyhold's identity `monitoring` read applications, because Keyhold compares the credentials of its clients with
+ * the policy.
+ */
 export async function ensureDirectoryReader(
   monitoringClientId: Guid | undefined,
   directory: Directory,
@@ -55,7 +58,7 @@ async function ensureRole(
   const grantOf = ({ principal, resource }: Parties) => {
     if (!principal) throw missing("There is no such service principal", "give the ids of the managed identity");
     const roleId = resource?.appRoles.find(({ value, isEnabled }) => value === role && isEnabled)?.id;
-    // A registration that was just changed shows its role on the service principal a little later.
+    // After a change of the registration, the role appears on the service principal with a delay.
     if (!resource || roleId === undefined) throw missing(`There is no app role ${role} yet`, "run the command again");
     return { principal, resource, roleId };
   };

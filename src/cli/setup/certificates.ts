@@ -20,8 +20,8 @@ export interface CertificatePorts {
 const days = 365;
 
 /**
- * The client's first certificate. If the policy has one, that one; otherwise one that is registered and belongs to the
- * vault's key; otherwise a new one, which the vault signs for the operator and which is then registered.
+ * The client's first certificate: the one in the policy; otherwise a registered one that belongs to the vault's key;
+ * otherwise a new one, which the vault signs for the operator and which is then registered.
  */
 export async function ensureClientCertificate(
   { name, clientId }: { name: string; clientId: Guid | undefined },
@@ -56,7 +56,7 @@ export async function ensureClientCertificate(
   });
 }
 
-/** The publisher's first certificate, which no application knows: that of the policy, or a new one. */
+/** The publisher's first certificate: the one in the policy, or a new one. It is not registered at any application. */
 export async function ensurePublisherCertificate(
   keyName: string,
   policy: PolicyDocument | undefined,

@@ -18,7 +18,7 @@ export interface Permission {
 }
 
 interface ClientApplication {
-  /** Of the registration, of its key and of its entry in the policy. */
+  /** Name of the registration, of its key and of its entry in the policy. */
   name: string;
   uniqueName: string;
   clientId?: Guid | undefined;
@@ -28,8 +28,8 @@ interface ClientApplication {
 }
 
 /**
- * The application that acts in customer tenants: multi-tenant, with the permissions that customers consent to, locked so
- * that no tenant adds a credential to its own instance. It gets no secret.
+ * The application that acts in customer tenants: multi-tenant, with the permissions that customers consent to, and
+ * locked so that no tenant can add a credential to its own instance. It gets no secret.
  */
 export async function ensureClient(
   { name, uniqueName, clientId, redirectUri, permissions }: ClientApplication,

@@ -139,7 +139,7 @@ function parseCaller(text: string): NamedCaller {
   return { name, objectId: requireGuid("--caller", objectId) };
 }
 
-/** The operator's token goes there: only to storage of the cloud. */
+/** Throws unless the URL is in the cloud's storage, because the operator's token is sent there. */
 function requirePolicyUrl(container: string, { storageHostSuffix }: Cloud): string {
   const url = URL.parse(container);
   const isContainer =

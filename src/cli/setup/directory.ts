@@ -7,13 +7,13 @@ import type { Rest, RestAnswer, RestRequest } from "../rest.ts";
 
 /** Applications, service principals and app roles of the home tenant, as the operator. */
 export interface Directory {
-  /** Undefined where there is none. */
+  /** Undefined if there is none. */
   application(by: { appId: Guid } | { uniqueName: string }): Promise<DirectoryApplication | undefined>;
-  /** Who may change it besides administrators. */
+  /** The owners, who may change it besides administrators. */
   owners(id: string): Promise<Owner[]>;
-  /** Object id of who runs this command; undefined where it is not known. */
+  /** Object id of the operator; undefined if not known. */
   operatorId(): Promise<string | undefined>;
-  /** Creates it, or updates one that has got this unique name meanwhile. */
+  /** Creates it, or updates one that has been given this unique name in the meantime. */
   createApplication(uniqueName: string, properties: object): Promise<DirectoryApplication>;
   /** The given properties replace the existing ones; lists are replaced as a whole. */
   changeApplication(id: string, properties: object): Promise<void>;
@@ -69,7 +69,7 @@ const assignment = z.object({ resourceId: z.guid(), appRoleId: z.guid() });
 export const graphAppId = "00000003-0000-0000-c000-000000000000";
 const timeoutMs = 30_000;
 const maxPages = 50;
-/** Milliseconds to wait: new objects do not appear everywhere at once. */
+/** Retries, with milliseconds between attempts: new objects do not appear everywhere at once. */
 const replication = { attempts: 12, pauseMs: 5_000 };
 
 const rights = {
@@ -81,8 +81,8 @@ const rights = {
 };
 
 /**
- * Source: Microsoft Graph v1.0, application (upsert by `uniqueName`), servicePrincipal, appRoleAssignment. Every call
- * throws a `CommandProblem` that names the right which is missing. `pause` waits milliseconds; false: the operator
+ * Source: Microsoft Graph v1.0, application (upsert by `uniqueName`), servicePrincipal, appRoleAssignment. On failure
+ * every call throws a `CommandProblem` that names the missing right. `pause` waits milliseconds; false: the operator
  * stopped the command.
  */
 export function createDirectory(
@@ -104,7 +104,7 @@ export function createDirectory(
     }
   }
 
-  /** Retries while Graph does not yet know what this run has created. */
+  /** Retries while Graph does not yet know objects that this run has created. */
   async function write(request: RestRequest, right: string): Promise<RestAnswer> {
     for (let attempt = 1; ; attempt++) {
       const answer = await send(request);
@@ -171,7 +171,8 @@ export function createDirectory(
       return made;
     },
     async hasAppRole({ principal, resource, roleId }) {
-      // The principal's own list is short; that of a resource such as Microsoft Graph may have thousands of entries.
+      // The principal's own list is short; the list of a resource such as Microsoft Graph may have thousands of
+      // entries.
       const held = await list(assignment, `${base}/servicePrincipals/${principal.id}/appRoleAssignments`);
       return held.some((each) => each.resourceId === resource.id && each.appRoleId === roleId);
     },

@@ -13,13 +13,15 @@ import type { Steps } from "./steps.ts";
 
 /** Where the first policy is written, and where it will be in force. */
 export interface PolicyPlaces {
-  /** The operator's own file: it holds what is known so far, and the operator can add to it before it is uploaded. */
+  /**
+   * The operator's own file. It contains what is known so far, and the operator can add to it before it is uploaded.
+   */
   draft: PolicyPlace;
   /** Undefined: there is no storage yet. */
   inForce: PolicyPlace | undefined;
 }
 
-/** What the first policy has; no tenant and no grant, so nobody gets a token by it. */
+/** The content of the first policy. It has no tenant and no grant, so it gives no one a token. */
 export interface FirstPolicy {
   client: { name: string; clientId: Guid; certificate: CertificateDocument };
   publisher: CertificateDocument | undefined;
@@ -28,12 +30,12 @@ export interface FirstPolicy {
 
 const empty = { clients: [], tenants: [], callers: [], grants: [] };
 
-/** What is written so far: the draft, or nothing. */
+/** The draft as written so far, or undefined. */
 export async function readDraft(draft: PolicyPlace, context: PolicyContext): Promise<PolicyDocument | undefined> {
   return (await readPolicyIfThere(draft)) && (await loadPolicy(draft, context)).document;
 }
 
-/** Adds what is missing to the draft, and leaves all other text as it is. True: it is complete. */
+/** Adds missing entries to the draft, and leaves all other text as it is. Returns whether it is complete. */
 export async function ensureDraft(
   { client, publisher, callers }: FirstPolicy,
   draft: PolicyPlace,

@@ -13,14 +13,17 @@ import {
 import type { Steps } from "./steps.ts";
 
 interface KeyholdApplication {
-  /** Of the registration; also its unique name. */
+  /** Name of the registration; also its unique name. */
   name: string;
-  /** Of a registration that is there. */
+  /** Client id of an existing registration. */
   audience?: Guid | undefined;
   callerRole: string;
 }
 
-/** Keyhold's own registration: the audience of callers' tokens (v2), with the app role that callers hold. No credential. */
+/**
+ * Keyhold's own registration: the audience of callers' tokens (v2), with the app role that callers hold. It has no
+ * credential.
+ */
 export async function ensureKeyhold(
   { name, audience, callerRole }: KeyholdApplication,
   directory: Directory,

@@ -14,9 +14,9 @@ export interface ApplicationPorts {
 }
 
 /**
- * A registration by its unique name. Anybody who may register applications can take a guessable name, and would then
- * own what Keyhold trusts. So an application that somebody else owns too, or that has a secret, is accepted only by its
- * client id. `option`: the option for that.
+ * Finds a registration by its unique name. Anybody who may register applications can take a guessable name, and would
+ * then own an application that Keyhold trusts. So an application that somebody else owns too, or that has a secret, is
+ * accepted only by its client id. `option`: the option for that.
  * @throws CommandProblem
  */
 export async function findByName(
@@ -40,7 +40,7 @@ export async function findByName(
   });
 }
 
-/** Changes what the application lacks; nothing where it lacks nothing. */
+/** Sets the properties that the application lacks. */
 export async function ensureProperties(
   what: string,
   { id }: DirectoryApplication,
@@ -61,7 +61,10 @@ export async function ensureProperties(
   });
 }
 
-/** Both, or undefined where there is no service principal in the home tenant. */
+/**
+ * The application with its service principal in the home tenant, which is created if needed. Undefined if there is none
+ * afterwards, as in a dry run.
+ */
 export async function withPrincipal(
   what: string,
   application: DirectoryApplication,
@@ -76,7 +79,7 @@ export async function withPrincipal(
   return principal && { application, principal };
 }
 
-/** A given client id that no application has. */
+/** The problem if no application has the given client id. */
 export function noApplication(where: string): CommandProblem {
   const remedy = "check the client id, or leave it out: a registration is made then";
   return new CommandProblem("wrong", "The home tenant has no application with this client id", { where, remedy });

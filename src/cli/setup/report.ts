@@ -7,7 +7,9 @@ const marks: Record<SetupStep["state"], string> = {
   ...{ found: "found   ", done: "created ", planned: "would do", waiting: "WAITS   ", later: "later   " },
 };
 
-/** Exit code 1 where a step waits for a right or for somebody else. `isDeployed`: there is a vault. */
+/**
+ * The report of a run. Exit code 1 if a step waits for a right or for somebody else. `isDeployed`: there is a vault.
+ */
 export function setupReport({ client, dryRun }: SetupInput, result: SetupResult, isDeployed: boolean): Report {
   const { steps, audience, homeTenantId, clientId } = result;
   const waits = steps.some(({ state }) => state === "waiting");

@@ -14,7 +14,7 @@ import type { Registered } from "./registered.ts";
 import { createSteps, type SetupStep } from "./steps.ts";
 
 export interface SetupInput {
-  /** Of Keyhold's registration; its unique name, and the beginning of the client's. */
+  /** Name of Keyhold's registration: its unique name, and the prefix of the client's. */
   name: string;
   audience?: Guid | undefined;
   callerRole: string;
@@ -49,8 +49,8 @@ export interface SetupResult {
 /**
  * Creates everything from the registrations to a policy in force, as far as this person's rights and the existing
  * resources allow. Each step first checks what exists. A refused step is noted, and steps that do not depend on it are
- * still done. So the command can be repeated, by the same person later or by somebody with other rights.
- * @throws CommandProblem where nobody is signed in.
+ * still done. So the command can be repeated later, by the same person or by somebody with other rights.
+ * @throws CommandProblem if nobody is signed in
  */
 export async function setUp(input: SetupInput, ports: SetupPorts): Promise<SetupResult> {
   const { name, audience, callerRole, client } = input;
@@ -77,7 +77,7 @@ interface Known {
   homeTenantId: Guid | undefined;
 }
 
-/** Certificates and policy come last, because a policy names everything before it. */
+/** Creates certificates and policy. They come last, because a policy refers to everything before. */
 async function ensurePolicy(
   { keyhold, acting, homeTenantId }: Known,
   { client, callers, publisherKeyName }: SetupInput,

@@ -3,8 +3,8 @@ import { CommandProblem, isNotSignedIn, notSignedInProblem } from "../command-pr
 export interface SetupStep {
   what: string;
   /**
-   * `found`: it was there. `done`: this run made it. `planned`: a run without --dry-run would. `waiting`: it was
-   * refused, and `remedy` says who can do it or how. `later`: it needs a step that is not done yet.
+   * `found`: it existed. `done`: this run created it. `planned`: a run without --dry-run would create it. `waiting`: it
+   * was refused, and `remedy` says who can do it or how. `later`: it depends on a step that is not done yet.
    */
   state: "found" | "done" | "planned" | "waiting" | "later";
   because?: string;
@@ -13,7 +13,7 @@ export interface SetupStep {
 
 interface Wanted<T> {
   what: string;
-  /** Undefined where it is missing. */
+  /** Undefined if it is missing. */
   find: () => Promise<T | undefined>;
   create: () => Promise<T>;
   /** What to report once it exists, such as its id. */
@@ -25,7 +25,7 @@ export interface Steps {
   /**
    * Checks first, and creates only what is missing. Undefined if it does not exist afterwards: in a dry run, or after a
    * refusal, which is noted and does not end the run.
-   * @throws CommandProblem where nobody is signed in.
+   * @throws CommandProblem if nobody is signed in
    */
   ensure<T>(wanted: Wanted<T>): Promise<T | undefined>;
   /** Notes a step that cannot be checked yet. */

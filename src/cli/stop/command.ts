@@ -66,7 +66,7 @@ Role Based Access Control Administrator); for --cut-network Key Vault Contributo
     );
 }
 
-/** From the options, or from the settings of the app where they are available. */
+/** The vault and the identity: from the options, or from the app's settings if they are available. */
 function targetOf(options: CommandOptions, connect: () => Connection) {
   const { vault, identity } = options;
   const settings = vault === undefined || identity === undefined ? connect().config : undefined;
@@ -83,7 +83,7 @@ function targetOf(options: CommandOptions, connect: () => Connection) {
   return { cloud, vaultId: id, signerObjectId };
 }
 
-/** Exit code 1 where the identity can still sign. */
+/** The report. Exit code 1 if the identity can still sign. */
 export function stopReport(steps: readonly StopStep[], acts: boolean): Report {
   const isStopped = steps.every(({ state }) => state === "done");
   const lines = steps.map((step) => {

@@ -23,11 +23,11 @@ export interface StopStep {
   what: string;
   /** `planned`: what `acts` would do. `kept`: this command does not touch it, so the identity can still sign. */
   state: "planned" | "done" | "failed" | "kept";
-  /** HTTP status of what failed. */
+  /** HTTP status of the failed request. */
   status?: number;
 }
 
-/** Azure Resource Manager did not let us read what there is. */
+/** Azure Resource Manager did not let us read the current state. */
 export class NotReadable extends Error {
   override readonly name = "NotReadable";
   readonly status: number;
@@ -46,7 +46,7 @@ const vault = z.object({
 });
 const authorization = "api-version=2022-04-01";
 const keyVault = "api-version=2023-07-01";
-/** Far more than a vault has. */
+/** Far more pages than a vault has. */
 const maxPages = 20;
 
 /**
@@ -82,7 +82,7 @@ export async function stopSigning(arm: ResourceManager, options: StopOptions): P
   }
 }
 
-/** At the vault, below it and above it. */
+/** The role assignments of the identity at the vault, below it and above it. */
 async function readAssignments(arm: ResourceManager, { managementUrl, vaultId, signerObjectId }: StopOptions) {
   const filter = encodeURIComponent(`principalId eq '${signerObjectId}'`);
   const path = `${vaultId}/providers/Microsoft.Authorization/roleAssignments`;

@@ -10,7 +10,7 @@ import { resume, type SuspensionOptions, type SuspensionPorts, suspend } from ".
 const examples = { tenant: "contoso", caller: "billing-service", client: "orders-app" };
 const idNames = { tenant: "tenant-id", caller: "object-id", client: "client-id" };
 
-/** tenant, caller and client suspend and resume, and suspensions. */
+/** Adds `suspend` and `resume` to `tenant`, `caller` and `client`, and the command `suspensions`. */
 export function addSuspensionCommands(
   program: Command,
   parents: Record<EntryKind, Command>,

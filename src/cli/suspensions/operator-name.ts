@@ -4,8 +4,8 @@ import { decodeJwt } from "jose";
 import { storageAudience } from "../../domain/shared/cloud.ts";
 
 /**
- * Who acts, for an entry of the suspensions: the person or service in the operator's own token, or the user of this
- * machine if the document is a file. The storage account's log has who really wrote. Never rejects.
+ * The name of the operator for an entry of the suspensions: from the operator's own token, or this machine's user if
+ * the document is a file. The storage account's log shows reliably who wrote. Never rejects.
  */
 export async function operatorNameOf(isFile: boolean, operator: TokenCredential): Promise<string> {
   try {
@@ -20,7 +20,7 @@ export async function operatorNameOf(isFile: boolean, operator: TokenCredential)
   }
 }
 
-/** Object id of who acts (claim `oid`), from the token for this scope; undefined if it has none. */
+/** Object id of the operator (claim `oid`), from the token for this scope; undefined if it has none. */
 export async function operatorObjectId(operator: TokenCredential, scope: string): Promise<string | undefined> {
   const { oid } = decodeJwt((await operator.getToken(scope))?.token ?? "");
   return typeof oid === "string" ? oid.toLowerCase() : undefined;

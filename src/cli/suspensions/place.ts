@@ -10,17 +10,17 @@ const what = "The suspensions";
 
 /**
  * The suspensions beside the policy; none if there is no document.
- * @throws CommandProblem where it cannot be read or is not valid.
+ * @throws CommandProblem if it cannot be read or is not valid
  */
 export async function loadSuspensions(place: PolicyPlace): Promise<SuspensionsDocument> {
   return documentOf((await readBeside(place, what))?.text, place);
 }
 
 /**
- * Changes the document, and retries if somebody else wrote in between: their change stays, and so does this one.
- * `change` returns undefined if there is nothing to do. True: it was written. With `salvages`, the readable entries of
- * an invalid document are kept.
- * @throws CommandProblem where it cannot be read or written, or is not valid.
+ * Changes the document, and retries if somebody else wrote in between, so that both changes are kept. `change` returns
+ * undefined if there is nothing to do. Returns whether the document was written. With `salvages`, the readable entries
+ * of an invalid document are kept.
+ * @throws CommandProblem if it cannot be read or written, or is not valid
  */
 export function changeSuspensions(
   place: PolicyPlace,

@@ -7,12 +7,12 @@ import { entryKinds, knownNames } from "../policy/find-entry.ts";
 import type { PolicyPlace } from "../policy/policy-place.ts";
 import { printable } from "../printable.ts";
 
-/** The entry that a suspension is about, and what the policy says of it, as far as the policy can be read. */
+/** The entry that a suspension is about, and the policy's facts about it, if the policy can be read. */
 export interface Subject {
   id: Guid;
   /** Undefined: the policy has no such entry, or cannot be read. */
   name: string | undefined;
-  /** Whether the policy itself suspends it; undefined where it cannot be read. */
+  /** Whether the policy itself suspends it; undefined if it cannot be read. */
   isSuspendedByPolicy: boolean | undefined;
   /** Why the policy could not be read. */
   unreadable: string | undefined;
@@ -68,7 +68,7 @@ function idOfName(entries: readonly LooseEntry[], kind: SuspendedKind, name: str
   throw new CommandProblem("wrong", `No ${kind} has the name "${printable(name, 80)}"`, { where, remedy });
 }
 
-/** The readable part of the policy's list, even if the policy is not valid. */
+/** The readable entries of the policy's list, even if the policy is not valid. */
 async function readEntries(
   place: PolicyPlace,
   kind: SuspendedKind,

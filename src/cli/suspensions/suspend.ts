@@ -11,7 +11,7 @@ export interface SuspensionPorts {
   policyPlace: PolicyPlace;
   suspensionsPlace: PolicyPlace;
   ledger: LedgerSearch;
-  /** Who acts, for the entry. Never rejects. */
+  /** The operator's name for the entry. Never rejects. */
   operatorName: () => Promise<string>;
   progress: (text: string) => void;
   nowMs: number;
@@ -23,8 +23,8 @@ export interface SuspensionOptions {
 }
 
 /**
- * `tenant|caller|client suspend`: has it refused on every instance within 60 s. Needs no valid policy. Suspending twice
- * is success.
+ * `tenant|caller|client suspend`: the entry is refused on every instance within 60 s. Needs no valid policy. Suspending
+ * it again succeeds.
  */
 export async function suspend(
   kind: SuspendedKind,
@@ -92,7 +92,9 @@ export async function resume(
   return { exit: isSuspendedByPolicy ? exitCodes.wrong : exitCodes.fine, text: lines.join("\n"), json };
 }
 
-/** An operator's text must not make the document malformed: long texts, or bytes that are not UTF-8. */
+/**
+ * Cuts long text and replaces bytes that are not UTF-8, so that an operator's text cannot make the document malformed.
+ */
 function plain(text: string, length: number): string {
   return printable(text, length - "...".length).replaceAll("\ufffd", "?");
 }
