@@ -1,6 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
-import type { LogsQueryResult, LogsTable } from "@azure/monitor-query-logs";
-import { type VaultLogReader, VaultLogUnavailable } from "../../domain/audit/ports.ts";
+import type { LogsTable } from "@azure/monitor-query-logs";
+import type { VaultLogReader } from "../../domain/audit/ports.ts";
 import type { Refusals, WindowCount } from "../../domain/audit/vault-log.ts";
 import type { Cloud } from "../../domain/shared/cloud.ts";
 import { type Attempt, createLogsClient, vaultLogUnavailable } from "./client.ts";
@@ -12,6 +12,7 @@ import {
   vaultRefusalsQuery,
 } from "./queries.ts";
 import { readNow, readRefusals, readVaultLogRows, readWindowCounts } from "./row.ts";
+import { type Query, type Range, readWhole } from "./whole-range.ts";
 
 export interface VaultLogReaderOptions {
   cloud: Cloud;
@@ -31,8 +32,6 @@ export interface VaultLogReaderOptions {
 /** Far below the service's limits of records and bytes (64 MB), and small enough for memory. */
 const defaultMaxRows = 5_000;
 const defaultDeadlineMs = 20_000;
-/** After this many slow queries in a row, each for half the time range of the one before, the log counts as down. */
-const slowQueries = 4;
 const dayMs = 86_400_000;
 /** A row is found if it was ingested at most this long after it was generated. */
 const longestDelayMs = 90 * dayMs;
@@ -66,15 +65,18 @@ export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogRe
         throw vaultLogUnavailable(error, attempt);
       }
     };
-    await readWhole(query, range, { maxRows, take, slow: 0 });
+    await readWhole(query, range, maxRows, take);
   }
 
   return {
     async now() {
-      const nowMs: number[] = [];
-      // The query reads no table, so any range works.
-      await readTables(vaultNowQuery, { fromMs: 0, toMs: 1 }, (table) => nowMs.push(readNow(table)));
-      return nowMs[0] ?? Number.NaN;
+      let nowMs = Number.NaN;
+      const take = (table: LogsTable) => {
+        nowMs = readNow(table);
+      };
+      // It reads no table: any range will do.
+      await readTables(vaultNowQuery, { fromMs: 0, toMs: 1 }, take);
+      return nowMs;
     },
     async read(fromMs, toMs) {
       const readRows = readVaultLogRows();
@@ -86,7 +88,7 @@ export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogRe
       const groups = new Map<string, Refusals>();
       await readTables(vaultRefusalsQuery, { fromMs, toMs }, (table) => {
         for (const group of readRefusals(table)) {
-          const name = JSON.stringify([group.callerObjectId ?? null, group.operation, group.httpStatus]);
+          const name = JSON.stringify([group.callerObjectId, group.operation, group.httpStatus]);
           groups.set(name, merge(groups.get(name), group));
         }
       });
@@ -100,7 +102,7 @@ export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogRe
         for (const window of readWindowCounts(table)) windows.set(window.fromMs, window);
       };
       await readTables(vaultArrivalsQuery, { fromMs, toMs }, take, generated);
-      return [...windows.values()].sort((a, b) => a.fromMs - b.fromMs);
+      return [...windows.values()];
     },
   };
 }
@@ -109,58 +111,4 @@ export function createVaultLogReader(options: VaultLogReaderOptions): VaultLogRe
 function merge(earlier: Refusals | undefined, later: Refusals): Refusals {
   if (!earlier) return later;
   return { ...earlier, count: earlier.count + later.count, lastMs: Math.max(earlier.lastMs, later.lastMs) };
-}
-
-interface Range {
-  fromMs: number;
-  toMs: number;
-}
-
-type Query = (range: Range) => Promise<LogsQueryResult>;
-
-interface Reading {
-  maxRows: number;
-  take: (table: LogsTable) => void;
-  /** Number of slow queries since the last one that was fast enough. */
-  slow: number;
-}
-
-/**
- * Reads part by part. A part that fails is halved until it succeeds; after three small results the length is doubled.
- * So the right length is not searched for again in each half.
- */
-async function readWhole(query: Query, { fromMs, toMs }: Range, reading: Reading): Promise<void> {
-  let [partMs, withRoom] = [toMs - fromMs, 0];
-  for (let startMs = fromMs; startMs < toMs; ) {
-    const endMs = Math.min(startMs + partMs, toMs);
-    const table = await wholeAnswer(query, { fromMs: startMs, toMs: endMs }, reading);
-    if (table) {
-      reading.take(table);
-      startMs = endMs;
-      withRoom = table.rows.length < reading.maxRows / 3 ? withRoom + 1 : 0;
-      if (withRoom % 3 === 0 && withRoom > 0) partMs *= 2;
-    } else {
-      withRoom = 0;
-      if (endMs - startMs <= 1) throw new VaultLogUnavailable("incomplete");
-      partMs = Math.floor((endMs - startMs) / 2);
-    }
-  }
-}
-
-/** Undefined if the answer is incomplete, or if it took too long and a shorter range may help. */
-async function wholeAnswer(query: Query, range: Range, reading: Reading): Promise<LogsTable | undefined> {
-  try {
-    const result = await query(range);
-    reading.slow = 0;
-    if (result.status !== "Success") return undefined;
-    const [table] = result.tables;
-    if (!table) throw new VaultLogUnavailable("unexpected");
-    return table.rows.length < reading.maxRows ? table : undefined;
-  } catch (error) {
-    const isSlow =
-      error instanceof VaultLogUnavailable && (error.trouble === "timed_out" || error.detail.httpStatus === 504);
-    reading.slow += 1;
-    if (!isSlow || reading.slow >= slowQueries || range.toMs - range.fromMs <= 1) throw error;
-    return undefined;
-  }
 }
