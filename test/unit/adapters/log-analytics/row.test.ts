@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { resultColumns } from "../../../../local/emulators/azure-monitor/log-query.ts";
-import { readVaultLogRows } from "../../../../src/adapters/log-analytics/row.ts";
+import type { LogsTable } from "@azure/monitor-query-logs";
+import { refusalColumns, resultColumns } from "../../../../local/emulators/azure-monitor/log-query.ts";
+import {
+  readNow,
+  readRefusals,
+  readVaultLogRows,
+  readWindowCounts,
+} from "../../../../src/adapters/log-analytics/row.ts";
 
 const version = "0123456789abcdef0123456789abcdef";
 type Cell = string | number | Date;
@@ -18,13 +24,19 @@ const usual: Record<string, Cell | null> = {
   ClientInfo: "curl/8.5",
 };
 
-function readRow(changes: Record<string, Cell | null> = {}, columns = resultColumns) {
-  const cells = { ...usual, ...changes };
+/** An answer with one row, as the SDK gives it. */
+function tableOf(cells: Record<string, Cell | null>, columns: readonly { name: string; type: string }[]): LogsTable {
   // The SDK's type has no null, but its answers do.
   const row = columns.map(({ name }) => cells[name] ?? null) as Cell[];
-  const descriptors = columns.map(({ name, type }) => ({ name, type: type as "string" }));
-  return readVaultLogRows()({ name: "PrimaryResult", columnDescriptors: descriptors, rows: [row] })[0];
+  const columnDescriptors = columns.map(({ name, type }) => ({ name, type: type as "string" }));
+  return { name: "PrimaryResult", columnDescriptors, rows: [row] };
 }
+
+function readRow(changes: Record<string, Cell | null> = {}, columns = resultColumns) {
+  return readVaultLogRows()(tableOf({ ...usual, ...changes }, columns))[0];
+}
+
+const columnsOf = (...names: string[]) => names.map((name) => ({ name, type: "dynamic" as const }));
 
 function keyOf(id: string, requestUri: string, operation = "KeySign") {
   const row = readRow({ Id: id, RequestUri: requestUri, OperationName: operation });
@@ -100,7 +112,17 @@ describe("the key of a row", () => {
     assert.deepEqual(keyOf("https://v.vault.azure.net/keys/k", uri(`keys/other/${version}/sign`)), ["k", undefined]);
   });
 
-  test("has no version if there is an operation in its place", () => {
+  test("is that of the Id where the request names none", () => {
+    assert.deepEqual(keyOf("https://v.vault.azure.net/keys/k", ""), ["k", undefined]);
+  });
+
+  test("has no version where something longer stands in its place", () => {
+    for (const longer of [`0${version}`, `${version}0`]) {
+      assert.deepEqual(keyOf(`https://v.vault.azure.net/keys/k/${longer}`, ""), ["k", undefined]);
+    }
+  });
+
+  test("has no version where an operation stands in its place", () => {
     assert.deepEqual(keyOf("", uri("keys/k/backup"), "KeyBackup"), ["k", undefined]);
     assert.deepEqual(keyOf("", uri("deletedkeys/k"), "KeyPurge"), ["k", undefined]);
   });
@@ -112,5 +134,41 @@ describe("the key of a row", () => {
     const secret = `https://v.vault.azure.net/secrets/k/${version}`;
     assert.deepEqual(keyOf(secret, uri("keys/k"), "SecretGet"), [undefined, undefined]);
     assert.deepEqual(keyOf("", "", "Authentication"), [undefined, undefined]);
+  });
+});
+
+describe("an answer of another kind", () => {
+  const last = new Date(Date.UTC(2026, 0, 31, 13));
+  const kinds: [
+    what: string,
+    cells: Record<string, Cell>,
+    columns: typeof resultColumns,
+    read: (table: LogsTable) => unknown,
+  ][] = [
+    ["refusals", { ...usual, Requests: 3, LastTime: last } as Record<string, Cell>, refusalColumns, readRefusals],
+    ["windows", { Window: last, Rows: 2 }, columnsOf("Window", "Rows"), readWindowCounts],
+    ["the log's clock", { Now: last }, columnsOf("Now"), readNow],
+  ];
+  for (const [what, cells, columns, read] of kinds) {
+    test(`(${what}) is an error without one of its columns`, () => {
+      assert.ok(read(tableOf(cells, columns)));
+      for (const { name } of columns) {
+        const others = columns.filter((column) => column.name !== name);
+        assert.throws(() => read(tableOf(cells, others)), { trouble: "unexpected" }, name);
+        // No row has a cell that could be missed.
+        assert.throws(() => read({ ...tableOf(cells, others), rows: [] }), { trouble: "unexpected" }, name);
+      }
+    });
+  }
+
+  test("is an error where a number of rows is none", () => {
+    for (const rows of ["many", 1.5]) {
+      const table = tableOf({ Window: last, Rows: rows }, columnsOf("Window", "Rows"));
+      assert.throws(() => readWindowCounts(table), { trouble: "unexpected" });
+    }
+  });
+
+  test("is an error where the log's clock has no row", () => {
+    assert.throws(() => readNow({ ...tableOf({ Now: last }, columnsOf("Now")), rows: [] }), { trouble: "unexpected" });
   });
 });
