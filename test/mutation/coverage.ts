@@ -127,7 +127,7 @@ const enoughMs = 20_000;
 /**
  * The tests that execute the mutant's place, those that are most likely to notice first: the file's own tests, then
  * those that have `noticed` most, then the fast ones. What runs when the module is loaded is run by every importer: then
- * those that call any function of it.
+ * those that call any function of it, and its own, which may look at what it exports.
  */
 export function testsFor(
   source: string,
@@ -138,7 +138,7 @@ export function testsFor(
   const prefix = source.replace(/^src/, "test/unit").replace(/\.ts$/, "");
   const isOwn = ({ file }: CoveredTest) => file.startsWith(`${prefix}.`) || file.startsWith(`${prefix}-`);
   const callers = tests
-    .filter(({ executed }) => isExecuted(executed.get(source) ?? [], mutant))
+    .filter((test) => isExecuted(test.executed.get(source) ?? [], mutant, isOwn(test)))
     .sort((a, b) => a.durationMs - b.durationMs);
   let totalMs = 0;
   const others = callers.filter((test) => {
@@ -150,7 +150,7 @@ export function testsFor(
   return [...callers.filter(isOwn), ...others.sort((a, b) => numberOf(b) - numberOf(a))];
 }
 
-function isExecuted(functions: readonly FunctionCoverage[], { start, end }: Mutant): boolean {
+function isExecuted(functions: readonly FunctionCoverage[], { start, end }: Mutant, isOwn: boolean): boolean {
   let [count, lengthSoFar, isOfModule] = [0, Number.POSITIVE_INFINITY, false];
   for (const { functionName, ranges } of functions) {
     for (const range of ranges) {
@@ -160,7 +160,7 @@ function isExecuted(functions: readonly FunctionCoverage[], { start, end }: Muta
       isOfModule = functionName === "" && range === ranges[0] && range.startOffset === 0;
     }
   }
-  if (!isOfModule) return count > 0;
+  if (!isOfModule || isOwn) return count > 0;
   const inner = functions.filter(({ functionName, ranges }) => functionName !== "" || ranges[0]?.startOffset !== 0);
   return inner.length === 0 || inner.some(({ ranges }) => (ranges[0]?.count ?? 0) > 0);
 }
