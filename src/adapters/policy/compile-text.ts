@@ -72,5 +72,5 @@ function leadsToBroken(path: string, value: unknown, broken: ReturnType<typeof b
   if (!Array.isArray((value as Record<string, unknown>)[list])) return true;
   const grant = entriesOf(value, "grants")[Number(grantIndex)] as Record<string, unknown>;
   const named = nameIndex === undefined ? grant[member] : (grant[member] as unknown[])[Number(nameIndex)];
-  return broken.get(list)?.has(named) ?? false;
+  return broken.get(list)?.has(named) === true;
 }

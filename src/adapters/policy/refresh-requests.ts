@@ -10,7 +10,7 @@ const requests = z.strictObject({
     .array(
       z.strictObject({
         source: z.string().max(100),
-        id: z.custom<string>((id) => parseGuid(id) !== undefined, "must be a GUID"),
+        id: z.custom<string>((id) => parseGuid(id) !== undefined),
         by: z.string().max(200),
         at: z.iso.datetime(),
       }),

@@ -72,16 +72,13 @@ export function* locateSteps(text: string, problems: readonly LocatableProblem[]
   const located: PolicyProblem[] = [];
   for (const { path, rule, at = path } of problems) {
     yield;
-    let place = at === "(file)" ? "" : at;
-    while (!scan.offsets.has(place)) place = parentOf(place);
+    // The parent of what is not in the text, such as "(file)", and at last the whole.
+    let place = at;
+    while (!scan.offsets.has(place)) place = place.replace(/(^|\.)[^.]*$/, "");
     located.push({ ...positionOf(scan.offsets.get(place) ?? 0), path, rule });
   }
   return located;
 }
 
-function parentOf(path: string): string {
-  return /\[\d+\]$/.test(path) ? path.replace(/\[\d+\]$/, "") : path.replace(/(^|\.)[^.]*$/, "");
-}
-
-/** `at`: the path of the position, if it is not `path`. */
+/** `at`: the path of what to look at, where that is not `path` itself. */
 export type LocatableProblem = PolicyProblem & { at?: string };

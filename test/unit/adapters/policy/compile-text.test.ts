@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { compilePolicyText } from "../../../../src/adapters/policy/compile-text.ts";
 import { positionsIn, scanJson } from "../../../../src/adapters/policy/json-scan.ts";
+import { repeatedKeys } from "../../../../src/adapters/policy/text.ts";
 import type { PolicyProblem } from "../../../../src/domain/policy/problem.ts";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
@@ -60,10 +61,25 @@ describe("a policy in", () => {
   });
 });
 
-describe("a text that is not JSON is refused with the position and the expected syntax, for", () => {
+describe("bytes that are not UTF-8 are refused where the first one stands, and not called UTF-16,", () => {
+  const bad = "\ufffd";
+  const cases: [where: string, text: string, column: number][] = [
+    ["at the beginning", `${bad}{}`, 1],
+    ["two at the beginning", `${bad}${bad}{}`, 1],
+    ["two in the middle, before a zero", `{ "a": "${bad}${bad}\0" }`, 9],
+  ];
+  for (const [where, text, column] of cases) {
+    test(where, () => {
+      const rule = "must be UTF-8, and has a byte here that is not: save it as UTF-8";
+      assert.deepEqual(problemsOf(text), [{ line: 1, column, path: "(file)", rule }]);
+    });
+  }
+});
+
+describe("a text that is not JSON is refused with the place and what is expected there, for", () => {
   const cases: [what: string, text: string, line: number, column: number, rule: RegExp][] = [
-    ["a comma that is missing", '{\n  "a": 1\n  "b": 2\n}', 3, 3, /a comma or } is expected/],
-    ["a comma too many", '{\n  "a": [1, 2,\n  ]\n}', 3, 3, /no comma before ]/],
+    ["a comma that is missing", '{\n  "a": 1\n  "b": 2\n}', 3, 3, /^must be JSON: a comma or } is expected/],
+    ["a comma too many", '{\n  "a": [1, 2,\n  ]\n}', 3, 3, /^must be JSON: there must be no comma before ]/],
     ["a comment", '{\n  // who\n  "a": 1\n}', 2, 3, /comments are not JSON/],
     ["single quotes", "{ 'a': 1 }", 1, 3, /a key in double quotes/],
     ["a word without quotes", '{ "a": active }', 1, 8, /a value is expected here; texts need double quotes/],
@@ -115,7 +131,24 @@ test("a scan and JSON.parse agree on what is JSON, and the scan finds the positi
   await holds(t, property, 2_000);
 });
 
-test("lines end as in any editor", () => {
+test("of a text that is not JSON no keys are called repeated", () => {
+  assert.deepEqual(repeatedKeys('{ "a": 1, "a": 2 '), []);
+  assert.equal(repeatedKeys('{ "a": 1, "a": 2 }').length, 1);
+});
+
+test("a text may be nested 64 deep; deeper it is refused where that begins", () => {
+  const lists = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+  const objects = (depth: number) => `${'{"a":'.repeat(depth)}{}${"}".repeat(depth)}`;
+  for (const text of [lists(65), objects(64)]) assert.ok(scanJson(text).isJson, text);
+  for (const [text, offset] of [
+    [lists(66), 65],
+    [objects(65), 65 * '{"a":'.length],
+  ] as const) {
+    assert.deepEqual(scanJson(text), { isJson: false, offset, rule: "is nested too deeply" });
+  }
+});
+
+test("lines end as any editor ends them", () => {
   assert.deepEqual(positionsIn("a\r\nb\nc\rd")(7), { line: 4, column: 1 });
 });
 
@@ -180,6 +213,17 @@ describe("all problems at once", () => {
       ...["clients[0].state", "tenants[0]", "callers[0]"],
       ...["tenants[4].tenantId", "callers[2].tenantId", "metadata[0].tenant", "publisher", "publisher"],
     ]);
+  });
+
+  test("an entry with a wrong shape does not hide a wrong certificate of the publisher", () => {
+    const problems = problemsOf(
+      textOf((policy) => {
+        policy.callers[0].extra = 1;
+        policy.publisher = { certificates: [{ keyId: "x", certificate: "x", state: "active" }] };
+      }),
+    );
+    const paths = new Set(problems.map(({ path }) => path));
+    assert.deepEqual([...paths], ["callers[0]", "publisher.certificates[0]"]);
   });
 
   test("a publisher with a wrong shape hides no other problem", () => {

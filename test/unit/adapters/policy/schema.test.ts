@@ -8,7 +8,7 @@ import { createPolicySource } from "../../../../src/adapters/policy/source.ts";
 import type { PolicyDocument } from "../../../../src/domain/policy/document.ts";
 import type { PolicyProblem } from "../../../../src/domain/policy/problem.ts";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
-import { homeTenantId } from "../../../support/fixtures/ids.ts";
+import { homeApiId, homeTenantId } from "../../../support/fixtures/ids.ts";
 import { validPolicy } from "../../../support/fixtures/policy.ts";
 import { holds } from "../../../support/fixtures/property.ts";
 
@@ -43,6 +43,13 @@ const cases: [name: string, change: Path, value: unknown, path: string, rule: Re
   ["a misspelt key in a tenant", ["tenants", 1, "State"], "active", "tenants[1]", /"State"/],
   ["an unknown key in a caller", ["callers", 2, "appid"], 1, "callers[2]", /"appid"/],
   ["an unknown key in a grant", ["grants", 0, "scope"], 1, "grants[0]", /"scope"/],
+  [
+    "two unknown keys, both named",
+    ["callers", 2],
+    { ...validPolicy().callers[2], id: 1, appid: 1 },
+    "callers[2]",
+    /unknown key "id", "appid"/,
+  ],
   ["no clients", ["clients"], undefined, "clients", /array, and present/],
   ["no grants", ["grants"], undefined, "grants", /array, and present/],
   ["tenants that are an object", ["tenants"], {}, "tenants", /array/],
@@ -71,6 +78,7 @@ const cases: [name: string, change: Path, value: unknown, path: string, rule: Re
   ],
   ["a GUID that is none", ["tenants", 0, "tenantId"], "contoso.com", "tenants[0].tenantId", /GUID/],
   ["a GUID with a line break", ["tenants", 0, "tenantId"], `${homeTenantId}\n`, "tenants[0].tenantId", /GUID/],
+  ["a GUID after something", ["tenants", 0, "tenantId"], `x${homeTenantId}`, "tenants[0].tenantId", /GUID/],
   ["a GUID that is a number", ["clients", 0, "clientId"], 1, "clients[0].clientId", /string/],
   ["an azp that is null", ["callers", 0, "azp"], null, "callers[0].azp", /string/],
   ["a name with a slash", ["callers", 0, "name"], "a/b", "callers[0].name", /letters/],
@@ -147,13 +155,21 @@ test("a name may have letters of any language", () => {
   }
 });
 
-test("the only defaults are active clients and callers, no scopes, and tokens", () => {
+test("metadata may be that of one application, and a time may have an offset", () => {
+  const metadata = [{ tenant: homeTenantId, appId: homeApiId, onDiscontinuity: "hold" }];
+  assert.deepEqual(documentOf(withChange(["metadata"], metadata)).metadata, metadata);
+  const time = "2026-06-01T14:00:00+02:00";
+  assert.equal(documentOf(withChange(["tenants", 0, "tokensNotBefore"], time)).tenants[0]?.tokensNotBefore, time);
+});
+
+test("the only defaults are active clients and callers, no scopes, tokens, and metadata accepted with an alarm", () => {
   const document = validPolicy();
   for (const entry of [...document.clients, ...document.callers]) Object.assign(entry, { state: undefined });
   for (const grant of document.grants) Object.assign(grant, { scopes: undefined, issues: undefined });
-  const read = documentOf(JSON.stringify(document));
+  const read = documentOf(JSON.stringify({ ...document, metadata: [{ tenant: "common" }] }));
   assert.ok([...read.clients, ...read.callers].every(({ state }) => state === "active"));
   assert.ok(read.grants.every(({ scopes, issues }) => scopes.length === 0 && issues.join() === "token"));
+  assert.deepEqual(read.metadata, [{ tenant: "common", onDiscontinuity: "accept-and-alarm" }]);
 });
 
 test("no problem repeats a value", async (t) => {
@@ -191,7 +207,22 @@ describe("a policy source", () => {
     }
   });
 
-  test("reports that nothing has changed, and passes the ETag on", async () => {
+  test("judges times by its clock", async () => {
+    const tokensNotBefore = "1970-01-01T00:10:00Z";
+    const text = withChange(["tenants", 0, "tokensNotBefore"], tokensNotBefore);
+    const readAt = (nowMs: number) =>
+      createPolicySource(
+        async () => ({ etag: "e", text }),
+        context,
+        () => nowMs,
+      ).read(undefined);
+    const early = await readAt(0);
+    assert.ok(early.changed && "problems" in early && early.problems[0]?.path === "tenants[0].tokensNotBefore");
+    const late = await readAt(Date.parse(tokensNotBefore));
+    assert.ok(late.changed && "value" in late);
+  });
+
+  test("says that nothing has changed, and passes the ETag on", async () => {
     const etags: (string | undefined)[] = [];
     const unchanged = createPolicySource(
       async (etag) => {

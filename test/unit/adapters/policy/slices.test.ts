@@ -7,6 +7,7 @@ import { parseEntries } from "../../../../src/adapters/policy/entries.ts";
 import { policySchema } from "../../../../src/adapters/policy/schema.ts";
 import { inSlices } from "../../../../src/adapters/policy/slices.ts";
 import { createPolicySource } from "../../../../src/adapters/policy/source.ts";
+import { locateSteps } from "../../../../src/adapters/policy/text.ts";
 import { clouds } from "../../../../src/domain/shared/cloud.ts";
 import { atOnce } from "../../../../src/domain/shared/steps.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
@@ -90,7 +91,49 @@ describe("between the slices the event loop runs, and requests are served", () =
     assert.ok(pauses.turns() > many / 4);
   });
 
-  test("another timer of the process runs before the policy is read", async () => {
+  test("a check of entries alone is one step for each, and so is the search for the places of problems", () => {
+    assert.equal([...parseEntries({ tenants })].length, many);
+    const problems = names.map((path) => ({ path, rule: "x" }));
+    assert.ok([...locateSteps("{}", problems)].length >= many);
+  });
+
+  test("a slice lasts until four milliseconds have passed, however many steps that are", async () => {
+    let nowMs = 0;
+    function* steps() {
+      for (; nowMs < 20; nowMs++) yield undefined;
+    }
+    const turnsMs: number[] = [];
+    await inSlices(steps(), { nowMs: () => nowMs, turn: async () => turnsMs.push(nowMs) });
+    assert.deepEqual(turnsMs, [4, 8, 12, 16]);
+  });
+
+  test("the time of a slice is that of the process, and its loop turns", async (t) => {
+    async function orderWhenEachStepTakes(stepMs: number) {
+      let nowMs = 0;
+      t.mock.method(performance, "now", () => nowMs);
+      const order: string[] = [];
+      function* steps() {
+        for (let i = 0; i < 10; i++) {
+          nowMs += stepMs;
+          yield undefined;
+        }
+        order.push("read");
+      }
+      const another = new Promise<void>((resolve) => {
+        setImmediate(() => {
+          order.push("another");
+          resolve();
+        });
+      });
+      await inSlices(steps());
+      await another;
+      return order;
+    }
+    assert.deepEqual(await orderWhenEachStepTakes(0), ["read", "another"]);
+    assert.deepEqual(await orderWhenEachStepTakes(5), ["another", "read"]);
+  });
+
+  test("another timer of the process has its turn before the policy is read", async () => {
     const order: string[] = [];
     function* steps() {
       for (let i = 0; i < 10; i++) yield undefined;
