@@ -127,7 +127,23 @@ describe("the key of a row", () => {
     assert.deepEqual(keyOf("", uri("deletedkeys/k"), "KeyPurge"), ["k", undefined]);
   });
 
-  test("is absent for anything other than a key", () => {
+  test("is right however many keys an attacker names, and no more than a thousand are held", (t) => {
+    const set = t.mock.method(Map.prototype, "set");
+    const names = Array.from({ length: 1_200 }, (_, i) => `k${i}`);
+    const tables = names.map((name) =>
+      tableOf({ ...usual, Id: `https://v.vault.azure.net/keys/${name}` }, resultColumns),
+    );
+    const [first] = tables as [LogsTable];
+    const rows = readVaultLogRows()({ ...first, rows: tables.flatMap((table) => table.rows) });
+    assert.deepEqual(
+      rows.map(({ keyName }) => keyName),
+      names,
+    );
+    const held = set.mock.calls.filter(({ arguments: [, value] }) => value instanceof Object && "keyName" in value);
+    assert.equal(held.length, 1_000);
+  });
+
+  test("is absent for what is no key", () => {
     assert.deepEqual(keyOf("", uri("keys"), "KeyList"), [undefined, undefined]);
     assert.deepEqual(keyOf("", uri("keys/restore"), "KeyRestore"), [undefined, undefined]);
     assert.deepEqual(keyOf("", uri(`secrets/k/${version}`), "SecretGet"), [undefined, undefined]);
