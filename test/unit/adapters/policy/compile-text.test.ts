@@ -45,6 +45,7 @@ describe("a policy in", () => {
   ] as const) {
     test(`UTF-16 (${what}) is refused by that name`, () => {
       const [problem, ...more] = problemsOf(text);
+      assert.equal(problem?.path, "(file)");
       assert.match(problem?.rule ?? "", /is UTF-16: save it as UTF-8/);
       assert.equal(more.length, 0);
     });
@@ -133,7 +134,8 @@ test("a scan and JSON.parse agree on what is JSON, and the scan finds the positi
 
 test("of a text that is not JSON no keys are called repeated", () => {
   assert.deepEqual(repeatedKeys('{ "a": 1, "a": 2 '), []);
-  assert.equal(repeatedKeys('{ "a": 1, "a": 2 }').length, 1);
+  const rule = "is there more than once, and only the last one counts: remove the others";
+  assert.deepEqual(repeatedKeys('{ "a": 1, "a": 2 }'), [{ line: 1, column: 16, path: "a", rule }]);
 });
 
 test("a text may be nested 64 deep; deeper it is refused where that begins", () => {
@@ -185,7 +187,13 @@ describe("problems have line and column", () => {
     assert.deepEqual(problemsOf(`\ufeff${text}`), problemsOf(text));
   });
 
-  test("of withheld grants too", () => {
+  test("unless the text is nested too deeply to look for them", () => {
+    const extra = JSON.parse("[".repeat(70) + "]".repeat(70)) as unknown;
+    const problems = problemsOf(textOf((policy) => Object.assign(policy, { extra })));
+    assert.deepEqual(problems, [{ path: "(file)", rule: 'must not have the unknown key "extra"' }]);
+  });
+
+  test("of what is withheld too", () => {
     const home = textOf((policy) => {
       policy.grants = [grant({ tenants: ["home"], scopes: [vaultScope] })];
     });

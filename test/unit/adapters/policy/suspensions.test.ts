@@ -52,6 +52,15 @@ test("a name and a reason may have this length, and can be read by people, too",
   assert.ok(text.includes('\n      "reason": "incident"') && text.endsWith("\n}\n"), text);
 });
 
+test("what is wrong with an id or a time is said in words of our own", () => {
+  const problems = parseSuspensions(JSON.stringify(withFirst(valid(), { id: "contoso", at: "yesterday" })));
+  assert.ok(Array.isArray(problems));
+  assert.deepEqual(
+    problems.map(({ rule }) => rule),
+    ["must be a GUID", "must be an RFC 3339 time"],
+  );
+});
+
 const faults: [what: string, change: (document: SuspensionsDocument) => object, path: string][] = [
   ["another version", (document) => ({ ...document, version: 2 }), "version"],
   ["an unknown key", (document) => ({ ...document, suspended: [] }), "(file)"],
