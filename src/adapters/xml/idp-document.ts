@@ -8,14 +8,7 @@ import { X509Certificate } from "node:crypto";
 import type { VerifiedIdp } from "../../domain/metadata/ports.ts";
 import type { MetadataRefusal } from "../../domain/metadata/refusal.ts";
 import { ok, type Result } from "../../domain/shared/result.ts";
-import {
-  isNamed,
-  metadataNamespace,
-  readEndpoints,
-  readKeyDescriptors,
-  readKeyInfo,
-  singleDescriptor,
-} from "./descriptors.ts";
+import { isNamed, metadataNamespace, readKeyDescriptors, readKeyInfo, singleDescriptor } from "./descriptors.ts";
 import { DocumentRefused, descendantsOf, type XmlElement } from "./document.ts";
 import { readSignedMetadata } from "./signed-metadata.ts";
 
@@ -44,13 +37,12 @@ function signersOf(keyInfo: XmlElement | undefined, publisherDers: readonly stri
 
 function readContent(root: XmlElement) {
   const elements = descendantsOf(root);
-  const idp = singleDescriptor(root, elements, "IDPSSODescriptor", (element) =>
+  singleDescriptor(root, elements, "IDPSSODescriptor", (element) =>
     isNamed(element, metadataNamespace, "IDPSSODescriptor"),
   );
   return {
     entityId: root.getAttribute("entityID"),
     validUntil: root.getAttribute("validUntil"),
     certificates: readKeyDescriptors(elements).map(({ certificate }) => certificate.der),
-    endpoints: [readEndpoints(idp, "SingleSignOnService"), readEndpoints(idp, "SingleLogoutService")],
   };
 }

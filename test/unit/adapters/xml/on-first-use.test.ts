@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { registerHooks } from "node:module";
 import { test } from "node:test";
-import { signXml } from "../../../../src/adapters/xml/on-first-use.ts";
+import { signXml, verifyIdpDocument } from "../../../../src/adapters/xml/on-first-use.ts";
 import { createMetadataWorld, eventsNamed, homeTenantId } from "../../../support/fixtures/metadata-world.ts";
 
 /** A deployment of which the files with the XML side are missing, until it is mended. */
 const broken = registerHooks({
   resolve(specifier, context, next) {
-    if (/xml\/federation-metadata\.ts$|\.\/(federation-metadata|publisher)\.ts$/.test(specifier))
+    if (/xml\/federation-metadata\.ts$|\.\/(federation-metadata|idp-document|publisher)\.ts$/.test(specifier))
       throw new Error(`${specifier} is missing`);
     return next(specifier, context);
   },
@@ -37,7 +37,11 @@ test("without the XML code its documents are refused and callers are still verif
   await assert.rejects(signXml("<a/>", "", sign));
   assert.equal(signatures, 0, "nothing was signed");
 
+  const notLoaded = { ok: false, refusal: { reason: "verifier_not_loaded" } };
+  assert.deepEqual(await verifyIdpDocument(Buffer.from("<a/>"), []), notLoaded);
+
   broken.deregister();
+  assert.notDeepEqual(await verifyIdpDocument(Buffer.from("<a/>"), []), notLoaded);
   await instance.refreshAll();
   assert.ok(await world.accepts(instance));
   assert.ok(kept(world.store.blobs.get(homeTenantId)?.text).includes("federation"));
