@@ -167,7 +167,7 @@ export function readConfig(env: Environment = process.env): Config {
     applicationInsightsConnectionString: env.APPLICATIONINSIGHTS_CONNECTION_STRING?.trim() || undefined,
     sharedCache: readSharedCache(env, settings, cloud, problems),
     identityEndpoint: readIdentityEndpoint(env),
-    instance: env.WEBSITE_INSTANCE_ID?.slice(0, 16) ?? `process-${process.pid}`,
+    instance: env.WEBSITE_INSTANCE_ID?.slice(0, 16) || `process-${process.pid}`,
   };
   for (const [name, id] of [
     ["KEYHOLD_STORAGE_IDENTITY_CLIENT_ID", config.storageIdentityClientId],

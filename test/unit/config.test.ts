@@ -89,8 +89,10 @@ describe("valid settings", () => {
       KEYHOLD_HOME_TENANT_ID: homeTenantId.toUpperCase(),
       KEYHOLD_CLOUD: "",
       KEYHOLD_MINTS_PER_MINUTE: " ",
+      WEBSITE_INSTANCE_ID: "",
     };
     const config = readConfig({ ...validEnv(), ...env });
+    assert.equal(config.instance, `process-${process.pid}`, "an empty name would be in no User-Agent");
     assert.deepEqual([config.homeTenantId, config.cloud, config.mints.perMinute], [homeTenantId, clouds.public, 1200]);
   });
 

@@ -72,10 +72,11 @@ export function isSameKey(intent: Required<KeyVersion>, { keyName, keyVersion }:
 
 /**
  * The instance that a request says it is from, in lower case: Keyhold's User-Agent begins with `keyhold/<instance>`.
- * Empty for any other client; undefined where the log has no User-Agent, which says nothing.
+ * Null for any other client, which no row of the ledger can name; undefined where the log has no User-Agent, which
+ * says nothing.
  */
-export function instanceOf({ clientInfo }: VaultLogRow): string | undefined {
-  return clientInfo ? (/^keyhold\/(\S+)/i.exec(clientInfo)?.[1] ?? "").toLowerCase() : undefined;
+export function instanceOf({ clientInfo }: VaultLogRow): string | null | undefined {
+  return clientInfo ? (/^keyhold\/(\S+)/i.exec(clientInfo)?.[1]?.toLowerCase() ?? null) : undefined;
 }
 
 /**
@@ -95,7 +96,7 @@ export function sortedVault(rows: readonly VaultLogRow[]): VaultLogRow[] {
 
 /** By time, each row once: of one that was read twice, the first that knows the outcome. The time follows from the id. */
 export function sortedLedger(rows: readonly LedgerRow[]): LedgerRow[] {
-  const lacksOutcome = ({ outcome }: LedgerRow) => (outcome === undefined ? 1 : 0);
+  const lacksOutcome = ({ outcome }: LedgerRow) => Number(outcome === undefined);
   const sorted = rows.toSorted(
     (a, b) => a.timeMs - b.timeMs || compareText(a.id, b.id) || lacksOutcome(a) - lacksOutcome(b),
   );
