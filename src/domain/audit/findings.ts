@@ -150,9 +150,7 @@ export function compareFindings(
   const after = new Set(current.map(({ id }) => id));
   return {
     added: current.filter(({ id }) => !before.has(id)),
-    changed: current
-      .filter((finding) => (before.get(finding.id) ?? "") !== JSON.stringify(finding))
-      .filter(({ id }) => before.has(id)),
+    changed: current.filter((finding) => before.has(finding.id) && before.get(finding.id) !== JSON.stringify(finding)),
     resolved: stored.filter(({ id }) => !after.has(id)),
   };
 }

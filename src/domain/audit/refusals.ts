@@ -19,7 +19,7 @@ export function judgeRefusals(
   let explained = intents;
   // The largest group is the likeliest to be ours: throttling during an outage.
   for (const { count, ...row } of refusals.toSorted((a, b) => b.count - a.count)) {
-    const cause = JSON.stringify([windowFromMs, row.callerObjectId ?? null, row.operation, row.httpStatus]);
+    const cause = JSON.stringify([windowFromMs, row.callerObjectId, row.operation, row.httpStatus]);
     const report = (kind: Finding["kind"], severity: Finding["severity"], reported = count) =>
       findings.push(createFinding(kind, severity, cause, { ...row, count: reported }));
     if (!isOurs(row)) {

@@ -74,6 +74,12 @@ describe("the findings of a window", () => {
     );
   });
 
+  test("that are new are added and not changed, and those that are the same are neither", () => {
+    const [same, one, more] = [found(1), found(2), found(2, "unaccounted_signature", { candidates: ["a"] })];
+    const compared = compareFindings([same, one], [same, more, found(3)]);
+    assert.deepEqual(compared, { added: [found(3)], changed: [more], resolved: [] });
+  });
+
   test("of another window or kind are counted by a separate finding", () => {
     const moreOf = (kind: FindingKind, windowFromMs: number) =>
       limitFindings(many(101, kind), [], windowFromMs)[100]?.id;

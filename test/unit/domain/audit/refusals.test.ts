@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { listedFindings } from "../../../../src/domain/audit/findings.ts";
+import { judgeRefusals } from "../../../../src/domain/audit/refusals.ts";
 import { windowMs } from "../../../../src/domain/audit/sign-rate.ts";
-import { at, hourMs, intent, signature, strangerObjectId } from "../../../support/fixtures/sign-audit.ts";
+import type { Refusals, VaultLogRow } from "../../../../src/domain/audit/vault-log.ts";
+import {
+  at,
+  hourMs,
+  intent,
+  signature,
+  signingObjectId,
+  strangerObjectId,
+} from "../../../support/fixtures/sign-audit.ts";
 import { beginAudit, eventsOf, shown } from "../../../support/fixtures/sign-audit-run.ts";
 
 /** Nothing was signed, and a refused request costs a stranger nothing. */
@@ -96,5 +105,32 @@ describe("refusals", () => {
       eventsOf(world, "sign_audit_finding").map(({ finding, httpStatus, count }) => [finding, httpStatus, count]),
       [["unaccounted_refusal", 400, 1]],
     );
+  });
+});
+
+describe("refusals of our identity", () => {
+  const isOurs = ({ callerObjectId }: VaultLogRow) => callerObjectId === signingObjectId;
+  const refused = (count: number, httpStatus: number, more: Partial<VaultLogRow> = {}): Refusals => {
+    return { ...signature("r", 10, { httpStatus, ...more }), count, lastMs: at(20) };
+  };
+  const judged = (refusals: Refusals[], intents: number) =>
+    judgeRefusals(refusals, isOurs, intents, at(0)).map(({ kind, httpStatus, count }) => [kind, httpStatus, count]);
+
+  test("are reported by how many more they are than the ledger explains", () => {
+    assert.deepEqual(judged([refused(5, 429)], 5), []);
+    assert.deepEqual(judged([refused(5, 429)], 2), [["unaccounted_refusal", 429, 3]]);
+  });
+
+  test("are explained the largest group first, in whatever order they were read", () => {
+    const groups = [refused(1, 400), refused(50, 429), refused(2, 403)];
+    for (const read of [groups, groups.toReversed()]) {
+      assert.deepEqual(judged(read, 52), [["unaccounted_refusal", 400, 1]]);
+    }
+  });
+
+  test("are the only ones that count for other operations than a signature", () => {
+    const get = { operation: "KeyGet" };
+    assert.deepEqual(judged([refused(3, 403, { ...get, callerObjectId: strangerObjectId })], 0), []);
+    assert.deepEqual(judged([refused(3, 403, get)], 9), [["foreign_operation", 403, 3]]);
   });
 });
