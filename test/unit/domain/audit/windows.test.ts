@@ -41,7 +41,7 @@ describe("the plan of windows", () => {
   });
 
   test("contains a window when it has settled, and only once if nothing in it was left open", () => {
-    const settledMs = at(300) + settleMs;
+    const settledMs = at(300) + 15 * 60_000;
     assert.deepEqual(starts(begun, settledMs - 1), []);
     assert.deepEqual(starts(begun, settledMs), [at(0)]);
     const looked = looksOf(look(at(0)));
@@ -56,9 +56,9 @@ describe("the plan of windows", () => {
     const isPlanned = (nowMs: number, lookedMs: number) => starts(begun, nowMs, pending(lookedMs)).includes(at(0));
     assert.ok(!isPlanned(endMs + hourMs - 1, endMs + settleMs));
     assert.ok(isPlanned(endMs + hourMs, endMs + settleMs));
-    assert.ok(!isPlanned(endMs + finalAgeMs - 1, endMs + hourMs));
-    assert.ok(isPlanned(endMs + finalAgeMs, endMs + hourMs));
-    assert.ok(!isPlanned(endMs + dayMs, endMs + finalAgeMs));
+    assert.ok(!isPlanned(endMs + 2 * hourMs - 1, endMs + hourMs));
+    assert.ok(isPlanned(endMs + 2 * hourMs, endMs + hourMs));
+    assert.ok(!isPlanned(endMs + dayMs, endMs + 2 * hourMs));
   });
 
   test("passes a window once it is two hours old and its looks are done, and never passes one without a look", () => {
@@ -100,8 +100,28 @@ describe("the plan of windows", () => {
 
   test("contains windows to look at again in order, once each, when they have settled", () => {
     const nowMs = at(600) + settleMs;
-    assert.deepEqual(starts(begun, nowMs, none, [at(-600), at(0), at(900)]), [at(-600), at(0), at(300)]);
+    const revisits = [at(-600), at(0), at(600), at(900)];
+    assert.deepEqual(starts(begun, nowMs, none, revisits), [at(-600), at(0), at(300)]);
   });
+
+  test("is in order of time for windows between them too, since each needs the result of the one before", () => {
+    const nowMs = at(900) + settleMs;
+    assert.deepEqual(starts(begun, nowMs, none, [at(300)]), [at(0), at(300), at(600)]);
+  });
+
+  test("leaves half of a run to new windows, however many there are to look at again", () => {
+    const old = Array.from({ length: 100 }, (_, i) => at((i - 200) * 300));
+    const planned = starts(begun, at(0) + dayMs, none, old);
+    assert.deepEqual(planned.slice(0, 36), old.slice(0, 36));
+    assert.deepEqual(
+      planned.slice(36),
+      Array.from({ length: 36 }, (_, i) => at(i * 300)),
+    );
+  });
+});
+
+test("late rows are asked for again for an hour after the time up to which they were read", () => {
+  assert.deepEqual(arrivalsToRead(begun, at(300)), { fromMs: at(0) - hourMs, toMs: at(300) });
 });
 
 describe("a window is looked at again", () => {
@@ -113,6 +133,11 @@ describe("a window is looked at again", () => {
     assert.deepEqual(revisits(at(0), 3, looks), []);
     assert.deepEqual(revisits(at(0), 4, looks), [at(-300), at(0), at(300)]);
     assert.deepEqual(revisits(at(0), 2, looks), [at(-300), at(0), at(300)]);
+  });
+
+  test("in order of time, once, whatever the order of the answer", () => {
+    const arrivals = [at(-900), at(-1500), at(-600)].map((fromMs) => ({ fromMs, rows: 1 }));
+    assert.deepEqual(windowsToRevisit(begun, arrivals, none), windowsOf(at(-1800), at(0)));
   });
 
   test("if it is before the watermark and has no stored look; otherwise as planned", () => {
