@@ -158,6 +158,18 @@ describe("the band", () => {
     assert.equal(lone.busiest, 2);
   });
 
+  test("takes the peak from weeks of which half an hour is known, wherever it lies", () => {
+    const busiest = (known: number) =>
+      bandOf(
+        nowMs,
+        history((week, window) => {
+          if (week <= 3) return 2;
+          return (window < 0 && window >= -3) || (window >= 12 && window < 9 + known) ? 500 : undefined;
+        }),
+      ).busiest;
+    assert.deepEqual([busiest(5), busiest(6)], [2, 500]);
+  });
+
   test("has only a static limit during a cold start", () => {
     assert.deepEqual(bandOf(nowMs, new Map()), {
       ...{ low: 0, median: 0, high: defaultColdStartHigh, quietest: 0, busiest: 0, spread: 0, basis: "cold-start" },

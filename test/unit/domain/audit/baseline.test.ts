@@ -79,6 +79,14 @@ describe("the band of an hour of the week", () => {
     assert.equal(bandOf(nowMs, historyOf(signsAt)).median, 500);
     // Two weeks are left: too few.
     assert.equal(bandOf(nowMs, historyOf(signsAt, { verdictAt })).basis, "cold-start");
+    const wasOutage = (startMs: number) => (wasIncident(startMs) ? ("below" as const) : ("normal" as const));
+    assert.equal(
+      bandOf(
+        nowMs,
+        historyOf(() => 0, { verdictAt: wasOutage }),
+      ).basis,
+      "cold-start",
+    );
     const atThree = (startMs: number) => (startMs < nowMs - 3.5 * weekMs ? "above" : "normal");
     assert.equal(
       bandOf(

@@ -81,6 +81,18 @@ describe("the hours of a query", () => {
     assert.throws(() => hoursOf({ fromMs: 0, toMs: endMs + 1 }), RangeError);
   });
 
+  for (const time of [Number.NaN, Number.POSITIVE_INFINITY, 0.5]) {
+    test(`are refused if only the beginning or only the end is invalid: ${time}`, () => {
+      assert.throws(() => hoursOf({ fromMs: time, toMs: hour }), RangeError);
+      assert.throws(() => hoursOf({ fromMs: 0, toMs: time }), RangeError);
+    });
+  }
+
+  test("are refused if only the beginning is before 1970, or only the end after 9999", () => {
+    assert.throws(() => hoursOf({ fromMs: -1, toMs: hour }), RangeError);
+    assert.throws(() => hoursOf({ fromMs: hour, toMs: Date.UTC(10_000, 0, 1) }), RangeError);
+  });
+
   for (const time of [Number.NaN, Number.POSITIVE_INFINITY, -1, 0.5, Date.UTC(10_000, 0, 1)]) {
     test(`are refused for an invalid time: ${time}`, () => {
       assert.throws(() => hoursOf({ fromMs: time, toMs: time }), RangeError);

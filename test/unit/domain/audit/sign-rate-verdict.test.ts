@@ -6,7 +6,6 @@ import {
   highestUsual,
   type JudgedWindow,
   type SignRateVerdict,
-  settleMs,
   windowMs,
 } from "../../../../src/domain/audit/sign-rate.ts";
 import { abnormalWindow, judge, opensEpisode } from "../../../../src/domain/audit/sign-rate-verdict.ts";
@@ -106,6 +105,54 @@ describe("a rate is below", () => {
     assert.equal(verdictOf(0, older), "below");
   });
 
+  test("from exactly ten missing signatures on, and up to exactly a tenth made", () => {
+    const band = (quietest: number) => ({ ...usual, low: 1, quietest });
+    const verdict = (quietest: number, signs: number) =>
+      verdictOf(signs, historyOf([...repeat(40, 20), signs], { band: band(quietest) }), band(quietest));
+    assert.deepEqual([verdict(4.99, 0), verdict(5, 0)], ["normal", "below"]);
+    assert.deepEqual([verdict(9.99, 1), verdict(10, 1)], ["normal", "below"]);
+  });
+
+  test("compared with all signatures of the two hours before, less what is chance", () => {
+    // 120 are expected to be left: 132 - 11.5 are more, 131 - 11.4 are less.
+    const verdict = (last: number) => verdictOf(0, historyOf([...repeat(16, 20), ...repeat(23, 5), last, 0]));
+    assert.deepEqual([verdict(16), verdict(17)], ["normal", "below"]);
+  });
+
+  test("never after two hours that are not all known, however long the run is", () => {
+    const gap = historyOf([...repeat(40, 20), ...repeat(20, 0)]);
+    gap.delete(nowMs - 30 * windowMs);
+    assert.equal(verdictOf(0, gap), "normal");
+  });
+
+  test("if one signature a window is expected, after as many windows as that takes", () => {
+    const one: Band = { ...usual, low: 0, median: 1, quietest: 1, busiest: 1 };
+    const ones = (quiet: number) => historyOf([...repeat(40, 1), ...repeat(quiet, 0)], { band: one });
+    assert.deepEqual([verdictOf(0, ones(11), one), verdictOf(0, ones(12), one)], ["normal", "below"]);
+  });
+
+  test("not because of an hour in which nothing is expected, after a single quiet window", () => {
+    const night = { ...usual, low: 0, quietest: 0 };
+    assert.equal(verdictOf(0, historyOf([...repeat(40, 20), 0]), night), "normal");
+    assert.equal(verdictOf(0, historyOf([...repeat(40, 20), 0])), "below", "by day it is the second one");
+  });
+
+  test("for as long as it lasts, even if the level before no longer shows that ten are missing", () => {
+    const low = historyOf([...repeat(40, 3), 0]);
+    assert.equal(verdictOf(0, low), "normal");
+    const last = low.get(nowMs - windowMs) ?? assert.fail();
+    low.set(nowMs - windowMs, { ...last, verdict: "below" });
+    assert.equal(verdictOf(0, low), "below");
+  });
+
+  test("by what is missing in a day and two hours, and not in a longer run", () => {
+    const verdict = (windows: number) => {
+      const sparse: Band = { ...usual, low: 0, median: 0, quietest: 10 / windows, busiest: 1 };
+      return verdictOf(0, historyOf([...repeat(24, 1), ...repeat(320, 0)], { band: sparse }), sparse);
+    };
+    assert.deepEqual([verdict(311.5), verdict(312.5)], ["below", "normal"]);
+  });
+
   test("after a day and two hours without a signature, if ten were expected in that time", () => {
     const rare: Band = { ...usual, low: 0, median: 10 / 312, quietest: 0, busiest: 1 };
     const silent = (count: number) => historyOf(repeat(count, 0), { band: rare });
@@ -113,6 +160,9 @@ describe("a rate is below", () => {
     assert.equal(verdictOf(0, silent(311), { ...rare, median: rare.median + 1e-9 }), "below");
     assert.equal(verdictOf(0, silent(311), { ...rare, median: rare.median / 2 }), "normal");
     assert.equal(verdictOf(1, silent(311), { ...rare, median: 1 }), "normal");
+    const batch = (median: number) =>
+      verdictOf(0, historyOf(repeat(311, 0), { band: { ...rare, median: 0 } }), { ...rare, median });
+    assert.deepEqual([batch(9.99), batch(10)], ["normal", "below"]);
     const once = silent(311);
     once.set(nowMs - 311 * windowMs, { startMs: nowMs - 311 * windowMs, signs: 1, verdict: "normal", band: rare });
     assert.equal(verdictOf(0, once, { ...rare, median: 1 }), "normal");
@@ -139,15 +189,16 @@ describe("an episode", () => {
     assert.equal(opensEpisode(window("above"), after("below", 1)), true);
   });
 
-  test("is open within the twelve newest settled windows", () => {
+  test("is open within the twelve newest settled windows, which ended a quarter of an hour ago", () => {
+    const settledMs = nowMs + windowMs + 15 * 60_000;
     const open = (verdict: SignRateVerdict, windowsAgo: number) =>
-      abnormalWindow(nowMs + settleMs + windowMs, after(verdict, windowsAgo))?.startMs;
+      abnormalWindow(settledMs, after(verdict, windowsAgo))?.startMs;
     assert.equal(open("above", 0), nowMs);
     assert.equal(open("below", 11), nowMs - 11 * windowMs);
     assert.equal(open("above", 12), undefined);
     assert.equal(open("above", -1), undefined, "it has not settled");
     assert.equal(open("normal", 0), undefined);
-    assert.equal(abnormalWindow(nowMs + settleMs + windowMs - 1, after("above", 0)), undefined);
+    assert.equal(abnormalWindow(settledMs - 1, after("above", 0)), undefined);
   });
 });
 
