@@ -86,7 +86,7 @@ export function createPartHealth(): PartHealth {
       fault,
       announcedUntilMs: Math.max(announcedUntilMs, known?.announcedUntilMs ?? 0),
       nextProbeMs: Math.max(nextProbeMs, announcedUntilMs),
-      isProbed: isProbe ? false : (known?.isProbed ?? false),
+      isProbed: known?.isProbed === true,
     });
   }
 
@@ -102,9 +102,10 @@ export function createPartHealth(): PartHealth {
       const names = namesOf(parts);
       for (const name of names) {
         const outage = outages.get(name);
+        if (!outage) continue;
         const isLast = name === "entra" && names.some(entra.isSuspect);
-        const dueMs = (outage?.nextProbeMs ?? 0) + (isLast ? shortestPauseMs : 0);
-        if (outage && (outage.isProbed || nowMs < dueMs)) throw remembered(outage, nowMs);
+        const dueMs = outage.nextProbeMs + (isLast ? shortestPauseMs : 0);
+        if (outage.isProbed || nowMs < dueMs) throw remembered(outage, nowMs);
       }
       const probed = new Set(names.filter((name) => outages.has(name)));
       for (const name of probed) setProbed(name, true);
@@ -122,9 +123,9 @@ export function createPartHealth(): PartHealth {
             if (saysThatAllAreUp(error)) markUp(names);
             return false;
           }
-          const down = isEntraDown(name, error, failedMs) ? ["entra", name] : [name];
-          markUp(names.slice(0, names.indexOf(down[0] ?? name)));
-          for (const each of down) markDown(each, error, probed.has(each), failedMs);
+          const first = isEntraDown(name, error, failedMs) ? "entra" : name;
+          markUp(names.slice(0, names.indexOf(first)));
+          for (const each of new Set([first, name])) markDown(each, error, probed.has(each), failedMs);
           return true;
         },
         abandoned: release,

@@ -1,30 +1,12 @@
 /** A shared part that is down: one probe at a time, and an immediate answer for every other request. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createPartHealth, type PartHealth, retryAfterSecondsOf } from "../../../../src/domain/issuing/part-health.ts";
+import { createPartHealth, retryAfterSecondsOf } from "../../../../src/domain/issuing/part-health.ts";
 import type { NeededParts } from "../../../../src/domain/issuing/parts.ts";
-import { Fault, type FaultCode, type FaultDetail } from "../../../../src/domain/shared/fault.ts";
+import { Fault, type FaultCode } from "../../../../src/domain/shared/fault.ts";
 import { contosoId, fabrikamId, homeTenantId } from "../../../support/fixtures/ids.ts";
+import { contoso, fabrikam, fail, refusedTo } from "../../../support/fixtures/part-health.ts";
 import { keyId } from "../../../support/fixtures/policy.ts";
-
-const otherKeyId = `${keyId.slice(0, -1)}0`;
-const contoso: NeededParts = { keyId, tenantId: contosoId };
-const fabrikam: NeededParts = { keyId: otherKeyId, tenantId: fabrikamId };
-
-/** The remembered fault, where the attempt is not let through. */
-function refusedTo(parts: PartHealth, needed: NeededParts, nowMs: number): Fault | undefined {
-  try {
-    parts.enter(needed, nowMs).abandoned();
-    return undefined;
-  } catch (error) {
-    assert.ok(error instanceof Fault);
-    return error;
-  }
-}
-
-function fail(parts: PartHealth, needed: NeededParts, nowMs: number, code: FaultCode, detail: FaultDetail = {}) {
-  return parts.enter(needed, nowMs).failed(new Fault(code, detail), nowMs);
-}
 
 /** When somebody who always waits is let through, while it fails each time. */
 function probesOf(code: FaultCode, forMs: number): number[] {
@@ -67,16 +49,27 @@ describe("the health of shared parts", () => {
       const parts = createPartHealth();
       fail(parts, contoso, 0, "signer_unavailable");
       assert.equal(fail(parts, contoso, 1_000, code), false);
-      assert.equal(refusedTo(parts, contoso, 1_000), undefined);
+      parts.enter(contoso, 1_000);
+      assert.equal(refusedTo(parts, contoso, 1_000), undefined, "not only a probe");
     }
   });
 
-  test("a bug is not a fault of a part, and does not show that a part is up", () => {
+  test("a fault that no part has answered with does not show that a part is up", () => {
     const parts = createPartHealth();
     fail(parts, contoso, 0, "signer_unavailable");
-    assert.equal(parts.enter(contoso, 1_000).failed(new TypeError("a bug"), 1_000), false);
-    fail(parts, contoso, 1_000, "signer_unavailable");
-    assert.equal(refusedTo(parts, contoso, 1_500)?.code, "signer_unavailable");
+    assert.equal(fail(parts, contoso, 1_000, "certificate_not_valid"), false);
+    parts.enter(contoso, 1_000);
+    assert.equal(refusedTo(parts, fabrikam, 1_000)?.code, "signer_unavailable");
+  });
+
+  test("a bug is not a fault of a part, and does not show that a part is up", () => {
+    for (const thrown of [new TypeError("a bug"), undefined]) {
+      const parts = createPartHealth();
+      fail(parts, contoso, 0, "signer_unavailable");
+      assert.equal(parts.enter(contoso, 1_000).failed(thrown, 1_000), false);
+      fail(parts, contoso, 1_000, "signer_unavailable");
+      assert.equal(refusedTo(parts, contoso, 1_500)?.code, "signer_unavailable");
+    }
   });
 
   test("one attempt is the probe, and no other attempt is allowed until it ends", () => {
@@ -95,6 +88,44 @@ describe("the health of shared parts", () => {
     fail(parts, contoso, 0, "signer_unavailable");
     parts.enter(contoso, 1_000).abandoned();
     assert.equal(refusedTo(parts, fabrikam, 1_000), undefined);
+  });
+
+  test("an attempt that began before the outage allows no second probe when it fails", () => {
+    const parts = createPartHealth();
+    const early = parts.enter(contoso, 0);
+    fail(parts, contoso, 0, "signer_unavailable");
+    parts.enter(contoso, 1_000);
+    early.failed(new Fault("signer_unavailable"), 1_500);
+    assert.equal(refusedTo(parts, fabrikam, 60_000)?.code, "signer_unavailable");
+  });
+
+  test("a probe may end after another attempt has shown that the part is up", () => {
+    const parts = createPartHealth();
+    const early = parts.enter(contoso, 0);
+    fail(parts, contoso, 0, "signer_unavailable");
+    const probe = parts.enter(contoso, 1_000);
+    early.succeeded();
+    probe.abandoned();
+    assert.equal(refusedTo(parts, fabrikam, 1_000), undefined);
+  });
+
+  test("an attempt shows that the parts before the one that failed are up, from the first on", () => {
+    for (const [down, failed] of [
+      ["ledger_unavailable", "signer_unavailable"],
+      ["signer_unavailable", "signer_forbidden"],
+      ["signer_forbidden", "token_endpoint_throttled"],
+    ] as const) {
+      const parts = createPartHealth();
+      fail(parts, contoso, 0, down);
+      fail(parts, contoso, 1_000, failed);
+      parts.enter(contoso, 60_000);
+      assert.equal(refusedTo(parts, contoso, 60_000)?.code, failed, "only that is probed");
+    }
+    const parts = createPartHealth();
+    fail(parts, contoso, 0, "signer_unavailable");
+    fail(parts, contoso, 1_000, "signer_forbidden");
+    parts.enter(fabrikam, 1_000);
+    assert.equal(refusedTo(parts, fabrikam, 1_000), undefined, "the vault is not probed any more");
   });
 
   test("probes are sent every second for 15 s and back off to one in 10 s, for a part that is down or refuses", () => {
@@ -134,6 +165,25 @@ describe("the health of shared parts", () => {
       assert.ok(refusedTo(parts, contoso, leftMs - 1));
       assert.equal(refusedTo(parts, contoso, leftMs), undefined);
     }
+  });
+
+  test("a clock that is set back by a millisecond delays no probe either", () => {
+    const parts = createPartHealth();
+    fail(parts, contoso, 10_000, "signer_unavailable");
+    assert.ok(refusedTo(parts, contoso, 9_999));
+    assert.ok(refusedTo(parts, contoso, 10_998));
+    assert.equal(refusedTo(parts, contoso, 10_999), undefined);
+  });
+
+  test("a clock that is set back during a long outage does not make its probes more frequent", () => {
+    const parts = createPartHealth();
+    const hourMs = 3_600_000;
+    for (let nowMs = hourMs; nowMs <= hourMs + 60_000; nowMs += 10_000)
+      fail(parts, contoso, nowMs, "ledger_unavailable");
+    assert.ok(refusedTo(parts, contoso, 0));
+    fail(parts, contoso, 10_000, "ledger_unavailable");
+    assert.ok(refusedTo(parts, contoso, 19_999));
+    assert.equal(refusedTo(parts, contoso, 20_000), undefined);
   });
 
   test("a clock that is set back during a probe does not leave the part without one", () => {
@@ -177,6 +227,20 @@ describe("the health of shared parts", () => {
     probe.succeeded();
   });
 
+  test("an announced time is not shortened by an attempt that fails later without one", () => {
+    const parts = createPartHealth();
+    const late = parts.enter(contoso, 0);
+    fail(parts, contoso, 0, "signer_throttled", { retryAfterSeconds: 30 });
+    late.failed(new Fault("signer_unavailable"), 1_000);
+    assert.equal(refusedTo(parts, fabrikam, 10_000)?.detail.retryAfterSeconds, 20);
+  });
+
+  test("a part that announced no time is given none", () => {
+    const parts = createPartHealth();
+    fail(parts, contoso, 0, "signer_unavailable");
+    assert.equal(refusedTo(parts, fabrikam, 0)?.detail.retryAfterSeconds, undefined);
+  });
+
   test("an announced time is respected for an hour at most", () => {
     const parts = createPartHealth();
     fail(parts, contoso, 0, "signer_throttled", { retryAfterSeconds: 1e9 });
@@ -190,100 +254,6 @@ describe("the health of shared parts", () => {
     assert.equal(fail(parts, identity, 0, "identity_unavailable"), true);
     assert.equal(refusedTo(parts, identity, 999)?.code, "identity_unavailable");
     assert.equal(refusedTo(parts, contoso, 0), undefined);
-  });
-});
-
-describe("Entra", () => {
-  const serverError = (parts: PartHealth, needed: NeededParts, nowMs: number) =>
-    fail(parts, needed, nowMs, "token_endpoint_unavailable", { codes: [] });
-  const third: NeededParts = { keyId, tenantId: homeTenantId };
-
-  test("without a connection is down for every tenant", () => {
-    const parts = createPartHealth();
-    fail(parts, contoso, 0, "token_endpoint_unavailable", { because: "TypeError ECONNREFUSED" });
-    assert.equal(refusedTo(parts, fabrikam, 999)?.code, "token_endpoint_unavailable");
-  });
-
-  test("with 5xx for one tenant is down for that tenant, and for two within 5 s as a whole", () => {
-    for (const [secondMs, isWhole] of [
-      [5_000, true],
-      [5_001, false],
-    ] as const) {
-      const parts = createPartHealth();
-      serverError(parts, contoso, 0);
-      assert.equal(refusedTo(parts, fabrikam, 0), undefined);
-      serverError(parts, fabrikam, secondMs);
-      assert.equal(refusedTo(parts, third, secondMs) !== undefined, isWhole);
-    }
-  });
-
-  test("with 5xx twice for the same tenant is down for that tenant only", () => {
-    const parts = createPartHealth();
-    serverError(parts, contoso, 0);
-    serverError(parts, contoso, 1_000);
-    assert.ok(refusedTo(parts, contoso, 1_500));
-    assert.equal(refusedTo(parts, fabrikam, 1_500), undefined);
-  });
-
-  test("that throttles one tenant is not asked for that tenant, but for others", () => {
-    const parts = createPartHealth();
-    fail(parts, contoso, 0, "token_endpoint_throttled", { codes: [90055], retryAfterSeconds: 30 });
-    assert.equal(refusedTo(parts, contoso, 29_000)?.detail.retryAfterSeconds, 1);
-    assert.equal(refusedTo(parts, fabrikam, 0), undefined);
-  });
-
-  test("with 5xx for two tenants of one owner is probed each second, by another tenant first", () => {
-    const parts = createPartHealth();
-    serverError(parts, contoso, 0);
-    serverError(parts, fabrikam, 100);
-    let refusedForMs = 0;
-    let probes = 0;
-    for (let nowMs = 200; nowMs < 60_000; nowMs += 100) {
-      if (!refusedTo(parts, contoso, nowMs)) {
-        assert.equal(refusedTo(parts, third, nowMs), undefined, "those who made the outage go last");
-        serverError(parts, contoso, nowMs);
-        probes += 1;
-      }
-      refusedForMs = refusedTo(parts, third, nowMs) ? refusedForMs + 100 : 0;
-      assert.ok(refusedForMs <= 1_000, `${refusedForMs} ms`);
-    }
-    assert.ok(probes > 5);
-  });
-
-  test("with 5xx for two tenants repeatedly delays the others once in ten minutes", () => {
-    const parts = createPartHealth();
-    let heldUp = 0;
-    for (let nowMs = 0; nowMs < 600_000; nowMs += 100) {
-      for (const owned of [contoso, fabrikam]) {
-        // Their owner lets every second request succeed, so that each failure is a new one.
-        if (refusedTo(parts, owned, nowMs)) continue;
-        if (nowMs % 200 === 0) serverError(parts, owned, nowMs);
-        else parts.enter(owned, nowMs).succeeded();
-      }
-      if (refusedTo(parts, third, nowMs)) heldUp += 100;
-      else parts.enter(third, nowMs).succeeded();
-    }
-    assert.ok(heldUp > 0 && heldUp <= 1_000, `${heldUp} ms`);
-  });
-
-  test("with 5xx for more than two tenants is probed less and less often", () => {
-    const parts = createPartHealth();
-    for (const [index, needed] of [contoso, fabrikam].entries()) serverError(parts, needed, index);
-    let probes = 0;
-    for (let nowMs = 0; nowMs < 120_000; nowMs += 100) {
-      if (refusedTo(parts, third, nowMs)) continue;
-      probes += 1;
-      serverError(parts, third, nowMs);
-    }
-    assert.ok(probes < 40, `${probes} probes in two minutes`);
-  });
-
-  test("is up again as a whole when one tenant gets a token", () => {
-    const parts = createPartHealth();
-    serverError(parts, contoso, 0);
-    serverError(parts, fabrikam, 100);
-    parts.enter(third, 1_100).succeeded();
-    assert.equal(refusedTo(parts, third, 1_100), undefined);
   });
 });
 
