@@ -91,8 +91,7 @@ async function mintWithinBudget(
 
 function partsOf({ client, tenantId }: MintCall["order"], context: IssuingContext): NeededParts {
   if (client.federation) return { tenantId, identityClientId: client.federation.identityClientId };
-  const keyId = context.credentials.certificateOf(client, context.clock())?.keyId;
-  return keyId === undefined ? { tenantId } : { tenantId, keyId };
+  return { tenantId, keyId: context.credentials.certificateOf(client, context.clock())?.keyId };
 }
 
 /** Caches the token in this process, with its own jittered renewal time. */
@@ -102,7 +101,7 @@ function cache(
   context: IssuingContext,
 ): CachedToken {
   const remaining = 1 - renewAt - renewJitter * context.random();
-  const refreshAt = Math.floor(expiresAt - lifetimeSeconds * remaining);
+  const refreshAt = expiresAt - lifetimeSeconds * remaining;
   const token = { accessToken, expiresAt, mintedAtMs, refreshAt };
   context.tokenCache.set(tokenCacheKey({ ...order, cloud: order.cloud.name }), token);
   return token;

@@ -6,7 +6,7 @@ import type { Guid } from "../shared/guid.ts";
  * to Entra.
  */
 export interface NeededParts {
-  keyId?: string;
+  keyId?: string | undefined;
   /** The managed identity whose token is the assertion. */
   identityClientId?: Guid;
   tenantId?: Guid;

@@ -1,4 +1,3 @@
-import { Fault } from "../shared/fault.ts";
 import type { Guid } from "../shared/guid.ts";
 import type { Deadline } from "../shared/retry.ts";
 import { reasonOf, type SignOrder } from "../signing/sign-assertion.ts";
@@ -21,8 +20,7 @@ export async function presentIdentity(
   try {
     return { ledgerId, clientAssertion: await ports.federatedIdentity.getAssertion(identityClientId, deadline.signal) };
   } catch (error) {
-    const fault = error instanceof Fault ? error.code : "identity_unavailable";
-    ports.ledger.recordOutcome(ledgerId, { outcome: "not_signed", fault });
+    ports.ledger.recordOutcome(ledgerId, { outcome: "not_signed", fault: "identity_unavailable" });
     throw error;
   }
 }
