@@ -27,6 +27,14 @@ describe("the outcome of an exchange in the ledger", () => {
     assert.equal(world.ledger.outcomes[0]?.id, world.ledger.intents[0]?.id);
   });
 
+  test("of a token that was requested in the middle of a second names no later expiry than Entra's", async () => {
+    const world = createWorld();
+    world.clock.advanceMs(500);
+    await accessToken(world);
+    const [outcome] = outcomes(world);
+    assert.equal(outcome?.outcome === "issued" && outcome.tokenExpiresAt, startMs / 1000 + 3_600);
+  });
+
   test("of a rejection has Entra's numbers and both request ids", async () => {
     const world = createWorld();
     world.tokenEndpoint.always = rejection([53003, 1]);

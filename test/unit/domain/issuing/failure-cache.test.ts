@@ -52,6 +52,16 @@ describe("the failure cache", () => {
     assert.equal(cache.get("b", startMs - 3_600_000), undefined);
   });
 
+  test("does not remember a failure again, once it is over, because the clock is changed", () => {
+    const cache = createFailureCache(10);
+    cache.rememberRefusal("ended", refusal, startMs);
+    cache.rememberRefusal("of a clock that was ahead", refusal, startMs + 1);
+    assert.equal(cache.get("ended", startMs + 300_000), undefined);
+    assert.equal(cache.get("ended", startMs + 299_999), undefined);
+    assert.equal(cache.get("of a clock that was ahead", startMs), undefined);
+    assert.equal(cache.get("of a clock that was ahead", startMs + 1), undefined);
+  });
+
   test("forgets everything when it is cleared", () => {
     const cache = createFailureCache(10);
     cache.rememberRefusal("a", refusal, startMs);

@@ -2,8 +2,15 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";
 import { Fault } from "../../../../src/domain/shared/fault.ts";
+import { startMs } from "../../../support/fakes/clock.ts";
 import { rejection } from "../../../support/fakes/token-endpoint.ts";
-import { billingAzp, billingObjectId, exporterObjectId } from "../../../support/fixtures/ids.ts";
+import {
+  billingAzp,
+  billingObjectId,
+  exporterObjectId,
+  homeApiScope,
+  homeTenantId,
+} from "../../../support/fixtures/ids.ts";
 import { accessToken, faultOf } from "../../../support/fixtures/issuing.ts";
 import { named, validPolicy } from "../../../support/fixtures/policy.ts";
 import { createWorld, validRequest } from "../../../support/fixtures/world.ts";
@@ -33,8 +40,8 @@ describe("a client with managedIdentityFederation", () => {
     assert.deepEqual(world.journal, ["intent", "intent stored", "identity", "post", "outcome issued"]);
     const [intent = assert.fail()] = world.ledger.intents;
     assert.deepEqual(
-      [intent.purpose, intent.callerObjectId, intent.identityClientId, intent.keyName],
-      ["token", billingObjectId, billingAzp, undefined],
+      [intent.purpose, intent.callerObjectId, intent.identityClientId, intent.keyName, intent.timeMs],
+      ["token", billingObjectId, billingAzp, undefined, startMs],
     );
     assert.equal(world.tokenEndpoint.calls[0]?.ledgerId, intent.id);
     assert.equal("vaultRequestId" in (world.ledger.outcomes[0]?.outcome ?? {}), false, "no vault has signed");
@@ -59,6 +66,18 @@ describe("a client with managedIdentityFederation", () => {
     await assert.rejects(issueToken(validRequest(), world.context), faultOf("identity_unavailable"));
     const [{ outcome } = assert.fail()] = world.ledger.outcomes;
     assert.deepEqual(outcome, { outcome: "not_signed", fault: "identity_unavailable" });
+  });
+
+  test("whose identity gets no token does not ask it for each request, but again after a second", async () => {
+    const world = federated();
+    world.federatedIdentity.failure = new Fault("identity_unavailable");
+    await assert.rejects(accessToken(world), faultOf("identity_unavailable"));
+    const other = { tenantId: homeTenantId, scope: homeApiScope };
+    await assert.rejects(accessToken(world, other), faultOf("identity_unavailable"));
+    assert.equal(world.federatedIdentity.calls.length, 1);
+    world.federatedIdentity.failure = undefined;
+    world.clock.advanceSeconds(1);
+    await accessToken(world);
   });
 
   test("whose identity fails unexpectedly also has an outcome of not signed", async () => {
@@ -106,6 +125,19 @@ describe("a client with managedIdentityFederation", () => {
       world.tokenEndpoint.always = rejection([code]);
       await assert.rejects(accessToken(world), Fault);
       assert.equal(world.tokenEndpoint.calls.length, posts, `${code}`);
+    }
+  });
+
+  test("presents no other token if the exchange failed otherwise, whatever the numbers", async () => {
+    for (const failure of [
+      new Fault("token_endpoint_rejected", { codes: [50013] }),
+      new Fault("credential_rejected"),
+      new TypeError("a bug"),
+    ]) {
+      const world = federated();
+      world.tokenEndpoint.always = failure;
+      await assert.rejects(accessToken(world), (error) => error === failure);
+      assert.equal(world.federatedIdentity.calls.length, 1);
     }
   });
 

@@ -21,15 +21,20 @@ describe("a cached token", () => {
     assert.deepEqual(cached.ok && [cached.value.cached, cached.value.expiresInSeconds], [true, 120]);
   });
 
-  test("is replaced first if a second less is left, and returned if that fails", async () => {
-    const world = createWorld();
-    const first = await accessToken(world);
-    world.clock.set(startMs + 3_481_000);
-    world.tokenEndpoint.next.push(rejection([53003]));
-    const fallback = await issueToken(validRequest(), world.context);
-    assert.deepEqual(fallback.ok && fallback.value, { accessToken: first, expiresInSeconds: 119, cached: true });
-    assert.equal(counts(world).posts, 2);
-  });
+  for (const [what, failure] of [
+    ["is refused", rejection([53003])],
+    ["fails", new Fault("token_endpoint_rejected")],
+  ] as const) {
+    test(`is replaced first if a second less is left, and returned if that ${what}`, async () => {
+      const world = createWorld();
+      const first = await accessToken(world);
+      world.clock.set(startMs + 3_481_000);
+      world.tokenEndpoint.next.push(failure);
+      const fallback = await issueToken(validRequest(), world.context);
+      assert.deepEqual(fallback.ok && fallback.value, { accessToken: first, expiresInSeconds: 119, cached: true });
+      assert.equal(counts(world).posts, 2);
+    });
+  }
 
   test("of a clock that was more than a minute ahead is not returned, even if nothing can be minted", async () => {
     for (const [aheadMs, isServed] of [
@@ -78,6 +83,26 @@ test("the caller is named as soon as it is verified, and a refused caller is not
   assert.deepEqual(admitted, [ids.billingObjectId]);
 });
 
+test("a token has the lifetime that Entra gave it, in the middle of a second too", async () => {
+  const world = createWorld();
+  world.clock.advanceMs(500);
+  const issued = await issueToken(validRequest(), world.context);
+  assert.equal(issued.ok && issued.value.expiresInSeconds, 3_600);
+});
+
+test("tokens that are due for renewal at the same time are each renewed", async () => {
+  const world = createWorld();
+  const other = { tenantId: ids.fabrikamId, callerToken: callerTokens.exporter };
+  const requests = [{}, other];
+  const first = [await accessToken(world), await accessToken(world, other)];
+  world.clock.set(startMs + 3_200_000);
+  for (const request of requests) await accessToken(world, request);
+  await world.settled();
+  for (const [index, request] of requests.entries()) {
+    assert.notEqual(await accessToken(world, request), first[index]);
+  }
+});
+
 describe("a renewal that fails", () => {
   const failures = ({ events }: World) => events.filter(({ event }) => event === "token_renewal_failed");
   const place = { tenantId: ids.contosoId, clientId: ids.clientId, scope: ids.graphScope };
@@ -106,6 +131,17 @@ describe("a renewal that fails", () => {
       assert.equal(failures(world).length, 1);
     });
   }
+});
+
+test("a probe that gets a token ends the outage for everybody", async () => {
+  const world = createWorld();
+  world.signer.failure = new Fault("signer_forbidden");
+  await assert.rejects(accessToken(world), faultOf("signer_forbidden"));
+  world.signer.failure = undefined;
+  world.clock.advanceSeconds(1);
+  await accessToken(world);
+  await accessToken(world, { tenantId: ids.fabrikamId, callerToken: callerTokens.exporter });
+  assert.equal(world.tokenEndpoint.issued.length, 2);
 });
 
 test("a probe over its caller's budget passes the probe to another caller, at once", async () => {

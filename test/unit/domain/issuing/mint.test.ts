@@ -110,6 +110,13 @@ describe("an exchange that is retried", () => {
   });
 });
 
+test("an assertion is dated by our own clock as long as Entra does not object", async () => {
+  const world = createWorld();
+  world.clock.advanceMs(999);
+  await issueToken(validRequest(), world.context);
+  assert.equal(decodeAssertion(world.tokenEndpoint.calls[0]?.clientAssertion ?? "").claims.iat, startMs / 1000);
+});
+
 describe("a clock that differs from Entra's", () => {
   const serverTimeMs = startMs + 600_000;
 
