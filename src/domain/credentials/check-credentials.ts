@@ -135,8 +135,8 @@ async function mintCanary(
   try {
     const minted = await mintWith(certificate, order, ports);
     if (minted.ok) return { atMs, ok: true };
-    const { reason } = minted.refusal;
-    return { atMs, ok: false, reason, ...("codes" in minted.refusal ? { codes: minted.refusal.codes } : {}) };
+    const { reason, codes } = minted.refusal;
+    return { atMs, ok: false, reason, codes };
   } catch (error) {
     if (!(error instanceof Fault)) return { atMs, ok: false, reason: nameOf(error) };
     const { codes } = error.detail;

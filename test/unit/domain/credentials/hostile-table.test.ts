@@ -7,12 +7,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { CertificateRecord, CredentialState } from "../../../../src/domain/credentials/credential-state.ts";
+import { applyCanaries, chooseCertificate } from "../../../../src/domain/credentials/life-cycle.ts";
 import { readRejection } from "../../../../src/domain/issuing/entra-errors.ts";
 import { issueToken } from "../../../../src/domain/issuing/issue-token.ts";
 import { Fault } from "../../../../src/domain/shared/fault.ts";
 import type { SigningCertificate } from "../../../../src/domain/signing/certificate.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 import { foreign, registered } from "../../../support/fixtures/certificates.ts";
+import { rotation } from "../../../support/fixtures/credential-check.ts";
 import { all, newer, newest, newestKey, older, stateOf } from "../../../support/fixtures/credentials.ts";
 import { clientId } from "../../../support/fixtures/ids.ts";
 import { certificateDocument, named, validPolicy } from "../../../support/fixtures/policy.ts";
@@ -113,4 +115,22 @@ test("after a refusal by Entra, a mint does not try every certificate again", as
   world.clock.advanceSeconds(120);
   await assert.rejects(issueToken(validRequest(), world.context), { code: "credential_rejected" });
   assert.equal(world.signer.calls.length, 4);
+});
+
+test("a second active record in the table lets no waiting certificate replace a disabled key version", () => {
+  const state = stateOf([older, "active", { disabledAtMs: startMs }], [newer, "active"], [newest, "staged"]);
+  const canaries = new Map([[newest.x5tS256, { atMs: startMs, ok: true as const }]]);
+  assert.equal(chooseCertificate(all, state, startMs), older);
+  assert.equal(applyCanaries(all, state, canaries, startMs).promoted, undefined);
+});
+
+test("a second active record in the table does not hide that Entra refused its certificate", async () => {
+  const { world, run } = rotation();
+  world.credentialStore.states.set(
+    clientId,
+    stateOf([older, "active"], [newer, "active", { refusedAtMs: world.clock.now() }]),
+  );
+  await run();
+  const [event] = world.events.filter((each) => each.event === "credential_fallback");
+  assert.deepEqual([event?.thumbprint, event?.to], [newer.thumbprint, older.thumbprint]);
 });
