@@ -120,7 +120,7 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
     const guess = due(metadata.known());
     const pause = pauses.get(metadata.name);
     const isPaused = (why: string | undefined) => pause !== undefined && pause.why === why && nowMs < pause.untilMs;
-    if (isPaused(guess)) return;
+    if (run.signal.aborted || isPaused(guess)) return;
     // Another instance may have done it, or somebody else may have written a document that is not ours.
     const why = due(await metadata.republishable(nowMs, guess === undefined ? settledAgeMs : 0));
     if (why === undefined || isPaused(why)) return;
@@ -205,7 +205,6 @@ export function createMetadataKeeper(homeTenantId: Guid, ports: MetadataKeeperPo
   };
 }
 
-function ended(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+async function ended(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
 }

@@ -21,7 +21,8 @@ function createWorld(count: number, hangs: (tenant: Guid) => boolean) {
   const events: { event: string; source?: string }[] = [];
   const deadlines: { withinMs: number; end: () => void }[] = [];
   let underWay = 0;
-  const world = { asked, events, deadlines, most: 0 };
+  const store = createFakeMetadataStore();
+  const world = { asked, events, deadlines, store, most: 0 };
   const tenants = Array.from({ length: count }, (_, index) => tenantOf(index + 1));
   const keeper = createMetadataKeeper(homeTenantId, {
     cloud: clouds.public,
@@ -36,7 +37,7 @@ function createWorld(count: number, hangs: (tenant: Guid) => boolean) {
         return refuse({ reason: "not_reachable", code: "ECONNREFUSED" });
       },
     },
-    store: createFakeMetadataStore(),
+    store,
     verifyFederationMetadata: async () => refuse({ reason: "document_not_utf8" }),
     verifyIdpDocument: async () => refuse({ reason: "document_not_utf8" }),
     derive: async (next) => next,
@@ -52,7 +53,8 @@ function createWorld(count: number, hangs: (tenant: Guid) => boolean) {
   });
   const sources = new Map(tenants.map((tenant) => [tenant, { tenant, onDiscontinuity: "hold" as const }]));
   keeper.apply({ sources, publisher: undefined });
-  return Object.assign(world, { keeper });
+  const requests = [homeTenantId, ...tenants].map((source) => ({ source, id: "one", by: "anna@example.com", at: "" }));
+  return Object.assign(world, { keeper, requests });
 }
 
 async function settle(): Promise<void> {
@@ -94,6 +96,32 @@ test("after the deadline no source is asked, and each is reported", async () => 
   await done;
   assert.equal(new Set(world.asked).size, 8);
   assert.equal(names(world.events).filter((event) => event === "metadata_stale").length, 21);
+});
+
+test("after the deadline of a run for what is due no further source is asked", async () => {
+  const world = createWorld(20, () => true);
+  const done = world.keeper.refreshDue(world.requests);
+  await settle();
+  assert.equal(new Set(world.asked).size, 8);
+  world.deadlines[0]?.end();
+  await done;
+  await settle();
+  assert.equal(new Set(world.asked).size, 8);
+});
+
+test("a run that is over when storage has answered does not wait for the source", async () => {
+  const world = createWorld(0, () => true);
+  const { read } = world.store;
+  const answering = Promise.withResolvers<void>();
+  world.store.read = async (source) => {
+    await answering.promise;
+    return read(source);
+  };
+  const done = world.keeper.refreshDue(world.requests).then(() => "ended");
+  await settle();
+  world.deadlines[0]?.end();
+  answering.resolve();
+  assert.equal(await Promise.race([done, settle().then(() => "waits")]), "ended");
 });
 
 test("at most eight sources, with three documents each, are requested at once", async () => {
