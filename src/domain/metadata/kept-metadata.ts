@@ -182,7 +182,7 @@ export function keepMetadata(source: MetadataSource, ports: KeptMetadataPorts): 
   async function verified(): Promise<LastKnownGood | undefined> {
     const isFederationVerified = await verifyFederation();
     const isIdpVerified = isFederationVerified && (await verifyIdp()) === true;
-    if (!known) return known;
+    if (!known) return undefined;
     const { federation, idp, ...others } = known;
     return {
       ...others,

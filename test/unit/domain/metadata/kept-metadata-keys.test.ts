@@ -35,6 +35,17 @@ describe("a key", () => {
     assert.equal(world.refreshes(), 2);
   });
 
+  test("that is known is found without waiting for a refresh that is running", async () => {
+    const kept = world.instance();
+    await kept.refresh(startMs);
+    world.answering = new Promise(() => {});
+    void kept.refresh(startMs + 1);
+    await settle();
+    const found = await Promise.race([kept.findKey(one.kid, startMs + 1), settle().then(() => "waits")]);
+    assert.equal(typeof found, "object");
+    assert.deepEqual(world.limits, []);
+  });
+
   test("that was not confirmed for a day is not found, and the provider is asked once more", async () => {
     const kept = world.instance();
     world.answers = { ...world.answers, federation: answer(federationOf(one, two)), jwks: answer(jwksOf(one, two)) };
@@ -121,6 +132,15 @@ describe("the first use of a key", () => {
     kept.noteUse(one.kid, startMs + 4);
     await kept.refresh(startMs + 5);
     assert.equal(firstUseOf(one.kid), startMs + 1);
+  });
+
+  test("is stored for that key alone, of several", async () => {
+    const kept = world.instance();
+    world.answers.jwks = answer(jwksOf(one, two));
+    await kept.refresh(startMs);
+    kept.noteUse(two.kid, startMs + 1);
+    await kept.refresh(startMs + 2);
+    assert.deepEqual([firstUseOf(one.kid), firstUseOf(two.kid)], [undefined, startMs + 1]);
   });
 
   test("is not lost if another instance has stored its record first", async () => {

@@ -89,9 +89,8 @@ describe("storage", () => {
     await kept.refresh(startMs);
     assert.deepEqual(world.stored(), spoilt);
     assert.equal(kept.known()?.keys[0]?.n, one.n);
-    assert.ok(
-      world.events.some((event) => "rule" in event && event.rule === "a key is not the one of its certificate"),
-    );
+    const rule = "a key is not the one of its certificate";
+    assert.deepEqual(world.events[0], { event: "metadata_record_refused", source: contosoId, rule });
   });
 
   test("is written to again after its record was deleted", async () => {

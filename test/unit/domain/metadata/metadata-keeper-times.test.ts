@@ -1,13 +1,14 @@
 /** When the keeper's timers wait, warn and read storage again, to the millisecond. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { createMetadataKeeper, type MetadataKeeper } from "../../../../src/domain/metadata/metadata-keeper.ts";
 import { ok } from "../../../../src/domain/shared/result.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 import { older } from "../../../support/fixtures/credentials.ts";
 import { contosoId, fabrikamId } from "../../../support/fixtures/ids.ts";
 import { createKeptWorld } from "../../../support/fixtures/kept-world.ts";
-import { answer, foreign, jwksOf, unreachable } from "../../../support/fixtures/refresh-world.ts";
+import { answer, foreign, jwksOf, one, two, unreachable } from "../../../support/fixtures/refresh-world.ts";
 
 const hourMs = 3_600_000;
 let world: ReturnType<typeof createKeptWorld>;
@@ -84,8 +85,10 @@ describe("the hourly refresh", () => {
         [expected, expected],
       );
     }
-    const [first, again] = named("metadata_discontinuous");
-    assert.deepEqual(again, first);
+    for (const name of names) {
+      const [first, again] = named(name);
+      assert.deepEqual(again, first);
+    }
   });
 });
 
@@ -128,6 +131,30 @@ describe("an applied policy", () => {
   });
 });
 
+describe("a withdrawn key", () => {
+  const source = { tenant: fabrikamId, onDiscontinuity: "accept-and-alarm" as const };
+
+  test("is none while nothing is known", () => {
+    assert.deepEqual([...keeper.withdrawnKeys(nowMs)], []);
+  });
+
+  test("of one source is not withdrawn while another source still publishes it", async () => {
+    keeper.apply({ sources: new Map([[fabrikamId, source]]), publisher: undefined });
+    world.answers.federation = unreachable;
+    const refresh = async (name: string, atMs: number, ...published: Parameters<typeof jwksOf>) => {
+      world.answers.jwks = answer(jwksOf(...published));
+      await keeper.find(name)?.refresh(startMs + atMs);
+      return [...keeper.withdrawnKeys(startMs + atMs).keys()];
+    };
+    await refresh(contosoId, 0, one);
+    await refresh(contosoId, 1, one, two);
+    assert.deepEqual(await refresh(contosoId, 2, two), [one.kid]);
+    assert.deepEqual(await refresh(fabrikamId, 3, one), []);
+    await refresh(fabrikamId, 4, one, two);
+    assert.deepEqual(await refresh(fabrikamId, 5, two), [one.kid], "no source publishes it any more");
+  });
+});
+
 describe("storage", () => {
   test("is read again for a source with nothing due after five minutes", async () => {
     await keeper.refreshDue([]);
@@ -137,6 +164,28 @@ describe("storage", () => {
     nowMs += 1;
     await keeper.refreshDue([]);
     assert.equal(world.reads, 2);
+  });
+
+  test("is not read for a source that waits for its next attempt", async () => {
+    keeper.apply({ sources: new Map(), publisher });
+    await keeper.refreshDue([]);
+    const before = world.reads;
+    nowMs += 29_999;
+    await keeper.refreshDue([]);
+    assert.equal(world.reads, before);
+  });
+
+  test("is read again by the readiness probe after a minute, for a source that is not published", async () => {
+    keeper.apply({ sources: new Map(), publisher });
+    for (const [afterMs, reads] of [
+      [0, 1],
+      [59_999, 1],
+      [60_000, 2],
+    ] as const) {
+      keeper.unpublished(startMs + afterMs);
+      await turn();
+      assert.equal(world.reads, reads, `${afterMs}`);
+    }
   });
 });
 

@@ -124,6 +124,27 @@ describe("a source whose idp.xml is missing", () => {
     assert.equal(eventsNamed(world, "metadata_not_republished").length, 7);
   });
 
+  test("begins again with half a minute after a success between two series of failures", async () => {
+    const world = await publishingWorld();
+    const instance = world.publishingInstance();
+    world.intercept = unreachable;
+    for (const waitMs of [0, halfMinuteMs]) {
+      world.wait(waitMs);
+      await instance.refreshDue([]);
+    }
+    world.intercept = () => undefined;
+    world.wait(2 * halfMinuteMs);
+    await instance.refreshDue([]);
+    assert.ok(record(world)?.idp);
+    instance.apply({ sources: new Map(), publisher: { active: newer, certificates: [older, newer] } });
+    world.signed.fails = true;
+    await instance.refreshDue([]);
+    assert.equal(world.signed.count, 2, "what is due again is not delayed");
+    world.wait(halfMinuteMs);
+    await instance.refreshDue([]);
+    assert.equal(world.signed.count, 3);
+  });
+
   test("counts in the readiness probe once storage was read, until another instance has published it", async () => {
     const world = await publishingWorld();
     const probed = world.publishingInstance();
@@ -135,7 +156,9 @@ describe("a source whose idp.xml is missing", () => {
     probed.unpublished(world.nowMs);
     await probed.home.stored(world.nowMs);
     assert.equal(probed.unpublished(world.nowMs), 0);
-    world.wait(8 * dayMs);
+    world.wait(7 * dayMs - 61_001);
+    assert.equal(probed.unpublished(world.nowMs), 0);
+    world.wait(1);
     assert.equal(probed.unpublished(world.nowMs), 1, "what is not valid any more is not published");
   });
 });
@@ -156,6 +179,16 @@ describe("a request of an operator", () => {
     assert.equal(world.signed.count, 2, "the new keys are published");
     await instance.refreshDue([request("two")]);
     assert.deepEqual([outcomes(world)?.requestId, outcomes(world)?.jwks], ["two", "unchanged"]);
+  });
+
+  test("that another instance has completed at this moment is not executed again", async () => {
+    const world = await publishingWorld();
+    const [instance, other] = [world.publishingInstance(), world.publishingInstance()];
+    for (const each of [instance, other]) await each.refreshDue([]);
+    await other.refreshDue([request("one")]);
+    const before = world.fetches.length;
+    await instance.refreshDue([request("one")]);
+    assert.equal(world.fetches.length, before);
   });
 
   test("stays completed after the hourly refresh, and for an instance that starts later", async () => {
