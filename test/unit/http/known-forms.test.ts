@@ -52,6 +52,15 @@ describe("a form that was parsed before", () => {
     });
   }
 
+  test("is not parsed again, whatever it says", async () => {
+    const memory = await openMemory();
+    const remembered = { clientId: ids.unknownClientId, scope: ids.storageScope };
+    memory.remember(text(), remembered);
+    const parsed = await parseTokenRequest(bearerRequest(), memory);
+    const { tenantId, callerToken } = { tenantId: ids.contosoId, callerToken: callerTokens.billing };
+    assert.deepEqual(parsed, { ok: true, value: { tenantId, ...remembered, callerToken, isTokenExchange: false } });
+  });
+
   test("is different from forms that differ from it in one character", async () => {
     const memory = await openMemory();
     for (let i = 0; i < text().length; i++) {
@@ -107,6 +116,14 @@ describe("the parser does not keep", () => {
     });
   }
 
+  test("JSON that could be a form of three parameters, with a token", async () => {
+    const memory = createKnownForms();
+    const { fields } = presentations.client_assertion(callerTokens.billing);
+    const body = JSON.stringify({ ...fields, other: "&&" });
+    assert.ok((await parseTokenRequest(jsonRequest({ body }), memory)).ok);
+    assert.equal(memory.find(body), undefined);
+  });
+
   const kept = question();
   for (const fields of [
     { ...kept, other: "secret" },
@@ -120,6 +137,13 @@ describe("the parser does not keep", () => {
       assert.equal(memory.find(text(fields)), undefined);
     });
   }
+
+  test("a form of more than 1024 characters", () => {
+    const memory = createKnownForms();
+    for (const length of [1_024, 1_025]) memory.remember("&&".padEnd(length, "x"), asked);
+    assert.ok(memory.find("&&".padEnd(1_024, "x")));
+    assert.equal(memory.find("&&".padEnd(1_025, "x")), undefined);
+  });
 
   test("more than five hundred forms; the oldest is evicted first", async () => {
     const memory = await openMemory();

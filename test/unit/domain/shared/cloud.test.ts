@@ -42,6 +42,12 @@ const documented: Record<cloudModule.CloudName, Omit<cloudModule.Cloud, "name">>
   },
 };
 
+const vaultScopes: Record<cloudModule.CloudName, string> = {
+  public: "https://vault.azure.net/.default",
+  usgovernment: "https://vault.usgovcloudapi.net/.default",
+  china: "https://vault.azure.cn/.default",
+};
+
 describe("clouds", () => {
   for (const [name, hosts] of Object.entries(documented)) {
     const cloud = clouds[name as cloudModule.CloudName];
@@ -58,5 +64,13 @@ describe("clouds", () => {
       const consent = `${base}/adminconsent?client_id=${clientId}`;
       assert.equal(cloudModule.adminConsentUrlOf(cloud, contosoId, clientId), consent);
     });
+
+    test(`${name} has one scope for all its vaults`, () => {
+      assert.equal(cloudModule.vaultScopeOf(cloud), vaultScopes[name as cloudModule.CloudName]);
+    });
   }
+
+  test("have one audience for storage", () => {
+    assert.equal(cloudModule.storageAudience, "https://storage.azure.com");
+  });
 });
