@@ -17,7 +17,8 @@ const other: CertificateRecord = { x5tS256: "b".repeat(43), state: "staged", sin
 const parse = (value: unknown) => parseCredentialState(JSON.stringify(value));
 
 test("a record is read as written, with all optional members and with none", () => {
-  assert.deepEqual(parse([valid, other]), [valid, other]);
+  const retiring: CertificateRecord = { ...other, state: "retiring" };
+  assert.deepEqual(parse([valid, other, retiring]), [valid, other, retiring]);
 });
 
 test("an old record with the reported threshold of days is read without it", () => {
@@ -35,10 +36,14 @@ describe("a record is refused, and the others of its row are read, if it has", (
     ]),
     ["a canary's time as text", { canary: { ...valid.canary, atMs: "now" } }],
     ["a canary's reason with control characters", { canary: { ...valid.canary, reason: "\u001b[2J" } }],
+    ["a canary's reason that only begins with a word", { canary: { ...valid.canary, reason: "rejected\u001b[2J" } }],
+    ["more numbers of a canary than Entra sends", { canary: { ...valid.canary, codes: Array(51).fill(700027) } }],
     ["a canary's numbers that are none", { canary: { ...valid.canary, codes: ["700027"] } }],
     ["a canary that is a text", { canary: "failed" }],
     ["a state that does not exist", { state: "gone" }],
     ["a thumbprint that is none", { x5tS256: "a" }],
+    ["a thumbprint with something before it", { x5tS256: `\u001b${valid.x5tS256}` }],
+    ["a thumbprint with something after it", { x5tS256: `${valid.x5tS256}\u001b` }],
     ["a flag as text", { isRetiredTold: "yes" }],
   ];
   for (const [name, change] of faults) {
