@@ -32,7 +32,13 @@ describe("a partition", () => {
     assert.equal(hourOf(hour + 5), "2027-01-01T12");
   });
 
-  for (const name of ["2027-01-01T12", "2027-01-01T12_g", "2027-01-01T12_00", "02027-01-01T12_0", "2027-13-01T12_0"]) {
+  for (const name of [
+    "2027-01-01T12",
+    "2027-01-01T12_g",
+    "2027-01-01T12_00",
+    "2027-01-01T052027-01-01T12_0",
+    "2027-13-01T12_0",
+  ]) {
     test(`that Keyhold does not write has no hour: ${name}`, () => assert.equal(hourOfPartition(name), Number.NaN));
   }
 });
