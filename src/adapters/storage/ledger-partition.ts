@@ -11,7 +11,7 @@ export function partitionOf(id: Guid): string {
 
 /** All partitions of the hour that holds this time, milliseconds since 1970. */
 export function ledgerPartitions(timeMs: number): string[] {
-  return Array.from({ length: 16 }, (_, shard) => `${hourOf(timeMs)}_${shard.toString(16)}`);
+  return Array.from("0123456789abcdef", (shard) => `${hourOf(timeMs)}_${shard}`);
 }
 
 /** The hour in UTC, as text that sorts by time. */
