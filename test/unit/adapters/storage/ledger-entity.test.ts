@@ -50,6 +50,14 @@ describe("a row of the ledger", () => {
     assert.deepEqual(parsed, { ok: true, value: { intent, outcome: issued } });
   });
 
+  test("of a managed identity's token names the identity and no key, and needs no request of the vault", () => {
+    const { keyName: _, keyVersion: __, ...rest } = tokenIntent(startMs);
+    const ofIdentity: SignIntent = { ...rest, identityClientId: rest.clientId ?? assert.fail() };
+    const { vaultRequestId: ___, ...outcome } = issued;
+    const entity = { ...intentEntity(ofIdentity), ...outcomeEntity(rest.id, outcome as typeof issued) };
+    assert.deepEqual(parseLedgerEntity(entity), { ok: true, value: { intent: ofIdentity, outcome } });
+  });
+
   const anotherHour = createLedgerId(startMs + 3_600_000);
   const broken: [string, Record<string, unknown>, string[]][] = [
     ["no id", { rowKey: "row-1" }, ["rowKey"]],
@@ -66,6 +74,15 @@ describe("a row of the ledger", () => {
     ["an outcome that is none", { outcome: "stolen" }, ["outcome"]],
     ["a signature without the vault's request", { vaultRequestId: undefined }, ["vaultRequestId"]],
     ["a hash that is none", { tokenSha256: "eyJ0eXAi" }, ["tokenSha256"]],
+    ["something before a hash", { tokenSha256: `\u001b${"a".repeat(64)}` }, ["tokenSha256"]],
+    ["something after a hash", { tokenSha256: `${"a".repeat(64)}\u001b` }, ["tokenSha256"]],
+    ["something before a fault", { outcome: "not_signed", fault: "\u001bsigner" }, ["fault"]],
+    ["something after a fault", { outcome: "not_signed", fault: "signer\u001b" }, ["fault"]],
+    ["a fault that is no text", { outcome: "not_signed", fault: ["signer"] }, ["fault"]],
+    ["something before its codes", { outcome: "rejected", codes: "\u001b700027" }, ["codes"]],
+    ["something after its codes", { outcome: "rejected", codes: "700027 x" }, ["codes"]],
+    ["an identity that is no GUID", { identityClientId: "me", keyName: undefined }, ["identityClientId"]],
+    ["both an identity and a key", { identityClientId: intent.callerObjectId }, ["keyName"]],
     ["two things wrong", { keyVersion: 1, instance: 2 }, ["keyVersion", "instance"]],
   ];
   for (const [what, difference, properties] of broken) {
