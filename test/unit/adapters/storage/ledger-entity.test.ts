@@ -58,6 +58,18 @@ describe("a row of the ledger", () => {
     assert.deepEqual(parseLedgerEntity(entity), { ok: true, value: { intent: ofIdentity, outcome } });
   });
 
+  test("of a key that did not sign, or perhaps did, needs no request of the vault", () => {
+    for (const outcome of ["not_signed", "maybe_signed"] as const) {
+      const entity = { ...intentEntity(intent), ...outcomeEntity(intent.id, { outcome, fault: "signer_unavailable" }) };
+      assert.equal(parseLedgerEntity(entity).ok, true);
+    }
+  });
+
+  test("with a part of a second in an expiry is read as the second that has begun", () => {
+    const parsed = parseLedgerEntity({ ...row, tokenExpiresAt: new Date(1_800_000_000_999) });
+    assert.deepEqual(parsed, { ok: true, value: { intent, outcome: issued } });
+  });
+
   const anotherHour = createLedgerId(startMs + 3_600_000);
   const broken: [string, Record<string, unknown>, string[]][] = [
     ["no id", { rowKey: "row-1" }, ["rowKey"]],
@@ -91,6 +103,8 @@ describe("a row of the ledger", () => {
       assert.ok(!parsed.ok);
       assert.deepEqual(parsed.refusal.properties, properties);
       assert.equal(parsed.refusal.reason, "row_unreadable");
+      const { partitionKey } = { ...row, ...difference };
+      assert.equal(parsed.refusal.partition, partitionKey);
     });
   }
 
