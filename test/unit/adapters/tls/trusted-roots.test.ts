@@ -191,6 +191,15 @@ describe("a bundle is refused as a whole, with block and rule", () => {
     assert.throws(() => parseTrustedRoots(one.pem, endMs), /block 1 has expired/);
   });
 
+  test("until the moment from which one of its certificates is valid", () => {
+    const startMs = new X509Certificate(one.pem).validFromDate.getTime();
+    assert.equal(parseTrustedRoots(one.pem, startMs).length, 1);
+    assert.throws(() => parseTrustedRoots(one.pem, startMs - 1), {
+      name: "TrustedRootsError",
+      message: /not valid yet/,
+    });
+  });
+
   test("in time linear in its length", () => {
     const startedMs = performance.now();
     assert.throws(() => parseTrustedRoots("-----BEGIN CERTIFICATE-----\n".repeat(20_000), nowMs), TrustedRootsError);
@@ -253,6 +262,8 @@ describe("the vendored roots", () => {
     const roots = vendoredRoots(Date.UTC(2031, 10, 11));
     assert.equal(roots.length, 6);
     assert.ok(roots.every((pem) => !new X509Certificate(pem).subject.endsWith("CN=DigiCert Global Root CA")));
+    const endMs = new X509Certificate(vendoredRootList[0]?.pem ?? "").validToDate.getTime();
+    assert.deepEqual([vendoredRoots(endMs - 1).length, vendoredRoots(endMs).length], [7, 6]);
     assert.throws(() => vendoredRoots(nowMs + 30 * 365 * dayMs), /there is no certificate/);
   });
 });

@@ -49,6 +49,11 @@ const descriptors: Attack[] = [
   ],
   ["no security token service", inSigned(":SecurityTokenServiceType", ":OtherType"), "descriptor_not_single"],
   [
+    "a role whose type only ends like the security token service's",
+    inSigned(`"fed:SecurityTokenServiceType`, `"other fed:SecurityTokenServiceType`),
+    "descriptor_not_single",
+  ],
+  [
     "a role whose type only starts like the security token service's",
     inSigned(":SecurityTokenServiceType", ":SecurityTokenServiceTypes"),
     "descriptor_not_single",
