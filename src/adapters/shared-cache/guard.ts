@@ -30,7 +30,8 @@ export function createGuard({ failures, failingMs, restMs, atOnce, queueMs }: Gu
   const turns = createTurns(atOnce);
   let failing: { sinceMs: number; count: number } | undefined;
   let restUntilMs: number | undefined;
-  let isProbed = false;
+  /** The attempt that finds out whether the part works again. */
+  let probe: object | undefined;
 
   function fail(startedMs: number): void {
     failing ??= { sinceMs: startedMs, count: 0 };
@@ -41,7 +42,7 @@ export function createGuard({ failures, failingMs, restMs, atOnce, queueMs }: Gu
     }
   }
 
-  const isResting = () => restUntilMs !== undefined && (isProbed || clock() < restUntilMs);
+  const isResting = () => restUntilMs !== undefined && (probe !== undefined || clock() < restUntilMs);
 
   return {
     async attempt(withinMs, otherwise, work) {
@@ -52,17 +53,18 @@ export function createGuard({ failures, failingMs, restMs, atOnce, queueMs }: Gu
         return otherwise;
       }
       const startedMs = clock();
-      const isProbe = restUntilMs !== undefined;
-      isProbed ||= isProbe;
+      const own = {};
+      // An earlier probe may still be in progress, if the part worked in between.
+      if (restUntilMs !== undefined) probe = own;
       try {
         const result = await within(withinMs, work);
-        failing = restUntilMs = undefined;
+        failing = restUntilMs = probe = undefined;
         return result;
       } catch (error) {
         fail(startedMs);
         throw error;
       } finally {
-        if (isProbe) isProbed = false;
+        if (probe === own) probe = undefined;
         turns.give();
       }
     },

@@ -31,7 +31,8 @@ interface Outage {
   nextProbeMs: number;
   /** End of the part's `Retry-After`; 0 if it sent none. */
   announcedUntilMs: number;
-  isProbed: boolean;
+  /** The attempt that is the probe of this outage, while it is in progress. */
+  probe: object | undefined;
 }
 
 const shortestPauseMs = 1_000;
@@ -86,7 +87,7 @@ export function createPartHealth(): PartHealth {
       fault,
       announcedUntilMs: Math.max(announcedUntilMs, known?.announcedUntilMs ?? 0),
       nextProbeMs: Math.max(nextProbeMs, announcedUntilMs),
-      isProbed: known?.isProbed === true,
+      probe: known?.probe,
     });
   }
 
@@ -105,17 +106,20 @@ export function createPartHealth(): PartHealth {
         if (!outage) continue;
         const isLast = name === "entra" && names.some(entra.isSuspect);
         const dueMs = outage.nextProbeMs + (isLast ? shortestPauseMs : 0);
-        if (outage.isProbed || nowMs < dueMs) throw remembered(outage, nowMs);
+        if (outage.probe || nowMs < dueMs) throw remembered(outage, nowMs);
       }
-      const probed = new Set(names.filter((name) => outages.has(name)));
-      for (const name of probed) setProbed(name, true);
+      const own = {};
+      const outagesOf = () => names.flatMap((name) => outages.get(name) ?? []);
+      for (const outage of outagesOf()) outage.probe = own;
+      // An outage that began meanwhile has a probe of its own.
       const release = () => {
-        for (const name of probed) setProbed(name, false);
+        for (const outage of outagesOf()) if (outage.probe === own) outage.probe = undefined;
       };
       return {
         succeeded: () => markUp(names),
         failed(error, failedMs) {
           followClock(failedMs);
+          const probed = new Set(names.filter((name) => outages.get(name)?.probe === own));
           release();
           if (!(error instanceof Fault)) return false;
           const name = partOf(error, names);
@@ -137,11 +141,6 @@ export function createPartHealth(): PartHealth {
     for (const name of names) outages.delete(name);
     const tenant = names.find((name) => name.startsWith("entra "));
     if (tenant !== undefined) entra.answered(tenant, lastMs);
-  }
-
-  function setProbed(name: string, isProbed: boolean): void {
-    const outage = outages.get(name);
-    if (outage) outage.isProbed = isProbed;
   }
 }
 

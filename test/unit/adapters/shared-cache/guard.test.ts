@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { createGuard } from "../../../../src/adapters/shared-cache/guard.ts";
 
 const limits = { failures: 3, failingMs: 500, restMs: 1_000, atOnce: 2, queueMs: 60_000 };
@@ -40,6 +41,35 @@ describe("an optional part", () => {
     await fail();
     pass(longMs);
     await fail();
+    assert.ok(await succeed());
+  });
+
+  test("has one probe at a time, also where an earlier one ends late and the part was up in between", async () => {
+    const { guard, attempt, succeed, fail, pass } = createGuarded({ failures: 1, failingMs: 0, atOnce: 4 });
+    const hang = () => {
+      const { promise, reject } = Promise.withResolvers<void>();
+      const ended = guard.attempt<unknown>(longMs, "otherwise", () => promise).catch(() => "failed");
+      return { ended, end: () => reject(new Error("no answer")) };
+    };
+    const slow = Promise.withResolvers<void>();
+    const before = guard.attempt<unknown>(longMs, "otherwise", () => slow.promise);
+    await fail();
+    pass(1_000);
+    const late = hang();
+    await nextTurn();
+    slow.resolve();
+    await before;
+    await fail();
+    pass(1_000);
+    const probe = hang();
+    await nextTurn();
+    late.end();
+    await late.ended;
+    pass(1_000);
+    assert.equal(await attempt(async () => "asked"), false, "the later probe is still in progress");
+    probe.end();
+    await probe.ended;
+    pass(1_000);
     assert.ok(await succeed());
   });
 

@@ -72,6 +72,23 @@ describe("the health of shared parts", () => {
     }
   });
 
+  test("a probe that ends late does not end a later one, whose part was up in between", () => {
+    for (const end of ["abandoned", "failed"] as const) {
+      const parts = createPartHealth();
+      const before = parts.enter(contoso, 0);
+      fail(parts, contoso, 0, "signer_unavailable");
+      const late = parts.enter(contoso, 1_000);
+      before.succeeded();
+      fail(parts, contoso, 1_100, "signer_unavailable");
+      const probe = parts.enter(contoso, 2_100);
+      if (end === "abandoned") late.abandoned();
+      else late.failed(new Fault("signer_unavailable"), 2_200);
+      assert.ok(refusedTo(parts, contoso, 5_000), "the later probe is still in progress");
+      probe.abandoned();
+      assert.equal(refusedTo(parts, contoso, 5_000), undefined);
+    }
+  });
+
   test("one attempt is the probe, and no other attempt is allowed until it ends", () => {
     const parts = createPartHealth();
     fail(parts, contoso, 0, "signer_unavailable");
