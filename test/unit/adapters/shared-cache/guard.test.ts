@@ -44,6 +44,20 @@ describe("an optional part", () => {
     assert.ok(await succeed());
   });
 
+  test("is probed after its pause even while an attempt from before the pause is in progress", async () => {
+    const { guard, succeed, pass } = createGuarded({ failures: 1, failingMs: 0 });
+    const [failing, slow] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const failed = guard.attempt<unknown>(longMs, "otherwise", () => failing.promise).catch(() => "failed");
+    const before = guard.attempt<unknown>(longMs, "otherwise", () => slow.promise);
+    await nextTurn();
+    failing.reject(new Error("no answer"));
+    await failed;
+    pass(1_000);
+    assert.ok(await succeed());
+    slow.resolve();
+    await before;
+  });
+
   test("has one probe at a time, also where an earlier one ends late and the part was up in between", async () => {
     const { guard, attempt, succeed, fail, pass } = createGuarded({ failures: 1, failingMs: 0, atOnce: 4 });
     const hang = () => {

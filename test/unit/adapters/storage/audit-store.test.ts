@@ -5,13 +5,12 @@ import { createTableAuditStore } from "../../../../src/adapters/storage/audit-st
 import type { Finding } from "../../../../src/domain/audit/findings.ts";
 import type { JudgedWindow } from "../../../../src/domain/audit/sign-rate.ts";
 import type { AuditState, WindowLook } from "../../../../src/domain/audit/windows.ts";
-import { errorAnswer, startTableServer } from "../../../support/fixtures/table-server.ts";
+import { errorAnswer, startTableServer, tableCredential } from "../../../support/fixtures/table-server.ts";
 
 const table = await startTableServer("audit");
 after(() => table.stop());
 beforeEach(() => table.reset());
-const getToken = async () => ({ token: "token", expiresOnTimestamp: Date.now() + 3_600_000 });
-const store = createTableAuditStore(table.url, { getToken });
+const store = createTableAuditStore(table.url, tableCredential);
 
 const windowMs = 300_000;
 /** The last window of a month. */

@@ -5,13 +5,12 @@ import { createTableCredentialStore } from "../../../../src/adapters/storage/cre
 import type { CertificateRecord, CredentialState } from "../../../../src/domain/credentials/credential-state.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 import { clientId, contosoId } from "../../../support/fixtures/ids.ts";
-import { errorAnswer, startTableServer } from "../../../support/fixtures/table-server.ts";
+import { errorAnswer, startTableServer, tableCredential } from "../../../support/fixtures/table-server.ts";
 
 const table = await startTableServer("audit");
 after(() => table.stop());
 beforeEach(() => table.reset());
-const getToken = async () => ({ token: "token", expiresOnTimestamp: Date.now() + 3_600_000 });
-const store = createTableCredentialStore(table.url, { getToken });
+const store = createTableCredentialStore(table.url, tableCredential);
 
 const active: CertificateRecord = { x5tS256: "a".repeat(43), state: "active", sinceMs: startMs };
 const staged: CertificateRecord = { x5tS256: "b".repeat(43), state: "staged", sinceMs: startMs };

@@ -5,13 +5,12 @@ import { ledgerPartitions, partitionOf } from "../../../../src/adapters/storage/
 import { createTableLedgerReader } from "../../../../src/adapters/storage/ledger-reader.ts";
 import { hourMs } from "../../../../src/domain/audit/ledger-search.ts";
 import { createLedgerId } from "../../../../src/domain/signing/ledger-id.ts";
-import { startTableServer } from "../../../support/fixtures/table-server.ts";
+import { startTableServer, tableCredential } from "../../../support/fixtures/table-server.ts";
 
 const table = await startTableServer("ledger");
 after(() => table.stop());
 beforeEach(() => table.reset());
-const getToken = async () => ({ token: "token", expiresOnTimestamp: Date.now() + 3_600_000 });
-const reader = createTableLedgerReader(table.url, { getToken });
+const reader = createTableLedgerReader(table.url, tableCredential);
 
 const hour = Date.UTC(2027, 0, 1, 12);
 const key = { keyName: "token-signing", keyVersion: "v1", instance: "instance-1" };

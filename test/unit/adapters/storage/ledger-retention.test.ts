@@ -5,13 +5,12 @@ import { partitionOf } from "../../../../src/adapters/storage/ledger-partition.t
 import { createTableLedgerRetention } from "../../../../src/adapters/storage/ledger-retention.ts";
 import { hourMs } from "../../../../src/domain/audit/ledger-search.ts";
 import { createLedgerId } from "../../../../src/domain/signing/ledger-id.ts";
-import { errorAnswer, startTableServer } from "../../../support/fixtures/table-server.ts";
+import { errorAnswer, startTableServer, tableCredential } from "../../../support/fixtures/table-server.ts";
 
 const table = await startTableServer("ledger");
 after(() => table.stop());
 beforeEach(() => table.reset());
-const getToken = async () => ({ token: "token", expiresOnTimestamp: Date.now() + 3_600_000 });
-const retention = createTableLedgerRetention(table.url, { getToken });
+const retention = createTableLedgerRetention(table.url, tableCredential);
 
 const hour = Date.UTC(2027, 0, 1, 12);
 function write(timeMs: number): string {

@@ -10,13 +10,12 @@ import type { SignIntent, SignOutcome } from "../../../../src/domain/signing/led
 import { createLedgerId } from "../../../../src/domain/signing/ledger-id.ts";
 import { exporterObjectId, fabrikamId, unknownClientId } from "../../../support/fixtures/ids.ts";
 import { outcomes, pasted, tokenIntent } from "../../../support/fixtures/ledger.ts";
-import { errorAnswer, startTableServer } from "../../../support/fixtures/table-server.ts";
+import { errorAnswer, startTableServer, tableCredential } from "../../../support/fixtures/table-server.ts";
 
 const table = await startTableServer("ledger");
 after(() => table.stop());
 beforeEach(() => table.reset());
-const getToken = async () => ({ token: "token", expiresOnTimestamp: Date.now() + 3_600_000 });
-const search = createTableLedgerSearch(table.url, { getToken });
+const search = createTableLedgerSearch(table.url, tableCredential);
 
 const hour = Date.UTC(2027, 0, 1, 12);
 const whole: LedgerQuery = { fromMs: hour - 50_000 * hourMs, toMs: hour + 50_000 * hourMs };

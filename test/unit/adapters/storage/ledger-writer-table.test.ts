@@ -9,7 +9,7 @@ import { createTableLedger } from "../../../../src/adapters/storage/ledger-write
 import type { LedgerEvent } from "../../../../src/domain/signing/events.ts";
 import { startMs } from "../../../support/fakes/clock.ts";
 import { outcomes, tokenIntent } from "../../../support/fixtures/ledger.ts";
-import { errorAnswer, startTableServer } from "../../../support/fixtures/table-server.ts";
+import { errorAnswer, startTableServer, tableCredential } from "../../../support/fixtures/table-server.ts";
 
 const table = await startTableServer("ledger");
 after(() => table.stop());
@@ -18,8 +18,7 @@ beforeEach(() => {
   table.reset();
   events.length = 0;
 });
-const getToken = async () => ({ token: "token", expiresOnTimestamp: Date.now() + 3_600_000 });
-const newLedger = () => createTableLedger(table.url, { getToken }, (event) => events.push(event));
+const newLedger = () => createTableLedger(table.url, tableCredential, (event) => events.push(event));
 const [issued = assert.fail()] = outcomes;
 
 const rowOf = (id: string) => [...table.rows].find(([key]) => key.endsWith(`\n${id}`))?.[1].entity;

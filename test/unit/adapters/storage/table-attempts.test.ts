@@ -5,17 +5,16 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, beforeEach, test } from "node:test";
 import { DeadlineExceeded } from "../../../../src/adapters/azure/deadline.ts";
 import { openTable } from "../../../../src/adapters/storage/clients.ts";
-import { errorAnswer, startTableServer } from "../../../support/fixtures/table-server.ts";
+import { errorAnswer, startTableServer, tableCredential } from "../../../support/fixtures/table-server.ts";
 
 const table = await startTableServer("ledger");
 after(() => table.stop());
 beforeEach(() => table.reset());
-const getToken = async () => ({ token: "token", expiresOnTimestamp: Date.now() + 3_600_000 });
 
 for (const attempts of [1, 2, 4]) {
   test(`a busy table is asked ${attempts} times in all if the operation has as many attempts`, async () => {
     table.fault = () => errorAnswer(503, "ServerBusy", { "retry-after-ms": "1" });
-    const client = openTable(table.url, { getToken }, { withinMs: 30_000, attempts });
+    const client = openTable(table.url, tableCredential, { withinMs: 30_000, attempts });
     await assert.rejects(client.getEntity("a", "b"), { statusCode: 503 });
     assert.equal(table.requests.length, attempts);
   });
@@ -32,7 +31,7 @@ test("the connection of an operation that has no time left, or that its caller e
     [60_000, end.signal],
   ] as const) {
     const connected = once(silent, "connection") as Promise<[Socket]>;
-    const client = openTable(url, { getToken }, { withinMs, attempts: 1 });
+    const client = openTable(url, tableCredential, { withinMs, attempts: 1 });
     const read = client.getEntity("a", "b", abortSignal && { abortSignal });
     const isEnded = (error: Error) => error instanceof DeadlineExceeded || error.name === "AbortError";
     const rejected = assert.rejects(read, isEnded);
